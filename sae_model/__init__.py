@@ -1,0 +1,22 @@
+"""Sparse autoencoders that people understand by touching them."""
+
+from sae_model.model import Output, SparseAutoencoder
+from sae_model.sparsity import L1, Dense, Sparsity, bernoulli_kl, effective_l0, keep_top_k, uneven_use, unit_activation
+from sae_model.storage import ModelLoadError
+from sae_model.zoo import list_variants, load_variant
+
+__all__ = [
+    "L1",
+    "Dense",
+    "ModelLoadError",
+    "Output",
+    "SparseAutoencoder",
+    "Sparsity",
+    "bernoulli_kl",
+    "effective_l0",
+    "keep_top_k",
+    "list_variants",
+    "load_variant",
+    "uneven_use",
+    "unit_activation",
+]

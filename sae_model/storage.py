@@ -1,0 +1,182 @@
+"""Models on disk and on the Hub: written whole or not at all, read strictly or refused with a sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+MODEL_TYPE = "sparse-autoencoder"
+
+
+class ModelLoadError(Exception):
+    """A model could not be loaded. The message is one sentence: what is wrong, where, and what to do."""
+
+
+@contextmanager
+def staged_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target`; on success its files appear in `target`, on failure nothing does.
+
+    A new target appears whole, by one rename. Into an existing one the files are moved one by one, each atomically;
+    files of other names stay. The staging folder never outlives the block.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(f"{target} is a file; a model is saved to a folder: name another one.")
+    stage = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        yield stage
+        stage.chmod(0o777 & ~_umask())  # mkdtemp makes it private to its owner
+        if target.exists():
+            for path in sorted(stage.iterdir()):
+                path.replace(target / path.name)
+        else:
+            stage.rename(target)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def write_model(folder: Path, state: dict[str, Tensor], config: dict[str, Any]) -> None:
+    """Write weights and config to `folder`, the checksum of the one inside the other."""
+    weights = folder / WEIGHTS_NAME
+    save_file({name: _smallest_exact(tensor) for name, tensor in state.items()}, weights, metadata={"format": "pt"})
+    weights.chmod(0o666 & ~_umask())
+    described = {"model_type": MODEL_TYPE, **config, "weights_sha256": _sha256(weights)}
+    (folder / CONFIG_NAME).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+
+
+def _smallest_exact(tensor: Tensor) -> Tensor:
+    """The tensor in half precision where that loses nothing, as it is otherwise. Models trained here are rounded."""
+    tensor = tensor.detach().cpu().contiguous()
+    if tensor.dtype == torch.float32 and torch.equal(tensor.half().float(), tensor):
+        return tensor.half()
+    return tensor
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find_file(folder_or_repo: str, filename: str, **hub_options: Any) -> Path:
+    """The path of one file of a model: in a local folder, or downloaded from the Hub (or taken from its cache).
+
+    Raises:
+        ModelLoadError: it is not there, or cannot be had.
+    """
+    folder = Path(folder_or_repo).expanduser()
+    if folder_or_repo and folder.is_dir():
+        if not (folder / filename).is_file():
+            raise ModelLoadError(
+                f"{folder} has no {filename}, so it holds no model: was it saved with save_pretrained?"
+            )
+        return folder / filename
+    revision = hub_options.get("revision")
+    where = f"{folder_or_repo} on the Hub" + (f" at revision {revision}" if revision else "")
+    try:
+        return Path(hf_hub_download(folder_or_repo, filename, **hub_options))
+    except HFValidationError as error:
+        raise ModelLoadError(
+            f"{folder_or_repo!r} is neither a folder here nor a Hub id of the form owner/name."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelLoadError(
+            f"{folder_or_repo} is neither a folder here nor a repo that the Hub shows you: "
+            "check the spelling, and log in with `hf auth login` if it is private."
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ModelLoadError(f"{folder_or_repo} on the Hub has no revision {revision!r}.") from error
+    except LocalEntryNotFoundError as error:
+        raise ModelLoadError(
+            f"{filename} of {where} is not in the local cache, and the Hub could not be asked: "
+            "check the network (or local_files_only and HF_HUB_OFFLINE) and try again."
+        ) from error
+    except EntryNotFoundError as error:
+        raise ModelLoadError(f"{where} has no {filename}, so it holds no model of this family.") from error
+    except (HfHubHTTPError, OSError) as error:
+        raise ModelLoadError(f"{filename} of {where} could not be fetched: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The content of a config.json, known to be of this family.
+
+    Raises:
+        ModelLoadError: it is no JSON object, or describes some other kind of model.
+    """
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelLoadError(f"{path} cannot be read as JSON: {_first_line(error)}") from error
+    if not isinstance(config, dict) or config.get("model_type") != MODEL_TYPE:
+        found = config.get("model_type") if isinstance(config, dict) else None
+        raise ModelLoadError(
+            f"{path} describes another kind of model: its model_type is {found!r}, and this family's is {MODEL_TYPE!r}."
+        )
+    return config
+
+
+def read_weights(path: Path, expected: dict[str, Tensor], sha256: str | None) -> dict[str, Tensor]:
+    """The tensors of a model.safetensors in single precision, known to be exactly the expected ones.
+
+    Args:
+        path: the file.
+        expected: names and shapes that must be there, neither more nor fewer (their values are not looked at).
+        sha256: the checksum that config.json states.
+
+    Raises:
+        ModelLoadError: truncated, missing, extra, misshapen or non-finite weights, or another checksum.
+    """
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelLoadError(
+            f"{path} is no whole safetensors file ({_first_line(error)}): fetch or save it again."
+        ) from error
+    missing, extra = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
+    if missing or extra:
+        parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has the foreign {', '.join(extra)}"] * bool(extra)
+        raise ModelLoadError(f"{path} does not fit its config.json: it {' and '.join(parts)}.")
+    for name, tensor in weights.items():
+        wanted, found = tuple(expected[name].shape), tuple(tensor.shape)
+        if wanted != found:
+            raise ModelLoadError(f"{path} does not fit its config.json: {name} is {found} and should be {wanted}.")
+        if not tensor.is_floating_point() or not bool(tensor.isfinite().all()):
+            raise ModelLoadError(f"{path} holds values in {name} that are no finite numbers: its training went wrong.")
+    if _sha256(path) != sha256:
+        raise ModelLoadError(
+            f"{path} is not the file that its config.json was written for (SHA-256 differs): fetch it again."
+        )
+    return {name: tensor.float() for name, tensor in weights.items()}

@@ -1,0 +1,37 @@
+"""The bundled variants: trained models that come with the package, by name."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from sae_model.model import SparseAutoencoder
+from sae_model.sparsity import WAYS
+from sae_model.storage import CONFIG_NAME, ModelLoadError
+
+ZOO = Path(__file__).parent / "zoo"
+
+
+@cache
+def list_variants() -> tuple[str, ...]:
+    """Names of the bundled variants: way by way, and within a way from the weakest penalty to the strongest."""
+
+    def strength(path: Path) -> tuple[int, list[float]]:
+        sparsity = json.loads(path.read_text(encoding="utf-8"))["sparsity"]
+        return list(WAYS).index(sparsity.pop("kind")), list(sparsity.values())
+
+    return tuple(path.parent.name for path in sorted(ZOO.glob(f"*/{CONFIG_NAME}"), key=strength))
+
+
+def load_variant(name: str) -> SparseAutoencoder:
+    """Load a bundled variant, in eval mode.
+
+    Raises:
+        ModelLoadError: no such variant, or its files were damaged.
+    """
+    if name not in list_variants():
+        raise ModelLoadError(
+            f"There is no bundled variant {name!r}; there are: {', '.join(list_variants()) or 'none'}."
+        )
+    return SparseAutoencoder.from_pretrained(ZOO / name)

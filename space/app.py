@@ -1,0 +1,67 @@
+"""The Space: `python space/app.py`. It honours GRADIO_SERVER_NAME and GRADIO_SERVER_PORT."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+# `python space/app.py` puts space/ on the path, not the repo.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import gradio as gr
+import torch
+
+from space import explore
+from space.lab import InputError, Lab
+
+CSS = Path(__file__).parent / "style.css"
+FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
+THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_mono=["ui-monospace", "monospace"]).set(
+    block_info_text_color="*neutral_600",
+    block_info_text_color_dark="*neutral_300",
+    block_label_text_color="*neutral_700",
+    block_title_text_color="*neutral_800",
+    block_title_text_color_dark="*neutral_100",
+)
+
+
+def build_app(lab: Lab) -> gr.Blocks:
+    """The whole page and its API."""
+    with gr.Blocks(title="Sparse autoencoders, by touch", analytics_enabled=False) as app:
+        explore.build(lab)
+
+        def reconstruct(
+            digit_index: int, sigma: float, variant: str, seed: int
+        ) -> tuple[list[list[float]], list[list[float]], list[list[float]], dict[str, float]]:
+            """One test digit with noise through one variant.
+
+            Returns the clean, the noisy and the reconstructed picture, 28 x 28 each in [0, 1] (the network sees the
+            noise unclipped), and the figures psnr (dB) and mse against the clean picture, and mean_activation.
+            """
+            try:
+                look = lab.look(digit_index, sigma, seed, [variant])[variant]
+            except InputError as error:
+                raise gr.Error(str(error), print_exception=False) from error
+            figures = {"psnr": look.psnr, "mse": look.mse, "mean_activation": look.mean_activation}
+            pictures = (look.clean, look.noisy.clamp(0, 1), look.reconstruction)
+            return *(picture.tolist() for picture in pictures), figures
+
+        gr.api(reconstruct, api_name="reconstruct", concurrency_limit=4)
+    return app
+
+
+def main() -> None:
+    """Load everything and serve until stopped."""
+    torch.set_num_threads(1)  # one small picture at a time: threads would wait for each other
+    app = build_app(Lab())
+    app.queue(max_size=200)
+    app.launch(
+        theme=THEME, css_paths=CSS, run_history=False, enable_monitoring=False, show_error=True, max_file_size="1mb"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The Space's API as a program meets it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from sae_model import load_variant
+from training.data import add_noise, as_floats, load_split
+
+
+@pytest.fixture(scope="module")
+def client(server: str) -> Client:
+    return Client(server, verbose=False)
+
+
+def test_reconstruct_returns_what_the_model_says(client: Client) -> None:
+    import torch
+
+    clean, noisy, reconstruction, figures = client.predict(12, 0.3, "l1-0.3", 5, api_name="/reconstruct")
+    images = as_floats(load_split("mnist", train=False).images[12:13])
+    seen = add_noise(images, 0.3, torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        expected, _, activations = load_variant("l1-0.3")(seen)
+    np.testing.assert_allclose(clean, images[0, 0], atol=1e-6)
+    np.testing.assert_allclose(noisy, seen[0, 0].clamp(0, 1), atol=1e-6)
+    np.testing.assert_allclose(reconstruction, expected[0, 0], atol=1e-5)
+    mse = ((np.array(reconstruction) - np.array(clean)) ** 2).mean()
+    assert figures == {
+        "psnr": pytest.approx(-10 * np.log10(mse), rel=1e-4),
+        "mse": pytest.approx(mse, rel=1e-4),
+        "mean_activation": pytest.approx(activations.mean().item(), rel=1e-4),
+    }
+
+
+def test_the_same_call_gets_the_same_answer(client: Client) -> None:
+    call = (3, 0.5, "dense", 1)
+    assert client.predict(*call, api_name="/reconstruct") == client.predict(*call, api_name="/reconstruct")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((10_000, 0.3, "dense", 0), "digit_index is a whole number from 0 to 9999"),
+        ((1.5, 0.3, "dense", 0), "digit_index"),
+        ((0, 1.5, "dense", 0), "sigma is a number from 0 to 1"),
+        ((0, None, "dense", 0), "sigma"),
+        ((0, 0.3, "no-such", 0), "There is no variant 'no-such'; there are: dense"),
+        ((0, 0.3, ["dense"], 0), "There is no variant"),
+        ((0, 0.3, "dense", -1), "seed is a whole number"),
+        ((0, 0.3, "dense", True), "seed"),
+    ],
+)
+def test_nonsense_is_answered_with_a_sentence(client: Client, arguments: tuple, words: str) -> None:
+    with pytest.raises(AppError, match=words):
+        client.predict(*arguments, api_name="/reconstruct")
+
+
+def test_it_is_the_only_public_endpoint(client: Client) -> None:
+    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/reconstruct"]

@@ -1,0 +1,55 @@
+"""Small pictures and charts, read back."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from space.drawing import activation_image, digit_image, histogram, percent
+
+
+def read_back(img: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", img)[1]))))
+
+
+def test_a_digit_survives_to_the_last_level_and_is_clipped_for_the_eye() -> None:
+    levels = torch.arange(784).reshape(28, 28) % 256
+    assert np.array_equal(read_back(digit_image(levels / 255, "x")), levels.numpy())
+    assert np.array_equal(read_back(digit_image(torch.tensor([[-3.0, 5.0]]), "x")), [[0, 255]])
+
+
+def test_more_activation_is_lighter() -> None:
+    colours = read_back(activation_image(torch.linspace(0, 1, 900), "x")).reshape(900, 3)
+    lightness = colours @ np.array([0.2126, 0.7152, 0.0722])
+    assert (np.diff(lightness) > -1).all()  # whole levels of red, green and blue: rounding
+    assert lightness[-1] - lightness[0] > 200
+
+
+def test_words_in_alt_texts_are_escaped() -> None:
+    assert 'alt="&lt;b&gt; &quot;x&quot;"' in digit_image(torch.zeros(2, 2), '<b> "x"')
+
+
+def test_bars_are_as_high_as_their_shares_and_the_mean_stands_where_it_is() -> None:
+    shares = [0.5, 0.25, 0.25, 0, 0, 0, 0, 0, 0, 0]
+    svg = ET.fromstring(histogram(shares, 0.4, "t", "x", "y"))
+    heights = [float(bar.get("height")) for bar in svg.iter("rect")]
+    assert np.allclose(np.array(heights) / heights[0] * 0.5, shares, atol=0.01)
+    bars = [float(bar.get("x")) + float(bar.get("width")) / 2 for bar in svg.iter("rect")]
+    (mean,) = [float(line.get("x1")) for line in svg.iter("line") if line.get("class") == "mean"]
+    assert mean == pytest.approx((bars[3] + bars[4]) / 2, abs=0.2)  # 0.4 is the edge of the fourth and fifth bin
+    assert "0.0 to 0.1: 50%" in svg.get("aria-label")
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0"), (1, "100%"), (0.974, "97%"), (0.024, "2.4%"), (0.0032, "0.3%"), (0.0999, "10%"), (0.000001, "<.1%")],
+)
+def test_shares_are_short_percentages(share: float, text: str) -> None:
+    assert percent(share) == text

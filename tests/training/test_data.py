@@ -1,0 +1,208 @@
+"""Reading data sets: right, or one sentence that names the file; and nothing left on disk."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+import torch
+
+from training.data import BUNDLED, DataError, add_noise, as_floats, class_names, load_split
+from training.torchvision_import import datasets
+
+RAW = BUNDLED / "MNIST" / "raw"
+NAMES = [path.name for path in sorted(RAW.glob("*.gz"))]
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A small data folder of four small, whole files."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    for half, count in {"train": 20, "t10k": 10}.items():
+        images = generator.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        labels = generator.integers(0, 10, count, dtype=np.uint8)
+        header = (0x803).to_bytes(4, "big") + b"".join(n.to_bytes(4, "big") for n in images.shape)
+        (raw / f"{half}-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + images.tobytes()))
+        header = (0x801).to_bytes(4, "big") + count.to_bytes(4, "big")
+        (raw / f"{half}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(header + labels.tobytes()))
+    return tmp_path
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(("train", "half", "count"), [(True, "train", 60_000), (False, "t10k", 10_000)])
+def test_bundled_mnist_is_what_its_files_say(train: bool, half: str, count: int) -> None:
+    split = load_split("mnist", train)
+    content = gzip.decompress((RAW / f"{half}-images-idx3-ubyte.gz").read_bytes())
+    expected = np.frombuffer(content, np.uint8, offset=16).reshape(count, 1, 28, 28)
+    assert np.array_equal(split.images.numpy(), expected)
+    labels = gzip.decompress((RAW / f"{half}-labels-idx1-ubyte.gz").read_bytes())[8:]
+    assert split.labels.tolist() == list(labels)
+
+
+def test_bundled_files_are_the_canonical_ones() -> None:
+    from torchvision.datasets.utils import check_integrity
+
+    for name, md5 in datasets.MNIST.resources:
+        assert check_integrity(str(RAW / name), md5), name
+
+
+def test_reading_leaves_nothing_on_disk(data_dir: Path) -> None:
+    before = files_below(data_dir)
+    load_split("mnist", train=True, data_dir=data_dir)
+    assert files_below(data_dir) == before
+
+
+def test_plain_files_do_as_well_as_packed_ones(data_dir: Path) -> None:
+    packed = load_split("mnist", train=False, data_dir=data_dir)
+    for path in (data_dir / "MNIST" / "raw").glob("*.gz"):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    plain = load_split("mnist", train=False, data_dir=data_dir)
+    assert torch.equal(packed.images, plain.images)
+    assert torch.equal(packed.labels, plain.labels)
+
+
+def test_a_half_unpacked_leftover_beside_a_whole_archive_does_no_harm(data_dir: Path) -> None:
+    whole = load_split("mnist", train=True, data_dir=data_dir)
+    (data_dir / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(b"\0\0\10\3half")
+    assert torch.equal(load_split("mnist", train=True, data_dir=data_dir).images, whole.images)
+
+
+@pytest.mark.parametrize(("dataset", "folder"), [("fashion-mnist", "FashionMNIST"), ("kmnist", "KMNIST")])
+def test_relatives_are_read_from_their_own_folders(data_dir: Path, dataset: str, folder: str) -> None:
+    (data_dir / "MNIST").rename(data_dir / folder)
+    assert load_split(dataset, train=True, data_dir=data_dir).images.shape == (20, 1, 28, 28)
+
+
+def test_a_limit_takes_the_first_images(data_dir: Path) -> None:
+    limited = load_split("mnist", train=True, data_dir=data_dir, limit=3)
+    assert torch.equal(limited.images, load_split("mnist", train=True, data_dir=data_dir).images[:3])
+    assert len(limited.labels) == 3
+    with pytest.raises(DataError, match="give at least 1"):
+        load_split("mnist", train=True, data_dir=data_dir, limit=0)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+def cut_inside(path: Path) -> None:
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-3]))
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+BROKEN: dict[str, Callable[[Path], object]] = {
+    "cut short": cut,
+    "cut short before it was packed": cut_inside,
+    "a byte changed": flip,
+    "empty": lambda path: path.write_bytes(b""),
+    "empty archive": lambda path: path.write_bytes(gzip.compress(b"")),
+    "a web page": lambda path: path.write_bytes(b"<html>404</html>"),
+    "text, packed": lambda path: path.write_bytes(gzip.compress(b"no images at all")),
+}
+
+
+@pytest.mark.parametrize("name", [NAMES[0], NAMES[1]])
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_broken_file_is_named_in_one_sentence(data_dir: Path, name: str, broken: str) -> None:
+    path = data_dir / "MNIST" / "raw" / name
+    BROKEN[broken](path)
+    before = files_below(data_dir)
+    with pytest.raises(DataError, match=f"{name} is not a whole IDX file") as caught:
+        load_split("mnist", train=False, data_dir=data_dir)
+    assert "\n" not in str(caught.value)
+    assert files_below(data_dir) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_file_is_named_in_one_sentence(data_dir: Path, name: str) -> None:
+    (data_dir / "MNIST" / "raw" / name).unlink()
+    with pytest.raises(DataError, match=f"{name} is missing"):
+        load_split("mnist", train=False, data_dir=data_dir)
+
+
+def test_swapped_files_are_noticed(data_dir: Path) -> None:
+    raw = data_dir / "MNIST" / "raw"
+    shutil.copy(raw / "t10k-labels-idx1-ubyte.gz", raw / "t10k-images-idx3-ubyte.gz")
+    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte\.gz is not a whole IDX file"):
+        load_split("mnist", train=False, data_dir=data_dir)
+    shutil.copy(raw / "train-labels-idx1-ubyte.gz", raw / "t10k-labels-idx1-ubyte.gz")
+    shutil.copy(RAW / "t10k-images-idx3-ubyte.gz", raw)
+    with pytest.raises(DataError, match="10000 t10k images and 20 labels"):
+        load_split("mnist", train=False, data_dir=data_dir)
+
+
+def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="There is no folder"):
+        load_split("mnist", train=False, data_dir=tmp_path / "typo")
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_failed_download_is_one_sentence_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.KMNIST, "mirrors", ["http://127.0.0.1:9/"])  # nothing listens on this port
+    with pytest.raises(DataError, match=r"kmnist is not in .* and could not be downloaded .*--data-dir") as caught:
+        load_split("kmnist", train=False, data_dir=tmp_path)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_is_fetched_once_and_then_read(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torchvision's own downloader, against a mirror on loopback that is gone afterwards."""
+    handler = partial(SimpleHTTPRequestHandler, directory=data_dir / "MNIST" / "raw")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as mirror:
+        Thread(target=mirror.serve_forever, daemon=True).start()
+        monkeypatch.setattr(datasets.KMNIST, "mirrors", [f"http://127.0.0.1:{mirror.server_port}/"])
+        monkeypatch.setattr(datasets.KMNIST, "resources", [(name, None) for name in NAMES])
+        home = tmp_path / "home"
+        home.mkdir()
+        split = load_split("kmnist", train=True, data_dir=home)
+        mirror.shutdown()
+    assert torch.equal(split.images, load_split("mnist", train=True, data_dir=data_dir).images)
+    assert files_below(home) == sorted(f"KMNIST/raw/{name}" for name in NAMES)
+    assert torch.equal(load_split("kmnist", train=True, data_dir=home).images, split.images)
+
+
+def test_noise_has_the_sigma_that_was_asked_for_and_follows_its_seed() -> None:
+    images = torch.rand(400, 1, 28, 28)
+    noise = add_noise(images, 0.3, torch.Generator().manual_seed(5)) - images
+    assert noise.std().item() == pytest.approx(0.3, rel=0.01)
+    assert noise.mean().item() == pytest.approx(0, abs=0.01)
+    doubled = add_noise(images, 0.6, torch.Generator().manual_seed(5)) - images
+    torch.testing.assert_close(doubled, 2 * noise, atol=1e-6, rtol=1e-4)
+
+
+def test_noise_may_differ_by_image() -> None:
+    images = torch.zeros(2, 1, 28, 28)
+    noisy = add_noise(images, torch.tensor([0.0, 0.5]), torch.Generator().manual_seed(0))
+    assert noisy[0].abs().max() == 0
+    assert noisy[1].std().item() == pytest.approx(0.5, rel=0.1)
+
+
+def test_bytes_become_floats_and_floats_stay() -> None:
+    assert as_floats(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0, 0.2, 1])
+    floats = torch.rand(3)
+    assert as_floats(floats) is floats
+
+
+def test_classes_have_names() -> None:
+    assert class_names("mnist") == [str(label) for label in range(10)]
+    assert class_names("fashion-mnist")[1] == "Trouser"

@@ -1,0 +1,1 @@
+"""Training, measuring and publishing sparse autoencoders. The command line is `python -m training`."""

@@ -1,0 +1,67 @@
+"""Every knob of a training run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+import torch
+
+from sae_model import Dense, SparseAutoencoder, Sparsity
+from training.data import Dataset
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run does, whole: the same recipe on the same machine gives the same weights."""
+
+    sparsity: Sparsity = field(default_factory=Dense)
+    """How latents are kept off."""
+    dataset: Dataset = "mnist"
+    """What is learned."""
+    limit: int | None = None
+    """Train on the first so many images only; None takes all."""
+    latent_dim: int = 900
+    """Number of latents."""
+    hidden_dim: int = 256
+    """Width of the hidden layers of encoder and decoder."""
+    epochs: int = 24
+    """Passes over the images."""
+    batch_size: int = 256
+    """Images a step."""
+    learning_rate: float = 8e-3
+    """Peak of the one-cycle schedule (Smith and Topin 2018)."""
+    weight_decay: float = 0.01
+    """Of AdamW. On the decoder's fixed-length columns it only keeps the effective step size up."""
+    evenness: float = 1e-4
+    """Weight of `uneven_use`: what keeps latents from dying, or from being on for every image."""
+    noise: float = 0.1
+    """Each training image gets Gaussian noise of a sigma drawn from 0 to this; the clean image is the target."""
+    seed: int = 0
+    """Of the first weights, the order of images and the noise."""
+
+    def __post_init__(self) -> None:
+        for name, low in {
+            "epochs": 1,
+            "batch_size": 1,
+            "limit": 1,
+            "seed": 0,
+            "noise": 0,
+            "weight_decay": 0,
+            "evenness": 0,
+        }.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value < float("inf"):
+                raise ValueError(f"{name} is at least {low}; got {value}.")
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"learning_rate is above 0; got {self.learning_rate}.")
+
+    def to_json(self) -> str:
+        """All knobs, as JSON."""
+        return json.dumps(asdict(self), indent=2)
+
+    def new_model(self) -> SparseAutoencoder:
+        """A fresh model of this recipe; its first weights follow from the seed alone."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return SparseAutoencoder(self.latent_dim, self.hidden_dim, self.sparsity)
