@@ -25,12 +25,11 @@ NAME_STOPS = """
 const names = props.names;
 function tell() {
   const slider = document.querySelector('#beta input[type=range]');
-  if (!slider) { setTimeout(tell, 200); return; }
-  const speak = () => slider.setAttribute('aria-valuetext', names[Number(slider.value)]);
-  slider.addEventListener('input', speak);
-  speak();
+  if (slider) slider.setAttribute('aria-valuetext', names[Number(slider.value)]);
+  else setTimeout(tell, 100);
 }
 tell();
+watch('value', tell);
 """
 
 SPEAK_CHANGES = "element.setAttribute('aria-live', 'polite');"
@@ -71,7 +70,9 @@ def build(lab: Lab) -> None:
             digit = gr.Radio(
                 [str(label) for label in range(10)], value=str(FIRST_DIGIT), label="Digit", elem_id="digit"
             )
-            another = gr.Button("Another one of these", size="sm")
+            with gr.Row():
+                another = gr.Button("Another one of these", size="sm", min_width=120)
+                anyone = gr.Button("Any digit", size="sm", min_width=120)
         with gr.Column(scale=3, min_width=320):
             told = gr.HTML(first_view[1], elem_id="told", js_on_load=SPEAK_CHANGES, **bare)
             pictures = gr.HTML(first_view[2], elem_id="pictures", **bare)
@@ -87,6 +88,10 @@ def build(lab: Lab) -> None:
         chosen = lab.random_digit(int(label), other_than=index)
         return chosen, *view(lab, chosen, seed, sigma, stop)
 
+    def choose_any(index: int, seed: int, sigma: float, stop: int) -> tuple[int | str, ...]:
+        label = str(random.randrange(10))
+        return label, *choose(label, index, seed, sigma, stop)
+
     def draw(index: int, sigma: float, stop: int) -> tuple[int | str, ...]:
         seed = random.randint(0, LARGEST_SEED)
         return seed, *view(lab, index, seed, sigma, stop)
@@ -95,6 +100,7 @@ def build(lab: Lab) -> None:
     live = {"show_progress": "hidden", "concurrency_limit": 4, "api_visibility": "private"}
     gr.on([sigma.change, stop.change], show, inputs, shown, trigger_mode="always_last", **live)
     gr.on([digit.input, another.click], choose, [digit, *inputs], [index, *shown], **live)
+    anyone.click(choose_any, inputs, [digit, index, *shown], **live)
     redraw.click(draw, [index, sigma, stop], [seed, *shown], **live)
 
 

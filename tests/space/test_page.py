@@ -94,7 +94,7 @@ def test_beta_changes_latents_rebuilt_picture_histograms_and_table(page: Page) -
         )
         assert names[stop] in page.inner_text("#pictures .strip figure.chosen")
         assert names[stop] in page.inner_text("#told")
-        assert page.get_attribute(BETA, "aria-valuetext") == names[stop]
+        page.wait_for_selector(f"{BETA}[aria-valuetext='{names[stop]}']")
         seen.append((*pictures(page), page.inner_html("#figures svg >> nth=0"), page.inner_text("#figures table")))
     weak, strong = seen
     assert weak[:2] == strong[:2]
@@ -120,6 +120,14 @@ def test_a_digit_can_be_picked_and_another_one_of_it(page: Page) -> None:
     wait_for_another(page, three[3])
     assert pictures(page)[0] != three[0]
     assert "rebuilds this 3" in page.inner_text("#told")
+
+
+def test_any_digit_may_come_and_its_class_is_then_the_chosen_one(page: Page) -> None:
+    before = pictures(page)
+    page.get_by_role("button", name="Any digit").click()
+    wait_for_another(page, before[3])
+    label = page.locator("#digit input:checked").get_attribute("value")
+    assert f"rebuilds this {label}" in page.inner_text("#told")
 
 
 def test_noise_can_be_drawn_anew(page: Page) -> None:
