@@ -1,17 +1,34 @@
 """Sparse autoencoders that people understand by touching them."""
 
 from sae_model.model import Output, SparseAutoencoder
-from sae_model.sparsity import L1, Dense, Sparsity, bernoulli_kl, effective_l0, keep_top_k, uneven_use, unit_activation
+from sae_model.sparsity import (
+    L1,
+    AdaptiveTopK,
+    Dense,
+    KLPerImage,
+    KLPerNeuron,
+    Sparsity,
+    TopK,
+    bernoulli_kl,
+    effective_l0,
+    keep_top_k,
+    uneven_use,
+    unit_activation,
+)
 from sae_model.storage import ModelLoadError
 from sae_model.zoo import list_variants, load_variant
 
 __all__ = [
     "L1",
+    "AdaptiveTopK",
     "Dense",
+    "KLPerImage",
+    "KLPerNeuron",
     "ModelLoadError",
     "Output",
     "SparseAutoencoder",
     "Sparsity",
+    "TopK",
     "bernoulli_kl",
     "effective_l0",
     "keep_top_k",

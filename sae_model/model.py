@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from sae_model.sparsity import Dense, Sparsity, sparsity_from_config, unit_activation
+from sae_model.sparsity import Dense, Sparsity, keep_top_k, sparsity_from_config, unit_activation
 from sae_model.storage import (
     CONFIG_NAME,
     WEIGHTS_NAME,
@@ -122,7 +122,7 @@ class SparseAutoencoder(
     """
 
     def __init__(
-        self, latent_dim: int = 900, hidden_dim: int = 256, sparsity: Sparsity | dict[str, Any] | None = None
+        self, latent_dim: int = 900, hidden_dim: int = 224, sparsity: Sparsity | dict[str, Any] | None = None
     ) -> None:
         super().__init__()
         for name, size in {"latent_dim": latent_dim, "hidden_dim": hidden_dim}.items():
@@ -131,20 +131,29 @@ class SparseAutoencoder(
         self.latent_dim = latent_dim
         self.hidden_dim = hidden_dim
         self.sparsity = sparsity_from_config(sparsity) if isinstance(sparsity, dict) else sparsity or Dense()
+        if (self.sparsity.default_k or 1) > latent_dim:
+            raise ValueError(f"k is at most the number of latents, {latent_dim}; got {self.sparsity.default_k}.")
         self.encoder = Encoder(latent_dim, hidden_dim)
         self.decoder = Decoder(latent_dim, hidden_dim)
 
-    def encode(self, images: Tensor) -> Tensor:
+    def encode(self, images: Tensor, k: int | None = None) -> Tensor:
         """Images (batch, 1, 28, 28), floats in [0, 1] or noisy -> latents (batch, latent_dim), any sign.
 
+        Args:
+            images: what to encode.
+            k: keep only the k largest latents of each image, from 1 to latent_dim. By default a top-k model keeps as
+                many as it was trained for, and every other model keeps all.
+
         Raises:
-            ValueError: another shape, or images that are not floats.
+            ValueError: another shape, images that are not floats, or a k that is not there.
         """
         if images.ndim != 4 or images.shape[1:] != (1, IMAGE_SIDE, IMAGE_SIDE):
             raise ValueError(f"Images come as (batch, 1, {IMAGE_SIDE}, {IMAGE_SIDE}); got {tuple(images.shape)}.")
         if not images.is_floating_point():
             raise ValueError(f"Images are floats in [0, 1]; got {images.dtype}: convert, and divide bytes by 255.")
-        return self.encoder(images)
+        k = self.sparsity.default_k if k is None else k
+        latents = self.encoder(images)
+        return latents if k is None else keep_top_k(latents, k)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (batch, latent_dim) -> reconstruction (batch, 1, 28, 28) in [0, 1].

@@ -17,9 +17,9 @@ ZOO = Path(__file__).parent / "zoo"
 def list_variants() -> tuple[str, ...]:
     """Names of the bundled variants: way by way, and within a way from the weakest penalty to the strongest."""
 
-    def strength(path: Path) -> tuple[int, list[float]]:
+    def strength(path: Path) -> tuple[int, list[float], str]:
         sparsity = json.loads(path.read_text(encoding="utf-8"))["sparsity"]
-        return list(WAYS).index(sparsity.pop("kind")), list(sparsity.values())
+        return list(WAYS).index(sparsity.pop("kind")), list(sparsity.values()), path.parent.name
 
     return tuple(path.parent.name for path in sorted(ZOO.glob(f"*/{CONFIG_NAME}"), key=strength))
 

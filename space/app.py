@@ -14,8 +14,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 import torch
 
-from space import explore
-from space.lab import InputError, Lab
+from space import explore, frontier, latents, prints, theory
+from space.lab import InputError, Lab, Stop
 
 CSS = Path(__file__).parent / "style.css"
 FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
@@ -30,8 +30,17 @@ THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_m
 
 def build_app(lab: Lab) -> gr.Blocks:
     """The whole page and its API."""
-    with gr.Blocks(title="Sparse autoencoders, by touch", analytics_enabled=False) as app:
-        explore.build(lab)
+    with gr.Blocks(title="Sparse autoencoders, by touch", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
+        with gr.Tab("See it work"):
+            choice = explore.build(lab)
+        for title, room in {
+            "Who fires for what": latents,
+            "What a rate costs": theory,
+            "Frontier": frontier,
+            "For print": prints,
+        }.items():
+            with gr.Tab(title) as tab:
+                room.build(lab, choice, tab)
 
         def reconstruct(
             digit_index: int, sigma: float, variant: str, seed: int
@@ -42,7 +51,7 @@ def build_app(lab: Lab) -> gr.Blocks:
             noise unclipped), and the figures psnr (dB) and mse against the clean picture, and mean_activation.
             """
             try:
-                look = lab.look(digit_index, sigma, seed, [variant])[variant]
+                (look,) = lab.look(digit_index, sigma, seed, [Stop(variant, variant)])
             except InputError as error:
                 raise gr.Error(str(error), print_exception=False) from error
             figures = {"psnr": look.psnr, "mse": look.mse, "mean_activation": look.mean_activation}

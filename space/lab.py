@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from sae_model import Output, SparseAutoencoder, effective_l0, list_variants, load_variant
+from sae_model import SparseAutoencoder, effective_l0, list_variants, load_variant, unit_activation
 from sae_model.zoo import ZOO
+from training.atlas import Atlas, make_atlas
 from training.data import Dataset, add_noise, as_floats, load_split
-from training.evaluation import Evaluation
+from training.evaluation import Evaluation, read_by_k
 
 DATASET: Dataset = "mnist"
 LARGEST_SEED = 2**32 - 1
@@ -19,6 +21,40 @@ LARGEST_SEED = 2**32 - 1
 
 class InputError(ValueError):
     """A visitor or a program asked for what there is not. The message is a sentence."""
+
+
+# What the ways of being sparse are called on the page, in the order in which it offers them.
+TITLES = {
+    "l1": "L1 penalty",
+    "kl-image": "KL per image",
+    "kl-neuron": "KL per latent",
+    "topk": "Exactly k",
+    "adaptive-topk": "Any k, one network",
+    "noise": "Trained on noise",
+}
+KNOBS = {
+    "l1": "Sparsity (beta)",
+    "kl-image": "Target rate (p)",
+    "kl-neuron": "Target rate (p)",
+    "topk": "Latents kept (k)",
+    "adaptive-topk": "Latents kept (k)",
+    "noise": "Noise in training (sigma)",
+}
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One stop of the page's slider: a variant, and how many latents it is to keep."""
+
+    variant: str
+    label: str
+    """What stands under the stop."""
+    k: int | None = None
+    """As in `model.encode`; None leaves it to the variant."""
+
+    @property
+    def title(self) -> str:
+        return self.variant if self.k is None else f"{self.variant}, k = {self.k}"
 
 
 @dataclass(frozen=True)
@@ -58,7 +94,54 @@ class Lab:
         self.images, self.labels = load_split(DATASET, train=False)
         self.variants: dict[str, SparseAutoencoder] = {name: load_variant(name) for name in list_variants()}
         self.evaluations = {name: Evaluation.read(ZOO / name / "evaluation.json") for name in self.variants}
+        self.by_k = {name: read_by_k(ZOO / name) for name in self.variants}
         self.of_class = [(self.labels == label).nonzero().flatten() for label in range(10)]
+        self.ways = {kind: stops for kind in TITLES if (stops := self._stops(kind))}
+
+    def _stops(self, kind: str) -> list[Stop]:
+        """The stops of one way of being sparse. The dense network is where the L1 penalty begins."""
+        if kind == "noise":
+            return self._noise_stops()
+        stops = [Stop("dense", "0")] if kind == "l1" else []
+        for name, model in self.variants.items():
+            if model.sparsity.kind == kind and "-noise-" not in name:
+                stops += [Stop(name, str(k), k) for k in self.by_k[name]] or [Stop(name, _knob(name))]
+        return stops
+
+    def _noise_stops(self) -> list[Stop]:
+        """Networks that were trained on noisy pictures, each after the same network trained without much noise."""
+        trained = [name for name in self.variants if "-noise-" in name]
+        return [
+            stop
+            for name in trained
+            for stop in (Stop(name.partition("-noise-")[0], "little"), Stop(name, f"up to {_knob(name)}"))
+        ]
+
+    def stop_at(self, kind: str, position: int) -> Stop:
+        """The stop at a position of the slider of a way of being sparse.
+
+        Raises:
+            InputError: no such way, or no such stop.
+        """
+        if kind not in self.ways:
+            raise InputError(f"There is no way of being sparse {kind!r}; there are: {', '.join(self.ways)}.")
+        stops = self.ways[kind]
+        if not _is_whole(position) or not 0 <= position < len(stops):
+            raise InputError(f"A stop is a whole number from 0 to {len(stops) - 1}; got {position!r}.")
+        return stops[position]
+
+    def position(self, kind: str, variant: str) -> int:
+        """The stop of a variant on the slider of a way of being sparse."""
+        return next(i for i, stop in enumerate(self.ways[kind]) if stop.variant == variant)
+
+    def evaluation(self, stop: Stop) -> Evaluation:
+        """The committed figures of a stop, on the whole test split."""
+        return self.evaluations[stop.variant] if stop.k is None else self.by_k[stop.variant][stop.k]
+
+    @lru_cache(maxsize=32)  # noqa: B019 (one Lab lives as long as the page)
+    def atlas(self, stop: Stop) -> Atlas:
+        """Who fires for what in a stop's network; computed when it is first asked for, in a fraction of a second."""
+        return make_atlas(self.variants[stop.variant], self.images, self.labels, stop.k)
 
     def random_digit(self, label: int, other_than: int | None = None) -> int:
         """Position in the test split of a random digit of a class, another one than the one given."""
@@ -66,24 +149,24 @@ class Lab:
         return candidates[torch.randint(len(candidates), ()).item()]
 
     @torch.inference_mode()
-    def look(self, index: int, sigma: float, seed: int, names: list[str]) -> dict[str, Look]:
-        """See one test digit, with noise, through some variants.
+    def look(self, index: int, sigma: float, seed: int, stops: list[Stop]) -> list[Look]:
+        """See one test digit, with noise, through the networks of some stops.
 
         Args:
             index: position in the test split.
             sigma: standard deviation of the noise, in [0, 1]. It scales one fixed draw, so that only it changes.
             seed: which draw.
-            names: the variants.
+            stops: which networks, and what they keep.
 
         Raises:
             InputError: a value out of its range, or an unknown variant.
         """
-        self._check(index, sigma, seed, names)
+        self._check(index, sigma, seed, stops)
         clean = as_floats(self.images[index : index + 1])
         noisy = add_noise(clean, sigma, torch.Generator().manual_seed(seed))
-        return {name: _look(clean, noisy, self.variants[name](noisy)) for name in names}
+        return [_look(clean, noisy, self.variants[stop.variant], stop.k) for stop in stops]
 
-    def _check(self, index: int, sigma: float, seed: int, names: list[str]) -> None:
+    def _check(self, index: int, sigma: float, seed: int, stops: list[Stop]) -> None:
         count = len(self.images)
         if not _is_whole(index) or not 0 <= index < count:
             raise InputError(f"digit_index is a whole number from 0 to {count - 1}; got {index!r}.")
@@ -91,22 +174,29 @@ class Lab:
             raise InputError(f"sigma is a number from 0 to 1; got {sigma!r}.")
         if not _is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
             raise InputError(f"seed is a whole number from 0 to {LARGEST_SEED}; got {seed!r}.")
-        for name in names:
-            if not isinstance(name, str) or name not in self.variants:
-                raise InputError(f"There is no variant {name!r}; there are: {', '.join(self.variants)}.")
+        for stop in stops:
+            if not isinstance(stop.variant, str) or stop.variant not in self.variants:
+                raise InputError(f"There is no variant {stop.variant!r}; there are: {', '.join(self.variants)}.")
 
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _look(clean: Tensor, noisy: Tensor, output: Output) -> Look:
+def _knob(name: str) -> str:
+    """The knob in a variant's name, as short as it can be: ".05" for "kl-image-0.05"."""
+    return name.rpartition("-")[2].removeprefix("0")
+
+
+def _look(clean: Tensor, noisy: Tensor, model: SparseAutoencoder, k: int | None) -> Look:
+    latents = model.encode(noisy, k)
+    reconstruction = model.decode(latents)
     return Look(
         clean=clean[0, 0],
         noisy=noisy[0, 0],
-        reconstruction=output.reconstruction[0, 0],
-        activations=output.activations[0],
-        mse=(output.reconstruction - clean).square().mean().item(),
-        effective_l0=effective_l0(output.latents).item(),
-        l0=int(output.latents.count_nonzero()),
+        reconstruction=reconstruction[0, 0],
+        activations=unit_activation(latents[0]),
+        mse=(reconstruction - clean).square().mean().item(),
+        effective_l0=effective_l0(latents).item(),
+        l0=int(latents.count_nonzero()),
     )

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sae_model import SparseAutoencoder, effective_l0, keep_top_k
+from sae_model import AdaptiveTopK, SparseAutoencoder, effective_l0, keep_top_k, unit_activation
 from training.data import add_noise, as_floats
 
 NOISE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -42,7 +42,7 @@ class Evaluation:
     dead_fraction: float
     """Latents that are non-zero among the 25 largest |z| of no image (the k largest of a top-k model), in [0, 1]."""
     fvu_top_k: dict[str, float]
-    """k -> fvu when only the k largest |z| of each image are kept."""
+    """k -> fvu when only the k largest |z| of each image are kept (a top-k model has no more than its own k)."""
     activation_histogram: list[float]
     """Share of all activations in each of ten equal bins of [0, 1]; sums to 1."""
     latent_histogram: list[float]
@@ -57,8 +57,16 @@ class Evaluation:
         return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
 
 
+def read_by_k(folder: Path) -> dict[int, Evaluation]:
+    """The figures at several k of a model for every k, as `training.publishing.save_run` wrote them; else none."""
+    path = folder / "evaluation_by_k.json"
+    if not path.exists():
+        return {}
+    return {int(k): Evaluation(**figures) for k, figures in json.loads(path.read_text(encoding="utf-8")).items()}
+
+
 @torch.inference_mode()
-def evaluate(model: SparseAutoencoder, images: Tensor, labels: Tensor) -> Evaluation:
+def evaluate(model: SparseAutoencoder, images: Tensor, labels: Tensor, k: int | None = None) -> Evaluation:
     """Measure a model on images, in batches, on the device it is on, in single precision.
 
     The noise is drawn from a fixed seed on the processor, so that it is the same for every model and device.
@@ -67,6 +75,7 @@ def evaluate(model: SparseAutoencoder, images: Tensor, labels: Tensor) -> Evalua
         model: the model; its training flag is left as it was found.
         images: (n, 1, 28, 28), bytes or floats in [0, 1].
         labels: (n,), the class of each image.
+        k: measure it with only the k largest latents of each image, as in `model.encode`.
 
     Raises:
         ValueError: no images, images that are all alike, or another number of labels.
@@ -76,13 +85,15 @@ def evaluate(model: SparseAutoencoder, images: Tensor, labels: Tensor) -> Evalua
     was_training = model.training
     model.eval()
     try:
-        return _evaluate(model, images)
+        return _evaluate(model, images, k)
     finally:
         model.train(was_training)
 
 
-def _evaluate(model: SparseAutoencoder, images: Tensor) -> Evaluation:
+def _evaluate(model: SparseAutoencoder, images: Tensor, k: int | None) -> Evaluation:
     device = next(model.parameters()).device
+    adaptive = isinstance(model.sparsity, AdaptiveTopK)
+    dead_after = k or model.sparsity.default_k or DEAD_AFTER
     generator = torch.Generator().manual_seed(NOISE_SEED)
     n, pixels = len(images), images[0].numel()
     mean_image = torch.stack([as_floats(batch).sum(0, dtype=torch.float64) for batch in images.split(BATCH)]).sum(0) / n
@@ -97,19 +108,23 @@ def _evaluate(model: SparseAutoencoder, images: Tensor) -> Evaluation:
         noisy = {sigma: add_noise(clean, sigma, generator).to(device) for sigma in NOISE_LEVELS}
         sums["variance"] += (clean - mean_image).square().sum().item()
         clean = clean.to(device)
-        output = model(clean)
-        sums["bce"] += F.binary_cross_entropy(output.reconstruction, clean, reduction="sum").item()
-        sums["error"] += _squared_error(output.reconstruction, clean)
-        sums["l0"] += output.latents.count_nonzero().item()
-        sums["effective_l0"] += effective_l0(output.latents).sum().item()
+        latents = model.encode(clean, k)
+        reconstruction = model.decode(latents)
+        activations = unit_activation(latents)
+        # The model for every k is asked for each k; any other has the latents that it has.
+        all_latents = model.encode(clean, model.latent_dim) if adaptive else latents
+        sums["bce"] += F.binary_cross_entropy(reconstruction, clean, reduction="sum").item()
+        sums["error"] += _squared_error(reconstruction, clean)
+        sums["l0"] += latents.count_nonzero().item()
+        sums["effective_l0"] += effective_l0(latents).sum().item()
         for sigma in NOISE_LEVELS:
-            denoise[sigma] += _squared_error(model(noisy[sigma]).reconstruction, clean)
-        for k in KEPT:
-            kept = keep_top_k(output.latents, min(k, model.latent_dim))
-            kept_error[k] += _squared_error(model.decode(kept), clean)
-        activation_counts += torch.histc(output.activations.float().cpu(), BINS, 0, 1)
-        activation_sums += output.activations.sum(0, dtype=torch.float64).cpu()
-        alive |= (keep_top_k(output.latents, min(DEAD_AFTER, model.latent_dim)) != 0).any(0).cpu()
+            denoise[sigma] += _squared_error(model.decode(model.encode(noisy[sigma], k)), clean)
+        for kept in KEPT:
+            largest = keep_top_k(all_latents, min(kept, model.latent_dim))
+            kept_error[kept] += _squared_error(model.decode(largest), clean)
+        activation_counts += torch.histc(activations.float().cpu(), BINS, 0, 1)
+        activation_sums += activations.sum(0, dtype=torch.float64).cpu()
+        alive |= (keep_top_k(latents, min(dead_after, model.latent_dim)) != 0).any(0).cpu()
     if sums["variance"] == 0:
         raise ValueError("These images are all alike, so there is no variance to explain: evaluate several.")
     latent_means = (activation_sums / n).float()

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sae_model import SparseAutoencoder, uneven_use, unit_activation
+from sae_model import SparseAutoencoder, keep_top_k, uneven_use, unit_activation
 from training.data import add_noise, as_floats
 from training.recipe import Recipe
 
@@ -77,12 +77,15 @@ def fit(model: SparseAutoencoder, images: Tensor, recipe: Recipe) -> Iterator[Pr
         sigma = recipe.noise * torch.rand(batch_size, generator=generator, device=device)
         noisy = add_noise(clean, sigma, generator)
         with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device)):
-            latents = model.encode(noisy)
+            latents = model.encoder(noisy)
+            k = model.sparsity.training_k(step / steps, latents, generator)
+            if k is not None:
+                latents = keep_top_k(latents, k)
             logits = model.decoder.logits(latents)
         reconstruction_loss = F.binary_cross_entropy_with_logits(logits.float(), clean)
         latents = latents.float()
         penalty = model.sparsity.penalty(latents)
-        loss = reconstruction_loss + penalty + recipe.evenness * uneven_use(latents)
+        loss = reconstruction_loss + penalty + model.sparsity.evenness * uneven_use(latents)
         optimizer.zero_grad()
         loss.backward()
         # Rare large gradients of the threshold otherwise throw whole groups of latents out for good.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 from huggingface_hub import ModelCard
@@ -51,15 +52,27 @@ It is made to be understood: small pictures, one hidden layer. It recognises not
 WAYS_IN_WORDS = {
     "none": "nothing at all (it may copy)",
     "l1": "an L1 penalty on its activations (beta = {beta:g})",
+    "kl-image": "a KL divergence to a mean activation of {target:g} in each image (beta = {beta:g})",
+    "kl-neuron": "a KL divergence to a mean activation of {target:g} of each latent (beta = {beta:g})",
+    "topk": "keeping exactly the {k} largest latents of each image",
+    "adaptive-topk": "keeping the k largest latents of each image, for a k that is chosen at use ({k} by default)",
 }
 
 
-def save_run(folder: Path, model: SparseAutoencoder, evaluation: Evaluation, recipe: Recipe, images: int) -> None:
+def save_run(
+    folder: Path,
+    model: SparseAutoencoder,
+    evaluation: Evaluation,
+    recipe: Recipe,
+    images: int,
+    by_k: dict[int, Evaluation],
+) -> None:
     """Write config.json, model.safetensors, evaluation.json, recipe.json and README.md, all of them or none.
 
     Args:
         folder: where; made if it is not there.
         images: how many images the evaluation was measured on, for the card.
+        by_k: figures at several k, for a model that serves every k; written as evaluation_by_k.json.
 
     Raises:
         OSError: the folder cannot be written. What was in it before is untouched.
@@ -68,6 +81,9 @@ def save_run(folder: Path, model: SparseAutoencoder, evaluation: Evaluation, rec
         _write(stage / "README.md", render_card(model, evaluation, recipe, images))
         _write(stage / "evaluation.json", evaluation.to_json() + "\n")
         _write(stage / "recipe.json", recipe.to_json() + "\n")
+        if by_k:
+            figures = {k: dataclasses.asdict(measured) for k, measured in by_k.items()}
+            _write(stage / "evaluation_by_k.json", json.dumps(figures, indent=2) + "\n")
         model.save_pretrained(stage)
 
 
@@ -81,7 +97,7 @@ def render_card(model: SparseAutoencoder, evaluation: Evaluation, recipe: Recipe
     data = model._hub_mixin_info.model_card_data
     card = CARD.format(
         metadata=data.to_yaml(),
-        name=recipe.sparsity.name,
+        name=recipe.name,
         latent_dim=model.latent_dim,
         way=WAYS_IN_WORDS[sparsity["kind"]].format(**sparsity),
         dataset=recipe.dataset,

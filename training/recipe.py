@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 import torch
 
-from sae_model import Dense, SparseAutoencoder, Sparsity
+from sae_model import AdaptiveTopK, Dense, SparseAutoencoder, Sparsity, TopK
 from training.data import Dataset
 
 
@@ -23,7 +23,7 @@ class Recipe:
     """Train on the first so many images only; None takes all."""
     latent_dim: int = 900
     """Number of latents."""
-    hidden_dim: int = 256
+    hidden_dim: int = 224
     """Width of the hidden layers of encoder and decoder."""
     epochs: int = 24
     """Passes over the images."""
@@ -33,8 +33,6 @@ class Recipe:
     """Peak of the one-cycle schedule (Smith and Topin 2018)."""
     weight_decay: float = 0.01
     """Of AdamW. On the decoder's fixed-length columns it only keeps the effective step size up."""
-    evenness: float = 1e-4
-    """Weight of `uneven_use`: what keeps latents from dying, or from being on for every image."""
     noise: float = 0.1
     """Each training image gets Gaussian noise of a sigma drawn from 0 to this; the clean image is the target."""
     seed: int = 0
@@ -48,13 +46,18 @@ class Recipe:
             "seed": 0,
             "noise": 0,
             "weight_decay": 0,
-            "evenness": 0,
         }.items():
             value = getattr(self, name)
             if value is not None and not low <= value < float("inf"):
                 raise ValueError(f"{name} is at least {low}; got {value}.")
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"learning_rate is above 0; got {self.learning_rate}.")
+
+    @property
+    def name(self) -> str:
+        """What a bundled variant of this recipe is called."""
+        noisy = self.noise != tuned(self.sparsity).noise
+        return self.sparsity.name + (f"-noise-{self.noise:g}" if noisy else "")
 
     def to_json(self) -> str:
         """All knobs, as JSON."""
@@ -65,3 +68,15 @@ class Recipe:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             return SparseAutoencoder(self.latent_dim, self.hidden_dim, self.sparsity)
+
+
+def tuned(sparsity: Sparsity) -> Recipe:
+    """The recipe that measured best for a way of being sparse: where the command line and the bundle start from.
+
+    The top-k ways want wider hidden layers, gentler steps and more of them; they are also less robust by themselves,
+    so they see more noise.
+    """
+    if isinstance(sparsity, TopK | AdaptiveTopK):
+        epochs = 36 if isinstance(sparsity, TopK) else 44
+        return Recipe(sparsity, hidden_dim=448, epochs=epochs, learning_rate=4e-3, weight_decay=0.1, noise=0.15)
+    return Recipe(sparsity)

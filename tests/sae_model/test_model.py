@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sae_model import L1, SparseAutoencoder, unit_activation
+from sae_model import L1, AdaptiveTopK, SparseAutoencoder, TopK, keep_top_k, unit_activation
 from training.data import Split, as_floats
 
 
@@ -84,3 +84,24 @@ def test_latents_of_another_shape_are_refused_in_a_sentence(tiny_model: SparseAu
 def test_sizes_must_be_positive_whole_numbers(name: str, size: object) -> None:
     with pytest.raises(ValueError, match=f"{name} is a whole number of at least 1"):
         SparseAutoencoder(**{name: size})
+
+
+def test_a_top_k_model_keeps_its_k_and_any_other_on_request() -> None:
+    model = SparseAutoencoder(latent_dim=50, hidden_dim=16, sparsity=TopK(4)).eval()
+    images = torch.rand(9, 1, 28, 28)
+    assert (model.encode(images).count_nonzero(1) == 4).all()
+    for k in (1, 7, 50):
+        assert torch.equal(model.encode(images, k=k), keep_top_k(model.encoder(images), k))
+
+
+def test_every_model_can_be_asked_for_its_largest_latents(tiny_model: SparseAutoencoder) -> None:
+    images = torch.rand(9, 1, 28, 28)
+    assert (tiny_model.encode(images, k=3).count_nonzero(1) <= 3).all()
+    with pytest.raises(ValueError, match="k lies between 1 and the number of latents, 30; got 31"):
+        tiny_model.encode(images, k=31)
+
+
+@pytest.mark.parametrize("way", [TopK, AdaptiveTopK])
+def test_a_k_above_the_number_of_latents_is_refused(way: type) -> None:
+    with pytest.raises(ValueError, match="k is at most the number of latents, 30; got 31"):
+        SparseAutoencoder(latent_dim=30, hidden_dim=16, sparsity=way(31))

@@ -10,7 +10,7 @@ import pytest
 from sae_model import L1, ModelLoadError, list_variants, load_variant
 from sae_model.zoo import ZOO
 from training.data import Split
-from training.evaluation import Evaluation, evaluate
+from training.evaluation import Evaluation, evaluate, read_by_k
 from training.zoo import RECIPES
 
 MEGABYTE = 1_000_000
@@ -20,18 +20,22 @@ def evaluation(name: str) -> Evaluation:
     return Evaluation.read(ZOO / name / "evaluation.json")
 
 
+def is_l1(name: str) -> bool:
+    return name.startswith("l1-") and "-noise-" not in name
+
+
 def test_the_bundle_is_what_the_recipes_say() -> None:
-    assert set(list_variants()) == {recipe.sparsity.name for recipe in RECIPES}
+    assert set(list_variants()) == {recipe.name for recipe in RECIPES}
     for recipe in RECIPES:
-        stored = json.loads((ZOO / recipe.sparsity.name / "recipe.json").read_text())
+        stored = json.loads((ZOO / recipe.name / "recipe.json").read_text())
         assert stored == json.loads(recipe.to_json())
 
 
 def test_promised_variants_are_there_from_weak_to_strong() -> None:
     names = list_variants()
-    assert {"dense", "l1-0.001", "l1-0.01"} <= set(names)
+    assert {"dense", "l1-0.001", "l1-0.01", "kl-image-0.05", "kl-neuron-0.05", "topk-25", "adaptive-topk"} <= set(names)
     assert names[0] == "dense"
-    betas = [load_variant(name).sparsity.beta for name in names if name.startswith("l1-")]
+    betas = [load_variant(name).sparsity.beta for name in names if is_l1(name)]
     assert betas == sorted(betas)
     assert len(betas) >= 5
 
@@ -45,13 +49,13 @@ def test_the_bundle_is_small() -> None:
 @pytest.mark.parametrize("name", list_variants())
 def test_a_variant_loads_as_named_with_its_files_beside_it(name: str) -> None:
     model = load_variant(name)
-    assert model.sparsity.name == name
+    assert model.sparsity.name == name.partition("-noise-")[0]
     assert model.latent_dim == 900
     assert not model.training
     assert name in (ZOO / name / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["dense", "l1-0.3"])
+@pytest.mark.parametrize("name", ["dense", "l1-0.3", "kl-image-0.05", "topk-25", "adaptive-topk"])
 def test_committed_figures_are_those_of_the_committed_weights(name: str, digits: Split) -> None:
     measured, committed = evaluate(load_variant(name), digits.images, digits.labels), evaluation(name)
     for figure in ("bce", "mse", "fvu", "mean_activation", "effective_l0", "l0"):
@@ -61,7 +65,7 @@ def test_committed_figures_are_those_of_the_committed_weights(name: str, digits:
 
 
 def test_more_beta_means_fewer_latents_in_steps_that_tell_the_story() -> None:
-    carried = [evaluation(name).effective_l0 for name in list_variants() if name == "dense" or name.startswith("l1-")]
+    carried = [evaluation(name).effective_l0 for name in list_variants() if name == "dense" or is_l1(name)]
     assert carried == sorted(carried, reverse=True)
     assert carried[0] > 400
     assert carried[-1] < 20
@@ -78,6 +82,31 @@ def test_the_lectures_figures_are_beaten_all_at_once() -> None:
     assert all(ours.fvu_top_k[k] < bar for k, bar in {"10": 0.82, "25": 0.52, "50": 0.31, "100": 0.15}.items())
     assert ours.mean_activation <= 0.104 / 2
     assert ours.effective_l0 <= 517 / 5
+
+
+@pytest.mark.parametrize("target", [0.02, 0.05, 0.1, 0.2])
+@pytest.mark.parametrize("way", ["kl-image", "kl-neuron"])
+def test_a_stated_rate_is_reached_within_five_percent(way: str, target: float) -> None:
+    assert evaluation(f"{way}-{target:g}").mean_activation == pytest.approx(target, rel=0.05)
+
+
+@pytest.mark.parametrize("name", list_variants())
+def test_hardly_a_latent_is_dead_where_many_are_needed(name: str) -> None:
+    figures = evaluation(name)
+    assert figures.dead_fraction <= 0.05 or figures.effective_l0 <= 20
+
+
+@pytest.mark.parametrize("k", [10, 25, 50])
+def test_one_network_for_every_k_is_close_to_those_for_one(k: int) -> None:
+    dedicated = evaluation(f"topk-{k}")
+    assert dedicated.l0 == pytest.approx(k, rel=1e-3)
+    assert dedicated.dead_fraction <= 0.05
+    assert read_by_k(ZOO / "adaptive-topk")[k].fvu <= 1.15 * dedicated.fvu
+
+
+def test_training_on_noise_teaches_to_leave_it_out() -> None:
+    taught, untaught = evaluation("l1-0.01-noise-0.6"), evaluation("l1-0.01")
+    assert taught.denoise_mse["0.3"] < 0.75 * untaught.denoise_mse["0.3"]
 
 
 def test_an_unknown_variant_is_a_sentence_with_the_known_ones() -> None:

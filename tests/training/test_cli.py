@@ -12,6 +12,7 @@ import torch
 
 from sae_model import L1, SparseAutoencoder
 from training.data import BUNDLED
+from training.zoo import STOPS_OF_EVERY_K
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"config.json", "model.safetensors", "README.md", "evaluation.json", "recipe.json"}
@@ -98,6 +99,14 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], words: str) -> N
 WRONG = {
     "unknown way": (("fit", "--sparsity", "l7"), "Unknown way of being sparse: 'l7'"),
     "negative beta": (("fit", "--beta", "-1"), "beta is a number of at least 0"),
+    "target for l1": (("fit", "--sparsity", "l1", "--target", "0.1"), "'l1' has no knob 'target'"),
+    "target that is no rate": (
+        ("fit", "--sparsity", "kl-image", "--target", "1.5"),
+        "A target rate lies between 0 and 1",
+    ),
+    "k of nothing": (("fit", "--sparsity", "topk", "--k", "0"), "k is a whole number of at least 1"),
+    "k above the latents": (("fit", "--sparsity", "topk", "--k", "901"), "k is at most the number of latents, 900"),
+    "no hidden layer": (("fit", "--hidden-dim", "0"), "hidden_dim is a whole number of at least 1"),
     "beta for no sparsity": (("fit", "--sparsity", "none", "--beta", "1"), "'none' has no knob 'beta'"),
     "no epochs": (("fit", "--epochs", "0"), "epochs is at least 1"),
     "no images": (("fit", "--limit", "0"), "limit is at least 1"),
@@ -134,3 +143,29 @@ def test_an_output_below_a_file_ends_in_one_sentence(tmp_path: Path) -> None:
     done = run("fit", *QUICK, "--output", tmp_path / "file" / "model")
     assert_one_sentence(done, "is a file, so no model can be written")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_network_for_every_k_is_saved_with_its_figures_at_several_k(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    done = run("fit", "--sparsity", "adaptive-topk", "--k", "20", "--hidden-dim", "32", *QUICK, "--output", folder)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in folder.iterdir()} == FILES | {"evaluation_by_k.json"}
+    by_k = json.loads((folder / "evaluation_by_k.json").read_text())
+    assert list(by_k) == [str(k) for k in STOPS_OF_EVERY_K]
+    assert all(figures["l0"] <= int(k) for k, figures in by_k.items())
+    assert json.loads((folder / "evaluation.json").read_text())["l0"] <= 20
+
+
+def test_report_draws_every_picture_twice_or_nothing(
+    fitted: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    folder, _ = fitted
+    done = run("report", folder, "--output", tmp_path / "pictures")
+    assert done.returncode == 0, done.stderr
+    names = ("activation-histograms", "reconstructions", "class-maps", "cost-of-a-rate", "frontier")
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {
+        f"{n}.{e}" for n in names for e in ("png", "svg")
+    }
+    assert_one_sentence(run("report", folder, "--output", tmp_path / "pictures"), "nothing is overwritten")
+    assert_one_sentence(run("report", tmp_path / "none", "--output", tmp_path / "more"), "neither a folder here")
+    assert not (tmp_path / "more").exists()

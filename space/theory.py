@@ -1,0 +1,93 @@
+"""The third tab: what a rate costs, and why the rate alone proves nothing."""
+
+from __future__ import annotations
+
+import gradio as gr
+import torch
+
+from sae_model import bernoulli_kl, unit_activation
+from space.charts import Axis, Chart, legend
+from space.explore import BARE, LIVE, Choice
+from space.lab import Lab, Stop
+from training.data import as_floats
+
+RATE_INTRO = """
+## Stating the rate
+An L1 penalty asks for *less*; how much less depends on beta. To ask for *5% of the latents, on average*, one compares
+two coins: one that falls on "on" with the target rate p, one with the rate p̂ that the network has. Their
+Kullback-Leibler divergence, p log(p / p̂) + (1 − p) log((1 − p) / (1 − p̂)), is zero at the target and climbs without
+bound towards 0 and 1, where the other two costs stay flat. **Move the target.**
+"""
+SCALE_INTRO = """
+## Why the mean activation proves nothing by itself
+Make every latent s times smaller and the decoder's weights s times larger: the pictures stay exactly as they are, and
+the mean activation falls as low as you like. The number of latents that carry a picture, (Σ|z|)² / Σz², does not move.
+So it stands beside the mean activation everywhere here; and the decoder of these networks cannot grow.
+"""
+SAMPLE = 500
+
+
+def build(lab: Lab, choice: Choice, tab: gr.Tab) -> None:
+    """Lay out the tab inside the current Blocks and wire it."""
+    with gr.Row():
+        with gr.Column(min_width=320):
+            gr.Markdown(RATE_INTRO)
+            target = gr.Slider(0.01, 0.99, 0.1, step=0.01, label="Target rate (p)", elem_id="target")
+            costs = gr.HTML(cost_chart(0.1, None), elem_id="costs", **BARE)
+        with gr.Column(min_width=320):
+            gr.Markdown(SCALE_INTRO)
+            scales = gr.HTML("", elem_id="scales", **BARE)
+
+    def enter(way: str, stop: int) -> tuple[object, str, str]:
+        chosen = lab.stop_at(way, stop)
+        rate = lab.evaluation(chosen).mean_activation
+        stated = getattr(lab.variants[chosen.variant].sparsity, "target", None)
+        p = stated or 0.1
+        return gr.Slider(value=p), cost_chart(p, (chosen.title, rate)), scale_chart(lab, chosen)
+
+    def move(target: float, way: str, stop: int) -> str:
+        chosen = lab.stop_at(way, stop)
+        return cost_chart(target, (chosen.title, lab.evaluation(chosen).mean_activation))
+
+    tab.select(enter, [choice.way, choice.stop], [target, costs, scales], **LIVE)
+    target.change(move, [target, choice.way, choice.stop], costs, trigger_mode="always_last", **LIVE)
+
+
+def cost_chart(target: float, measured: tuple[str, float] | None) -> str:
+    """KL, absolute and squared error against the actual rate; `measured` is a network's name and its rate."""
+    chart = Chart(
+        Axis("actual rate (mean activation)", 0, 1, (0, 0.2, 0.4, 0.6, 0.8, 1)),
+        Axis("cost", 0, 1, (0, 0.25, 0.5, 0.75, 1)),
+    )
+    rates = torch.linspace(0.002, 0.998, 250, dtype=torch.float64)
+    curves = [bernoulli_kl(target, rates), (rates - target).abs(), (rates - target).square()]
+    inside = "".join(
+        chart.curve([(r, c) for r, c in zip(rates.tolist(), cost.tolist(), strict=True) if c <= 1], style)
+        for style, cost in enumerate(curves)
+    )
+    inside += chart.upright(target, f"target {target:g}", "target")
+    spoken = f"Cost against the actual rate for a target of {target:g}: all three are zero at the target."
+    if measured:
+        name, rate = measured
+        inside += chart.upright(rate, f"{name}: {rate:.3f}", "mean", line=1)
+        spoken += f" The rate of {name} is {rate:.3f}."
+    words = ["KL divergence (nats)", "absolute error", "squared error"]
+    return f'<div class="sae">{chart.svg(inside, spoken)}{legend(words)}</div>'
+
+
+def scale_chart(lab: Lab, stop: Stop) -> str:
+    """Mean activation and effective L0, as parts of what they are now, when all latents are scaled."""
+    with torch.inference_mode():
+        latents = lab.variants[stop.variant].encode(as_floats(lab.images[:SAMPLE]), stop.k)
+    scales = torch.logspace(-3, 0, 31).tolist()
+    now = unit_activation(latents).mean().item()
+    falling = [(s, unit_activation(s * latents).mean().item() / now) for s in scales]
+    chart = Chart(
+        Axis("scale of the latents, s", 0.001, 1, (0.001, 0.01, 0.1, 1), log=True),
+        Axis("part of what it was", 0, 1.1, (0, 0.25, 0.5, 0.75, 1)),
+    )
+    inside = chart.curve(falling, 0) + chart.curve([(s, 1.0) for s in scales], 1)
+    carried = lab.evaluation(stop).effective_l0
+    words = [f"mean activation ({now:.3f} at s = 1)", f"effective L0 ({carried:.0f} at every s)"]
+    spoken = f"As latents of {stop.title} are scaled down, the mean activation falls to 0 and the effective L0 stays."
+    return f'<div class="sae"><h2>{stop.title}</h2>{chart.svg(inside, spoken)}{legend(words)}</div>'
