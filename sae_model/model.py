@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from sae_model.sparsity import Dense, Sparsity, keep_top_k, sparsity_from_config, unit_activation
 from sae_model.storage import (
     CONFIG_NAME,
+    VERSION,
     WEIGHTS_NAME,
     ModelLoadError,
     find_file,
@@ -61,7 +62,9 @@ class FixedLengthLinear(nn.Linear):
         self.gain = gain
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return F.linear(inputs, self.gain * F.normalize(self.weight, dim=0), self.bias)
+        # Scaling the inputs instead of the weights is the same product, and far cheaper to differentiate.
+        lengths = torch.linalg.vector_norm(self.weight, dim=0).clamp_min(torch.finfo(self.weight.dtype).tiny)
+        return F.linear(inputs * (self.gain / lengths), self.weight, self.bias)
 
 
 class Encoder(nn.Module):
@@ -236,11 +239,15 @@ class SparseAutoencoder(
         config = read_config(config_path)
         del config["model_type"]
         sha256 = config.pop("weights_sha256", None)
+        written_by = config.pop("sae_model_version", "an unknown version")
         try:
             with torch.device("meta"):  # sizes only: nothing is allocated before the file is known to fit
                 model = cls(**config)
         except (TypeError, ValueError) as error:
-            raise ModelLoadError(f"{config_path} does not describe a model of this version: {error}") from error
+            raise ModelLoadError(
+                f"{config_path} does not describe a model of this version of sae_model, {VERSION}: {error} "
+                f"It was written by {written_by}, which could load it."
+            ) from error
         weights = read_weights(find_file(source, WEIGHTS_NAME, **hub), model.state_dict(), sha256)
         model.load_state_dict(weights, assign=True)
         return model.to(map_location).eval()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,12 +21,13 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 MODEL_TYPE = "sparse-autoencoder"
+VERSION = "0.4.0"  # of this package; config.json tells which one wrote it
 
 
 class ModelLoadError(Exception):
@@ -39,38 +38,36 @@ class ModelLoadError(Exception):
 def staged_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside `target`; on success its files appear in `target`, on failure nothing does.
 
-    A new target appears whole, by one rename. Into an existing one the files are moved one by one, each atomically;
-    files of other names stay. The staging folder never outlives the block.
+    A target that is new or empty appears whole, by one rename. Into any other the files are moved one by one, each
+    atomically; files of other names stay. The staging folder is `.NAME.partial`: what a killed process left there is
+    cleared away by the next one.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(f"{target} is a file; a model is saved to a folder: name another one.")
-    stage = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    stage = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir()
     try:
         yield stage
-        stage.chmod(0o777 & ~_umask())  # mkdtemp makes it private to its owner
-        if target.exists():
+        if target.exists() and any(target.iterdir()):
             for path in sorted(stage.iterdir()):
                 path.replace(target / path.name)
         else:
+            if target.exists():
+                target.rmdir()
             stage.rename(target)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
-
-
 def write_model(folder: Path, state: dict[str, Tensor], config: dict[str, Any]) -> None:
     """Write weights and config to `folder`, the checksum of the one inside the other."""
     weights = folder / WEIGHTS_NAME
-    save_file({name: _smallest_exact(tensor) for name, tensor in state.items()}, weights, metadata={"format": "pt"})
-    weights.chmod(0o666 & ~_umask())
-    described = {"model_type": MODEL_TYPE, **config, "weights_sha256": _sha256(weights)}
+    stored = {name: _smallest_exact(tensor) for name, tensor in state.items()}
+    weights.write_bytes(save(stored, metadata={"format": "pt"}))  # not save_file: it hides what the disk says
+    described = {"model_type": MODEL_TYPE, "sae_model_version": VERSION, **config, "weights_sha256": _sha256(weights)}
     (folder / CONFIG_NAME).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
