@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import hf_hub_download
+from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     HfHubHTTPError,
     HFValidationError,
+    HTTPError,
     LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -26,6 +28,8 @@ from torch import Tensor
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
+CARD_NAME = "README.md"
+SECONDS_TO_ANSWER = 10
 MODEL_TYPE = "sparse-autoencoder"
 VERSION = "0.4.0"  # of this package; config.json tells which one wrote it
 
@@ -84,43 +88,75 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def find_file(folder_or_repo: str, filename: str, **hub_options: Any) -> Path:
-    """The path of one file of a model: in a local folder, or downloaded from the Hub (or taken from its cache).
+def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: Any) -> list[Path]:
+    """The paths of files of one model: in a local folder, or of one commit of a Hub repo, downloaded or cached.
+
+    The Hub is asked once, briefly, whether it is there: its client would otherwise try again for 23 seconds before it
+    says that it is not. Where it is not, what the cache holds is taken.
 
     Raises:
-        ModelLoadError: it is not there, or cannot be had.
+        ModelLoadError: they are not there, or cannot be had.
     """
     folder = Path(folder_or_repo).expanduser()
     if folder_or_repo and folder.is_dir():
-        if not (folder / filename).is_file():
-            raise ModelLoadError(
-                f"{folder} has no {filename}, so it holds no model: was it saved with save_pretrained?"
-            )
-        return folder / filename
-    revision = hub_options.get("revision")
+        for filename in filenames:
+            if not (folder / filename).is_file():
+                raise ModelLoadError(
+                    f"{folder} has no {filename}, so it holds no model: was it saved with save_pretrained?"
+                )
+        return [folder / filename for filename in filenames]
+    revision = hub_options.pop("revision", None)
     where = f"{folder_or_repo} on the Hub" + (f" at revision {revision}" if revision else "")
     try:
-        return Path(hf_hub_download(folder_or_repo, filename, **hub_options))
+        if not hub_options.get("local_files_only"):
+            hub_options["local_files_only"] = not _hub_answers(folder_or_repo, revision, hub_options.get("token"))
+        paths = []
+        for filename in filenames:
+            paths.append(Path(hf_hub_download(folder_or_repo, filename, revision=revision, **hub_options)))
+            revision = paths[0].parent.name  # a branch may move between two files; its commit does not
+        return paths
     except HFValidationError as error:
         raise ModelLoadError(
             f"{folder_or_repo!r} is neither a folder here nor a Hub id of the form owner/name."
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise ModelLoadError(
-            f"{folder_or_repo} is neither a folder here nor a repo that the Hub shows you: "
-            "check the spelling, and log in with `hf auth login` if it is private."
         ) from error
     except RevisionNotFoundError as error:
         raise ModelLoadError(f"{folder_or_repo} on the Hub has no revision {revision!r}.") from error
     except LocalEntryNotFoundError as error:
         raise ModelLoadError(
-            f"{filename} of {where} is not in the local cache, and the Hub could not be asked: "
-            "check the network (or local_files_only and HF_HUB_OFFLINE) and try again."
+            f"{folder_or_repo} is no folder here, its {filename} is not in the local cache, and the Hub could not be "
+            "asked: check the spelling and the network (or local_files_only and HF_HUB_OFFLINE), and try again."
         ) from error
     except EntryNotFoundError as error:
         raise ModelLoadError(f"{where} has no {filename}, so it holds no model of this family.") from error
-    except (HfHubHTTPError, OSError) as error:
-        raise ModelLoadError(f"{filename} of {where} could not be fetched: {_first_line(error)}") from error
+    except (HTTPError, OSError) as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if isinstance(error, RepositoryNotFoundError) or status in (401, 403):
+            raise ModelLoadError(
+                f"{folder_or_repo} is neither a folder here nor a repo that the Hub shows you: "
+                "check the spelling, and log in with `hf auth login` if it is private."
+            ) from error
+        raise ModelLoadError(
+            f"{where} could not be fetched ({_first_line(error)}): nothing half-fetched is kept, try again."
+        ) from error
+
+
+def _hub_answers(repo: str, revision: str | None, token: str | bool | None) -> bool:
+    """Whether the Hub can be asked for a repo; False where it is down, silent, failing, or was switched off.
+
+    Raises:
+        HTTPError: it answers, and refuses. HFValidationError: this is no id.
+    """
+    try:
+        HfApi(token=token).model_info(repo, revision=revision, timeout=SECONDS_TO_ANSWER)
+    except OfflineModeIsEnabled:
+        return False
+    except HfHubHTTPError as error:
+        if error.response.status_code < 500:
+            raise
+        return False
+    except HTTPError:
+        return False
+    return True
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The command line: `python -m training {fit,zoo,evaluate,report}`. Figures go to stdout, everything else to stderr."""
+"""The command line: `python -m training COMMAND`. Figures go to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from training.checkpoint import Checkpoint, CheckpointError
 from training.data import BUNDLED, DATASETS, DataError, class_names, load_split
 from training.evaluation import evaluate
 from training.figures import draw_report
+from training.hub import HubError, check_login, push, push_all
 from training.loop import TrainingError
 from training.recipe import Recipe, tuned
 from training.record import Record, RecordError
@@ -67,12 +68,17 @@ def fit_command(
     init: Annotated[str | None, typer.Option(help="Go on from this model's weights.", metavar="FOLDER_OR_REPO")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the same run, where it was killed.")] = False,
     device: DeviceOption = None,
+    push_to_hub: Annotated[
+        str | None, typer.Option(help="Publish it there when it is done.", metavar="OWNER/NAME")
+    ] = None,
 ) -> None:
     """Train one model, measure it on the test split, and write it to a folder.
 
     Started by torchrun, several processes train it together.
     """
     _check_dataset(dataset)
+    if push_to_hub is not None:
+        check_login(push_to_hub)
     place = _device(device)
     changes = {"epochs": epochs, "noise": noise, "hidden_dim": hidden_dim}
     with parallel.joined(place):
@@ -83,6 +89,7 @@ def fit_command(
         except ValueError as error:
             raise UsageError(str(error)) from error
         if _is_finished(output, recipe, resume):
+            _push_after_fit(output, push_to_hub)
             return
         data = _load(recipe, data_dir)
         checkpoint = Checkpoint(output, recipe, data.train.images)
@@ -93,6 +100,17 @@ def fit_command(
         evaluation = run_one(recipe, model, data, output, checkpoint)
         if evaluation is not None:
             print(evaluation.to_json())
+            _push_after_fit(output, push_to_hub)
+
+
+def _push_after_fit(folder: Path, repo_id: str | None) -> None:
+    """Publish what `fit` made; the model is safe in its folder whatever happens here."""
+    if repo_id is None:
+        return
+    try:
+        _say(push(folder, repo_id))
+    except HubError as error:
+        raise HubError(f"{error} The model is in {folder}; `push {folder} {repo_id}` publishes it.") from error
 
 
 def _start(init: str | None, sparsity: str | None, knobs: dict[str, Any]) -> tuple[Sparsity, dict[str, Any]]:
@@ -125,8 +143,19 @@ def zoo_command(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Networks that are trained at a time.", show_default="one a core")
     ] = None,
+    push_to: Annotated[
+        str | None, typer.Option("--push", help="Publish the bundle as it is, instead.", metavar="OWNER")
+    ] = None,
 ) -> None:
-    """Train every bundled variant anew and replace it. One folder each; each is replaced whole when it is done."""
+    """Train every bundled variant anew and replace it. One folder each; each is replaced whole when it is done.
+
+    With --push nothing is trained: the bundle as it is goes to the Hub, one repo each, and into a Collection.
+    """
+    if push_to is not None:
+        folders = [output / recipe.name for recipe in RECIPES]
+        with tqdm(total=len(folders), desc="pushed", unit=" models") as bar:
+            print(push_all(folders, push_to, lambda _: bar.update()))
+        return
     data = _load(DEFAULT, BUNDLED)
     for recipe, figures in run_all(RECIPES, data, output, jobs or os.cpu_count() or 1):
         tqdm.write(
@@ -135,6 +164,18 @@ def zoo_command(
             f"dead {figures.dead_fraction:.1%}",
             file=sys.stderr,
         )
+
+
+@app.command("push")
+def push_command(
+    folder: Annotated[Path, typer.Argument(help="A folder that `fit` wrote.", metavar="DIR")],
+    repo_id: Annotated[str, typer.Argument(help="The repo on the Hub; made if it is not there.", metavar="OWNER/NAME")],
+    private: Annotated[bool, typer.Option("--private", help="Make a repo that only its owner sees.")] = False,
+    branch: Annotated[str | None, typer.Option(help="A branch; made if it is not there.", show_default="main")] = None,
+    create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request instead of committing.")] = False,
+) -> None:
+    """Publish a model and its card on the Hub. The login is the Hub's own: `hf auth login`, or HF_TOKEN."""
+    print(push(folder, repo_id, private, branch, create_pr))
 
 
 @app.command("evaluate")
@@ -215,7 +256,7 @@ def main() -> None:
     """Run the command line. What a person can mend ends in one sentence and exit code 1."""
     try:
         app(prog_name="python -m training")
-    except (UsageError, DataError, ModelLoadError, TrainingError, CheckpointError, RecordError) as error:
+    except (UsageError, DataError, ModelLoadError, TrainingError, CheckpointError, RecordError, HubError) as error:
         _end(f"Error: {error}")
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""

@@ -7,14 +7,16 @@ import json
 from pathlib import Path
 
 from sae_model import SparseAutoencoder
-from sae_model.storage import staged_folder
+from sae_model.storage import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, staged_folder
 from training.card import PICTURE, render_card
 from training.data import Split
 from training.evaluation import Evaluation
 from training.figures import grey_png, one_of_each, reconstructions
-from training.record import Record
+from training.record import EVALUATION_NAME, RECIPE_NAME, Record
 
 BY_K_NAME = "evaluation_by_k.json"
+# All that `save_run` writes, less the card, which a push writes anew.
+FILES = (CONFIG_NAME, WEIGHTS_NAME, RECIPE_NAME, EVALUATION_NAME, BY_K_NAME, PICTURE)
 
 
 def save_run(folder: Path, model: SparseAutoencoder, record: Record, test: Split, by_k: dict[int, Evaluation]) -> None:
@@ -31,7 +33,7 @@ def save_run(folder: Path, model: SparseAutoencoder, record: Record, test: Split
         OSError: the folder cannot be written. What was in it before is untouched.
     """
     with staged_folder(folder) as stage:
-        (stage / "README.md").write_text(render_card(model, record, str(folder)), encoding="utf-8")
+        (stage / CARD_NAME).write_text(render_card(model, record, str(folder)), encoding="utf-8")
         record.write(stage)
         if by_k:
             figures = {k: dataclasses.asdict(measured) for k, measured in by_k.items()}
