@@ -15,8 +15,10 @@ from sae_model.sparsity import (
     uneven_use,
     unit_activation,
 )
-from sae_model.storage import ModelLoadError
+from sae_model.storage import VERSION, ModelLoadError
 from sae_model.zoo import list_variants, load_variant
+
+__version__ = VERSION
 
 __all__ = [
     "L1",
@@ -29,6 +31,7 @@ __all__ = [
     "SparseAutoencoder",
     "Sparsity",
     "TopK",
+    "__version__",
     "bernoulli_kl",
     "effective_l0",
     "keep_top_k",

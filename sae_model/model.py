@@ -16,15 +16,17 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import HfApi, ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from sae_model.sparsity import Dense, Sparsity, keep_top_k, sparsity_from_config, unit_activation
 from sae_model.storage import (
+    CARD_NAME,
     CONFIG_NAME,
+    VERSION,
     WEIGHTS_NAME,
     ModelLoadError,
-    find_file,
+    find_files,
     read_config,
     read_weights,
     staged_folder,
@@ -61,7 +63,9 @@ class FixedLengthLinear(nn.Linear):
         self.gain = gain
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return F.linear(inputs, self.gain * F.normalize(self.weight, dim=0), self.bias)
+        # Scaling the inputs instead of the weights is the same product, and far cheaper to differentiate.
+        scale = self.gain * torch.rsqrt(self.weight.square().sum(0) + torch.finfo(self.weight.dtype).tiny)
+        return F.linear(inputs * scale, self.weight, self.bias)
 
 
 class Encoder(nn.Module):
@@ -189,10 +193,32 @@ class SparseAutoencoder(
         target = Path(save_directory)
         kwargs.setdefault("repo_id", target.name)
         with staged_folder(target) as stage:
-            card = target / "README.md"
+            card = target / CARD_NAME
             if card.exists():  # the mixin writes a card only where there is none
                 (stage / card.name).write_bytes(card.read_bytes())
             return super().save_pretrained(stage, **kwargs)
+
+    def push_to_hub(self, repo_id: str, **kwargs: Any) -> str:
+        """Push config and weights to a Hub repo, made if it is not there; see `PyTorchModelHubMixin.push_to_hub`.
+
+        A card that the repo has is left as it is. (`python -m training push` writes one with all figures.)
+
+        Returns:
+            Address of the commit.
+        """
+        if HfApi(token=kwargs.get("token")).file_exists(repo_id, CARD_NAME, revision=kwargs.get("branch")):
+            ignored = kwargs.get("ignore_patterns") or []
+            kwargs["ignore_patterns"] = [CARD_NAME, *([ignored] if isinstance(ignored, str) else ignored)]
+        return super().push_to_hub(repo_id, **kwargs)
+
+    def generate_model_card(self, *_: Any, **__: Any) -> ModelCard:
+        """The plain card of a model of which no more is known than what it is."""
+        sizes = f"{self.latent_dim} latents for {PIXELS} pixels, sparsity `{self.sparsity.name}`"
+        return ModelCard(
+            f"---\n{self._hub_mixin_info.model_card_data.to_yaml()}\n---\n\n"
+            f"# A sparse autoencoder for 28 x 28 grey images\n\n{sizes[0].upper()}{sizes[1:]}.\n\n"
+            "Load it with `SparseAutoencoder.from_pretrained` of the package `sae_model`.\n"
+        )
 
     def _save_pretrained(self, save_directory: Path) -> None:
         write_model(Path(save_directory), self.state_dict(), self.config())
@@ -232,15 +258,19 @@ class SparseAutoencoder(
             "force_download": force_download,
             "local_files_only": local_files_only,
         }
-        config_path = find_file(source, CONFIG_NAME, **hub)
+        config_path, weights_path = find_files(source, (CONFIG_NAME, WEIGHTS_NAME), **hub)
         config = read_config(config_path)
         del config["model_type"]
         sha256 = config.pop("weights_sha256", None)
+        written_by = config.pop("sae_model_version", "an unknown version")
         try:
             with torch.device("meta"):  # sizes only: nothing is allocated before the file is known to fit
                 model = cls(**config)
         except (TypeError, ValueError) as error:
-            raise ModelLoadError(f"{config_path} does not describe a model of this version: {error}") from error
-        weights = read_weights(find_file(source, WEIGHTS_NAME, **hub), model.state_dict(), sha256)
+            raise ModelLoadError(
+                f"{config_path} does not describe a model of this version of sae_model, {VERSION}: {error} "
+                f"It was written by {written_by}, which could load it."
+            ) from error
+        weights = read_weights(weights_path, model.state_dict(), sha256)
         model.load_state_dict(weights, assign=True)
         return model.to(map_location).eval()

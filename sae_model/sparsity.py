@@ -190,16 +190,16 @@ class Way:
         """Latents (batch, latent_dim) -> scalar, already weighted, in nats per pixel."""
         return latents.new_zeros(())
 
-    def training_k(self, progress: float, latents: Tensor, generator: torch.Generator) -> int | Tensor | None:
+    def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor | None:
         """How many latents of each image survive in a step of training.
 
         Args:
             progress: how far training is, in [0, 1].
-            latents: (batch, latent_dim), as encoded.
+            shape: (batch, latent_dim), that of the latents.
             generator: for a k that is drawn.
 
         Returns:
-            One k, or one for each image (batch,), or None to keep all.
+            Whole numbers (batch,), one for each image; or None to keep all.
         """
         return None
 
@@ -307,7 +307,7 @@ class TopK(Way):
     @property
     def evenness(self) -> float:
         """The fewer survive, the more latents die, so the more it takes to keep them alive."""
-        return min(5e-3, 0.05 / self.k)
+        return min(5e-3, 0.2 / self.k)
 
     @property
     def name(self) -> str:
@@ -317,10 +317,11 @@ class TopK(Way):
     def default_k(self) -> int:
         return self.k
 
-    def training_k(self, progress: float, latents: Tensor, generator: torch.Generator) -> Tensor:
-        low = min(self.k, latents.shape[1])
-        ceiling = geometric(START_OF_LATENTS * latents.shape[1], low, progress / SETTLED_AT)
-        return _drawn(low, max(ceiling, low), len(latents), generator)
+    def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        batch_size, latent_dim = shape
+        low = min(self.k, latent_dim)
+        ceiling = geometric(START_OF_LATENTS * latent_dim, low, progress / SETTLED_AT)
+        return _drawn(low, max(ceiling, low), batch_size, generator)
 
 
 @dataclass(frozen=True)
@@ -346,8 +347,8 @@ class AdaptiveTopK(Way):
     def default_k(self) -> int:
         return self.k
 
-    def training_k(self, progress: float, latents: Tensor, generator: torch.Generator) -> Tensor:
-        batch_size, latent_dim = latents.shape
+    def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        batch_size, latent_dim = shape
         low = geometric(START_OF_LATENTS * latent_dim, LOWEST_K, progress / LOWEST_AT)
         return _drawn(min(low, latent_dim), min(max(HIGHEST_K, low), latent_dim), batch_size, generator)
 

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import hf_hub_download
+from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     HfHubHTTPError,
     HFValidationError,
+    HTTPError,
     LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
+CARD_NAME = "README.md"
+SECONDS_TO_ANSWER = 10
 MODEL_TYPE = "sparse-autoencoder"
+VERSION = "0.4.0"  # of this package; config.json tells which one wrote it
 
 
 class ModelLoadError(Exception):
@@ -39,38 +42,36 @@ class ModelLoadError(Exception):
 def staged_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside `target`; on success its files appear in `target`, on failure nothing does.
 
-    A new target appears whole, by one rename. Into an existing one the files are moved one by one, each atomically;
-    files of other names stay. The staging folder never outlives the block.
+    A target that is new or empty appears whole, by one rename. Into any other the files are moved one by one, each
+    atomically; files of other names stay. The staging folder is `.NAME.partial`: what a killed process left there is
+    cleared away by the next one.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(f"{target} is a file; a model is saved to a folder: name another one.")
-    stage = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    stage = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir()
     try:
         yield stage
-        stage.chmod(0o777 & ~_umask())  # mkdtemp makes it private to its owner
-        if target.exists():
+        if target.exists() and any(target.iterdir()):
             for path in sorted(stage.iterdir()):
                 path.replace(target / path.name)
         else:
+            if target.exists():
+                target.rmdir()
             stage.rename(target)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
-
-
 def write_model(folder: Path, state: dict[str, Tensor], config: dict[str, Any]) -> None:
     """Write weights and config to `folder`, the checksum of the one inside the other."""
     weights = folder / WEIGHTS_NAME
-    save_file({name: _smallest_exact(tensor) for name, tensor in state.items()}, weights, metadata={"format": "pt"})
-    weights.chmod(0o666 & ~_umask())
-    described = {"model_type": MODEL_TYPE, **config, "weights_sha256": _sha256(weights)}
+    stored = {name: _smallest_exact(tensor) for name, tensor in state.items()}
+    weights.write_bytes(save(stored, metadata={"format": "pt"}))  # not save_file: it hides what the disk says
+    described = {"model_type": MODEL_TYPE, "sae_model_version": VERSION, **config, "weights_sha256": _sha256(weights)}
     (folder / CONFIG_NAME).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
@@ -87,43 +88,75 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def find_file(folder_or_repo: str, filename: str, **hub_options: Any) -> Path:
-    """The path of one file of a model: in a local folder, or downloaded from the Hub (or taken from its cache).
+def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: Any) -> list[Path]:
+    """The paths of files of one model: in a local folder, or of one commit of a Hub repo, downloaded or cached.
+
+    The Hub is asked once, briefly, whether it is there: its client would otherwise try again for 23 seconds before it
+    says that it is not. Where it is not, what the cache holds is taken.
 
     Raises:
-        ModelLoadError: it is not there, or cannot be had.
+        ModelLoadError: they are not there, or cannot be had.
     """
     folder = Path(folder_or_repo).expanduser()
     if folder_or_repo and folder.is_dir():
-        if not (folder / filename).is_file():
-            raise ModelLoadError(
-                f"{folder} has no {filename}, so it holds no model: was it saved with save_pretrained?"
-            )
-        return folder / filename
-    revision = hub_options.get("revision")
+        for filename in filenames:
+            if not (folder / filename).is_file():
+                raise ModelLoadError(
+                    f"{folder} has no {filename}, so it holds no model: was it saved with save_pretrained?"
+                )
+        return [folder / filename for filename in filenames]
+    revision = hub_options.pop("revision", None)
     where = f"{folder_or_repo} on the Hub" + (f" at revision {revision}" if revision else "")
     try:
-        return Path(hf_hub_download(folder_or_repo, filename, **hub_options))
+        if not hub_options.get("local_files_only"):
+            hub_options["local_files_only"] = not _hub_answers(folder_or_repo, revision, hub_options.get("token"))
+        paths = []
+        for filename in filenames:
+            paths.append(Path(hf_hub_download(folder_or_repo, filename, revision=revision, **hub_options)))
+            revision = paths[0].parent.name  # a branch may move between two files; its commit does not
+        return paths
     except HFValidationError as error:
         raise ModelLoadError(
             f"{folder_or_repo!r} is neither a folder here nor a Hub id of the form owner/name."
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise ModelLoadError(
-            f"{folder_or_repo} is neither a folder here nor a repo that the Hub shows you: "
-            "check the spelling, and log in with `hf auth login` if it is private."
         ) from error
     except RevisionNotFoundError as error:
         raise ModelLoadError(f"{folder_or_repo} on the Hub has no revision {revision!r}.") from error
     except LocalEntryNotFoundError as error:
         raise ModelLoadError(
-            f"{filename} of {where} is not in the local cache, and the Hub could not be asked: "
-            "check the network (or local_files_only and HF_HUB_OFFLINE) and try again."
+            f"{folder_or_repo} is no folder here, its {filename} is not in the local cache, and the Hub could not be "
+            "asked: check the spelling and the network (or local_files_only and HF_HUB_OFFLINE), and try again."
         ) from error
     except EntryNotFoundError as error:
         raise ModelLoadError(f"{where} has no {filename}, so it holds no model of this family.") from error
-    except (HfHubHTTPError, OSError) as error:
-        raise ModelLoadError(f"{filename} of {where} could not be fetched: {_first_line(error)}") from error
+    except (HTTPError, OSError) as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if isinstance(error, RepositoryNotFoundError) or status in (401, 403):
+            raise ModelLoadError(
+                f"{folder_or_repo} is neither a folder here nor a repo that the Hub shows you: "
+                "check the spelling, and log in with `hf auth login` if it is private."
+            ) from error
+        raise ModelLoadError(
+            f"{where} could not be fetched ({_first_line(error)}): nothing half-fetched is kept, try again."
+        ) from error
+
+
+def _hub_answers(repo: str, revision: str | None, token: str | bool | None) -> bool:
+    """Whether the Hub can be asked for a repo; False where it is down, silent, failing, or was switched off.
+
+    Raises:
+        HTTPError: it answers, and refuses. HFValidationError: this is no id.
+    """
+    try:
+        HfApi(token=token).model_info(repo, revision=revision, timeout=SECONDS_TO_ANSWER)
+    except OfflineModeIsEnabled:
+        return False
+    except HfHubHTTPError as error:
+        if error.response.status_code < 500:
+            raise
+        return False
+    except HTTPError:
+        return False
+    return True
 
 
 def _first_line(error: Exception) -> str:

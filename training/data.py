@@ -126,5 +126,7 @@ def _read(raw: Path, name: str, read_idx: Callable[[str], Tensor]) -> Tensor:
                 shutil.copyfileobj(source, target)
             return read_idx(str(plain))
     except (OSError, EOFError, zlib.error, AssertionError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system's word: no permission, no space left
         path = packed if packed.is_file() else raw / name
         raise DataError(f"{path} is not a whole IDX file of images or labels: fetch it again.") from error

@@ -6,6 +6,7 @@ can draw at once and nothing piles up.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 
 import matplotlib
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
 from sae_model import SparseAutoencoder, bernoulli_kl, list_variants
@@ -39,13 +41,25 @@ def draw_report(
         k: as in `model.encode`.
     """
     yield "activation-histograms", activation_histograms(evaluation)
-    first_of_each = torch.stack([(test.labels == label).nonzero()[0, 0] for label in range(len(classes))])
-    yield "reconstructions", reconstructions(model, test.images[first_of_each], k)
+    yield "reconstructions", reconstructions(model, one_of_each(test), k)
     yield "class-maps", class_maps(make_atlas(model, test.images, test.labels, k), classes)
     target = getattr(model.sparsity, "target", 0.1)
     yield "cost-of-a-rate", cost_curves(target, evaluation.mean_activation)
     bundled = {name: Evaluation.read(ZOO / name / "evaluation.json") for name in list_variants()}
     yield "frontier", frontier(bundled | {"this model": evaluation}, "this model")
+
+
+def one_of_each(test: Split) -> Tensor:
+    """The first image of every class, (classes, 1, 28, 28)."""
+    return torch.stack([test.images[test.labels == label][0] for label in test.labels.unique().tolist()])
+
+
+def grey_png(figure: Figure) -> bytes:
+    """A figure without colours as a small PNG, 640 pixels wide or so."""
+    drawn, grey = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, dpi=64)
+    Image.open(drawn).convert("L").save(grey, "PNG", optimize=True)
+    return grey.getvalue()
 
 
 def family(name: str) -> str:

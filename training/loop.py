@@ -1,21 +1,26 @@
-"""The one training loop: a generator, so that a command line, a page and a test can all drive it."""
+"""The training loop: a generator, so that the command line, the page and the tests can all consume the same one."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from sae_model import SparseAutoencoder, keep_top_k, uneven_use, unit_activation
+from training import parallel
 from training.data import add_noise, as_floats
 from training.recipe import Recipe
 
 STEPS_PER_REPORT = 20
 GRADIENT_NORM = 0.1
+
+Snapshot = dict[str, Any]
 
 
 class TrainingError(Exception):
@@ -31,80 +36,164 @@ class Progress:
     steps: int
     """Steps of the whole run."""
     images_per_second: float
-    """Since the run began."""
+    """Since the run began, or was taken up again; of all processes together."""
     reconstruction_loss: float
     """Mean binary cross-entropy, nats per pixel."""
     penalty: float
     """What sparsity adds to it."""
     mean_activation: float
     """Over latents and images, in [0, 1)."""
+    snapshot: Callable[[], Snapshot]
+    """All that `fit` needs to go on from here; to be called, and stored, before the next step is asked for."""
 
 
-def fit(model: SparseAutoencoder, images: Tensor, recipe: Recipe) -> Iterator[Progress]:
+def fit(
+    model: SparseAutoencoder, images: Tensor, recipe: Recipe, snapshot: Snapshot | None = None
+) -> Iterator[Progress]:
     """Train a model in place; yields every 20 steps and at the end. Prints nothing, writes nothing.
 
     When the generator is exhausted the model is in eval mode and its weights are rounded to half precision (they stay
     single-precision tensors), so that the small file that is saved holds exactly the model that was measured.
 
+    Started by torchrun, inside `parallel.joined`, several processes train one model together.
+
     Args:
         model: what to train, on the device on which to train it.
         images: (n, 1, 28, 28), bytes or floats in [0, 1]; moved to the model's device once, and never copied again.
         recipe: the knobs. (Which data set it names is not looked at: `images` are what is learned.)
+        snapshot: where an earlier run of the same model, images and recipe was left; the rest of it is then done, and
+            on the same machine ends with the same bits.
 
     Raises:
-        TrainingError: no images, or a loss that is no longer a finite number.
+        TrainingError: no images, more processes than images in a batch, or a loss that is no longer a finite number.
     """
     if len(images) == 0:
         raise TrainingError("There are no images to train on.")
     device = next(model.parameters()).device
     images = images.to(device)
-    generator = torch.Generator(device).manual_seed(recipe.seed)
     batch_size = min(recipe.batch_size, len(images))
+    if parallel.count() > batch_size:
+        raise TrainingError(f"A batch of {batch_size} images cannot be shared by {parallel.count()} processes.")
     batches = len(images) // batch_size  # the last few images of each shuffled epoch wait for the next one
-    steps = recipe.epochs * batches
-    # Fused: one kernel for all parameters instead of several for each.
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=recipe.learning_rate, total_steps=steps)
+    run = _Run(model, recipe, recipe.epochs * batches)
+    if snapshot is not None:
+        run.restore(snapshot)
+    first = run.step
     model.train()
     began = time.perf_counter()
-    for step in range(1, steps + 1):
-        if (step - 1) % batches == 0:
-            order = torch.randperm(len(images), generator=generator, device=device)
-        position = (step - 1) % batches * batch_size
-        clean = as_floats(images[order[position : position + batch_size]])
-        sigma = recipe.noise * torch.rand(batch_size, generator=generator, device=device)
-        noisy = add_noise(clean, sigma, generator)
-        with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device)):
-            latents = model.encoder(noisy)
-            k = model.sparsity.training_k(step / steps, latents, generator)
-            if k is not None:
-                latents = keep_top_k(latents, k)
-            logits = model.decoder.logits(latents)
-        reconstruction_loss = F.binary_cross_entropy_with_logits(logits.float(), clean)
-        latents = latents.float()
-        penalty = model.sparsity.penalty(latents)
-        loss = reconstruction_loss + penalty + model.sparsity.evenness * uneven_use(latents)
-        optimizer.zero_grad()
-        loss.backward()
-        # Rare large gradients of the threshold otherwise throw whole groups of latents out for good.
-        torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
-        optimizer.step()
-        schedule.step()
-        if step % STEPS_PER_REPORT == 0 or step == steps:
-            if not bool(loss.isfinite()):
-                raise TrainingError(f"The loss is no finite number at step {step}: try a smaller beta.")
+    while run.step < run.steps:
+        if run.step % batches == 0:
+            run.order = torch.randperm(len(images), generator=run.generator, device=device)
+        position = run.step % batches * batch_size
+        clean = as_floats(images[run.order[position : position + batch_size]])
+        measure = run.learn(clean)
+        if run.step % STEPS_PER_REPORT == 0 or run.step == run.steps:
+            reconstruction_loss, penalty, mean_activation = measure()
             yield Progress(
-                step=step,
-                steps=steps,
-                images_per_second=step * batch_size / (time.perf_counter() - began),
-                reconstruction_loss=reconstruction_loss.item(),
-                penalty=penalty.item(),
-                mean_activation=unit_activation(latents.detach()).mean().item(),
+                step=run.step,
+                steps=run.steps,
+                images_per_second=(run.step - first) * batch_size / (time.perf_counter() - began),
+                reconstruction_loss=reconstruction_loss,
+                penalty=penalty,
+                mean_activation=mean_activation,
+                snapshot=run.snapshot,
             )
     round_to_half(model)
     model.eval()
+
+
+class _Network(nn.Module):
+    """What a step computes, as one forward pass: that is where data-parallel training hooks in."""
+
+    def __init__(self, model: SparseAutoencoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, noisy: Tensor, k: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Images (batch, 1, 28, 28) -> latents (batch, latent_dim), and logits of the pixels."""
+        latents = self.model.encoder(noisy)
+        if k is not None:
+            latents = keep_top_k(latents, k)
+        return latents, self.model.decoder.logits(latents)
+
+
+class _Run:
+    """Everything that changes while a model is trained."""
+
+    def __init__(self, model: SparseAutoencoder, recipe: Recipe, steps: int) -> None:
+        self.model, self.recipe, self.steps = model, recipe, steps
+        self.device = next(model.parameters()).device
+        self.step = 0
+        self.order = torch.empty(0, dtype=torch.long)
+        self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
+        # Fused: one kernel for all parameters instead of several for each.
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, max_lr=recipe.learning_rate, total_steps=steps
+        )
+        self.network = parallel.data_parallel(_Network(model))
+
+    def learn(self, clean: Tensor) -> Callable[[], tuple[float, float, float]]:
+        """Take one step on a batch (batch, 1, 28, 28).
+
+        Every process draws the noise and the k of the whole batch and keeps its share, so that several processes
+        learn just what one does.
+
+        Returns:
+            A function that tells the reconstruction loss, the penalty and the mean activation, which costs time.
+        """
+        batch_size, mine = len(clean), parallel.my_share(len(clean))
+        sigma = self.recipe.noise * torch.rand(batch_size, generator=self.generator, device=self.device)
+        noisy = add_noise(clean, sigma, self.generator)[mine]
+        sparsity = self.model.sparsity
+        k = sparsity.training_k((self.step + 1) / self.steps, (batch_size, self.model.latent_dim), self.generator)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=has_fast_bfloat16(self.device)):
+            latents, logits = self.network(noisy, None if k is None else k[mine])
+        # Gradients are averaged over processes. Weighted thus, the average is that of the whole batch's mean.
+        share = parallel.count() * len(noisy) / batch_size
+        reconstruction_loss = share * F.binary_cross_entropy_with_logits(logits.float(), clean[mine])
+        loss = reconstruction_loss
+        if self.recipe.squared_error:
+            loss = loss + share * self.recipe.squared_error * F.mse_loss(logits.float().sigmoid(), clean[mine])
+        latents = parallel.whole_batch(latents.float(), batch_size)
+        penalty = sparsity.penalty(latents)
+        upkeep = sparsity.evenness * uneven_use(latents)
+        loss = loss + parallel.count() * (penalty + upkeep)
+        self.optimizer.zero_grad()
+        loss.backward()
+        # Rare large gradients of the threshold otherwise throw whole groups of latents out for good.
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_NORM)
+        self.optimizer.step()
+        self.schedule.step()
+        self.step += 1
+
+        def measure() -> tuple[float, float, float]:
+            mean = parallel.total(reconstruction_loss).item() / parallel.count()
+            if not math.isfinite(mean + penalty.item() + upkeep.item()):
+                raise TrainingError(f"The loss is no finite number at step {self.step}: try a smaller beta.")
+            return mean, penalty.item(), unit_activation(latents.detach()).mean().item()
+
+        return measure
+
+    def snapshot(self) -> Snapshot:
+        return {
+            "step": self.step,
+            "order": self.order,
+            "generator": self.generator.get_state(),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self.step = snapshot["step"]
+        self.order = snapshot["order"].to(self.device)
+        self.generator.set_state(snapshot["generator"])
+        self.model.load_state_dict(snapshot["model"])
+        self.optimizer.load_state_dict(snapshot["optimizer"])
+        self.schedule.load_state_dict(snapshot["schedule"])
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

@@ -6,126 +6,37 @@ import dataclasses
 import json
 from pathlib import Path
 
-from huggingface_hub import ModelCard
-
 from sae_model import SparseAutoencoder
-from sae_model.storage import staged_folder
+from sae_model.storage import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, staged_folder
+from training.card import PICTURE, render_card
+from training.data import Split
 from training.evaluation import Evaluation
-from training.recipe import Recipe
+from training.figures import grey_png, one_of_each, reconstructions
+from training.record import EVALUATION_NAME, RECIPE_NAME, Record
 
-CARD = """---
-{metadata}
----
-
-# {name}
-
-A sparse autoencoder for 28 x 28 grey images: {latent_dim} latents for 784 pixels, kept sparse by {way}.
-Trained on {dataset}.
-
-## Load it
-
-```python
-from sae_model import SparseAutoencoder
-
-model = SparseAutoencoder.from_pretrained("PATH_OR_REPO_OF_THIS_MODEL")
-reconstruction, latents, activations = model(images)  # images: (batch, 1, 28, 28), floats in [0, 1]
-```
-
-## What it does
-
-Measured on the {images} images of the test split, by `python -m training evaluate`.
-
-| figure | value | meaning |
-|---|---|---|
-{table}
-
-## How it was trained
-
-`recipe.json` beside this card holds every knob of the run: {epochs} epochs of {dataset}, batches of {batch_size},
-seed {seed}. The same recipe on the same machine gives the same weights.
-
-## What it is not for
-
-It is made to be understood: small pictures, one hidden layer. It recognises nothing and generates nothing.
-"""
-
-WAYS_IN_WORDS = {
-    "none": "nothing at all (it may copy)",
-    "l1": "an L1 penalty on its activations (beta = {beta:g})",
-    "kl-image": "a KL divergence to a mean activation of {target:g} in each image (beta = {beta:g})",
-    "kl-neuron": "a KL divergence to a mean activation of {target:g} of each latent (beta = {beta:g})",
-    "topk": "keeping exactly the {k} largest latents of each image",
-    "adaptive-topk": "keeping the k largest latents of each image, for a k that is chosen at use ({k} by default)",
-}
+BY_K_NAME = "evaluation_by_k.json"
+# All that `save_run` writes, less the card, which a push writes anew.
+FILES = (CONFIG_NAME, WEIGHTS_NAME, RECIPE_NAME, EVALUATION_NAME, BY_K_NAME, PICTURE)
 
 
-def save_run(
-    folder: Path,
-    model: SparseAutoencoder,
-    evaluation: Evaluation,
-    recipe: Recipe,
-    images: int,
-    by_k: dict[int, Evaluation],
-) -> None:
-    """Write config.json, model.safetensors, evaluation.json, recipe.json and README.md, all of them or none.
+def save_run(folder: Path, model: SparseAutoencoder, record: Record, test: Split, by_k: dict[int, Evaluation]) -> None:
+    """Write weights, config, figures, recipe, a picture and the card to a folder, all of them or none.
 
     Args:
         folder: where; made if it is not there.
-        images: how many images the evaluation was measured on, for the card.
+        model: the trained model.
+        record: how it was made, and what it does.
+        test: the images that it was measured on, for the picture.
         by_k: figures at several k, for a model that serves every k; written as evaluation_by_k.json.
 
     Raises:
         OSError: the folder cannot be written. What was in it before is untouched.
     """
     with staged_folder(folder) as stage:
-        _write(stage / "README.md", render_card(model, evaluation, recipe, images))
-        _write(stage / "evaluation.json", evaluation.to_json() + "\n")
-        _write(stage / "recipe.json", recipe.to_json() + "\n")
+        (stage / CARD_NAME).write_text(render_card(model, record, str(folder)), encoding="utf-8")
+        record.write(stage)
         if by_k:
             figures = {k: dataclasses.asdict(measured) for k, measured in by_k.items()}
-            _write(stage / "evaluation_by_k.json", json.dumps(figures, indent=2) + "\n")
+            (stage / BY_K_NAME).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        (stage / PICTURE).write_bytes(grey_png(reconstructions(model, one_of_each(test))))
         model.save_pretrained(stage)
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-
-
-def render_card(model: SparseAutoencoder, evaluation: Evaluation, recipe: Recipe, images: int) -> str:
-    """The model card, as Markdown with the Hub's metadata in front."""
-    sparsity = dataclasses.asdict(recipe.sparsity)
-    data = model._hub_mixin_info.model_card_data
-    card = CARD.format(
-        metadata=data.to_yaml(),
-        name=recipe.name,
-        latent_dim=model.latent_dim,
-        way=WAYS_IN_WORDS[sparsity["kind"]].format(**sparsity),
-        dataset=recipe.dataset,
-        images=f"{images:,}",
-        table="\n".join(_rows(evaluation)),
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-    )
-    return str(ModelCard(card))
-
-
-def _rows(evaluation: Evaluation) -> list[str]:
-    e = evaluation
-    return [
-        f"| `bce` | {e.bce:.4f} | binary cross-entropy, nats per pixel |",
-        f"| `mse` | {e.mse:.5f} | squared error per pixel |",
-        f"| `fvu` | {e.fvu:.4f} | share of the variance that is lost |",
-        *(
-            f"| `denoise_mse` {s} | {v:.4f} | error against the clean image at noise {s} |"
-            for s, v in e.denoise_mse.items()
-        ),
-        f"| `mean_activation` | {e.mean_activation:.4f} | in [0, 1), over latents and images |",
-        f"| `effective_l0` | {e.effective_l0:.1f} | latents that carry an image, whatever their scale |",
-        f"| `l0` | {e.l0:.1f} | latents that are not exactly zero |",
-        f"| `dead_fraction` | {e.dead_fraction:.1%} | latents among no image's largest |",
-        *(
-            f"| `fvu_top_k` {k} | {v:.4f} | `fvu` with only the {k} largest latents kept |"
-            for k, v in e.fvu_top_k.items()
-        ),
-    ]

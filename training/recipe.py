@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 
 from sae_model import AdaptiveTopK, Dense, SparseAutoencoder, Sparsity, TopK
+from sae_model.sparsity import sparsity_from_config
 from training.data import Dataset
 
 
@@ -33,10 +35,14 @@ class Recipe:
     """Peak of the one-cycle schedule (Smith and Topin 2018)."""
     weight_decay: float = 0.01
     """Of AdamW. On the decoder's fixed-length columns it only keeps the effective step size up."""
+    squared_error: float = 0.0
+    """Weight of the squared error per pixel beside the cross-entropy, which says little about where grey is wrong."""
     noise: float = 0.1
     """Each training image gets Gaussian noise of a sigma drawn from 0 to this; the clean image is the target."""
     seed: int = 0
     """Of the first weights, the order of images and the noise."""
+    init: str | None = None
+    """Folder or Hub repo of the model whose weights the run starts from; None starts from random ones."""
 
     def __post_init__(self) -> None:
         for name, low in {
@@ -44,6 +50,7 @@ class Recipe:
             "batch_size": 1,
             "limit": 1,
             "seed": 0,
+            "squared_error": 0,
             "noise": 0,
             "weight_decay": 0,
         }.items():
@@ -63,20 +70,43 @@ class Recipe:
         """All knobs, as JSON."""
         return json.dumps(asdict(self), indent=2)
 
+    @classmethod
+    def from_dict(cls, knobs: dict[str, Any]) -> Recipe:
+        """The recipe of the knobs that `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: these are none.
+        """
+        return cls(**knobs | {"sparsity": sparsity_from_config(knobs["sparsity"])})
+
     def new_model(self) -> SparseAutoencoder:
-        """A fresh model of this recipe; its first weights follow from the seed alone."""
+        """The model that this recipe starts from: with the weights of `init`, or random ones that follow from the seed.
+
+        Raises:
+            ValueError: sizes that there cannot be, or that are not those of `init`.
+            ModelLoadError: `init` cannot be loaded.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            return SparseAutoencoder(self.latent_dim, self.hidden_dim, self.sparsity)
+            model = SparseAutoencoder(self.latent_dim, self.hidden_dim, self.sparsity)
+        if self.init is not None:
+            pretrained = SparseAutoencoder.from_pretrained(self.init)
+            for size in ("latent_dim", "hidden_dim"):
+                there, here = getattr(pretrained, size), getattr(self, size)
+                if there != here:
+                    raise ValueError(f"{self.init} has a {size} of {there}, so its training cannot go on with {here}.")
+            model.load_state_dict(pretrained.state_dict())
+        return model
 
 
 def tuned(sparsity: Sparsity) -> Recipe:
     """The recipe that measured best for a way of being sparse: where the command line and the bundle start from.
 
-    The top-k ways want wider hidden layers, gentler steps and more of them; they are also less robust by themselves,
-    so they see more noise.
+    The top-k ways want wider hidden layers, gentler steps and more of them, and some weight on the squared error, by
+    which they are judged; they are also less robust by themselves, so they see more noise.
     """
     if isinstance(sparsity, TopK | AdaptiveTopK):
-        epochs = 36 if isinstance(sparsity, TopK) else 44
-        return Recipe(sparsity, hidden_dim=448, epochs=epochs, learning_rate=4e-3, weight_decay=0.1, noise=0.15)
+        return Recipe(
+            sparsity, hidden_dim=448, epochs=42, learning_rate=5e-3, weight_decay=0.1, squared_error=4, noise=0.15
+        )
     return Recipe(sparsity)

@@ -158,7 +158,7 @@ def test_survivors_of_training_fall_to_k_and_stay_there() -> None:
     latents, generator = torch.zeros(256, 900), torch.Generator().manual_seed(0)
     highest = []
     for part in range(11):
-        drawn = TopK(25).training_k(part / 10, latents, generator)
+        drawn = TopK(25).training_k(part / 10, latents.shape, generator)
         assert drawn.shape == (256,)
         assert drawn.min() >= 25
         highest.append(drawn.max().item())
@@ -169,7 +169,7 @@ def test_survivors_of_training_fall_to_k_and_stay_there() -> None:
 
 def test_the_way_for_every_k_draws_from_few_to_many() -> None:
     latents, generator = torch.zeros(256, 900), torch.Generator().manual_seed(0)
-    drawn = AdaptiveTopK().training_k(1.0, latents, generator)
+    drawn = AdaptiveTopK().training_k(1.0, latents.shape, generator)
     assert (drawn.min(), drawn.max()) >= (5, 350)
     assert drawn.max() <= 400
     assert 30 < drawn.float().median() < 70  # the geometric middle of 5 and 400 is 45
@@ -184,7 +184,7 @@ def test_geometric_goes_by_equal_ratios_and_stays() -> None:
 def test_small_codes_can_be_trained_too(latent_dim: int, progress: float) -> None:
     latents, generator = torch.randn(5, latent_dim), torch.Generator().manual_seed(0)
     for way in (TopK(min(25, latent_dim)), AdaptiveTopK(1)):
-        keep_top_k(latents, way.training_k(progress, latents, generator))  # raises where a k is not there
+        keep_top_k(latents, way.training_k(progress, latents.shape, generator))  # raises where a k is not there
 
 
 @pytest.mark.parametrize("k", [0, -1, 41])

@@ -1,0 +1,393 @@
+"""What the Hub on loopback answers: each endpoint that the client uses, with the statuses and headers it looks at."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from tests.loopback_hub.store import DATE, USERS, Collection, CollectionItem, Commit, File, Repo, User
+
+if TYPE_CHECKING:
+    from tests.loopback_hub.server import LoopbackHub
+
+COLOURS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
+
+
+@dataclass
+class Reply:
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class RefusalError(Exception):
+    """An answer that is an error, in the Hub's form: the client looks at X-Error-Code before it looks at the status."""
+
+    def __init__(
+        self, status: int, message: str, code: str | None = None, headers: dict[str, str] | None = None, **fields: Any
+    ) -> None:
+        super().__init__(message)
+        one_line = " ".join(message.split()).encode("ascii", "replace").decode()
+        about = {"X-Error-Message": one_line} | ({"X-Error-Code": code} if code else {})
+        self.reply = json_reply({"error": message, **fields}, status, about | (headers or {}))
+
+
+def json_reply(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
+    return Reply(status, json.dumps(value).encode(), {"Content-Type": "application/json"} | (headers or {}))
+
+
+class Call:
+    """One request, and who makes it."""
+
+    def __init__(self, hub: LoopbackHub, method: str, url: str, headers: Any, body: bytes) -> None:
+        parts = urlsplit(url)
+        self.hub, self.method, self.headers, self.body = hub, method, headers, body
+        self.path = [unquote(part) for part in parts.path.strip("/").split("/")]
+        self.query = parse_qs(parts.query)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @cached_property
+    def user(self) -> User | None:
+        token = self.headers.get("Authorization")
+        if token is None:
+            return None
+        user = USERS.get(token.removeprefix("Bearer "))
+        if user is None:
+            raise RefusalError(401, "Invalid credentials in Authorization header")
+        return user
+
+    def answer(self) -> Reply:
+        if self.path[0] == "storage":
+            _, repo_type, owner, name, oid, *_ = self.path
+            return self.store(self.hub.repos[repo_type, f"{owner}/{name}"], oid)
+        if self.user is None and self.method not in ("GET", "HEAD") and self.path != ["api", "validate-yaml"]:
+            # The client takes any 401 about a repo of an https Hub for "not found"; over http it wants this code.
+            in_a_repo = self.path[:2] in (["api", "models"], ["api", "spaces"])
+            raise RefusalError(401, "Invalid username or password.", "RepoNotFound" if in_a_repo else None)
+        match [self.method, *self.path]:
+            case ["GET", "api", "whoami-v2"]:
+                return self.whoami()
+            case ["POST", "api", "validate-yaml"]:
+                errors, warnings = _problems_of_card(self.json["content"], self.json["repoType"])
+                found = {"errors": _messages(errors), "warnings": _messages(warnings)}
+                return json_reply(found, 400 if errors else 200)
+            case ["POST", "api", "repos", "create"]:
+                return self.create_repo(**self.json)
+            case [_, "api", "collections", *rest]:
+                return self.collections(rest)
+            case [_, "api", "models" | "spaces" as kind, owner, name, *rest]:
+                return self.repo_api(self.repo(kind[:-1], owner, name), rest)
+            case [_, "spaces", owner, name, *rest]:
+                return self.git(self.repo("space", owner, name.removesuffix(".git")), rest)
+            case [_, owner, name, *rest] if owner != "api":
+                return self.git(self.repo("model", owner, name.removesuffix(".git")), rest)
+        raise self.unknown()
+
+    def unknown(self) -> RefusalError:
+        return RefusalError(501, f"The loopback Hub does not know {self.method} /{'/'.join(self.path)}")
+
+    # Who may do what
+
+    def repo(self, repo_type: str, owner: str, name: str) -> Repo:
+        """The repo, if there is one and the user may see it; the Hub does not tell these two apart."""
+        user, repo = self.user, self.hub.repos.get((repo_type, f"{owner}/{name}"))
+        if repo is not None and (not repo.private or (user is not None and user.belongs_to(owner))):
+            return repo
+        if user is None:
+            raise RefusalError(401, "Invalid username or password.", "RepoNotFound")
+        raise RefusalError(404, "Repository not found", "RepoNotFound")
+
+    def require_write(self, namespace: str, message: str = "Authorization error.") -> None:
+        if not (self.user and self.user.writes and self.user.belongs_to(namespace)):
+            raise RefusalError(403, message)
+
+    def commit_at(self, repo: Repo, revision: str) -> Commit:
+        commit = repo.find(revision)
+        if commit is None:
+            raise RefusalError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
+        return commit
+
+    def whoami(self) -> Reply:
+        if self.user is None:
+            raise RefusalError(401, "Invalid username or password.")
+        role = "write" if self.user.writes else "read"
+        orgs = [{"type": "org", "name": org, "roleInOrg": "write"} for org in self.user.orgs]
+        token = {"accessToken": {"displayName": "loopback", "role": role}}
+        return json_reply({"type": "user", "name": self.user.name, "orgs": orgs, "auth": token})
+
+    # Repos
+
+    def create_repo(
+        self,
+        name: str,
+        organization: str | None,
+        type: str = "model",
+        visibility: str = "public",
+        sdk: str = "",
+        **_: Any,
+    ) -> Reply:
+        owner = organization or self.user.name
+        self.require_write(owner, f'You don\'t have the rights to create a {type} under the namespace "{owner}"')
+        if type not in ("model", "space") or (type == "space" and not sdk):
+            raise RefusalError(400, f"The loopback Hub makes models and Spaces with an sdk, not: {type} {sdk}")
+        repo = Repo(f"{owner}/{name}", type, visibility == "private", sdk or None)
+        url = f"{self.hub.url}/{repo.path}"
+        if (type, repo.id) in self.hub.repos:
+            raise RefusalError(409, f"You already created this {type} repo", url=url)
+        self.hub.repos[type, repo.id] = repo
+        return json_reply({"url": url, "name": repo.id, "id": repo.id})
+
+    def repo_api(self, repo: Repo, rest: list[str]) -> Reply:
+        match [self.method, *rest]:
+            case ["GET"]:
+                return self.describe(repo, "main")
+            case ["GET", "revision", revision]:
+                return self.describe(repo, revision)
+            case ["GET", "tree", revision] if self.query.get("recursive") == ["true"]:
+                files = self.commit_at(repo, revision).files
+                return json_reply([file.described(path) for path, file in sorted(files.items())])
+            case ["GET", "refs"]:
+                return self.refs(repo)
+            case ["POST", "preupload", revision]:
+                return self.preupload(repo, revision)
+            case ["POST", "commit", revision]:
+                return self.commit(repo, revision)
+            case ["POST", "branch", name]:
+                return self.add_ref(repo, repo.branches, name, self.json.get("startingPoint") or "main")
+            case ["POST", "tag", revision]:
+                return self.add_ref(repo, repo.tags, self.json["tag"], revision)
+        raise self.unknown()
+
+    def describe(self, repo: Repo, revision: str) -> Reply:
+        commit = self.commit_at(repo, revision)
+        about = {"id": repo.id, "author": repo.namespace, "sha": commit.sha, "private": repo.private, "gated": False}
+        about |= {"siblings": [{"rfilename": path} for path in sorted(commit.files)], "tags": [], "likes": 0}
+        return json_reply(about | {"createdAt": DATE, "lastModified": DATE} | ({"sdk": repo.sdk} if repo.sdk else {}))
+
+    def refs(self, repo: Repo) -> Reply:
+        def listed(refs: dict[str, str], prefix: str) -> list[dict[str, str]]:
+            return [{"name": name, "ref": prefix + name, "targetCommit": sha} for name, sha in refs.items()]
+
+        found = {"branches": listed(repo.branches, "refs/heads/"), "tags": listed(repo.tags, "refs/tags/")}
+        return json_reply(found | {"converts": [], "pullRequests": listed(repo.pull_requests, "")})
+
+    def add_ref(self, repo: Repo, refs: dict[str, str], name: str, revision: str) -> Reply:
+        self.require_write(repo.namespace)
+        if name in refs:
+            raise RefusalError(409, f"Reference {name} already exists")
+        refs[name] = self.commit_at(repo, revision).sha
+        return json_reply({})
+
+    # Pushing
+
+    def preupload(self, repo: Repo, revision: str) -> Reply:
+        """How each file is to be sent. As on the Hub, all that is binary or large goes to LFS."""
+        if "create_pr" not in self.query:
+            self.require_write(repo.namespace)
+        known = self.commit_at(repo, revision).files
+        files = []
+        for file in self.json["files"]:
+            path, binary = file["path"], b"\0" in base64.b64decode(file["sample"])
+            lfs = binary or file["size"] > 10_000_000 or path.endswith((".bin", ".pt", ".safetensors"))
+            oid = {"oid": known[path].oid} if path in known else {}
+            files.append({"path": path, "uploadMode": "lfs" if lfs else "regular", "shouldIgnore": False, **oid})
+        return json_reply({"files": files})
+
+    def commit(self, repo: Repo, revision: str) -> Reply:
+        head, asks_for_pr = self.commit_at(repo, revision), "create_pr" in self.query
+        if not asks_for_pr:
+            self.require_write(repo.namespace)
+        header, *operations = (json.loads(line) for line in self.body.splitlines())
+        expected = header["value"].get("parentCommit")
+        if expected and not head.sha.startswith(expected):
+            raise RefusalError(412, "A commit has happened since. Please refresh and try again.")
+        files = dict(head.files)
+        for operation in operations:
+            self.apply(repo, files, operation["key"], **operation["value"])
+        refs, name = (repo.branches, revision) if revision in repo.branches else (repo.pull_requests, revision)
+        if asks_for_pr:
+            refs, name = repo.pull_requests, f"refs/pr/{len(repo.pull_requests) + 1}"
+        elif name not in refs:
+            raise RefusalError(400, f"{revision} is neither a branch nor a pull request")
+        title, description = header["value"]["summary"], header["value"].get("description", "")
+        sent = tuple(operation["value"]["path"] for operation in operations)
+        refs[name] = commit = repo.add_commit(title, description, head.sha, files, sent).sha
+        page = f"{self.hub.url}/{repo.path}"
+        pull_request = {"pullRequestUrl": f"{page}/discussions/{name.rpartition('/')[2]}"} if asks_for_pr else {}
+        return json_reply(
+            {"success": True, "commitOid": commit, "commitUrl": f"{page}/commit/{commit}", **pull_request}
+        )
+
+    def apply(self, repo: Repo, files: dict[str, File], key: str, path: str, **value: Any) -> None:
+        """Change `files` as one line of a commit says."""
+        if key == "file":
+            files[path] = File(base64.b64decode(value["content"]))
+        elif key == "lfsFile":
+            if value["oid"] not in repo.lfs_objects:
+                raise RefusalError(400, f"The LFS pointer of {path} points to an object that was not uploaded")
+            files[path] = File(repo.lfs_objects[value["oid"]], lfs=True)
+        elif key in ("deletedFile", "deletedFolder"):
+            folder = path.rstrip("/") + "/"
+            gone = [name for name in files if name == path or (key == "deletedFolder" and name.startswith(folder))]
+            if not gone:
+                raise RefusalError(404, f"A file with this name doesn't exist: {path}", "EntryNotFound")
+            for name in gone:
+                del files[name]
+        else:
+            raise RefusalError(400, f"The loopback Hub does not know the operation {key}")
+
+    # Bytes
+
+    def git(self, repo: Repo, rest: list[str]) -> Reply:
+        match [self.method, *rest]:
+            case ["GET" | "HEAD", "resolve", revision, *path]:
+                return self.resolve(repo, revision, "/".join(path))
+            case ["POST", "info", "lfs", "objects", "batch"]:
+                return json_reply(
+                    {"transfer": "basic", "objects": [self.lfs_actions(repo, o) for o in self.json["objects"]]}
+                )
+            case ["POST", "info", "lfs", "verify"]:
+                content = repo.lfs_objects.get(self.json["oid"])
+                if content is None or len(content) != self.json["size"]:
+                    raise RefusalError(404, "The uploaded object is not there, or not of that size")
+                return json_reply({})
+        raise self.unknown()
+
+    def lfs_actions(self, repo: Repo, wanted: dict[str, Any]) -> dict[str, Any]:
+        if wanted["oid"] in repo.lfs_objects:
+            return wanted
+        upload = {"href": f"{self.hub.storage_url}/{repo.type}/{repo.id}/{wanted['oid']}"}
+        verify = {"href": f"{self.hub.url}/{repo.path}.git/info/lfs/verify"}
+        return wanted | {"actions": {"upload": upload, "verify": verify}}
+
+    def store(self, repo: Repo, oid: str) -> Reply:
+        """The other origin, where LFS bytes are. Its URLs are signed: a token must not come here, as with S3."""
+        if "Authorization" in self.headers:
+            raise RefusalError(400, "Only one auth mechanism allowed: the token of the Hub must not be sent here")
+        if self.method == "GET":
+            return _ranged(repo.lfs_objects[oid], self.headers.get("Range"), {"ETag": f'"{oid}"'})
+        if hashlib.sha256(self.body).hexdigest() != oid:
+            raise RefusalError(400, "The received bytes do not have the promised SHA-256")
+        repo.lfs_objects[oid] = self.body
+        return Reply()
+
+    def resolve(self, repo: Repo, revision: str, path: str) -> Reply:
+        commit = self.commit_at(repo, revision)
+        headers = {"X-Repo-Commit": commit.sha}
+        file = commit.files.get(path)
+        if file is None:
+            raise RefusalError(404, "Entry not found", "EntryNotFound", headers)
+        if not file.lfs:
+            return _ranged(file.content, self.headers.get("Range"), headers | {"ETag": f'"{file.oid}"'})
+        headers |= {"X-Linked-Etag": f'"{file.oid}"', "X-Linked-Size": str(len(file.content))}
+        location = f"{self.hub.storage_url}/{repo.type}/{repo.id}/{file.oid}/{quote(path)}"
+        return Reply(302, b"", headers | {"Location": location})
+
+    # Collections
+
+    def collections(self, rest: list[str]) -> Reply:
+        match [self.method, *rest]:
+            case ["GET"]:
+                owners = self.query.get("owner", [])
+                seen = [c for c in self.hub.collections.values() if self.sees(c) and (not owners or c.owner in owners)]
+                return json_reply([collection.listed() for collection in seen])
+            case ["POST"]:
+                return self.create_collection(**self.json)
+            case [method, owner, name, *rest]:
+                collection = self.hub.collections.get(f"{owner}/{name}")
+                if collection is None or not self.sees(collection):
+                    raise RefusalError(404, "Collection not found")
+                return self.collection(collection, method, rest)
+        raise self.unknown()
+
+    def sees(self, collection: Collection) -> bool:
+        return not collection.private or (self.user is not None and self.user.belongs_to(collection.owner))
+
+    def create_collection(
+        self, title: str, namespace: str, description: str | None = None, private: bool = False, **_: Any
+    ) -> Reply:
+        self.require_write(namespace, f'You don\'t have the rights to create a collection under "{namespace}"')
+        if len(description or "") > 150:
+            raise RefusalError(400, "The description of a collection has at most 150 characters")
+        for known in self.hub.collections.values():
+            if (known.owner, known.title) == (namespace, title):
+                raise RefusalError(409, "This collection already exists", slug=known.slug)
+        name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+        collection = Collection(f"{namespace}/{name}-{secrets.token_hex(12)}", title, namespace, description, private)
+        self.hub.collections[collection.slug] = collection
+        return json_reply(collection.described())
+
+    def collection(self, collection: Collection, method: str, rest: list[str]) -> Reply:
+        if method != "GET":
+            self.require_write(collection.owner)
+            if len(self.json.get("note") or "") > 500:
+                raise RefusalError(400, "The note of an item has at most 500 characters")
+        match [method, *rest]:
+            case ["GET"]:
+                return json_reply(collection.described())
+            case ["POST", "items"]:
+                repo_id, repo_type = self.json["item"]["id"], self.json["item"]["type"]
+                self.repo(repo_type, *repo_id.split("/", 1))
+                if any((item.id, item.type) == (repo_id, repo_type) for item in collection.items):
+                    raise RefusalError(409, "This item is already in the collection")
+                collection.items.append(CollectionItem(repo_id, repo_type, self.json.get("note")))
+                return json_reply(collection.described())
+            case ["PATCH", "items", object_id]:
+                places = [place for place, item in enumerate(collection.items) if item.object_id == object_id]
+                if not places:
+                    raise RefusalError(404, "Item not found")
+                item = collection.items.pop(places[0])
+                item.note = self.json.get("note", item.note)
+                collection.items.insert(self.json.get("position", places[0]), item)
+                return json_reply({"success": True})
+        raise self.unknown()
+
+
+def _messages(sentences: list[str]) -> list[dict[str, str]]:
+    return [{"message": sentence} for sentence in sentences]
+
+
+def _problems_of_card(content: str, repo_type: str) -> tuple[list[str], list[str]]:
+    """What is wrong, and what is doubtful, about a card's front matter, as far as its outermost lines show."""
+    front = re.match(r"---[ \t]*\r?\n(.*?)^---[ \t]*$", content, re.DOTALL | re.MULTILINE)
+    if front is None or not front[1].strip():
+        return [], ["empty or missing yaml metadata in repo card"]
+    lines = [line for line in front[1].splitlines() if line.strip() and line[0] not in " #"]
+    fields = [re.fullmatch(r"([\w.-]+):(?: +(.*))?", line) for line in lines if line[:2] != "- "]
+    if not all(fields) or lines[0].startswith("- "):
+        return ["The YAML metadata is not an object"], []
+    names = [match[1] for match in fields]
+    errors = [f"The YAML metadata has {name} twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    values = {match[1]: (match[2] or "").strip("\"' ") for match in fields}
+    if repo_type == "space":
+        if values.get("sdk") not in ("gradio", "docker", "static"):
+            errors.append('"sdk" must be one of [gradio, docker, static]')
+        wrong = [name for name in ("colorFrom", "colorTo") if values.get(name, "red") not in COLOURS]
+        errors += [f'"{name}" must be one of [{", ".join(COLOURS)}]' for name in wrong]
+    if len(values.get("short_description", "")) > 60:
+        errors.append('"short_description" length must be less than or equal to 60 characters long')
+    return errors, []
+
+
+def _ranged(content: bytes, wanted: str | None, headers: dict[str, str]) -> Reply:
+    """The content, or the one range of it that is asked for."""
+    headers |= {"Accept-Ranges": "bytes", "Content-Type": "application/octet-stream"}
+    match = re.fullmatch(r"bytes=(\d*)-(\d*)", wanted or "")
+    if match is None or not any(match.groups()):
+        return Reply(200, content, headers)
+    first, last = match.groups()
+    start = int(first) if first else max(len(content) - int(last), 0)
+    stop = min(int(last) + 1, len(content)) if first and last else len(content)
+    if start >= stop:
+        return Reply(416, b"", headers | {"Content-Range": f"bytes */{len(content)}"})
+    return Reply(206, content[start:stop], headers | {"Content-Range": f"bytes {start}-{stop - 1}/{len(content)}"})

@@ -1,0 +1,195 @@
+"""Runs that are killed at any moment go on where they were, and end with the bits of the run that was not killed."""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from sae_model import AdaptiveTopK, KLPerNeuron, SparseAutoencoder, Sparsity
+from training.checkpoint import Checkpoint, CheckpointError
+from training.data import Split
+from training.loop import fit
+from training.recipe import Recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+SHORT = Recipe(hidden_dim=24, latent_dim=40, epochs=3, batch_size=20)
+COMMAND = ("fit", "--limit", "12000", "--epochs", "24", "--hidden-dim", "32", "--beta", "0.2", "--output")
+
+
+@pytest.mark.parametrize("sparsity", [KLPerNeuron(0.1), AdaptiveTopK(8)])
+def test_a_run_taken_up_from_any_report_ends_with_the_same_bits(
+    training_digits: Split, tmp_path: Path, sparsity: Sparsity
+) -> None:
+    images = training_digits.images[:400]
+    recipe = replace(SHORT, sparsity=sparsity)
+    whole = recipe.new_model()
+    steps = [progress.step for progress in fit(whole, images, recipe)]
+    for stopped_after in steps:
+        checkpoint = Checkpoint(tmp_path / "model", recipe, images)
+        for progress in fit(recipe.new_model(), images, recipe):
+            if progress.step == stopped_after:
+                checkpoint.write(progress.snapshot())
+                break
+        again = replace(recipe, seed=5).new_model()  # other first weights: all must come from the checkpoint
+        left = [progress.step for progress in fit(again, images, recipe, checkpoint.read())]
+        assert left == [step for step in steps if step > stopped_after]
+        for name, tensor in whole.state_dict().items():
+            assert torch.equal(tensor, again.state_dict()[name]), (stopped_after, name)
+
+
+@pytest.fixture
+def checkpoint(training_digits: Split, tmp_path: Path) -> Checkpoint:
+    """One that was written."""
+    images = training_digits.images[:100]
+    written = Checkpoint(tmp_path / "model", SHORT, images)
+    written.write(next(fit(SHORT.new_model(), images, replace(SHORT, epochs=8))).snapshot())
+    return written
+
+
+def test_a_checkpoint_of_another_run_is_refused(checkpoint: Checkpoint, training_digits: Split) -> None:
+    images = training_digits.images[:100]
+    output = checkpoint.path.with_name("model")
+    for recipe, other in ((replace(SHORT, seed=1), images), (SHORT, images.flip(0))):
+        with pytest.raises(CheckpointError, match="another recipe or other images"):
+            Checkpoint(output, recipe, other).read()
+    assert Checkpoint(output, SHORT, images).read()["step"] == 20
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", None])
+def test_a_damaged_checkpoint_is_refused(checkpoint: Checkpoint, content: bytes | None) -> None:
+    whole = checkpoint.path.read_bytes()
+    checkpoint.path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(CheckpointError, match="no whole checkpoint: remove it"):
+        checkpoint.read()
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(checkpoint: Checkpoint) -> None:
+    before = checkpoint.path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            checkpoint.write({"step": 7, "more": torch.ones(10_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert checkpoint.path.read_bytes() == before
+    assert [path.name for path in checkpoint.path.parent.iterdir()] == [checkpoint.path.name]
+
+
+def start(output: Path, *more: str, command: tuple[str, ...] = COMMAND) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "training", *command, str(output), *more],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_kill_9_at_random_moments_changes_nothing(tmp_path: Path) -> None:
+    began = time.monotonic()
+    unharmed = start(tmp_path / "unharmed")
+    printed, said = unharmed.communicate()
+    assert unharmed.returncode == 0, said
+    took = time.monotonic() - began
+    killed, dice = tmp_path / "killed", random.Random()
+    for _ in range(5):
+        process = start(killed, "--resume")
+        time.sleep(dice.uniform(0.3, 1) * took)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert len(list(tmp_path.glob("killed*"))) <= 3  # the model, its checkpoint, and the next one
+    last = start(killed, "--resume")
+    printed_again, said = last.communicate()
+    assert last.returncode == 0, said
+    assert (killed / "model.safetensors").read_bytes() == (tmp_path / "unharmed" / "model.safetensors").read_bytes()
+    assert json.loads(printed_again) == json.loads(printed)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["killed", "unharmed"]
+
+
+@pytest.mark.slow
+def test_an_unfinished_run_is_not_overwritten_and_a_finished_one_is_not_repeated(tmp_path: Path) -> None:
+    output = tmp_path / "model"
+    process = start(output)
+    while not Path(f"{output}.checkpoint").exists():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    left = Path(f"{output}.checkpoint").read_bytes()
+    assert_refused(start(output), "model.checkpoint is left of an unfinished run: add --resume")
+    assert_refused(start(output, "--resume", "--seed", "3"), "was left by a run of another recipe")
+    assert Path(f"{output}.checkpoint").read_bytes() == left
+    done = start(output, "--resume")
+    printed, said = done.communicate()
+    assert done.returncode == 0, said
+    weights = (output / "model.safetensors").stat().st_mtime_ns
+    again = start(output, "--resume")
+    assert again.communicate() == (printed, f"{output} is finished.\n")
+    assert (output / "model.safetensors").stat().st_mtime_ns == weights
+    assert_refused(start(output, "--resume", "--seed", "3"), "is not empty, and nothing is overwritten")
+
+
+def assert_refused(process: subprocess.Popen[str], words: str) -> None:
+    printed, said = process.communicate()
+    assert process.returncode == 1
+    assert printed == ""
+    assert words in said
+    assert said.strip().count("\n") == 0
+
+
+TINY = ("fit", "--limit", "600", "--epochs", "1", "--hidden-dim", "32", "--output")
+
+
+FULL = """
+import resource, sys, training.{module} as module
+from training.cli import main
+
+def write_on_a_full_disk(*arguments, real=module.{function}):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    return real(*arguments)
+
+module.{function} = write_on_a_full_disk
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "function"), [("data", "_read"), ("checkpoint", "Checkpoint.write"), ("runs", "save_run")]
+)
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path: Path, module: str, function: str) -> None:
+    """From some moment on no file may grow beyond 20 kB, which is what a full disk looks like to a program."""
+    command = [sys.executable, "-c", FULL.format(module=module, function=function), *TINY, str(tmp_path / "model")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Error: File too large" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "model").exists()
+    assert not list(tmp_path.glob("*.new")) + list(tmp_path.glob(".*"))
+
+
+def test_a_model_appears_whole_in_an_empty_folder(tiny_model: SparseAutoencoder, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / ".model.partial").mkdir()
+    (tmp_path / ".model.partial" / "rest").write_text("what a killed process left")
+    tiny_model.save_pretrained(tmp_path / "model")
+    assert {path.name for path in (tmp_path / "model").iterdir()} == {"config.json", "model.safetensors", "README.md"}
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_checkpoints_are_gone_with_their_run(checkpoint: Checkpoint) -> None:
+    shutil.copy(checkpoint.path, checkpoint.next_path)
+    checkpoint.remove()
+    assert list(checkpoint.path.parent.iterdir()) == []

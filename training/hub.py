@@ -1,0 +1,185 @@
+"""Publishing: models, the whole bundle, and (from `space.deploy`) the page. One commit each, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HFValidationError,
+    HTTPError,
+    LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import validate_repo_id
+
+from sae_model import SparseAutoencoder
+from sae_model.storage import CARD_NAME, SECONDS_TO_ANSWER
+from training.card import CardError, merge_cards, render_card
+from training.publishing import FILES
+from training.record import Record
+
+REPO_PREFIX = "sae-mnist-"
+COLLECTION = "Sparse autoencoders, by touch"
+ABOUT = "One network for every way and strength of keeping latents off, trained on MNIST and measured alike."
+
+
+class HubError(Exception):
+    """Something could not be published. The message is a sentence that says what to do."""
+
+
+@contextmanager
+def hub_sentences(undone: str) -> Iterator[None]:
+    """Turn what goes wrong between us and the Hub into a HubError; `undone` says what was not done."""
+    try:
+        yield
+    except (HTTPError, OSError, RuntimeError, ValueError, CardError) as error:
+        raise HubError(f"{undone}: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    """What went wrong and what to do, in words. Nothing of the request is repeated, for it holds the token."""
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, HTTPError):
+        error = error.__cause__  # the client wraps what happened to one of several files
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    again = "Nothing was half-written: run the same command again"
+    if isinstance(error, OfflineModeIsEnabled):
+        return "the Hub is switched off (HF_HUB_OFFLINE): unset it, and run the same command again."
+    if isinstance(error, LocalTokenNotFoundError) or status == 401:
+        return "the Hub does not accept this login: run `hf auth login`, or set HF_TOKEN to a token that may write."
+    if status == 403:
+        return "this login may not write there: take a token with write access, or a name of your own as OWNER."
+    if isinstance(error, RevisionNotFoundError):
+        return "there is no such branch: name one with --branch, which is made if it is not there."
+    if isinstance(error, RepositoryNotFoundError):
+        return "there is no such repo that this login may see: check the spelling, and `hf auth whoami`."
+    if status in (409, 412):
+        return f"somebody else changed it meanwhile. {again}."
+    if status is not None:
+        return f"the Hub failed with status {status}. {again}, later if it fails again."
+    if isinstance(error, HTTPError):
+        return f"the Hub cannot be reached ({type(error).__name__}). {again} when the network is back."
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def check_repo_id(repo_id: str) -> None:
+    """Refuse what is no `owner/name`.
+
+    Raises:
+        HubError: it is none.
+    """
+    try:
+        validate_repo_id(repo_id)
+        owner, _, name = repo_id.partition("/")
+    except HFValidationError:
+        owner = name = ""
+    if not owner or not name:
+        raise HubError(f"{repo_id!r} is no Hub id of the form owner/name.")
+
+
+def check_login(repo_id: str) -> None:
+    """Find out before a long training whether a push can work after it: is this an id, is there a login?
+
+    Raises:
+        HubError: no.
+    """
+    check_repo_id(repo_id)
+    with hub_sentences(f"{repo_id} cannot be pushed to"):
+        HfApi().whoami()
+
+
+def push(folder: Path, repo_id: str, private: bool = False, branch: str | None = None, create_pr: bool = False) -> str:
+    """Publish the model of a folder that `fit` wrote: its files and its card, in one commit, or none.
+
+    What a person wrote into the card on the Hub stays. Nothing is committed where nothing changed.
+
+    Args:
+        folder: where the model is; it is loaded strictly first, so nothing broken is published.
+        repo_id: `owner/name`; made if it is not there.
+        private: make a repo that only its owner sees.
+        branch: which branch; made if it is not there.
+        create_pr: open a pull request instead of committing.
+
+    Returns:
+        Address of the commit, or of the pull request.
+
+    Raises:
+        ModelLoadError, RecordError: the folder holds no model that `fit` wrote.
+        HubError: the Hub refused, failed or was not there.
+    """
+    check_repo_id(repo_id)
+    model, record = SparseAutoencoder.from_pretrained(folder), Record.read(folder)
+    with hub_sentences(f"{folder} was not pushed to {repo_id}"):
+        api = HfApi()
+        _make_sure_there_is(api, repo_id, private, branch)
+        parent = api.model_info(repo_id, revision=branch, timeout=SECONDS_TO_ANSWER).sha
+        card = render_card(model, record, repo_id)
+        old_card = _read(api, repo_id, CARD_NAME, parent)
+        if old_card is not None:
+            card = merge_cards(card, old_card)
+        files = {name: folder / name for name in FILES if (folder / name).is_file()} | {CARD_NAME: card.encode()}
+        commit = api.create_commit(
+            repo_id,
+            [CommitOperationAdd(name, content) for name, content in files.items()],
+            commit_message=f"{record.recipe.name}, trained on {record.recipe.dataset}",
+            revision=branch,
+            create_pr=create_pr,
+            parent_commit=parent,  # whoever changes the card meanwhile is not overwritten
+        )
+    return commit.pr_url or commit.commit_url
+
+
+def _make_sure_there_is(api: HfApi, repo_id: str, private: bool, branch: str | None) -> None:
+    """A repo, and a branch of it."""
+    try:
+        info = api.model_info(repo_id, timeout=SECONDS_TO_ANSWER)
+        if private and not info.private:
+            raise HubError(f"{repo_id} is public: make it private in its settings, or leave out --private.")
+    except RepositoryNotFoundError:
+        api.create_repo(repo_id, private=private or None, exist_ok=True)
+    if branch is not None:
+        api.create_branch(repo_id, branch=branch, exist_ok=True)
+
+
+def _read(api: HfApi, repo_id: str, filename: str, revision: str) -> str | None:
+    """A text file of a commit, or None where there is none."""
+    try:
+        return Path(api.hf_hub_download(repo_id, filename, revision=revision)).read_text(encoding="utf-8")
+    except EntryNotFoundError:
+        return None
+
+
+def push_all(folders: list[Path], owner: str, done: Callable[[str], None]) -> str:
+    """Publish many models, one repo each, and gather them in a Collection. Only what changed is committed.
+
+    Args:
+        folders: their names become those of the repos, behind a prefix.
+        owner: whose repos.
+        done: told the address of each commit.
+
+    Returns:
+        Address of the Collection.
+
+    Raises:
+        HubError: as for `push`. What was published before stays; the same call again does the rest.
+    """
+    for folder in folders:
+        done(push(folder, f"{owner}/{repo_name(folder.name)}"))
+    with hub_sentences(f"the Collection of {owner} was not made"):
+        api = HfApi()
+        collection = api.create_collection(COLLECTION, namespace=owner, description=ABOUT, exists_ok=True)
+        there = {item.item_id for item in collection.items}
+        for repo_id in (f"{owner}/{repo_name(folder.name)}" for folder in folders):
+            if repo_id not in there:
+                api.add_collection_item(collection.slug, repo_id, "model", exists_ok=True)
+    return collection.url
+
+
+def repo_name(variant: str) -> str:
+    """What the repo of a bundled variant is called."""
+    return f"{REPO_PREFIX}{variant}"

@@ -1,0 +1,63 @@
+"""What a folder tells of a trained model beside its weights: how it was made, and what it does."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+import sae_model
+from training.evaluation import Evaluation
+from training.recipe import Recipe
+
+RECIPE_NAME = "recipe.json"
+EVALUATION_NAME = "evaluation.json"
+
+
+class RecordError(Exception):
+    """A folder does not tell how its model was made. The message is a sentence."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a model was made, and what it does."""
+
+    recipe: Recipe
+    versions: dict[str, str]
+    """Of what ran the recipe."""
+    test_images: int
+    """How many images the evaluation is of."""
+    evaluation: Evaluation
+
+    def write(self, folder: Path) -> None:
+        """Write recipe.json and evaluation.json."""
+        made = asdict(self.recipe) | {"versions": self.versions, "test_images": self.test_images}
+        (folder / RECIPE_NAME).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+        (folder / EVALUATION_NAME).write_text(self.evaluation.to_json() + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Record:
+        """Read a record back.
+
+        Raises:
+            RecordError: a file is missing or is no such record.
+        """
+        for name in (RECIPE_NAME, EVALUATION_NAME):
+            if not (folder / name).is_file():
+                raise RecordError(f"{folder} has no {name}: `python -m training fit` writes it beside the weights.")
+        try:
+            made = json.loads((folder / RECIPE_NAME).read_text(encoding="utf-8"))
+            versions, test_images = made.pop("versions"), made.pop("test_images")
+            return cls(Recipe.from_dict(made), versions, test_images, Evaluation.read(folder / EVALUATION_NAME))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RecordError(
+                f"{folder} holds no record of this version ({type(error).__name__}: {error}): train it anew."
+            ) from error
+
+
+def versions() -> dict[str, str]:
+    """Of what runs here."""
+    return {"sae_model": sae_model.__version__, "torch": torch.__version__, "Python": platform.python_version()}

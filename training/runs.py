@@ -1,0 +1,130 @@
+"""Whole runs: train, measure, save. One with checkpoints and a bar, or many side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from sae_model import AdaptiveTopK, SparseAutoencoder
+from training import parallel
+from training.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint
+from training.data import Split
+from training.evaluation import Evaluation, evaluate
+from training.loop import Progress, fit
+from training.publishing import save_run
+from training.recipe import Recipe
+from training.record import Record, versions
+from training.zoo import STOPS_OF_EVERY_K
+
+
+@dataclass(frozen=True)
+class Data:
+    """The images of a run: to learn from, and to measure on."""
+
+    train: Split
+    test: Split
+
+
+def run_one(
+    recipe: Recipe, model: SparseAutoencoder, data: Data, output: Path, checkpoint: Checkpoint
+) -> Evaluation | None:
+    """Train, measure and save one model, with a progress bar, from its checkpoint on if there is one.
+
+    Of several processes that train it together the first one measures and saves, the others get None.
+
+    Raises:
+        CheckpointError, TrainingError, OSError: what was there before is untouched.
+    """
+    leads = parallel.rank() == 0
+    snapshot = checkpoint.read() if checkpoint.exists() else None
+    with tqdm(desc=recipe.name, unit=" steps", dynamic_ncols=True, disable=not leads) as bar:
+        for progress in fit(model, data.train.images, recipe, snapshot):
+            _show(bar, progress)
+            if leads and (progress.step % STEPS_PER_CHECKPOINT == 0 or progress.step == progress.steps):
+                checkpoint.write(progress.snapshot())
+    if not leads:
+        return None
+    evaluation = measure_and_save(recipe, model, data.test, output)
+    checkpoint.remove()
+    return evaluation
+
+
+def _show(bar: tqdm, progress: Progress) -> None:
+    bar.total = progress.steps
+    bar.set_postfix_str(
+        f"{progress.images_per_second:,.0f} images/s, bce {progress.reconstruction_loss:.4f}, "
+        f"penalty {progress.penalty:.4f}, mean activation {progress.mean_activation:.4f}",
+        refresh=False,
+    )
+    bar.update(progress.step - bar.n)
+
+
+def measure_and_save(recipe: Recipe, model: SparseAutoencoder, test: Split, output: Path) -> Evaluation:
+    """Measure a trained model on the test split, and write all its files, or none."""
+    evaluation = evaluate(model, test.images, test.labels)
+    by_k = {}
+    if isinstance(recipe.sparsity, AdaptiveTopK):
+        stops = [k for k in STOPS_OF_EVERY_K if k <= model.latent_dim]
+        by_k = {k: evaluate(model, test.images, test.labels, k) for k in stops}
+    save_run(output, model, Record(recipe, versions(), len(test.images), evaluation), test, by_k)
+    return evaluation
+
+
+def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Iterator[tuple[Recipe, Evaluation]]:
+    """Train, measure and save many models to folders of their names, `jobs` at a time, with one bar for all.
+
+    A network is too small for several cores: two networks on a core each learn more in a second than one on both.
+
+    Yields:
+        Each recipe with its figures, as soon as it is done.
+
+    Raises:
+        OSError, TrainingError: one of them could not be made. Those that are done stay.
+    """
+    context = torch.multiprocessing.get_context(
+        "spawn"
+    )  # hands tensors over in shared memory, so images are there once
+    steps = context.Value("q", 0)
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    images = len(data.train.images)
+    total = sum(recipe.epochs * (images // min(recipe.batch_size, images)) for recipe in recipes)
+    with (
+        ProcessPoolExecutor(jobs, context, _begin_jobs, (data, output, threads, steps)) as pool,
+        tqdm(desc=f"0 of {len(recipes)} done", total=total, unit=" steps", dynamic_ncols=True) as bar,
+    ):
+        running = {pool.submit(_do_job, recipe): recipe for recipe in recipes}
+        try:
+            while running:
+                done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                bar.update(steps.value - bar.n)
+                for job in done:
+                    recipe = running.pop(job)
+                    bar.set_description(f"{len(recipes) - len(running)} of {len(recipes)} done")
+                    yield recipe, job.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin_jobs(data: Data, output: Path, threads: int, steps: Synchronized) -> None:
+    """Give a process of `run_all` what all its jobs share."""
+    global _shared
+    torch.set_num_threads(threads)
+    _shared = data, output, steps
+
+
+def _do_job(recipe: Recipe) -> Evaluation:
+    data, output, steps = _shared
+    model = recipe.new_model()
+    before = 0
+    for progress in fit(model, data.train.images, recipe):
+        with steps:
+            steps.value += progress.step - before
+        before = progress.step
+    return measure_and_save(recipe, model, data.test, output / recipe.name)
