@@ -86,8 +86,8 @@ def matrix_product_rate(dtype: torch.dtype) -> float:
 
 def describe_machine() -> str:
     """Processor, cores and threads, and the version of torch, on one line."""
-    cores = len(os.sched_getaffinity(0))
-    return f"{_processor()}, {cores} cores, torch {torch.__version__} on {torch.get_num_threads()} threads"
+    cores, threads = len(os.sched_getaffinity(0)), torch.get_num_threads()
+    return f"{_processor()}, {_count(cores, 'core')}, torch {torch.__version__} on {_count(threads, 'thread')}"
 
 
 def _processor() -> str:
@@ -95,3 +95,7 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

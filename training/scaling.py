@@ -176,10 +176,12 @@ def scaling_figure(scaling: Scaling) -> Figure:
     by_processes.set(title="Processes", xlabel="processes, a core each", ylabel="images per second", xticks=counts)
     memory_by_images.set(xlabel="images", ylabel="peak memory, MB")
     memory_by_latents.set(xlabel="latents")
+    for ax in (by_images, memory_by_images):
+        ax.set_xticks(images, [f"{count / 1000:g}k" for count in images])
     for ax in (by_images, by_latents, by_processes, memory_by_images, memory_by_latents):
         ax.set(xlim=(0, None), ylim=(0, None))
         ax.grid(alpha=0.3)
-        ax.legend(loc="lower right")
+        ax.legend(loc="upper left")
     words.axis("off")
     words.text(0, 1, _words(), va="top", color=GREY)
     figure.suptitle("What training costs")
