@@ -89,7 +89,7 @@ def benchmark(quick: bool) -> str:
         MachineError: the memory cannot be read here.
     """
     test = load_split("mnist", train=False)
-    rates = {precision: matrix_product_rate(precision) for precision in {torch.float32, _our_precision()}}
+    rates = {precision: matrix_product_rate(precision) for precision in (torch.float32, _our_precision())}
     ours = run_ours(OURS, test)
     with tempfile.TemporaryDirectory() as folder:
         lecture.unpack_mnist(Path(folder))
