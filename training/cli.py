@@ -17,15 +17,18 @@ from sae_model.sparsity import WAYS, sparsity_from_config
 from sae_model.storage import CONFIG_NAME, staged_folder
 from sae_model.zoo import ZOO
 from training import parallel
+from training.benchmark import benchmark
 from training.checkpoint import Checkpoint, CheckpointError
 from training.data import BUNDLED, DATASETS, DataError, class_names, load_split
 from training.evaluation import evaluate
 from training.figures import draw_report
 from training.hub import HubError, check_login, push, push_all
 from training.loop import TrainingError
+from training.machine import MachineError
 from training.recipe import Recipe, going_on, tuned
 from training.record import Record, RecordError
 from training.runs import Data, run_all, run_one
+from training.scaling import FIGURE, measure_scaling, scaling_figure, scaling_table
 from training.zoo import RECIPES
 
 app = typer.Typer(
@@ -208,6 +211,31 @@ def report_command(
                 figure.savefig(stage / f"{name}.{ending}", dpi=150)
 
 
+@app.command("benchmark")
+def benchmark_command(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Extrapolate the lecture's side from part of an epoch.")
+    ] = False,
+) -> None:
+    """Train the lecture's recipe and ours, both until they have its quality, and print what each took, as Markdown."""
+    print(benchmark(quick))
+
+
+@app.command("scaling")
+def scaling_command(
+    output: Annotated[
+        Path, typer.Option(help="The picture, a PNG; replaced if it is there.", show_default="README's")
+    ] = FIGURE,
+) -> None:
+    """Measure how the cost of training grows with images, latents and processes; print it and draw it."""
+    if output.suffix != ".png":
+        raise UsageError(f"The picture is a PNG; {output} does not end in .png.")
+    scaling = measure_scaling()
+    with staged_folder(output.parent) as stage:
+        scaling_figure(scaling).savefig(stage / output.name, dpi=100)
+    print(scaling_table(scaling))
+
+
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that somebody gave."""
     return {name: value for name, value in options.items() if value is not None}
@@ -248,11 +276,23 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+SENTENCES = (
+    UsageError,
+    DataError,
+    ModelLoadError,
+    TrainingError,
+    CheckpointError,
+    RecordError,
+    HubError,
+    MachineError,
+)
+
+
 def main() -> None:
     """Run the command line. What a person can mend ends in one sentence and exit code 1."""
     try:
         app(prog_name="python -m training")
-    except (UsageError, DataError, ModelLoadError, TrainingError, CheckpointError, RecordError, HubError) as error:
+    except SENTENCES as error:
         _end(f"Error: {error}")
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""

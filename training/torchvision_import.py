@@ -27,6 +27,6 @@ def _import_torchvision() -> None:
 
 _import_torchvision()
 
-from torchvision import datasets  # noqa: E402
+from torchvision import datasets, transforms  # noqa: E402
 
-__all__ = ["datasets"]
+__all__ = ["datasets", "transforms"]

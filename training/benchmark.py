@@ -1,0 +1,262 @@
+"""A race to the lecture's quality: the lecture's recipe against ours, in one process, on the processor.
+
+What counts, for both: reading the images, building the model, training it. What does not: importing, measuring the
+machine, unpacking the files that torchvision's data set class wants unpacked, and the evaluation that tells whether
+the quality is there. Ours goes first, and so pays for what libraries set up on first use.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
+
+from sae_model import L1
+from training import lecture
+from training.data import Split, as_floats, load_split
+from training.evaluation import Evaluation, evaluate
+from training.loop import fit, has_fast_bfloat16
+from training.machine import Meter, describe_machine, matrix_product_rate
+from training.recipe import Recipe
+
+# What the lecture's network ends with on the test split, after its five epochs.
+HIGHEST_BCE = 0.0678
+HIGHEST_FVU_AT_25 = 0.52
+HIGHEST_MEAN_ACTIVATION = 0.104
+
+# A wide network needs to see each image only once, and where noise is not asked for it is not put on.
+OURS = Recipe(L1(0.04), hidden_dim=768, epochs=1, batch_size=128, learning_rate=2.5e-3, noise=0.0)
+
+MOST_EPOCHS = 8  # of the lecture's side, should its five not do
+WARM_UP_BATCHES = 20
+MEASURED_BATCHES = 100
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one side of the race took."""
+
+    epochs: int
+    """Passes over the images."""
+    images: int
+    """Images learned from, counted again in each pass."""
+    preparing: float
+    """Seconds to read the images and build the model."""
+    training: float
+    """Seconds to train it."""
+    peak_bytes: int
+    """As `training.machine.Meter` tells it."""
+    flops_per_image: int
+    """As `training_flops` tells it."""
+    precision: torch.dtype
+    """Of the matrix products."""
+    evaluations: list[Evaluation]
+    """On the test split, in the order in which they were made; none where the training is an extrapolation."""
+
+    @property
+    def seconds(self) -> float:
+        """End to end."""
+        return self.preparing + self.training
+
+    @property
+    def images_per_second(self) -> float:
+        """While training."""
+        return self.images / self.training
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of matrix products a second, while training."""
+        return self.images_per_second * self.flops_per_image
+
+
+def benchmark(quick: bool) -> str:
+    """Run the race and put it into words.
+
+    Args:
+        quick: train the lecture's side for 120 batches only and extrapolate the five epochs that it needs.
+
+    Returns:
+        Markdown: the machine, a table of both sides, and what is to be known about it.
+
+    Raises:
+        MachineError: the memory cannot be read here.
+    """
+    test = load_split("mnist", train=False)
+    rates = {precision: matrix_product_rate(precision) for precision in (torch.float32, _our_precision())}
+    ours = run_ours(OURS, test)
+    with tempfile.TemporaryDirectory() as folder:
+        lecture.unpack_mnist(Path(folder))
+        theirs = extrapolate_lecture(Path(folder)) if quick else run_lecture(Path(folder), test)
+    return describe(theirs, ours, rates)
+
+
+def run_ours(recipe: Recipe, test: Split) -> Side:
+    """Train one model with the loop that `python -m training fit` uses, and measure it."""
+    meter = Meter()
+    with meter:
+        images = load_split(recipe.dataset, train=True, limit=recipe.limit).images
+        model = recipe.new_model()
+    preparing = meter.seconds
+    with meter, tqdm(desc="ours", unit=" steps") as bar:
+        for progress in fit(model, images, recipe):
+            bar.total = progress.steps
+            bar.update(progress.step - bar.n)
+    return Side(
+        epochs=recipe.epochs,
+        images=progress.steps * min(recipe.batch_size, len(images)),
+        preparing=preparing,
+        training=meter.seconds - preparing,
+        peak_bytes=meter.peak_bytes,
+        flops_per_image=training_flops(model, as_floats(images[:1])),
+        precision=_our_precision(),
+        evaluations=[evaluate(model, test.images, test.labels)],
+    )
+
+
+def run_lecture(folder: Path, test: Split) -> Side:
+    """Train the lecture's model, epoch by epoch, until it has the quality, for eight epochs at most."""
+    run = _LectureRun(folder)
+    evaluations = []
+    seconds = 0.0
+    for epoch in range(1, MOST_EPOCHS + 1):
+        batches = lecture.train_epoch(run.model, run.loader, run.optimizer)
+        seconds += run.train(batches, len(run.loader), f"lecture's, epoch {epoch}")
+        evaluations.append(evaluate(run.model, test.images, test.labels))
+        if has_quality(evaluations[-1]):
+            break
+    return run.side(epoch, seconds, evaluations)
+
+
+def extrapolate_lecture(folder: Path, warm_up: int = WARM_UP_BATCHES, measured: int = MEASURED_BATCHES) -> Side:
+    """Train the lecture's model for a few batches, and take it that each batch of five epochs costs as much."""
+    run = _LectureRun(folder)
+    batches = lecture.train_epoch(run.model, run.loader, run.optimizer)
+    run.train(itertools.islice(batches, warm_up), warm_up, "lecture's, to warm up")
+    seconds = run.train(itertools.islice(batches, measured), measured, "lecture's, a part")
+    return run.side(lecture.EPOCHS, seconds / measured * len(run.loader) * lecture.EPOCHS, [])
+
+
+class _LectureRun:
+    """The lecture's side under way: what it trains with, and what that took so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.meter = Meter()
+        with self.meter:
+            self.loader = lecture.make_loader(folder)
+            self.model = lecture.LectureAutoencoder()
+            self.optimizer = lecture.make_optimizer(self.model)
+        self.preparing = self.meter.seconds
+
+    def train(self, batches: Iterable[float], count: int, what: str) -> float:
+        """Go through batches with a bar; returns the seconds that it took."""
+        before = self.meter.seconds
+        with self.meter:
+            for _loss in tqdm(batches, what, count, unit=" steps"):
+                pass
+        return self.meter.seconds - before
+
+    def side(self, epochs: int, seconds: float, evaluations: list[Evaluation]) -> Side:
+        return Side(
+            epochs=epochs,
+            images=epochs * len(self.loader.dataset),
+            preparing=self.preparing,
+            training=seconds,
+            peak_bytes=self.meter.peak_bytes,
+            flops_per_image=training_flops(self.model, torch.zeros(1, 1, 28, 28)),
+            precision=torch.float32,
+            evaluations=evaluations,
+        )
+
+
+def has_quality(evaluation: Evaluation) -> bool:
+    """Whether a model is as good as the lecture's at its end, in all three figures."""
+    return (
+        evaluation.bce <= HIGHEST_BCE
+        and evaluation.fvu_top_k["25"] <= HIGHEST_FVU_AT_25
+        and evaluation.mean_activation <= HIGHEST_MEAN_ACTIVATION
+    )
+
+
+@torch.no_grad()
+def training_flops(model: nn.Module, image: Tensor) -> int:
+    """Floating-point operations to train a model on one image (1, 1, 28, 28), of its matrix products alone.
+
+    They follow from the layers' shapes, a multiplication and an addition being two: 2 * inputs * outputs of a linear
+    layer, 2 * 9 * channels in * channels out * places of a 3 x 3 convolution (places where its stride leads, or of a
+    transposed one: where it starts). Backward costs twice as much as forward, so training three times.
+    """
+    was_training = model.training
+    with FlopCounterMode(display=False) as counter:
+        model.eval()(image)
+    model.train(was_training)
+    return 3 * counter.get_total_flops()
+
+
+def describe(theirs: Side, ours: Side, rates: dict[torch.dtype, float]) -> str:
+    """Both sides as a Markdown table, the machine above it, notes below.
+
+    Args:
+        theirs: the lecture's side; without evaluations it is an extrapolation.
+        ours: our side.
+        rates: operations a second of the machine's fastest matrix products, by precision.
+    """
+    extrapolated = not theirs.evaluations
+    fastest = ", ".join(f"{rate / 1e9:,.0f} GFLOP/s in {_short(dtype)}" for dtype, rate in rates.items())
+    left, right = (_column(side, theirs.seconds / side.seconds, rates) for side in (theirs, ours))
+    lines = [
+        f"{describe_machine()}. Fastest matrix products here: {fastest}.",
+        "",
+        f"| | lecture's recipe{', extrapolated' * extrapolated} | ours |",
+        "|---|---|---|",
+        *(f"| {name} | {left[name]} | {right[name]} |" for name in left),
+        "",
+        f"The quality: bce at most {HIGHEST_BCE}, fvu_top_k at 25 at most {HIGHEST_FVU_AT_25}, mean activation at most "
+        f"{HIGHEST_MEAN_ACTIVATION}, on the test split.",
+    ]
+    if extrapolated:
+        lines.append(
+            f"The lecture's side is extrapolated: {MEASURED_BATCHES} batches were timed, and it is taken to need its "
+            f"{lecture.EPOCHS} epochs. Its quality was not measured."
+        )
+    for epoch, evaluation in enumerate(theirs.evaluations, start=1):
+        lines.append(
+            f"The lecture's recipe after epoch {epoch}: bce {evaluation.bce:.4f}, fvu_top_k at 25 "
+            f"{evaluation.fvu_top_k['25']:.2f}, mean activation {evaluation.mean_activation:.3f}."
+        )
+    return "\n".join(lines)
+
+
+def _column(side: Side, times_faster: float, rates: dict[torch.dtype, float]) -> dict[str, str]:
+    """The figures of one side by the names of their rows."""
+    last = side.evaluations[-1] if side.evaluations else None
+    unknown = "not measured"
+    return {
+        "epochs": f"{side.epochs}",
+        "seconds to read the images and build the model": f"{side.preparing:.2f}",
+        "seconds to train": f"{side.training:.1f}",
+        "**seconds, end to end**": f"**{side.seconds:.1f}**",
+        "**times faster, end to end**": f"**{times_faster:.1f}**",
+        "images per second, in training": f"{side.images_per_second:,.0f}",
+        "peak memory beyond the libraries', MB": f"{side.peak_bytes / 1e6:,.0f}",
+        "matrix products, GFLOP/s": f"{side.flops / 1e9:,.0f}",
+        "share of the machine's fastest": f"{side.flops / rates[side.precision]:.1%} of {_short(side.precision)}",
+        "`bce`": f"{last.bce:.4f}" if last else unknown,
+        "`fvu_top_k` at 25": f"{last.fvu_top_k['25']:.2f}" if last else unknown,
+        "`mean_activation`": f"{last.mean_activation:.3f}" if last else unknown,
+        "the quality is reached": ("yes" if has_quality(last) else "no") if last else unknown,
+    }
+
+
+def _our_precision() -> torch.dtype:
+    return torch.bfloat16 if has_fast_bfloat16(torch.device("cpu")) else torch.float32
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -1,0 +1,218 @@
+"""How the cost of training grows with images, latents and processes: measured, as a table and a figure.
+
+Images and latents are varied on all cores, each point in a fresh process, so that none finds the memory of another.
+Processes are varied at one core each.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from sae_model import L1
+from sae_model.model import PIXELS
+from training.data import load_split
+from training.figures import BLUE, GREY, ORANGE
+from training.loop import TrainingError, fit
+from training.machine import Meter, describe_machine
+from training.recipe import Recipe, tuned
+
+FIGURE = Path(__file__).parent / "scaling.png"
+IMAGES = (7_500, 15_000, 30_000, 60_000)
+LATENTS = (225, 450, 900, 1800, 3600)
+PROCESSES = (1, 2, 4, 8)
+IMAGES_WHERE_LATENTS_VARY = 15_000
+EPOCHS_OF_PROCESSES = 2
+REPEATS = 3
+RECIPE = replace(tuned(L1(0.3)), epochs=1)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one epoch costs."""
+
+    images: int
+    latents: int
+    seconds: float
+    """The least of three epochs, each of a fresh network."""
+    peak_bytes: int
+    """Of the images, as bytes, and of the training, as `training.machine.Meter` tells it."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """All that was measured."""
+
+    by_images: list[Cost]
+    by_latents: list[Cost]
+    by_processes: dict[int, float]
+    """Processes, at a core each, that train one network -> images a second of all together."""
+
+
+def measure_scaling() -> Scaling:
+    """Measure every point, in a minute or two, with a bar.
+
+    Raises:
+        MachineError: the memory cannot be read here.
+        TrainingError: several processes could not train together.
+    """
+    context = multiprocessing.get_context("spawn")
+    processes = [count for count in PROCESSES if count <= len(os.sched_getaffinity(0))]
+    with (
+        ProcessPoolExecutor(1, context, max_tasks_per_child=1) as fresh,
+        tqdm(total=len(IMAGES) + len(LATENTS) + len(processes), unit=" points") as bar,
+    ):
+
+        def cost(images: int, latents: int) -> Cost:
+            bar.set_description(f"{images:,} images, {latents:,} latents")
+            measured = fresh.submit(measure_cost, replace(RECIPE, latent_dim=latents, limit=images)).result()
+            bar.update()
+            return measured
+
+        def rate(count: int) -> float:
+            bar.set_description(f"{count} processes")
+            measured = images_per_second(count, "--epochs", str(EPOCHS_OF_PROCESSES))
+            bar.update()
+            return measured
+
+        return Scaling(
+            [cost(images, RECIPE.latent_dim) for images in IMAGES],
+            [cost(IMAGES_WHERE_LATENTS_VARY, latents) for latents in LATENTS],
+            {count: rate(count) for count in processes},
+        )
+
+
+def measure_cost(recipe: Recipe) -> Cost:
+    """What the recipe costs on its first `limit` images. Memory is right in a process that did nothing else before."""
+    all_images = load_split(recipe.dataset, train=True).images  # before the memory counts: a file is read whole
+    meter = Meter()
+    with meter:
+        images = all_images[: recipe.limit].clone()
+    seconds = []
+    for _ in range(REPEATS):
+        model = recipe.new_model()
+        before = meter.seconds
+        with meter:
+            for _progress in fit(model, images, recipe):
+                pass
+        seconds.append(meter.seconds - before)
+    return Cost(len(images), recipe.latent_dim, min(seconds), meter.peak_bytes)
+
+
+def images_per_second(processes: int, *options: str) -> float:
+    """How many images a second so many processes learn from, at a core each, as `fit` under torchrun tells it.
+
+    Args:
+        processes: how many.
+        options: of `fit`, beside the way of being sparse and the output.
+
+    Raises:
+        TrainingError: it did not end well.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        fit_command = ["-m", "training", "fit", "--sparsity", "l1", "--beta", "0.3", "--device", "cpu", *options]
+        done = subprocess.run(
+            [sys.executable, *torchrun, *fit_command, "--output", str(Path(folder) / "model")],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    told = re.findall(r"([\d,]+) images/s", done.stderr)  # of the bar, which ends with the mean over the whole run
+    if done.returncode != 0 or not told:
+        last_line = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise TrainingError(f"Training on {processes} processes failed: {last_line}")
+    return float(told[-1].replace(",", ""))
+
+
+def scaling_table(scaling: Scaling) -> str:
+    """The measurements as Markdown."""
+    lines = [
+        f"{describe_machine()}.",
+        "",
+        "| images | latents | seconds an epoch | peak memory, MB |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {cost.images:,} | {cost.latents:,} | {cost.seconds:.2f} | {cost.peak_bytes / 1e6:,.0f} |"
+        for cost in scaling.by_images + scaling.by_latents
+    ]
+    lines += ["", "| processes, a core each | images per second |", "|---|---|"]
+    lines += [f"| {count} | {rate:,.0f} |" for count, rate in scaling.by_processes.items()]
+    return "\n".join(lines)
+
+
+def scaling_figure(scaling: Scaling) -> Figure:
+    """Seconds and memory over images and over latents, and images a second over processes."""
+    figure = Figure(figsize=(11, 6), layout="constrained")
+    (by_images, by_latents, by_processes), (memory_by_images, memory_by_latents, words) = figure.subplots(2, 3)
+    images, seconds, megabytes = _columns(scaling.by_images, "images")
+    _line(by_images, images, seconds, "measured")
+    each = seconds[-1] / images[-1]
+    _dashes(by_images, images, [each * count for count in images], f"{each * 1e6:.0f} microseconds an image")
+    _line(memory_by_images, images, megabytes, "measured")
+    once = [megabytes[0] + (count - images[0]) * PIXELS / 1e6 for count in images]
+    _dashes(memory_by_images, images, once, f"{PIXELS} bytes an image")
+    latents, seconds, megabytes = _columns(scaling.by_latents, "latents")
+    _line(by_latents, latents, seconds, f"{scaling.by_latents[0].images:,} images")
+    _line(memory_by_latents, latents, megabytes, f"{scaling.by_latents[0].images:,} images")
+    counts, rates = list(scaling.by_processes), list(scaling.by_processes.values())
+    _line(by_processes, counts, rates, "measured")
+    _dashes(by_processes, counts, [rates[0] * count for count in counts], "so many times one process")
+    by_images.set(title="Images", ylabel="seconds an epoch")
+    by_latents.set(title="Latents")
+    by_processes.set(title="Processes", xlabel="processes, a core each", ylabel="images per second", xticks=counts)
+    memory_by_images.set(xlabel="images", ylabel="peak memory, MB")
+    memory_by_latents.set(xlabel="latents")
+    for ax in (by_images, memory_by_images):
+        ax.set_xticks(images, [f"{count / 1000:g}k" for count in images])
+    for ax in (by_images, by_latents, by_processes, memory_by_images, memory_by_latents):
+        ax.set(xlim=(0, None), ylim=(0, None))
+        ax.grid(alpha=0.3)
+        ax.legend(loc="upper left")
+    words.axis("off")
+    words.text(0, 1, _words(), va="top", color=GREY)
+    figure.suptitle("What training costs")
+    return figure
+
+
+def _columns(costs: list[Cost], varied: str) -> tuple[list[int], list[float], list[float]]:
+    """What was varied, seconds, and megabytes."""
+    return (
+        [getattr(cost, varied) for cost in costs],
+        [cost.seconds for cost in costs],
+        [cost.peak_bytes / 1e6 for cost in costs],
+    )
+
+
+def _line(ax: Axes, x: list[int], y: list[float], label: str) -> None:
+    ax.plot(x, y, "o-", color=BLUE, label=label)
+
+
+def _dashes(ax: Axes, x: list[int], y: list[float], label: str) -> None:
+    ax.plot(x, y, "--", color=ORANGE, label=label)
+
+
+def _words() -> str:
+    return "\n".join(
+        [
+            *describe_machine().split(", "),
+            "",
+            f"hidden layers of {RECIPE.hidden_dim}, batches of {RECIPE.batch_size};",
+            f"{RECIPE.latent_dim} latents where they do not vary;",
+            f"least of {REPEATS} epochs; memory is that beyond",
+            "what the libraries take",
+        ]
+    )
