@@ -42,7 +42,7 @@ watch('value', tell);
 SPEAK_CHANGES = "element.setAttribute('aria-live', 'polite');"
 BARE = {"apply_default_css": False, "container": False}
 # A fast drag sends only its latest position; pictures replace each other without a spinner.
-LIVE = {"show_progress": "hidden", "concurrency_limit": 4, "api_visibility": "private"}
+LIVE = {"show_progress": "hidden", "concurrency_limit": 2, "api_visibility": "private"}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from sae_model import SparseAutoencoder, effective_l0, list_variants, load_variant, unit_activation
 from sae_model.zoo import ZOO
@@ -92,7 +93,7 @@ class Lab:
 
     def __init__(self) -> None:
         self.images, self.labels = load_split(DATASET, train=False)
-        self.variants: dict[str, SparseAutoencoder] = {name: load_variant(name) for name in list_variants()}
+        self.variants: dict[str, SparseAutoencoder] = {name: _settled(load_variant(name)) for name in list_variants()}
         self.evaluations = {name: Evaluation.read(ZOO / name / "evaluation.json") for name in self.variants}
         self.by_k = {name: read_by_k(ZOO / name) for name in self.variants}
         self.of_class = [(self.labels == label).nonzero().flatten() for label in range(10)]
@@ -186,6 +187,17 @@ def _is_whole(value: object) -> bool:
 def _knob(name: str) -> str:
     """The knob in a variant's name, as short as it can be: ".05" for "kl-image-0.05"."""
     return name.rpartition("-")[2].removeprefix("0")
+
+
+def _settled(model: SparseAutoencoder) -> SparseAutoencoder:
+    """The model with the lengths of its decoder's vectors worked out once and for all, since nobody trains it here."""
+    for name in ("to_hidden", "to_pixels"):
+        learned = getattr(model.decoder, name)
+        settled = nn.Linear(learned.in_features, learned.out_features, device="meta")
+        weight = learned.gain * F.normalize(learned.weight.detach(), dim=0)
+        settled.load_state_dict({"weight": weight, "bias": learned.bias}, assign=True)
+        setattr(model.decoder, name, settled)
+    return model
 
 
 def _look(clean: Tensor, noisy: Tensor, model: SparseAutoencoder, k: int | None) -> Look:

@@ -8,7 +8,7 @@ import gradio as gr
 import pytest
 import torch
 
-from sae_model import list_variants, unit_activation
+from sae_model import list_variants, load_variant, unit_activation
 from space import explore
 from space.lab import TITLES, InputError, Lab, Stop
 from training.data import as_floats
@@ -33,6 +33,13 @@ def test_a_look_is_what_the_model_says(lab: Lab) -> None:
         assert look.mse == pytest.approx(((reconstruction - clean) ** 2).mean().item())
         assert look.psnr == pytest.approx(-10 * math.log10(look.mse))
         assert look.l0 == int((latents != 0).sum())
+
+
+def test_networks_of_the_page_answer_exactly_as_loaded_ones(lab: Lab) -> None:
+    images = as_floats(lab.images[:20])
+    for name in list_variants():
+        for here, loaded in zip(lab.variants[name](images), load_variant(name)(images), strict=True):
+            assert torch.equal(here, loaded)
 
 
 def test_only_sigma_changes_when_sigma_changes(lab: Lab) -> None:
