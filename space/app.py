@@ -18,7 +18,8 @@ import gradio as gr
 import torch
 
 from space import explore, frontier, latents, prints, theory
-from space.lab import InputError, Lab, Stop
+from space.errors import InputError
+from space.lab import Lab, Stop
 
 CSS = Path(__file__).parent / "style.css"
 FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
@@ -35,7 +36,7 @@ def build_app(lab: Lab) -> gr.Blocks:
     """The whole page and its API."""
     with gr.Blocks(title="Sparse autoencoders, by touch", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
         with gr.Tab("See it work"):
-            choice = explore.build(lab)
+            choice = explore.build(app, lab)
         for title, room in {
             "Who fires for what": latents,
             "What a rate costs": theory,

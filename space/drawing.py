@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from html import escape
 
 import matplotlib
@@ -24,10 +25,15 @@ def digit_image(pixels: Tensor, alt: str) -> str:
 
 def activation_image(activations: Tensor, alt: str) -> str:
     """An `<img>` of activations (latent_dim,) in [0, 1] as a square map, 900 of them as 30 x 30."""
-    side = int(np.ceil(np.sqrt(len(activations))))
+    side = map_side(len(activations))
     levels = np.zeros(side * side, np.uint8)
     levels[: len(activations)] = (activations * 255).round().byte().numpy()
     return _img(Image.fromarray(_ACTIVATION_COLOURS[levels].reshape(side, side, 3)), alt)
+
+
+def map_side(latents: int) -> int:
+    """How many cells a map of so many latents has in a row: the smallest square that holds them."""
+    return math.isqrt(latents - 1) + 1
 
 
 def _img(image: Image.Image, alt: str) -> str:
