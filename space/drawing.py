@@ -74,10 +74,11 @@ def histogram(shares: list[float], mean: float, title: str, x_label: str, y_labe
         f'<text class="tick" x="{x(value):.1f}" y="{height - bottom + 13}" text-anchor="middle">{value:g}</text>'
         for value in (0, 0.2, 0.4, 0.6, 0.8, 1)
     )
-    beside = x((int(mean / step) + 1) * step) + 4  # clear of the bar on which the line stands
+    bar = int(mean / step)  # the words stand clear of the bar on which the line stands
+    beside, anchor = (x((bar + 1) * step) + 4, "start") if mean < 0.7 else (x(bar * step) - 4, "end")
     mean_line = (
         f'<line class="mean" x1="{x(mean):.1f}" x2="{x(mean):.1f}" y1="{top}" y2="{y(0):.1f}"/>'
-        f'<text class="mean-label" x="{beside:.1f}" y="{top + 22}">'
+        f'<text class="mean-label" x="{beside:.1f}" y="{top + 22}" text-anchor="{anchor}">'
         f"mean {mean:.3f}</text>"
     )
     spoken = "; ".join(f"{i * step:.1f} to {(i + 1) * step:.1f}: {percent(s)}" for i, s in enumerate(shares) if s)

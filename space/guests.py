@@ -14,10 +14,10 @@ from threading import Lock
 from typing import Any
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_url
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import HFValidationError, HTTPError
 
 from sae_model import ModelLoadError, SparseAutoencoder
-from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME, find_file, read_config
+from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME, find_files, read_config
 from space.errors import InputError
 from space.networks import measure, settled
 from training.atlas import Atlas, make_atlas
@@ -62,7 +62,7 @@ class Guests:
     """The guests of all visitors, the most recently used ones."""
 
     def __init__(self, test: Split) -> None:
-        # A hosted page must not look around on its server's disk for whoever asks, nor show its owner's private repos.
+        # A hosted page must not look around on its server's disk for whoever asks.
         self.hosted = "SPACE_ID" in os.environ
         self._test = test
         self._guests: OrderedDict[str, Guest] = OrderedDict()
@@ -98,16 +98,19 @@ class Guests:
             InputError: it cannot be had, is none of this family, is too large, or cannot be measured.
         """
         yield f"Fetching {address.name} …"
+        # A hosted page fetches anew each time, so that its disk does not fill, and without its owner's token.
         with tempfile.TemporaryDirectory() as scratch:
+            hub = {"token": False, "cache_dir": scratch} if self.hosted else {"token": None}
+            _check_files(address, hub["token"])
             try:
-                hub = self._hub_options(address, scratch)
-                config = read_config(find_file(address.source, CONFIG_NAME, **hub))
+                config_path, _ = find_files(address.source, tuple(LARGEST_FILE), revision=address.revision, **hub)
+                config = read_config(config_path)
                 known = self._guests.get(address.name)
                 if known is not None and known.config == config:
                     self._keep(known)
                     return
                 _check_sizes(address, config)
-                model = settled(SparseAutoencoder.from_pretrained(address.source, **hub))
+                model = settled(SparseAutoencoder.from_pretrained(config_path.parent))
             except ModelLoadError as error:
                 # Where the server keeps its files is of no use to a visitor.
                 raise InputError(re.sub(rf"{re.escape(scratch)}\S*/", f"{address.name}/", str(error))) from error
@@ -140,24 +143,21 @@ class Guests:
             while len(self._guests) > MOST_GUESTS:
                 self._guests.popitem(last=False)
 
-    def _hub_options(self, address: Address, scratch: str) -> dict[str, Any]:
-        """How the Hub is to be asked, once it is known that what it has is not too large."""
-        hub = {"revision": address.revision, "token": False if self.hosted else None}
-        folder = Path(address.source).expanduser()
-        for filename, most in LARGEST_FILE.items():
-            try:
-                if folder.is_dir():
-                    size = (folder / filename).stat().st_size
-                else:
-                    url = hf_hub_url(address.source, filename, revision=address.revision)
-                    size = get_hf_file_metadata(url, token=hub["token"]).size or 0
-            except (HfHubHTTPError, FileNotFoundError):
-                continue  # loading says it in better words
-            except Exception:  # the Hub cannot be reached, in one of many ways: what the cache has may do
-                return hub | {"local_files_only": True}
-            if size > most:
-                raise InputError(f"{filename} of {address.name} is too large for this page ({size / 1e6:,.0f} MB).")
-        return hub | {"cache_dir": scratch} if self.hosted else hub
+
+def _check_files(address: Address, token: bool | None) -> None:
+    """Refuse files that are too large before they are fetched; what else is wrong, loading says in better words."""
+    folder = Path(address.source).expanduser()
+    for filename, most in LARGEST_FILE.items():
+        try:
+            if folder.is_dir():
+                size = (folder / filename).stat().st_size
+            else:
+                url = hf_hub_url(address.source, filename, revision=address.revision)
+                size = get_hf_file_metadata(url, token=token).size or 0
+        except (HTTPError, HFValidationError, OSError):
+            return
+        if size > most:
+            raise InputError(f"{filename} of {address.name} is too large for this page ({size / 1e6:,.0f} MB).")
 
 
 def title(name: str) -> str:
