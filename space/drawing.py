@@ -48,7 +48,7 @@ def histogram(shares: list[float], mean: float, title: str, x_label: str, y_labe
 
     Each bar carries its share as a number, since most are too low to be seen.
     """
-    width, height, left, right, top, bottom = 360, 210, 40, 8, 26, 38
+    width, height, left, right, top, bottom = 360, 216, 44, 8, 32, 38
     plot_width, plot_height = width - left - right, height - top - bottom
 
     def x(value: float) -> float:

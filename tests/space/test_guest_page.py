@@ -129,6 +129,18 @@ def test_what_a_visitor_types_is_shown_as_text(page: Page) -> None:
     assert page.locator("#said img").count() == 0
 
 
+def test_long_names_do_not_stick_out_of_a_narrow_page(page: Page, folder: Path) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    ask_for(page, "x" * 190)
+    page.wait_for_selector("#said .sorry")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    long = folder.rename(folder.with_name("y" * 60))
+    page.get_by_label("Bring your own network").fill("")
+    ask_for(page, long)
+    wait_for_guest(page, "y" * 60)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_the_name_of_a_bundled_network_chooses_it(page: Page) -> None:
     ask_for(page, "topk-50")
     wait_for_guest(page, "topk-50")
