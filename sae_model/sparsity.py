@@ -229,7 +229,7 @@ class L1(Way):
     @property
     def evenness(self) -> float:
         """Stronger penalties kill more latents, so what keeps them alive grows along."""
-        return max(2e-4, 4e-4 * self.beta)
+        return max(2e-4, 6e-4 * self.beta)
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from training.data import Dataset
 from training.evaluation import Evaluation
 from training.record import Record
 
-PICTURE = "reconstructions.png"
+PICTURE = "reconstructions.webp"
 BEGIN = "<!-- Generated from here on: the next push writes it anew. Write above or below. -->"
 END = "<!-- Generated up to here. -->"
 
@@ -25,7 +25,7 @@ BODY = """# {name}
 A sparse autoencoder for 28 x 28 grey images: {latent_dim} latents for 784 pixels, kept sparse by {way}.
 Trained on {dataset}.
 
-![Ten test images at three levels of noise, each above what this network makes of it]({picture})
+![Ten test images, clean and under noise, each above what this network makes of it]({picture})
 
 ## Load it
 

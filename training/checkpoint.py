@@ -30,8 +30,7 @@ class Checkpoint:
     """The checkpoint of one run: of one recipe, on these images, for this output folder."""
 
     def __init__(self, output: Path, recipe: Recipe, images: Tensor) -> None:
-        self.path = output.with_name(f"{output.name}.checkpoint")
-        self.next_path = output.with_name(f"{output.name}.checkpoint.new")
+        self.path, self.next_path = checkpoint_paths(output)
         digest = hashlib.sha256(recipe.to_json().encode())
         digest.update(images.numpy())
         self.run = digest.hexdigest()
@@ -76,6 +75,13 @@ class Checkpoint:
             )
         return snapshot
 
-    def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.next_path.unlink(missing_ok=True)
+
+def checkpoint_paths(output: Path) -> tuple[Path, Path]:
+    """Where the checkpoint of a run for this output folder is, and where the next one is written."""
+    return output.with_name(f"{output.name}.checkpoint"), output.with_name(f"{output.name}.checkpoint.new")
+
+
+def remove_checkpoint(output: Path) -> None:
+    """Remove what is left of a run that is done."""
+    for path in checkpoint_paths(output):
+        path.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from sae_model.storage import CONFIG_NAME, staged_folder
 from sae_model.zoo import ZOO
 from training import parallel
 from training.benchmark import benchmark
-from training.checkpoint import Checkpoint, CheckpointError
+from training.checkpoint import Checkpoint, CheckpointError, remove_checkpoint
 from training.data import BUNDLED, DATASETS, DataError, class_names, load_split
 from training.evaluation import evaluate
 from training.figures import draw_report
@@ -129,6 +129,7 @@ def _tuned(init: str | None, sparsity: str | None, knobs: dict[str, Any]) -> Rec
 def _is_finished(output: Path, recipe: Recipe, resume: bool) -> bool:
     """Whether a run to be resumed was done already; refuses an output on which it would fail after the training."""
     if resume and (output / CONFIG_NAME).is_file() and Record.read(output).recipe == recipe:
+        remove_checkpoint(output)  # the run may have been killed just before it did
         _say(f"{output} is finished.")
         print(Record.read(output).evaluation.to_json())
         return True

@@ -54,12 +54,12 @@ def one_of_each(test: Split) -> Tensor:
     return torch.stack([test.images[test.labels == label][0] for label in test.labels.unique().tolist()])
 
 
-def grey_png(figure: Figure) -> bytes:
-    """A figure without colours as a small PNG, 640 pixels wide or so."""
-    drawn, grey = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, dpi=64)
-    Image.open(drawn).convert("L").save(grey, "PNG", optimize=True)
-    return grey.getvalue()
+def card_picture(model: SparseAutoencoder, images: Tensor) -> bytes:
+    """Images and their reconstructions, clean and under noise, as a small WebP file (noise fills a PNG)."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    reconstructions(model, images, sigmas=(0.0, 0.3)).savefig(drawn, dpi=56)
+    Image.open(drawn).convert("L").save(small, "WEBP", quality=40, method=6)
+    return small.getvalue()
 
 
 def family(name: str) -> str:
@@ -68,13 +68,15 @@ def family(name: str) -> str:
 
 
 @torch.inference_mode()
-def reconstructions(model: SparseAutoencoder, images: Tensor, k: int | None = None) -> Figure:
-    """Ten images (10, 1, 28, 28) at three levels of noise, each above what the model makes of it."""
+def reconstructions(
+    model: SparseAutoencoder, images: Tensor, k: int | None = None, sigmas: tuple[float, ...] = SIGMAS
+) -> Figure:
+    """Ten images (10, 1, 28, 28) at some levels of noise, each above what the model makes of it."""
     device = next(model.parameters()).device
     clean = as_floats(images)
-    figure = Figure(figsize=(10, 7.2), layout="constrained")
-    axes = figure.subplots(2 * len(SIGMAS), len(clean))
-    for level, sigma in enumerate(SIGMAS):
+    figure = Figure(figsize=(10, 0.3 + 2.3 * len(sigmas)), layout="constrained")
+    axes = figure.subplots(2 * len(sigmas), len(clean))
+    for level, sigma in enumerate(sigmas):
         noisy = add_noise(clean, sigma, torch.Generator().manual_seed(0))
         rebuilt = model.decode(model.encode(noisy.to(device), k)).cpu()
         for row, pictures, what in ((2 * level, noisy, f"sigma {sigma:g}"), (2 * level + 1, rebuilt, "rebuilt")):

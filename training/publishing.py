@@ -11,7 +11,7 @@ from sae_model.storage import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, staged_folde
 from training.card import PICTURE, render_card
 from training.data import Split
 from training.evaluation import Evaluation
-from training.figures import grey_png, one_of_each, reconstructions
+from training.figures import card_picture, one_of_each
 from training.record import EVALUATION_NAME, RECIPE_NAME, Record
 
 BY_K_NAME = "evaluation_by_k.json"
@@ -33,10 +33,16 @@ def save_run(folder: Path, model: SparseAutoencoder, record: Record, test: Split
         OSError: the folder cannot be written. What was in it before is untouched.
     """
     with staged_folder(folder) as stage:
-        (stage / CARD_NAME).write_text(render_card(model, record, str(folder)), encoding="utf-8")
+        (stage / CARD_NAME).write_text(render_card(model, record, _from_here(folder)), encoding="utf-8")
         record.write(stage)
         if by_k:
             figures = {k: dataclasses.asdict(measured) for k, measured in by_k.items()}
             (stage / BY_K_NAME).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-        (stage / PICTURE).write_bytes(grey_png(reconstructions(model, one_of_each(test))))
+        (stage / PICTURE).write_bytes(card_picture(model, one_of_each(test)))
         model.save_pretrained(stage)
+
+
+def _from_here(folder: Path) -> str:
+    """A folder as it is called from the working directory, where it lies below that."""
+    here, there = Path.cwd(), folder.absolute()
+    return str(there.relative_to(here) if there.is_relative_to(here) else folder)

@@ -107,7 +107,7 @@ def tuned(sparsity: Sparsity) -> Recipe:
     """
     if isinstance(sparsity, TopK | AdaptiveTopK):
         return Recipe(
-            sparsity, hidden_dim=448, epochs=42, learning_rate=5e-3, weight_decay=0.1, squared_error=4, noise=0.15
+            sparsity, hidden_dim=448, epochs=44, learning_rate=5e-3, weight_decay=0.1, squared_error=4, noise=0.15
         )
     return Recipe(sparsity)
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from sae_model import AdaptiveTopK, SparseAutoencoder
 from training import parallel
-from training.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint
+from training.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint, remove_checkpoint
 from training.data import Split
 from training.evaluation import Evaluation, evaluate
 from training.loop import Progress, fit
@@ -52,7 +52,7 @@ def run_one(
     if not leads:
         return None
     evaluation = measure_and_save(recipe, model, data.test, output)
-    checkpoint.remove()
+    remove_checkpoint(output)
     return evaluation
 
 

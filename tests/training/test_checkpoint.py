@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from sae_model import AdaptiveTopK, KLPerNeuron, SparseAutoencoder, Sparsity
-from training.checkpoint import Checkpoint, CheckpointError
+from training.checkpoint import Checkpoint, CheckpointError, remove_checkpoint
 from training.data import Split
 from training.loop import fit
 from training.recipe import Recipe
@@ -136,9 +136,11 @@ def test_an_unfinished_run_is_not_overwritten_and_a_finished_one_is_not_repeated
     printed, said = done.communicate()
     assert done.returncode == 0, said
     weights = (output / "model.safetensors").stat().st_mtime_ns
+    Path(f"{output}.checkpoint").write_bytes(left)  # as if it was killed after the model was there
     again = start(output, "--resume")
     assert again.communicate() == (printed, f"{output} is finished.\n")
     assert (output / "model.safetensors").stat().st_mtime_ns == weights
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert_refused(start(output, "--resume", "--seed", "3"), "is not empty, and nothing is overwritten")
 
 
@@ -191,5 +193,5 @@ def test_a_model_appears_whole_in_an_empty_folder(tiny_model: SparseAutoencoder,
 
 def test_checkpoints_are_gone_with_their_run(checkpoint: Checkpoint) -> None:
     shutil.copy(checkpoint.path, checkpoint.next_path)
-    checkpoint.remove()
+    remove_checkpoint(checkpoint.path.with_name("model"))
     assert list(checkpoint.path.parent.iterdir()) == []

@@ -80,7 +80,7 @@ def test_the_card_tells_all_and_its_lines_run(hub: LoopbackHub, trained: Path) -
         assert f"| `{name}` |" in card.text
     assert card.data.datasets == ["ylecun/mnist"]
     for words in (
-        "reconstructions.png",
+        "reconstructions.webp",
         "seed 0",
         "4 epochs",
         f"torch {torch.__version__}",
