@@ -186,7 +186,8 @@ def _measured(address: Address, model: SparseAutoencoder, test: Split) -> Evalua
     try:
         evaluation = measure(model, test.images, test.labels)
     except RuntimeError as error:  # torch refuses pictures that are no numbers
-        raise InputError(f"{address.name} makes pictures that are no numbers: its training went wrong.") from error
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{address.name} cannot be measured on the test pictures: {reason}.") from error
     if not math.isfinite(evaluation.bce + evaluation.mean_activation + evaluation.effective_l0):
         raise InputError(f"{address.name} makes latents that are no numbers: its training went wrong.")
     return evaluation
