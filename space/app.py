@@ -10,12 +10,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# Gradio keeps a table of its last 10,000 answers and sums it up anew after each, for a page that is shut here.
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(2**62))
 
 import gradio as gr
 import torch
 
 from space import explore, frontier, latents, prints, theory
-from space.lab import InputError, Lab, Stop
+from space.errors import InputError
+from space.lab import Lab, Stop
 
 CSS = Path(__file__).parent / "style.css"
 FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
@@ -32,7 +36,7 @@ def build_app(lab: Lab) -> gr.Blocks:
     """The whole page and its API."""
     with gr.Blocks(title="Sparse autoencoders, by touch", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
         with gr.Tab("See it work"):
-            choice = explore.build(lab)
+            choice = explore.build(app, lab)
         for title, room in {
             "Who fires for what": latents,
             "What a rate costs": theory,

@@ -48,7 +48,7 @@ class Chart:
         anchor, shift = ("start", 5) if self.x.part(x) < 0.75 else ("end", -5)
         return (
             f'<line class="{css_class}" x1="{place:.1f}" x2="{place:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-            f'<text class="{css_class}-label" x="{place + shift:.1f}" y="{TOP + 14 + 16 * line}" '
+            f'<text class="{css_class}-label" x="{place + shift:.1f}" y="{TOP + 14 + 19 * line}" '
             f'text-anchor="{anchor}">{escape(text)}</text>'
         )
 
@@ -73,6 +73,43 @@ class Chart:
             f'<text class="axis" transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">'
             f"{escape(self.y.label)}</text>{inside}</svg>"
         )
+
+
+def place_words(
+    points: list[tuple[float, float, float]], words: list[str], size: float
+) -> list[tuple[float, float, str] | None]:
+    """Find room for words beside their points, so that none stands on a point, on another word or outside the frame.
+
+    Args:
+        points: (x, y, radius) of the marks, in the units of the SVG.
+        words: one for each point; those that come first have the first choice.
+        size: of the letters.
+
+    Returns:
+        For each point (right, down, text-anchor) of its word as seen from it, or None where there is no room.
+    """
+    taken = [(x - r, y - r, x + r, y + r) for x, y, r in points]
+    places: list[tuple[float, float, str] | None] = []
+    for (x, y, r), word in zip(points, words, strict=True):
+        aside, up, down = r + 2, -0.4 * r, 0.4 * r + 0.7 * size
+        beside = [(aside, up, "start"), (-aside, down, "end"), (aside, down, "start"), (-aside, up, "end")]
+        stacked = [(0.0, -r - 2, "middle"), (0.0, r + 2 + 0.75 * size, "middle")]
+        for right, below, anchor in beside + stacked:
+            width = 0.62 * size * len(word)
+            left = x + right - {"start": 0, "middle": 0.5, "end": 1}[anchor] * width
+            box = (left, y + below - 0.75 * size, left + width, y + below)
+            inside = box[0] >= LEFT and box[1] >= 0 and box[2] <= WIDTH and box[3] <= HEIGHT - BOTTOM
+            if inside and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                places.append((right, below, anchor))
+                break
+        else:
+            places.append(None)
+    return places
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def legend(words: list[str]) -> str:

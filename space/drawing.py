@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from html import escape
 
 import matplotlib
@@ -24,10 +25,15 @@ def digit_image(pixels: Tensor, alt: str) -> str:
 
 def activation_image(activations: Tensor, alt: str) -> str:
     """An `<img>` of activations (latent_dim,) in [0, 1] as a square map, 900 of them as 30 x 30."""
-    side = int(np.ceil(np.sqrt(len(activations))))
+    side = map_side(len(activations))
     levels = np.zeros(side * side, np.uint8)
     levels[: len(activations)] = (activations * 255).round().byte().numpy()
     return _img(Image.fromarray(_ACTIVATION_COLOURS[levels].reshape(side, side, 3)), alt)
+
+
+def map_side(latents: int) -> int:
+    """How many cells a map of so many latents has in a row: the smallest square that holds them."""
+    return math.isqrt(latents - 1) + 1
 
 
 def _img(image: Image.Image, alt: str) -> str:
@@ -42,7 +48,7 @@ def histogram(shares: list[float], mean: float, title: str, x_label: str, y_labe
 
     Each bar carries its share as a number, since most are too low to be seen.
     """
-    width, height, left, right, top, bottom = 360, 210, 40, 8, 26, 38
+    width, height, left, right, top, bottom = 360, 216, 44, 8, 32, 38
     plot_width, plot_height = width - left - right, height - top - bottom
 
     def x(value: float) -> float:
@@ -68,10 +74,11 @@ def histogram(shares: list[float], mean: float, title: str, x_label: str, y_labe
         f'<text class="tick" x="{x(value):.1f}" y="{height - bottom + 13}" text-anchor="middle">{value:g}</text>'
         for value in (0, 0.2, 0.4, 0.6, 0.8, 1)
     )
-    beside = x((int(mean / step) + 1) * step) + 4  # clear of the bar on which the line stands
+    bar = int(mean / step)  # the words stand clear of the bar on which the line stands
+    beside, anchor = (x((bar + 1) * step) + 4, "start") if mean < 0.7 else (x(bar * step) - 4, "end")
     mean_line = (
         f'<line class="mean" x1="{x(mean):.1f}" x2="{x(mean):.1f}" y1="{top}" y2="{y(0):.1f}"/>'
-        f'<text class="mean-label" x="{beside:.1f}" y="{top + 22}">'
+        f'<text class="mean-label" x="{beside:.1f}" y="{top + 22}" text-anchor="{anchor}">'
         f"mean {mean:.3f}</text>"
     )
     spoken = "; ".join(f"{i * step:.1f} to {(i + 1) * step:.1f}: {percent(s)}" for i, s in enumerate(shares) if s)

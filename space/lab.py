@@ -1,4 +1,4 @@
-"""What the page is about, without the page: digits, a fixed draw of noise, and every bundled variant at once."""
+"""What the page is about, without the page: digits, a fixed draw of noise, the bundled variants and their guests."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from torch import Tensor
 
 from sae_model import SparseAutoencoder, effective_l0, list_variants, load_variant, unit_activation
 from sae_model.zoo import ZOO
+from space.errors import InputError
+from space.guests import Guests, title
+from space.networks import settled
 from training.atlas import Atlas, make_atlas
 from training.data import Dataset, add_noise, as_floats, load_split
 from training.evaluation import Evaluation, read_by_k
 
 DATASET: Dataset = "mnist"
 LARGEST_SEED = 2**32 - 1
-
-
-class InputError(ValueError):
-    """A visitor or a program asked for what there is not. The message is a sentence."""
-
+GUEST = "guest:"  # how the ways of guests begin
 
 # What the ways of being sparse are called on the page, in the order in which it offers them.
 TITLES = {
@@ -44,16 +43,21 @@ KNOBS = {
 
 @dataclass(frozen=True)
 class Stop:
-    """One stop of the page's slider: a variant, and how many latents it is to keep."""
+    """One stop of the page's slider: a variant or a guest, and how many latents it is to keep."""
 
     variant: str
+    """Its name."""
     label: str
     """What stands under the stop."""
     k: int | None = None
     """As in `model.encode`; None leaves it to the variant."""
+    guest: bool = False
 
     @property
     def title(self) -> str:
+        """What it is called on the page. A guest may be called anything, so HTML has to escape it."""
+        if self.guest:
+            return title(self.variant)
         return self.variant if self.k is None else f"{self.variant}, k = {self.k}"
 
 
@@ -88,17 +92,19 @@ def psnr(mse: float) -> float:
 
 
 class Lab:
-    """The test digits and the variants, loaded once and read by all visitors."""
+    """The test digits and the variants, loaded once and read by all visitors; and the guests of all of them."""
 
     def __init__(self) -> None:
-        self.images, self.labels = load_split(DATASET, train=False)
-        self.variants: dict[str, SparseAutoencoder] = {name: load_variant(name) for name in list_variants()}
+        test = load_split(DATASET, train=False)
+        self.images, self.labels = test
+        self.guests = Guests(test)
+        self.variants: dict[str, SparseAutoencoder] = {name: settled(load_variant(name)) for name in list_variants()}
         self.evaluations = {name: Evaluation.read(ZOO / name / "evaluation.json") for name in self.variants}
         self.by_k = {name: read_by_k(ZOO / name) for name in self.variants}
         self.of_class = [(self.labels == label).nonzero().flatten() for label in range(10)]
-        self.ways = {kind: stops for kind in TITLES if (stops := self._stops(kind))}
+        self.ways = {kind: stops for kind in TITLES if (stops := self._bundled_stops(kind))}
 
-    def _stops(self, kind: str) -> list[Stop]:
+    def _bundled_stops(self, kind: str) -> list[Stop]:
         """The stops of one way of being sparse. The dense network is where the L1 penalty begins."""
         if kind == "noise":
             return self._noise_stops()
@@ -117,31 +123,68 @@ class Lab:
             for stop in (Stop(name.partition("-noise-")[0], "little"), Stop(name, f"up to {_knob(name)}"))
         ]
 
-    def stop_at(self, kind: str, position: int) -> Stop:
+    def kind(self, way: str) -> str:
+        """Which of the bundled ways a way is or, for that of a guest, beside which it stands.
+
+        Raises:
+            InputError: no such way, or a guest that is not here.
+        """
+        if isinstance(way, str) and way.startswith(GUEST):
+            kind = self.guests.find(way.removeprefix(GUEST)).model.sparsity.kind
+            return "l1" if kind == "none" else kind
+        if not isinstance(way, str) or way not in self.ways:
+            raise InputError(f"There is no way of being sparse {way!r}; there are: {', '.join(self.ways)}.")
+        return way
+
+    def stops(self, way: str) -> list[Stop]:
+        """The stops of a way of being sparse. That of a guest has those of its kind, and then the guest.
+
+        Raises:
+            InputError: as `kind`.
+        """
+        stops = self.ways[self.kind(way)]
+        return stops if way in self.ways else [*stops, Stop(way.removeprefix(GUEST), "★", guest=True)]
+
+    def stop_at(self, way: str, position: int) -> Stop:
         """The stop at a position of the slider of a way of being sparse.
 
         Raises:
-            InputError: no such way, or no such stop.
+            InputError: as `kind`, or no such stop.
         """
-        if kind not in self.ways:
-            raise InputError(f"There is no way of being sparse {kind!r}; there are: {', '.join(self.ways)}.")
-        stops = self.ways[kind]
+        stops = self.stops(way)
         if not _is_whole(position) or not 0 <= position < len(stops):
             raise InputError(f"A stop is a whole number from 0 to {len(stops) - 1}; got {position!r}.")
         return stops[position]
 
-    def position(self, kind: str, variant: str) -> int:
+    def position(self, way: str, variant: str) -> int:
         """The stop of a variant on the slider of a way of being sparse."""
-        return next(i for i, stop in enumerate(self.ways[kind]) if stop.variant == variant)
+        return next(i for i, stop in enumerate(self.stops(way)) if stop.variant == variant)
+
+    def model(self, stop: Stop) -> SparseAutoencoder:
+        """The network of a stop.
+
+        Raises:
+            InputError: an unknown variant, or a guest that is not here.
+        """
+        if stop.guest:
+            return self.guests.find(stop.variant).model
+        if not isinstance(stop.variant, str) or stop.variant not in self.variants:
+            raise InputError(f"There is no variant {stop.variant!r}; there are: {', '.join(self.variants)}.")
+        return self.variants[stop.variant]
 
     def evaluation(self, stop: Stop) -> Evaluation:
-        """The committed figures of a stop, on the whole test split."""
+        """The figures of a stop on the whole test split: the committed ones, or those of a guest as measured here."""
+        if stop.guest:
+            return self.guests.find(stop.variant).evaluation
         return self.evaluations[stop.variant] if stop.k is None else self.by_k[stop.variant][stop.k]
 
-    @lru_cache(maxsize=32)  # noqa: B019 (one Lab lives as long as the page)
     def atlas(self, stop: Stop) -> Atlas:
-        """Who fires for what in a stop's network; computed when it is first asked for, in a fraction of a second."""
-        return make_atlas(self.variants[stop.variant], self.images, self.labels, stop.k)
+        """Who fires for what in a stop's network; a bundled one's is computed when it is first asked for."""
+        return self.guests.find(stop.variant).atlas if stop.guest else self._bundled_atlas(stop)
+
+    @lru_cache(maxsize=32)  # noqa: B019 (one Lab lives as long as the page)
+    def _bundled_atlas(self, stop: Stop) -> Atlas:
+        return make_atlas(self.model(stop), self.images, self.labels, stop.k)
 
     def random_digit(self, label: int, other_than: int | None = None) -> int:
         """Position in the test split of a random digit of a class, another one than the one given."""
@@ -159,14 +202,14 @@ class Lab:
             stops: which networks, and what they keep.
 
         Raises:
-            InputError: a value out of its range, or an unknown variant.
+            InputError: a value out of its range, an unknown variant, or a guest that is not here.
         """
-        self._check(index, sigma, seed, stops)
+        self._check(index, sigma, seed)
         clean = as_floats(self.images[index : index + 1])
         noisy = add_noise(clean, sigma, torch.Generator().manual_seed(seed))
-        return [_look(clean, noisy, self.variants[stop.variant], stop.k) for stop in stops]
+        return [_look(clean, noisy, self.model(stop), stop.k) for stop in stops]
 
-    def _check(self, index: int, sigma: float, seed: int, stops: list[Stop]) -> None:
+    def _check(self, index: int, sigma: float, seed: int) -> None:
         count = len(self.images)
         if not _is_whole(index) or not 0 <= index < count:
             raise InputError(f"digit_index is a whole number from 0 to {count - 1}; got {index!r}.")
@@ -174,9 +217,6 @@ class Lab:
             raise InputError(f"sigma is a number from 0 to 1; got {sigma!r}.")
         if not _is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
             raise InputError(f"seed is a whole number from 0 to {LARGEST_SEED}; got {seed!r}.")
-        for stop in stops:
-            if not isinstance(stop.variant, str) or stop.variant not in self.variants:
-                raise InputError(f"There is no variant {stop.variant!r}; there are: {', '.join(self.variants)}.")
 
 
 def _is_whole(value: object) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import gradio as gr
 import torch
 
 from sae_model import bernoulli_kl, unit_activation
 from space.charts import Axis, Chart, legend
-from space.explore import BARE, LIVE, Choice
+from space.errors import in_sentences
 from space.lab import Lab, Stop
+from space.parts import BARE, LIVE, Choice
 from training.data import as_floats
 
 RATE_INTRO = """
@@ -38,13 +41,15 @@ def build(lab: Lab, choice: Choice, tab: gr.Tab) -> None:
             gr.Markdown(SCALE_INTRO)
             scales = gr.HTML("", elem_id="scales", **BARE)
 
+    @in_sentences
     def enter(way: str, stop: int) -> tuple[object, str, str]:
         chosen = lab.stop_at(way, stop)
         rate = lab.evaluation(chosen).mean_activation
-        stated = getattr(lab.variants[chosen.variant].sparsity, "target", None)
+        stated = getattr(lab.model(chosen).sparsity, "target", None)
         p = stated or 0.1
         return gr.Slider(value=p), cost_chart(p, (chosen.title, rate)), scale_chart(lab, chosen)
 
+    @in_sentences
     def move(target: float, way: str, stop: int) -> str:
         chosen = lab.stop_at(way, stop)
         return cost_chart(target, (chosen.title, lab.evaluation(chosen).mean_activation))
@@ -78,10 +83,10 @@ def cost_chart(target: float, measured: tuple[str, float] | None) -> str:
 def scale_chart(lab: Lab, stop: Stop) -> str:
     """Mean activation and effective L0, as parts of what they are now, when all latents are scaled."""
     with torch.inference_mode():
-        latents = lab.variants[stop.variant].encode(as_floats(lab.images[:SAMPLE]), stop.k)
+        latents = lab.model(stop).encode(as_floats(lab.images[:SAMPLE]), stop.k)
     scales = torch.logspace(-3, 0, 31).tolist()
     now = unit_activation(latents).mean().item()
-    falling = [(s, unit_activation(s * latents).mean().item() / now) for s in scales]
+    falling = [(s, unit_activation(s * latents).mean().item() / max(now, 1e-12)) for s in scales]
     chart = Chart(
         Axis("scale of the latents, s", 0.001, 1, (0.001, 0.01, 0.1, 1), log=True),
         Axis("part of what it was", 0, 1.1, (0, 0.25, 0.5, 0.75, 1)),
@@ -90,4 +95,4 @@ def scale_chart(lab: Lab, stop: Stop) -> str:
     carried = lab.evaluation(stop).effective_l0
     words = [f"mean activation ({now:.3f} at s = 1)", f"effective L0 ({carried:.0f} at every s)"]
     spoken = f"As latents of {stop.title} are scaled down, the mean activation falls to 0 and the effective L0 stays."
-    return f'<div class="sae"><h2>{stop.title}</h2>{chart.svg(inside, spoken)}{legend(words)}</div>'
+    return f'<div class="sae"><h2>{escape(stop.title)}</h2>{chart.svg(inside, spoken)}{legend(words)}</div>'

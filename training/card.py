@@ -53,8 +53,8 @@ Measured on the {images} images of {dataset}'s test split, by `python -m trainin
 
 {init}{epochs} epochs over {limit}{dataset} in batches of {batch_size}, with AdamW on a one-cycle schedule up to
 {learning_rate:g} (weight decay {weight_decay:g}), noise of a sigma drawn from 0 to {noise:g} on each image, and
-seed {seed}. Hidden layers of {hidden_dim}. The loss is the mean binary cross-entropy per pixel{squared} plus the penalty.
-`recipe.json` holds every knob; the same recipe on the same machine gives the same weights.
+seed {seed}. Hidden layers of {hidden_dim}. The loss is the mean binary cross-entropy per pixel{squared} plus the
+penalty. `recipe.json` holds every knob; the same recipe on the same machine gives the same weights.
 
 Versions: {versions}.
 

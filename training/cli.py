@@ -12,7 +12,7 @@ import torch
 import typer
 from tqdm import tqdm
 
-from sae_model import ModelLoadError, SparseAutoencoder, Sparsity
+from sae_model import ModelLoadError, SparseAutoencoder
 from sae_model.sparsity import WAYS, sparsity_from_config
 from sae_model.storage import CONFIG_NAME, staged_folder
 from sae_model.zoo import ZOO
@@ -25,7 +25,7 @@ from training.figures import draw_report
 from training.hub import HubError, check_login, push, push_all
 from training.loop import TrainingError
 from training.machine import MachineError
-from training.recipe import Recipe, tuned
+from training.recipe import Recipe, going_on, tuned
 from training.record import Record, RecordError
 from training.runs import Data, run_all, run_one
 from training.scaling import FIGURE, measure_scaling, scaling_figure, scaling_table
@@ -86,8 +86,8 @@ def fit_command(
     changes = {"epochs": epochs, "noise": noise, "hidden_dim": hidden_dim}
     with parallel.joined(place):
         try:
-            way, sizes = _start(init, sparsity, _given({"beta": beta, "target": target, "k": k}))
-            recipe = replace(tuned(way), **sizes, dataset=dataset, seed=seed, limit=limit, **_given(changes))
+            recipe = _tuned(init, sparsity, _given({"beta": beta, "target": target, "k": k}))
+            recipe = replace(recipe, dataset=dataset, seed=seed, limit=limit, **_given(changes))
             model = recipe.new_model().to(place)
         except ValueError as error:
             raise UsageError(str(error)) from error
@@ -116,18 +116,14 @@ def _push_after_fit(folder: Path, repo_id: str | None) -> None:
         raise HubError(f"{error} The model is in {folder}; `push {folder} {repo_id}` publishes it.") from error
 
 
-def _start(init: str | None, sparsity: str | None, knobs: dict[str, Any]) -> tuple[Sparsity, dict[str, Any]]:
-    """The way of being sparse, and what of the recipe follows from the model that a run goes on from."""
+def _tuned(init: str | None, sparsity: str | None, knobs: dict[str, Any]) -> Recipe:
+    """The recipe that measured best for what was asked: fresh, or going on from a model and its way of being sparse."""
     if init is None:
-        return sparsity_from_config({"kind": sparsity or "l1"} | knobs), {}
+        return tuned(sparsity_from_config({"kind": sparsity or "l1"} | knobs))
     pretrained = SparseAutoencoder.from_pretrained(init)
     same_way = sparsity in (None, pretrained.sparsity.kind)
     way = asdict(pretrained.sparsity) | knobs if same_way else {"kind": sparsity} | knobs
-    return sparsity_from_config(way), {
-        "init": init,
-        "latent_dim": pretrained.latent_dim,
-        "hidden_dim": pretrained.hidden_dim,
-    }
+    return going_on(tuned(sparsity_from_config(way)), init, pretrained)
 
 
 def _is_finished(output: Path, recipe: Recipe, resume: bool) -> bool:

@@ -52,8 +52,8 @@ def load_split(dataset: Dataset, train: bool, data_dir: Path = BUNDLED, limit: i
     """
     if limit is not None and limit < 1:
         raise DataError(f"A limit of {limit} leaves no image to train on: give at least 1.")
-    raw = _raw_folder(dataset, data_dir)
     half = "train" if train else "t10k"
+    raw = _raw_folder(dataset, data_dir, half)
     images = _read(raw, f"{half}-images-idx3-ubyte", datasets.mnist.read_image_file)
     labels = _read(raw, f"{half}-labels-idx1-ubyte", datasets.mnist.read_label_file)
     if images.shape[1:] != (28, 28) or len(images) == 0:
@@ -81,7 +81,8 @@ def add_noise(images: Tensor, sigma: float | Tensor, generator: torch.Generator)
     return images + torch.as_tensor(sigma, device=images.device).reshape(-1, 1, 1, 1) * noise
 
 
-def _raw_folder(dataset: Dataset, data_dir: Path) -> Path:
+def _raw_folder(dataset: Dataset, data_dir: Path, half: str) -> Path:
+    """The folder of a data set's files, in which those of one half are."""
     data_dir = Path(data_dir).expanduser()
     if not data_dir.is_dir():
         raise DataError(f"There is no folder {data_dir} to read {dataset} from: check --data-dir.")
@@ -91,10 +92,12 @@ def _raw_folder(dataset: Dataset, data_dir: Path) -> Path:
     missing = [name for name in names if not any((raw / f"{name}{end}").is_file() for end in (".gz", ""))]
     if len(missing) == len(names):
         _download(dataset, data_dir, raw)
-    elif missing:
-        raise DataError(
-            f"{raw / missing[0]}.gz is missing (the plain file would do): put it there, or name another --data-dir."
-        )
+        return raw
+    for name in missing:
+        if name.startswith(half):
+            raise DataError(
+                f"{raw / name}.gz is missing (the plain file would do): put it there, or name another --data-dir."
+            )
     return raw
 
 

@@ -79,7 +79,7 @@ def reconstructions(model: SparseAutoencoder, images: Tensor, k: int | None = No
         rebuilt = model.decode(model.encode(noisy.to(device), k)).cpu()
         for row, pictures, what in ((2 * level, noisy, f"sigma {sigma:g}"), (2 * level + 1, rebuilt, "rebuilt")):
             for ax, picture in zip(axes[row], pictures, strict=True):
-                ax.imshow(picture[0].clamp(0, 1), cmap="gray", vmin=0, vmax=1)
+                ax.imshow(picture[0].clamp(0, 1).numpy(), cmap="gray", vmin=0, vmax=1)
                 ax.set(xticks=[], yticks=[])
             axes[row][0].set_ylabel(what)
     figure.suptitle("Noisy digits, and what the network makes of them")

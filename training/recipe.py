@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -110,3 +110,15 @@ def tuned(sparsity: Sparsity) -> Recipe:
             sparsity, hidden_dim=448, epochs=42, learning_rate=5e-3, weight_decay=0.1, squared_error=4, noise=0.15
         )
     return Recipe(sparsity)
+
+
+def going_on(recipe: Recipe, init: str, pretrained: SparseAutoencoder) -> Recipe:
+    """A recipe that starts from the weights of a model: of its sizes, a quarter as long, and with gentler steps."""
+    return replace(
+        recipe,
+        init=init,
+        latent_dim=pretrained.latent_dim,
+        hidden_dim=pretrained.hidden_dim,
+        epochs=max(1, recipe.epochs // 4),
+        learning_rate=recipe.learning_rate / 2,
+    )

@@ -5,19 +5,17 @@ Prints the seconds from start to first page, and the milliseconds from a slider'
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
-import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[2]
-PORT = "7999"
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.space.server import running_space
+
 MOVES = 100
 
 MOVE = """([selector, value]) => new Promise(resolve => {
@@ -43,39 +41,22 @@ def main() -> None:
     browser_path = shutil.which("chromium") or shutil.which("google-chrome")
     if browser_path is None:
         sys.exit("No Chromium on this machine: install one (apt-get install chromium) to measure the page.")
-    environment = os.environ | {"GRADIO_SERVER_PORT": PORT}
-    began = time.perf_counter()
-    server = subprocess.Popen(
-        [sys.executable, str(ROOT / "space" / "app.py")], env=environment, stdout=subprocess.DEVNULL
-    )
-    try:
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{PORT}", timeout=5).read()
-                break
-            except OSError:
-                if server.poll() is not None:
-                    sys.exit("The Space stopped before it answered.")
-                time.sleep(0.05)
-        print(f"first page after {time.perf_counter() - began:.1f} s")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=browser_path, args=["--no-sandbox", "--disable-dev-shm-usage"]
-            )
-            page = browser.new_page()
-            page.goto(f"http://127.0.0.1:{PORT}")
-            page.wait_for_selector("#pictures .way img")
-            page.wait_for_timeout(1000)
-            stops = int(page.get_attribute("#beta input[type=range]", "max"))
-            noise = [round(0.01 * i, 2) for i in range(MOVES)]
-            beta = [(i + stops) % (stops + 1) for i in range(1, MOVES + 1)]
-            measure(page, "#noise input[type=range]", noise[:10])  # warm-up
-            print("noise slider:", measure(page, "#noise input[type=range]", noise[::-1]))
-            print("beta slider: ", measure(page, "#beta input[type=range]", beta))
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+    with running_space() as server, sync_playwright() as playwright:
+        print(f"first page after {server.seconds:.1f} s")
+        browser = playwright.chromium.launch(
+            executable_path=browser_path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        page = browser.new_page()
+        page.goto(server.address)
+        page.wait_for_selector("#pictures .way img")
+        page.wait_for_timeout(1000)
+        stops = int(page.get_attribute("#beta input[type=range]", "max"))
+        noise = [round(0.01 * i, 2) for i in range(MOVES)]
+        beta = [(i + stops) % (stops + 1) for i in range(1, MOVES + 1)]
+        measure(page, "#noise input[type=range]", noise[:10])  # warm-up
+        print("noise slider:", measure(page, "#noise input[type=range]", noise[::-1]))
+        print("beta slider: ", measure(page, "#beta input[type=range]", beta))
+        browser.close()
 
 
 if __name__ == "__main__":

@@ -10,8 +10,11 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
+from space.charts import place_words
 from space.drawing import activation_image, digit_image, histogram, percent
 
 
@@ -45,6 +48,41 @@ def test_bars_are_as_high_as_their_shares_and_the_mean_stands_where_it_is() -> N
     (mean,) = [float(line.get("x1")) for line in svg.iter("line") if line.get("class") == "mean"]
     assert mean == pytest.approx((bars[3] + bars[4]) / 2, abs=0.2)  # 0.4 is the edge of the fourth and fifth bin
     assert "0.0 to 0.1: 50%" in svg.get("aria-label")
+
+
+@pytest.mark.parametrize("mean", [0, 0.014, 0.5, 0.69, 0.75, 0.98, 1])
+def test_the_mean_is_named_inside_the_chart(mean: float) -> None:
+    svg = ET.fromstring(histogram([0.1] * 10, mean, "t", "x", "y"))
+    (label,) = [text for text in svg.iter("text") if text.get("class") == "mean-label"]
+    end = float(label.get("x")) + {"start": 70, "end": -70}[label.get("text-anchor")]  # letters of 11 pixels
+    assert 0 <= end <= 360
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 640), st.floats(0, 400), st.sampled_from([8, 15])), max_size=30),
+    st.sampled_from([12, 17]),
+)
+def test_words_stand_beside_their_points_and_nowhere_on_anything(points: list, size: int) -> None:
+    def box(i: int) -> tuple[float, float, float, float]:
+        x, y = points[i][0] + places[i][0], points[i][1] + places[i][1]
+        width = 0.6 * size * 3
+        left = x - {"start": 0, "middle": width / 2, "end": width}[places[i][2]]
+        return left, y - 0.7 * size, left + width, y
+
+    places = place_words(points, ["0.5"] * len(points), size)
+    placed = [i for i, place in enumerate(places) if place]
+    boxes = {i: box(i) for i in placed}
+    for i, (left, top, right, bottom) in boxes.items():
+        assert left >= 0
+        assert top >= 0
+        assert right <= 640
+        for x, y, r in points:
+            assert x + r <= left or x - r >= right or y + r <= top or y - r >= bottom
+        for j in placed[: placed.index(i)]:
+            a = boxes[j]
+            assert a[2] <= left or right <= a[0] or a[3] <= top or bottom <= a[1]
+        x, y, r = points[i]
+        assert max(left - x, x - right, top - y, y - bottom) <= r + 1.5 * size  # near its own point
 
 
 @pytest.mark.parametrize(

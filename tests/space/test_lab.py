@@ -8,9 +8,10 @@ import gradio as gr
 import pytest
 import torch
 
-from sae_model import list_variants, unit_activation
-from space import explore
-from space.lab import TITLES, InputError, Lab, Stop
+from sae_model import list_variants, load_variant, unit_activation
+from space.errors import InputError, in_sentences
+from space.lab import TITLES, Lab, Stop
+from space.view import view
 from training.data import as_floats
 
 
@@ -33,6 +34,13 @@ def test_a_look_is_what_the_model_says(lab: Lab) -> None:
         assert look.mse == pytest.approx(((reconstruction - clean) ** 2).mean().item())
         assert look.psnr == pytest.approx(-10 * math.log10(look.mse))
         assert look.l0 == int((latents != 0).sum())
+
+
+def test_networks_of_the_page_answer_as_loaded_ones(lab: Lab) -> None:
+    images = as_floats(lab.images[:20])
+    for name in list_variants():
+        for here, loaded in zip(lab.variants[name](images), load_variant(name)(images), strict=True):
+            torch.testing.assert_close(here, loaded, atol=1e-6, rtol=1e-5)
 
 
 def test_only_sigma_changes_when_sigma_changes(lab: Lab) -> None:
@@ -116,9 +124,9 @@ def test_a_stop_that_is_not_there_is_refused_in_a_sentence(lab: Lab, kind: str, 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"stop": None}, {"stop": math.nan}, {"way": "l7"}, {"sigma": math.nan}, {"index": -1}]
+    "wrong", [{"stop": None}, {"stop": math.nan}, {"way": "l7"}, {"way": ["l1"]}, {"sigma": math.nan}, {"index": -1}]
 )
 def test_what_no_control_can_send_is_answered_with_a_sentence(lab: Lab, wrong: dict) -> None:
     arguments = {"index": 0, "seed": 0, "sigma": 0.3, "way": "l1", "stop": 2} | wrong
-    with pytest.raises(gr.Error, match="That cannot be shown"):
-        explore.view(lab, **arguments)
+    with pytest.raises(gr.Error, match=r"That cannot be shown: .*; (got|there are)"):
+        in_sentences(view)(lab, **arguments)

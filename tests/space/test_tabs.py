@@ -105,6 +105,22 @@ def test_the_frontier_chooses_a_network_for_all_tabs(page: Page, how: str) -> No
     assert page.locator("#way input:checked").get_attribute("value") == "kl-neuron"
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_word_on_the_frontier_stands_on_another(page: Page, width: int) -> None:
+    open_tab(page, "Frontier", "#frontier .point")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_timeout(300)
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('#frontier .point text')].map(t => t.getBoundingClientRect())"
+        ".filter(b => b.width).map(b => [b.left, b.top, b.right, b.bottom, (b.bottom - b.top) / 4])"
+    )
+    assert len(boxes) >= 15
+    for i, (left, top, right, bottom, air) in enumerate(boxes):  # air: letters do not fill their line
+        for other in boxes[:i]:
+            beside = right <= other[0] or other[2] <= left
+            assert beside or bottom - air <= other[1] + air or other[3] - air <= top + air
+
+
 def test_the_pictures_for_print_are_drawn(page: Page) -> None:
     page.get_by_role("tab", name="For print").click()
     page.wait_for_function("document.querySelectorAll('#prints img').length >= 5", timeout=60_000)

@@ -1,0 +1,28 @@
+"""What a visitor asked for and cannot have, told in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import gradio as gr
+
+Arguments, Answer = ParamSpec("Arguments"), TypeVar("Answer")
+
+
+class InputError(ValueError):
+    """A visitor or a program asked for what there is not. The message is a sentence."""
+
+
+def in_sentences(handler: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """A handler of the page whose `InputError` the page shows as the sentence that it is."""
+
+    @wraps(handler)
+    def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        try:
+            return handler(*args, **kwargs)
+        except InputError as error:
+            raise gr.Error(f"That cannot be shown: {error}", print_exception=False) from error
+
+    return wrapped

@@ -1,0 +1,10 @@
+"""ZeroGPU: it lends a GPU to functions that bear `spaces.GPU`, and stops an app in which none does."""
+
+from __future__ import annotations
+
+try:
+    from spaces import GPU as on_gpu  # noqa: N811 (it decorates functions)
+except ImportError:  # not on such a machine
+
+    def on_gpu(function):  # noqa: ANN001, ANN201 (whatever it is, it stays so)
+        return function

@@ -1,0 +1,196 @@
+"""The Space at work: `python tests/space/load.py` starts it and drags its noise slider as browsers would.
+
+Each visitor speaks gradio's queue protocol as the page does: a move is posted, and its answer comes over a stream of
+events. As in a browser, one move of a visitor is under way at a time, and the next follows when its answer is there, at
+most twenty a second. All traffic stays on 127.0.0.1; the script ends by itself, in two or three minutes.
+
+Prints, as a table: what a move costs the server, how long twenty visitors at once wait, and what the server's memory
+does over 10,000 moves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import statistics
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.space.server import Server, running_space
+
+WARM_UP, MOVES_ALONE = 30, 300
+VISITORS, MOVES_EACH = 20, 500
+PAUSE = 0.05  # seconds between two moves of a hand
+PATIENCE = 30.0  # seconds for one answer
+LONGEST = 900.0  # seconds for the whole script
+
+
+class Page:
+    """What the page's config says: its controls with their first values, and what listens to them."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.values = {part["id"]: part["props"].get("value") for part in config["components"]}
+        self.ids = {part["props"].get("elem_id"): part["id"] for part in config["components"]}
+        self.dependencies = config["dependencies"]
+
+    def listener(self, component: int, event: str) -> dict[str, Any]:
+        """The dependency that an event of a component triggers."""
+        return next(d for d in self.dependencies if [component, event] in map(list, d["targets"]))
+
+    def button(self, words: str) -> int:
+        """The button on which these words stand."""
+        return next(i for i, value in self.values.items() if value == words)
+
+
+class Visitor:
+    """One open page. Its digit and its noise are its own, so that no answer serves two visitors."""
+
+    def __init__(self, client: httpx.AsyncClient, page: Page) -> None:
+        self.client = client
+        self.page = page
+        self.values = dict(page.values)
+        self.session = uuid.uuid4().hex[:11]
+
+    async def choose(self, way: str) -> None:
+        """Any digit, any noise, and a way of being sparse."""
+        await self.send(self.page.button("Any digit"), "click")
+        await self.send(self.page.button("Draw the noise anew"), "click")
+        self.values[self.page.ids["way"]] = way
+        await self.send(self.page.ids["way"], "input")
+
+    async def drag(self, moves: int, done: list[float]) -> None:
+        """Move the noise slider so many times; the seconds of each go to `done`.
+
+        Raises:
+            httpx.HTTPError, ValueError: a move that was refused, or not answered with pictures.
+        """
+        noise = self.page.ids["noise"]
+        for _ in range(moves):
+            self.values[noise] = random.choice([i / 100 for i in range(101) if i / 100 != self.values[noise]])
+            began = time.perf_counter()
+            pictures = await self.send(noise, "change")
+            if pictures.count("<img") < 6:
+                raise ValueError(f"A move was answered with {pictures[:200]!r}.")
+            done.append(time.perf_counter() - began)
+            await asyncio.sleep(max(0.0, PAUSE - done[-1]))
+
+    async def send(self, component: int, event: str) -> str:
+        """Trigger an event as the page does, wait for its answer, and return all that it shows."""
+        listener = self.page.listener(component, event)
+        body = {
+            "data": [self.values[i] for i in listener["inputs"]],
+            "fn_index": listener["id"],
+            "trigger_id": component,
+            "session_hash": self.session,
+        }
+        joined = await self.client.post("/gradio_api/queue/join?", json=body)
+        joined.raise_for_status()
+        answer = await self.answer(joined.json()["event_id"])
+        for i, value in zip(listener["outputs"], answer, strict=True):
+            if isinstance(value, dict):
+                self.values[i] = value.get("value")
+            elif value is not None:
+                self.values[i] = value
+        return "".join(value for value in answer if isinstance(value, str))
+
+    async def answer(self, event_id: str) -> list[Any]:
+        """The outputs of one event. The server ends the stream when nothing is under way any more."""
+        query = {"session_hash": self.session}
+        async with self.client.stream("GET", "/gradio_api/queue/data", params=query) as stream:
+            completed = None
+            async for line in stream.aiter_lines():
+                message = json.loads(line[5:]) if line.startswith("data:") else {}
+                if message.get("msg") == "process_completed" and message["event_id"] == event_id:
+                    completed = message
+        if completed is None or not completed["success"]:
+            raise ValueError(f"A move was not answered: {completed}")
+        return completed["output"]["data"]
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process so far, in user and in system mode."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process that is resident now, in MB."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+async def measure(server: Server) -> list[BaseException]:
+    """Print the table; what went wrong, if anything did, is returned."""
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=server.address, timeout=PATIENCE, limits=limits) as client:
+        page = Page((await client.get("/config")).json())
+        row("server memory, at start", f"{resident_mb(server.pid):.0f} MB")
+        await measure_one(server, Visitor(client, page), "l1", "eight networks side by side")
+        await measure_one(server, Visitor(client, page), "kl-image", "four networks side by side")
+        return await measure_many(server, [Visitor(client, page) for _ in range(VISITORS)])
+
+
+async def measure_one(server: Server, visitor: Visitor, way: str, what: str) -> None:
+    await visitor.choose(way)
+    await visitor.drag(WARM_UP, [])
+    done: list[float] = []
+    before = cpu_seconds(server.pid)
+    await visitor.drag(MOVES_ALONE, done)
+    cost = (cpu_seconds(server.pid) - before) / MOVES_ALONE
+    row(f"one visitor, {what}", f"{1000 * cost:.1f} ms of CPU per move, answer after {in_words(done)}")
+
+
+async def measure_many(server: Server, visitors: list[Visitor]) -> list[BaseException]:
+    await asyncio.gather(*(visitor.choose("l1") for visitor in visitors))
+    done: list[float] = []
+    memory = [resident_mb(server.pid)]
+    before, began = cpu_seconds(server.pid), time.perf_counter()
+    drags = [asyncio.create_task(visitor.drag(MOVES_EACH, done)) for visitor in visitors]
+    while not all(drag.done() for drag in drags):
+        await asyncio.sleep(0.02)
+        if len(done) >= 1000 * len(memory):
+            memory.append(resident_mb(server.pid))
+    cost = (cpu_seconds(server.pid) - before) / max(len(done), 1)
+    rate = len(done) / (time.perf_counter() - began)
+    row(f"{len(visitors)} visitors at once, eight networks each", f"answer after {in_words(done)}")
+    row("all together", f"{rate:.0f} moves a second, {1000 * cost:.1f} ms of CPU per move")
+    row("moves answered", f"{len(done):,} of {len(visitors) * MOVES_EACH:,}")
+    row("server memory, after 0, 1,000, 2,000 … of these moves", ", ".join(f"{mb:.0f}" for mb in memory) + " MB")
+    return [error for drag in drags if (error := drag.exception())]
+
+
+def in_words(seconds: list[float]) -> str:
+    times = sorted(1000 * s for s in seconds)
+    return f"median {statistics.median(times):.0f} ms, 95th percentile {times[int(0.95 * len(times))]:.0f} ms"
+
+
+def row(what: str, figure: str) -> None:
+    print(f"| {what} | {figure} |", flush=True)
+
+
+def machine() -> str:
+    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return f"{len(os.sched_getaffinity(0))} cores of {names[0].partition(':')[2].strip() if names else 'a machine'}"
+
+
+def main() -> None:
+    with running_space() as server:
+        print(f"| {machine()}; server and visitors together | |\n|---|---|")
+        try:
+            failed = asyncio.run(asyncio.wait_for(measure(server), LONGEST))
+        except TimeoutError:
+            sys.exit(f"Stopped: this took more than {LONGEST:.0f} s.")
+    if failed:
+        sys.exit(f"{len(failed)} visitors were let down, the first like this: {failed[0]!r}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""A real Space on loopback, for the tests of the page and for the scripts that measure it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running Space."""
+
+    address: str
+    pid: int
+    seconds: float
+    """From its start to its first page."""
+
+
+@contextmanager
+def running_space(environment: Mapping[str, str] = os.environ) -> Iterator[Server]:
+    """Run `python space/app.py` on a free port of 127.0.0.1, from another folder, as a hosted Space may do.
+
+    Raises:
+        RuntimeError: it stopped, or did not answer in two minutes; the message is what it had printed.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    environment = {**environment, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("w+") as log:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "space" / "app.py")],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            while not _answers(address):
+                if process.poll() is not None or time.perf_counter() - began > PATIENCE:
+                    log.seek(0)
+                    raise RuntimeError(f"The Space did not come up:\n{log.read()}")
+                time.sleep(0.05)
+            yield Server(address, process.pid, time.perf_counter() - began)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _answers(address: str) -> bool:
+    try:
+        urllib.request.urlopen(address, timeout=5).read()
+    except OSError:
+        return False
+    return True

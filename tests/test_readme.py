@@ -1,0 +1,50 @@
+"""README's commands for the users' ways in do what README says, as they stand (against a Hub on loopback)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sae_model.zoo import ZOO
+from tests.loopback_hub import LoopbackHub
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(language: str, word: str) -> str:
+    """The one block of code in which a word stands."""
+    (found,) = [text for text in re.findall(rf"```{language}\n(.*?)```", README, re.S) if word in text]
+    return found
+
+
+def test_the_lines_that_load_a_model_run() -> None:
+    scope: dict[str, object] = {}
+    exec(block("python", "load_variant"), scope)
+    assert scope["reconstruction"].shape == (8, 1, 28, 28)
+
+
+@pytest.mark.slow
+def test_the_lines_that_publish_run(hub: LoopbackHub, tmp_path: Path) -> None:
+    """From a copy, as its commands write beside the code; training is cut short, or it would take a minute."""
+    for name in ("sae_model", "training", "space"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    for name in ("README.md", "requirements.txt", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ZOO / "l1-0.3", tmp_path / "my-model")
+    lines = (
+        block("bash", "training push")
+        .replace("YOUR-NAME", "ada")
+        .replace("--beta 1 ", "--beta 1 --epochs 1 --limit 999 ")
+    )
+    for line in lines.strip().splitlines():
+        command = line.replace("python ", f"{sys.executable} ").split()
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert [repo_id for _, repo_id in hub.repos] == ["ada/my-model", "ada/my-sparser-model", "ada/by-touch"]
+    assert hub.files("ada/my-model")["model.safetensors"] == (ZOO / "l1-0.3" / "model.safetensors").read_bytes()
