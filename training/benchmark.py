@@ -8,6 +8,7 @@ the quality is there. Ours goes first, and so pays for what libraries set up on 
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ HIGHEST_MEAN_ACTIVATION = 0.104
 # A wide network needs to see each image only once, and where noise is not asked for it is not put on.
 OURS = Recipe(L1(0.04), hidden_dim=768, epochs=1, batch_size=128, learning_rate=2.5e-3, noise=0.0)
 
+QUIET = 0.5  # load average below which times can be trusted
 MOST_EPOCHS = 8  # of the lecture's side, should its five not do
 WARM_UP_BATCHES = 20
 MEASURED_BATCHES = 100
@@ -88,13 +90,14 @@ def benchmark(quick: bool) -> str:
     Raises:
         MachineError: the memory cannot be read here.
     """
+    load = os.getloadavg()[0]
     test = load_split("mnist", train=False)
     rates = {precision: matrix_product_rate(precision) for precision in (torch.float32, _our_precision())}
     ours = run_ours(OURS, test)
     with tempfile.TemporaryDirectory() as folder:
         lecture.unpack_mnist(Path(folder))
         theirs = extrapolate_lecture(Path(folder)) if quick else run_lecture(Path(folder), test)
-    return describe(theirs, ours, rates)
+    return describe(theirs, ours, rates, load)
 
 
 def run_ours(recipe: Recipe, test: Split) -> Side:
@@ -199,13 +202,14 @@ def training_flops(model: nn.Module, image: Tensor) -> int:
     return 3 * counter.get_total_flops()
 
 
-def describe(theirs: Side, ours: Side, rates: dict[torch.dtype, float]) -> str:
+def describe(theirs: Side, ours: Side, rates: dict[torch.dtype, float], load: float) -> str:
     """Both sides as a Markdown table, the machine above it, notes below.
 
     Args:
         theirs: the lecture's side; without evaluations it is an extrapolation.
         ours: our side.
         rates: operations a second of the machine's fastest matrix products, by precision.
+        load: how many cores other programs kept busy before the race, on average over a minute.
     """
     extrapolated = not theirs.evaluations
     fastest = ", ".join(f"{rate / 1e9:,.0f} GFLOP/s in {_short(dtype)}" for dtype, rate in rates.items())
@@ -225,6 +229,8 @@ def describe(theirs: Side, ours: Side, rates: dict[torch.dtype, float]) -> str:
             f"The lecture's side is extrapolated: {MEASURED_BATCHES} batches were timed, and it is taken to need its "
             f"{lecture.EPOCHS} epochs. Its quality was not measured."
         )
+    if load > QUIET:
+        lines.append(f"Other programs kept {load:.1f} cores busy: these are not the times of a quiet machine.")
     for epoch, evaluation in enumerate(theirs.evaluations, start=1):
         lines.append(
             f"The lecture's recipe after epoch {epoch}: bce {evaluation.bce:.4f}, fvu_top_k at 25 "

@@ -181,7 +181,7 @@ def scaling_figure(scaling: Scaling) -> Figure:
     for ax in (by_images, by_latents, by_processes, memory_by_images, memory_by_latents):
         ax.set(xlim=(0, None), ylim=(0, None))
         ax.grid(alpha=0.3)
-        ax.legend(loc="upper left")
+        ax.legend(loc="best")
     words.axis("off")
     words.text(0, 1, _words(), va="top", color=GREY)
     figure.suptitle("What training costs")

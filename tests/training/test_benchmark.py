@@ -67,7 +67,7 @@ def rows(markdown: str) -> dict[str, list[str]]:
 
 
 def test_the_table_says_what_each_side_took() -> None:
-    told = rows(describe(THEIRS, OURS, RATES))
+    told = rows(describe(THEIRS, OURS, RATES, load=0.1))
     assert told["seconds, end to end"] == ["250.0", "5.0"]
     assert told["times faster, end to end"] == ["1.0", "50.0"]
     assert told["images per second, in training"] == ["400", "22,222"]
@@ -79,18 +79,23 @@ def test_the_table_says_what_each_side_took() -> None:
 
 
 def test_the_table_shows_the_lecture_epoch_by_epoch_and_whether_a_side_never_arrived() -> None:
-    markdown = describe(replace(THEIRS, evaluations=[TOO_BLURRED]), OURS, RATES)
+    markdown = describe(replace(THEIRS, evaluations=[TOO_BLURRED]), OURS, RATES, load=0.1)
     assert rows(markdown)["the quality is reached"] == ["no", "yes"]
     assert "after epoch 1: bce 0.0679" in markdown
     assert "extrapolated" not in markdown
 
 
 def test_an_extrapolation_says_that_it_is_one_and_claims_no_quality() -> None:
-    markdown = describe(replace(THEIRS, evaluations=[]), OURS, RATES)
+    markdown = describe(replace(THEIRS, evaluations=[]), OURS, RATES, load=0.1)
     assert "| | lecture's recipe, extrapolated | ours |" in markdown
     assert "The lecture's side is extrapolated" in markdown
     for name in ("bce", "fvu_top_k` at 25", "mean_activation", "the quality is reached"):
         assert rows(markdown)[name][0] == "not measured"
+
+
+def test_a_race_beside_other_programs_says_so() -> None:
+    assert "not the times of a quiet machine" not in describe(THEIRS, OURS, RATES, load=0.1)
+    assert "Other programs kept 1.7 cores busy" in describe(THEIRS, OURS, RATES, load=1.7)
 
 
 class OneSecondEach:
