@@ -97,8 +97,8 @@ def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: A
     Raises:
         ModelLoadError: they are not there, or cannot be had.
     """
-    folder = Path(folder_or_repo).expanduser()
-    if folder_or_repo and folder.is_dir():
+    folder = _as_folder(folder_or_repo)
+    if folder is not None:
         for filename in filenames:
             if not (folder / filename).is_file():
                 raise ModelLoadError(
@@ -138,6 +138,15 @@ def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: A
         raise ModelLoadError(
             f"{where} could not be fetched ({_first_line(error)}): nothing half-fetched is kept, try again."
         ) from error
+
+
+def _as_folder(name: str) -> Path | None:
+    """The folder of a name, or None where there is none."""
+    try:
+        folder = Path(name).expanduser()
+        return folder if name and folder.is_dir() else None
+    except (OSError, RuntimeError, ValueError):  # longer than a name may be, the home of nobody, a zero byte
+        return None
 
 
 def _hub_answers(repo: str, revision: str | None, token: str | bool | None) -> bool:

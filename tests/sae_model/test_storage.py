@@ -155,7 +155,9 @@ def test_a_broken_model_is_refused_with_one_sentence_that_says_where(saved: Path
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("source", ["no/such/folder/here", "/no/such/folder", "", "a b/c"])
+@pytest.mark.parametrize(
+    "source", ["no/such/folder/here", "/no/such/folder", "", "a b/c", "~nobody-here/model", "a" * 300, "a\0b"]
+)
 def test_a_folder_that_is_not_there_is_refused_with_one_sentence(source: str) -> None:
     with pytest.raises(ModelLoadError, match="neither a folder here nor a Hub id") as caught:
         SparseAutoencoder.from_pretrained(source)

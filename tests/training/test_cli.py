@@ -15,7 +15,7 @@ from training.data import BUNDLED
 from training.zoo import STOPS_OF_EVERY_K
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = {"config.json", "model.safetensors", "README.md", "evaluation.json", "recipe.json"}
+FILES = {"config.json", "model.safetensors", "README.md", "evaluation.json", "recipe.json", "reconstructions.webp"}
 QUICK = ("--limit", "500", "--epochs", "1")
 
 
@@ -59,9 +59,10 @@ def test_the_card_holds_the_figures_and_loads_as_it_says(
         assert f"`{name}`" in card
     assert f"{figures['bce']:.4f}" in card
     snippet = card.partition("```python")[2].partition("```")[0]
-    scope = {"images": torch.rand(2, 1, 28, 28)}
-    exec(snippet.replace("PATH_OR_REPO_OF_THIS_MODEL", str(folder)), scope)
-    assert scope["reconstruction"].shape == (2, 1, 28, 28)
+    assert f'from_pretrained("{folder}")' in snippet
+    scope: dict[str, torch.Tensor] = {}
+    exec(snippet, scope)
+    assert scope["reconstruction"].shape == (8, 1, 28, 28)
 
 
 def test_evaluate_prints_the_same_figures_alone(fitted: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
