@@ -145,8 +145,10 @@ class _Run:
             A function that tells the reconstruction loss, the penalty and the mean activation, which costs time.
         """
         batch_size, mine = len(clean), parallel.my_share(len(clean))
-        sigma = self.recipe.noise * torch.rand(batch_size, generator=self.generator, device=self.device)
-        noisy = add_noise(clean, sigma, self.generator)[mine]
+        noisy = clean[mine]
+        if self.recipe.noise:
+            sigma = self.recipe.noise * torch.rand(batch_size, generator=self.generator, device=self.device)
+            noisy = add_noise(clean, sigma, self.generator)[mine]
         sparsity = self.model.sparsity
         k = sparsity.training_k((self.step + 1) / self.steps, (batch_size, self.model.latent_dim), self.generator)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=has_fast_bfloat16(self.device)):
