@@ -76,9 +76,13 @@ def _decoder() -> nn.Sequential:
     sides = itertools.pairwise(reversed(SIDES))
     for (inputs, outputs), (small, large) in zip(itertools.pairwise(reversed(CHANNELS)), sides, strict=True):
         more = large - (2 * small - 1)  # 1 where the side doubles, 0 from 4 to 7
-        layers.append(nn.ConvTranspose2d(inputs, outputs, kernel_size=3, stride=2, padding=1, output_padding=more))
-        layers += [nn.BatchNorm2d(outputs), nn.LeakyReLU()] if outputs > 1 else [nn.Sigmoid()]
-    return nn.Sequential(*layers)
+        features = max(outputs, CHANNELS[1])  # at full size too: the pixels come from a convolution of their own
+        layers += [
+            nn.ConvTranspose2d(inputs, features, kernel_size=3, stride=2, padding=1, output_padding=more),
+            nn.BatchNorm2d(features),
+            nn.LeakyReLU(),
+        ]
+    return nn.Sequential(*layers, nn.Conv2d(CHANNELS[1], 1, kernel_size=3, padding=1), nn.Sigmoid())
 
 
 def lecture_loss(images: Tensor, reconstruction: Tensor, latents: Tensor) -> Tensor:

@@ -47,8 +47,10 @@ def test_operations_are_those_of_the_layers() -> None:
     assert training_flops(SparseAutoencoder(latent_dim=30, hidden_dim=20), image) == 3 * ours
     channels, places = (1, 32, 64, 128, 256, 512), (14, 7, 4, 2, 1)
     convolutions = sum(9 * a * b * side**2 for a, b, side in zip(channels, channels[1:], places, strict=False))
-    # The mirror image starts from the places to which the strides of the convolutions lead.
-    assert training_flops(LectureAutoencoder(), image) == 3 * 2 * (2 * convolutions + 2 * 512 * 900)
+    # The mirror image starts from the places to which the strides of the convolutions lead; at the end it keeps its 32
+    # features, from which one more convolution makes the pixels.
+    mirrored = convolutions + 9 * (32 * 32 - 32) * 14**2 + 9 * 32 * 28**2
+    assert training_flops(LectureAutoencoder(), image) == 3 * 2 * (convolutions + mirrored + 2 * 512 * 900)
 
 
 @pytest.mark.parametrize(

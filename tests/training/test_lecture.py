@@ -26,7 +26,7 @@ def test_the_network_goes_down_to_one_place_and_up_again() -> None:
             module.register_forward_hook(lambda _module, _inputs, output: shapes.append(tuple(output.shape[1:])))
     reconstruction, latents = model(torch.rand(2, 1, 28, 28))
     down = [(32, 14, 14), (64, 7, 7), (128, 4, 4), (256, 2, 2), (512, 1, 1)]
-    assert shapes == [*down, *reversed(down[:-1]), (1, 28, 28)]
+    assert shapes == [*down, *reversed(down[:-1]), (32, 28, 28), (1, 28, 28)]
     assert latents.shape == (2, 900)
     assert reconstruction.shape == (2, 1, 28, 28)
     assert 0 < reconstruction.min() < reconstruction.max() < 1
