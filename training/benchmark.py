@@ -221,19 +221,19 @@ def describe(theirs: Side, ours: Side, rates: dict[torch.dtype, float], load: fl
         "|---|---|---|",
         *(f"| {name} | {left[name]} | {right[name]} |" for name in left),
         "",
-        f"The quality: bce at most {HIGHEST_BCE}, fvu_top_k at 25 at most {HIGHEST_FVU_AT_25}, mean activation at most "
-        f"{HIGHEST_MEAN_ACTIVATION}, on the test split.",
+        f"- The quality: bce at most {HIGHEST_BCE}, fvu_top_k at 25 at most {HIGHEST_FVU_AT_25}, mean activation at "
+        f"most {HIGHEST_MEAN_ACTIVATION}, on the test split.",
     ]
     if extrapolated:
         lines.append(
-            f"The lecture's side is extrapolated: {MEASURED_BATCHES} batches were timed, and it is taken to need its "
+            f"- The lecture's side is extrapolated: {MEASURED_BATCHES} batches were timed, and it is taken to need its "
             f"{lecture.EPOCHS} epochs. Its quality was not measured."
         )
     if load > QUIET:
-        lines.append(f"Other programs kept {load:.1f} cores busy: these are not the times of a quiet machine.")
+        lines.append(f"- Other programs kept {load:.1f} cores busy: these are not the times of a quiet machine.")
     for epoch, evaluation in enumerate(theirs.evaluations, start=1):
         lines.append(
-            f"The lecture's recipe after epoch {epoch}: bce {evaluation.bce:.4f}, fvu_top_k at 25 "
+            f"- The lecture's recipe after epoch {epoch}: bce {evaluation.bce:.4f}, fvu_top_k at 25 "
             f"{evaluation.fvu_top_k['25']:.2f}, mean activation {evaluation.mean_activation:.3f}."
         )
     return "\n".join(lines)
