@@ -27,7 +27,8 @@ NEEDED = (
     "training/data/MNIST/raw/t10k-*.gz",
     "space/*.py",
     "space/*.css",
-    "space/*.png",
+    "space/*.png",  # README shows these
+    "training/*.png",
 )
 FOLDERS = ("sae_model/", "training/", "space/")
 

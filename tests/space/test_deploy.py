@@ -19,10 +19,11 @@ from training.hub import HubError, repo_name
 ROOT = Path(__file__).resolve().parents[2]
 ID = "ada/by-touch"
 ASK = """
-from space.app import build_app
+from space.app import CSS, build_app
 from space.lab import Lab, Stop
 lab = Lab()
 build_app(lab)
+print(CSS.read_text())
 print(lab.look(3, 0.2, 0, [Stop("l1-0.3", "0.3")])[0].psnr)
 """
 
@@ -42,6 +43,9 @@ def test_the_space_runs_on_what_was_uploaded_and_holds_no_more(hub: LoopbackHub,
     assert {name.partition("/")[0] for name in files} == {
         "README.md", "LICENSE", "requirements.txt", "sae_model", "training", "space",
     }  # fmt: skip
+    shown = re.findall(r"!\[[^]]*\]\(([^)]*)\)", files["README.md"].decode())
+    assert shown
+    assert set(shown) <= files.keys()
     assert not [name for name in files if re.search(r"train-images|test_|\.pyc|zoo/.*README", name)]
     assert sum(map(len, files.values())) < 50_000_000
 
