@@ -1,20 +1,8 @@
 """Sparse autoencoders that people understand by touching them."""
 
+from sae_model.methods import L1, AdaptiveTopK, Dense, KLPerImage, KLPerNeuron, Sparsity, TopK
 from sae_model.model import Output, SparseAutoencoder
-from sae_model.sparsity import (
-    L1,
-    AdaptiveTopK,
-    Dense,
-    KLPerImage,
-    KLPerNeuron,
-    Sparsity,
-    TopK,
-    bernoulli_kl,
-    effective_l0,
-    keep_top_k,
-    uneven_use,
-    unit_activation,
-)
+from sae_model.sparsity import bernoulli_kl, effective_l0, keep_top_k, load_balancing_loss, unit_activation
 from sae_model.storage import VERSION, ModelLoadError
 from sae_model.zoo import list_variants, load_variant
 
@@ -36,7 +24,7 @@ __all__ = [
     "effective_l0",
     "keep_top_k",
     "list_variants",
+    "load_balancing_loss",
     "load_variant",
-    "uneven_use",
     "unit_activation",
 ]

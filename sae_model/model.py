@@ -2,24 +2,25 @@
 
 Shapes, in the order in which an image meets them:
 
-    images          x      (batch, 1, 28, 28) in [0, 1]; noisy ones may leave that range
-    latents         z      (batch, latent_dim), any sign, many of them exactly 0
+    images          x      (batch, channels, height, width) in [0, 1]; noisy ones may leave that range
+    latents         z      (batch, latent_dim), many of them exactly 0; at least 0 (of the lecture's network: any sign)
     activations     a      (batch, latent_dim) in [0, 1), tanh(|z| / 2)
-    reconstruction  x-hat  (batch, 1, 28, 28) in [0, 1]
+    reconstruction  x-hat  (batch, channels, height, width) in [0, 1]
 """
 
 from __future__ import annotations
 
-import dataclasses
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from huggingface_hub import HfApi, ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from sae_model.sparsity import Dense, Sparsity, keep_top_k, sparsity_from_config, unit_activation
+from sae_model.architectures import ARCHITECTURES
+from sae_model.methods import Dense, Sparsity, sparsity_from_config
+from sae_model.sparsity import keep_top_k, unit_activation
 from sae_model.storage import (
     CARD_NAME,
     CONFIG_NAME,
@@ -33,15 +34,6 @@ from sae_model.storage import (
     write_model,
 )
 
-IMAGE_SIDE = 28
-PIXELS = IMAGE_SIDE * IMAGE_SIDE
-
-# Length of the vector of pixel logits that one hidden unit of the decoder writes at activation 1. A digit needs logit
-# vectors of length 100 and more. With less gain latents grow until their activations saturate, and a penalty on those
-# no longer tells a large latent from a huge one.
-PIXEL_GAIN = 10.0
-INITIAL_THRESHOLD = 0.05
-
 
 class Output(NamedTuple):
     """What the model says about a batch of images."""
@@ -49,60 +41,6 @@ class Output(NamedTuple):
     reconstruction: Tensor
     latents: Tensor
     activations: Tensor
-
-
-class FixedLengthLinear(nn.Linear):
-    """A linear layer whose every input unit writes a vector of one fixed length, `gain`; only directions are learned.
-
-    It closes the scale game. With free weights a decoder can grow while the encoder shrinks its latents by the same
-    factor: the picture stays, every penalty on the latents goes to zero, and beta means nothing.
-    """
-
-    def __init__(self, in_features: int, out_features: int, gain: float) -> None:
-        super().__init__(in_features, out_features)
-        self.gain = gain
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        # Scaling the inputs instead of the weights is the same product, and far cheaper to differentiate.
-        scale = self.gain * torch.rsqrt(self.weight.square().sum(0) + torch.finfo(self.weight.dtype).tiny)
-        return F.linear(inputs * scale, self.weight, self.bias)
-
-
-class Encoder(nn.Module):
-    """Images (batch, 1, 28, 28) -> latents (batch, latent_dim).
-
-    One hidden layer, then a soft threshold: magnitudes below a learned threshold become exactly 0, the rest moves
-    towards 0 by it. (The shrinkage of ISTA, learned as in LISTA, Gregor and LeCun 2010. It keeps the sign.)
-    """
-
-    def __init__(self, latent_dim: int, hidden_dim: int) -> None:
-        super().__init__()
-        self.to_hidden = nn.Linear(PIXELS, hidden_dim)
-        self.to_latents = nn.Linear(hidden_dim, latent_dim)
-        self.threshold = nn.Parameter(torch.full((latent_dim,), INITIAL_THRESHOLD))
-
-    def forward(self, images: Tensor) -> Tensor:
-        raw = self.to_latents(F.silu(self.to_hidden(images.flatten(1))))
-        return raw.sign() * F.relu(raw.abs() - F.relu(self.threshold))
-
-
-class Decoder(nn.Module):
-    """Latents (batch, latent_dim) -> images (batch, 1, 28, 28) in [0, 1], through one hidden layer.
-
-    Both layers are of fixed length, so no parameter can trade the size of latents for the size of weights.
-    """
-
-    def __init__(self, latent_dim: int, hidden_dim: int) -> None:
-        super().__init__()
-        self.to_hidden = FixedLengthLinear(latent_dim, hidden_dim, gain=1.0)
-        self.to_pixels = FixedLengthLinear(hidden_dim, PIXELS, gain=PIXEL_GAIN)
-
-    def logits(self, latents: Tensor) -> Tensor:
-        """Latents (batch, latent_dim) -> the pixels before the sigmoid, (batch, 1, 28, 28), for a stable loss."""
-        return self.to_pixels(F.silu(self.to_hidden(latents))).unflatten(1, (1, IMAGE_SIDE, IMAGE_SIDE))
-
-    def forward(self, latents: Tensor) -> Tensor:
-        return torch.sigmoid(self.logits(latents))
 
 
 class SparseAutoencoder(
@@ -113,73 +51,113 @@ class SparseAutoencoder(
     pipeline_tag="image-feature-extraction",
     tags=["sparse-autoencoder", "mnist", "interpretability"],
 ):
-    """An autoencoder with more latents than pixels, and the way in which it was kept sparse.
+    """An autoencoder with more latents than pixels, and the sparsity method that it was trained with.
 
     Args:
         latent_dim: number of latents; 900 for 784 pixels.
-        hidden_dim: width of the one hidden layer of the encoder and of the decoder.
-        sparsity: a way of being sparse such as `L1(beta=0.1)`, or the same as config.json writes it,
+        sparsity: a sparsity method such as `L1(beta=0.1)`, or the same as config.json writes it,
             {"kind": "l1", "beta": 0.1}. `Dense()` where none is given.
+        architecture: a name in `sae_model.architectures.ARCHITECTURES`.
+        image_shape: (channels, height, width) of the images.
 
     Raises:
-        ValueError: a size that is no positive whole number, or a sparsity that is none.
+        ValueError: a size that is no positive whole number, an unknown architecture, or a sparsity that is none.
     """
 
     def __init__(
-        self, latent_dim: int = 900, hidden_dim: int = 224, sparsity: Sparsity | dict[str, Any] | None = None
+        self,
+        latent_dim: int = 900,
+        sparsity: Sparsity | dict[str, Any] | None = None,
+        architecture: str = "dictionary",
+        image_shape: tuple[int, int, int] = (1, 28, 28),
     ) -> None:
         super().__init__()
-        for name, size in {"latent_dim": latent_dim, "hidden_dim": hidden_dim}.items():
-            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-                raise ValueError(f"{name} is a whole number of at least 1; got {size!r}.")
+        if not _is_size(latent_dim):
+            raise ValueError(f"latent_dim is a whole number of at least 1; got {latent_dim!r:.80}.")
+        if not isinstance(image_shape, tuple | list) or len(image_shape) != 3 or not all(map(_is_size, image_shape)):
+            raise ValueError(f"image_shape is (channels, height, width), each at least 1; got {image_shape!r:.80}.")
+        if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
+            known = ", ".join(ARCHITECTURES)
+            raise ValueError(f"Unknown architecture: {architecture!r:.80}. Known ones: {known}.")
+        if sparsity is None:
+            sparsity = Dense()
         self.latent_dim = latent_dim
-        self.hidden_dim = hidden_dim
-        self.sparsity = sparsity_from_config(sparsity) if isinstance(sparsity, dict) else sparsity or Dense()
+        self.sparsity = sparsity if isinstance(sparsity, Sparsity) else sparsity_from_config(sparsity)
+        self.architecture = architecture
+        self.image_shape: tuple[int, int, int] = tuple(image_shape)
         if (self.sparsity.default_k or 1) > latent_dim:
             raise ValueError(f"k is at most the number of latents, {latent_dim}; got {self.sparsity.default_k}.")
-        self.encoder = Encoder(latent_dim, hidden_dim)
-        self.decoder = Decoder(latent_dim, hidden_dim)
+        self.network = ARCHITECTURES[architecture](latent_dim, self.image_shape)
 
-    def encode(self, images: Tensor, k: int | None = None) -> Tensor:
-        """Images (batch, 1, 28, 28), floats in [0, 1] or noisy -> latents (batch, latent_dim), any sign.
+    @property
+    def dictionary(self) -> Tensor:
+        """The atoms, (latent_dim, channels, height, width).
+
+        The logits of `decode(z)` are a bias image plus z @ dictionary.
+
+        Raises:
+            ValueError: the decoder is not linear (the lecture's network).
+        """
+        if not self.is_linear:
+            raise ValueError(f"A decoder of the architecture {self.architecture!r} is not linear: it has no atoms.")
+        return self.network.dictionary.detach().unflatten(1, self.image_shape)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the decoder is one linear dictionary."""
+        return hasattr(self.network, "dictionary")
+
+    def encode(self, images: Tensor, k: int | Tensor | None = None) -> Tensor:
+        """Images (batch, *image_shape), floats in [0, 1] or noisy -> latents (batch, latent_dim).
 
         Args:
             images: what to encode.
-            k: keep only the k largest latents of each image, from 1 to latent_dim. By default a top-k model keeps as
-                many as it was trained for, and every other model keeps all.
+            k: keep only the k largest latents of each image, from 1 to latent_dim; one number, or one for each image,
+                (batch,). By default a top-k model keeps as many as it was trained for, and every other keeps all.
+                (A top-k model keeps k in the steps of its encoder too.)
 
         Raises:
-            ValueError: another shape, images that are not floats, or a k that is not there.
+            ValueError: another shape, images that are not floats, or a k out of its range.
         """
-        if images.ndim != 4 or images.shape[1:] != (1, IMAGE_SIDE, IMAGE_SIDE):
-            raise ValueError(f"Images come as (batch, 1, {IMAGE_SIDE}, {IMAGE_SIDE}); got {tuple(images.shape)}.")
+        if images.ndim != 4 or tuple(images.shape[1:]) != self.image_shape:
+            shape = ", ".join(map(str, self.image_shape))
+            raise ValueError(f"Images come as (batch, {shape}); got {tuple(images.shape)}.")
         if not images.is_floating_point():
             raise ValueError(f"Images are floats in [0, 1]; got {images.dtype}: convert, and divide bytes by 255.")
         k = self.sparsity.default_k if k is None else k
-        latents = self.encoder(images)
+        latents = self.network.encode(images, None if self.sparsity.default_k is None else k)
         return latents if k is None else keep_top_k(latents, k)
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Latents (batch, latent_dim) -> reconstruction (batch, 1, 28, 28) in [0, 1].
+    def logits(self, latents: Tensor) -> Tensor:
+        """Latents (batch, latent_dim) -> the reconstruction before the sigmoid, (batch, *image_shape).
 
         Raises:
             ValueError: another shape.
         """
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
             raise ValueError(f"Latents come as (batch, {self.latent_dim}); got {tuple(latents.shape)}.")
-        return self.decoder(latents)
+        return self.network.logits(latents)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents (batch, latent_dim) -> reconstruction (batch, *image_shape) in [0, 1].
+
+        Raises:
+            ValueError: another shape.
+        """
+        return torch.sigmoid(self.logits(latents))
 
     def forward(self, images: Tensor) -> Output:
-        """Images (batch, 1, 28, 28) -> (reconstruction, latents, activations), see the top of this file for shapes."""
+        """Images (batch, *image_shape) -> (reconstruction, latents, activations), as in `Output`."""
         latents = self.encode(images)
         return Output(self.decode(latents), latents, unit_activation(latents))
 
     def config(self) -> dict[str, Any]:
         """The arguments that rebuild this model, as JSON-able values."""
         return {
+            "architecture": self.architecture,
+            "image_shape": list(self.image_shape),
             "latent_dim": self.latent_dim,
-            "hidden_dim": self.hidden_dim,
-            "sparsity": dataclasses.asdict(self.sparsity),
+            "sparsity": self.sparsity.to_config(),
         }
 
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> str | None:
@@ -201,7 +179,7 @@ class SparseAutoencoder(
     def push_to_hub(self, repo_id: str, **kwargs: Any) -> str:
         """Push config and weights to a Hub repo, made if it is not there; see `PyTorchModelHubMixin.push_to_hub`.
 
-        A card that the repo has is left as it is. (`python -m training push` writes one with all figures.)
+        A card that the repo has is left as it is. (`python -m training push` writes one with all metrics.)
 
         Returns:
             Address of the commit.
@@ -213,10 +191,11 @@ class SparseAutoencoder(
 
     def generate_model_card(self, *_: Any, **__: Any) -> ModelCard:
         """The plain card of a model of which no more is known than what it is."""
-        sizes = f"{self.latent_dim} latents for {PIXELS} pixels, sparsity `{self.sparsity.name}`"
+        shape = " x ".join(map(str, self.image_shape))
+        sizes = f"{self.latent_dim} latents for {math.prod(self.image_shape)} pixels, sparsity `{self.sparsity.name}`"
         return ModelCard(
             f"---\n{self._hub_mixin_info.model_card_data.to_yaml()}\n---\n\n"
-            f"# A sparse autoencoder for 28 x 28 grey images\n\n{sizes[0].upper()}{sizes[1:]}.\n\n"
+            f"# A sparse autoencoder for images of {shape}\n\n{sizes[0].upper()}{sizes[1:]}.\n\n"
             "Load it with `SparseAutoencoder.from_pretrained` of the package `sae_model`.\n"
         )
 
@@ -262,15 +241,33 @@ class SparseAutoencoder(
         config = read_config(config_path)
         del config["model_type"]
         sha256 = config.pop("weights_sha256", None)
-        written_by = config.pop("sae_model_version", "an unknown version")
+        written_by = _one_line(str(config.pop("sae_model_version", "an unknown version")), 20)
+        if "hidden_dim" in config:
+            raise ModelLoadError(
+                f"{config_path} was written by sae_model {written_by}, whose models had hidden layers. "
+                f"This is {VERSION}, which cannot read it: load it with sae_model {written_by}, or train it again."
+            )
+        if config.get("sparsity") is None:
+            raise ModelLoadError(f"{config_path} names no sparsity method: fetch or save it again.")
         try:
             with torch.device("meta"):  # sizes only: nothing is allocated before the file is known to fit
                 model = cls(**config)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+            other = "" if written_by == VERSION else f" It was written by {written_by}, which could load it."
             raise ModelLoadError(
-                f"{config_path} does not describe a model of this version of sae_model, {VERSION}: {error} "
-                f"It was written by {written_by}, which could load it."
+                f"{config_path} does not describe a model of this version of sae_model, {VERSION}: "
+                f"{_one_line(str(error))}{other}"
             ) from error
         weights = read_weights(weights_path, model.state_dict(), sha256)
         model.load_state_dict(weights, assign=True)
         return model.to(map_location).eval()
+
+
+def _one_line(words: str, most: int = 160) -> str:
+    """Words out of a file that anybody may have written, without line breaks and not longer than an error message."""
+    words = " ".join(words.split())
+    return words if len(words) <= most else f"{words[:most]}..."
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -1,4 +1,4 @@
-"""Models on disk and on the Hub: written whole or not at all, read strictly or refused with a sentence."""
+"""Models on disk and on the Hub: written whole or not at all, read strictly or refused with an error message."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ WEIGHTS_NAME = "model.safetensors"
 CARD_NAME = "README.md"
 SECONDS_TO_ANSWER = 10
 MODEL_TYPE = "sparse-autoencoder"
-VERSION = "0.4.0"  # of this package; config.json tells which one wrote it
+VERSION = "0.5.0"  # of this package; config.json tells which one wrote it
 
 
 class ModelLoadError(Exception):
-    """A model could not be loaded. The message is one sentence: what is wrong, where, and what to do."""
+    """A model could not be loaded. The message is one line: what is wrong, where, and what to do."""
 
 
 @contextmanager
@@ -185,7 +185,8 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or config.get("model_type") != MODEL_TYPE:
         found = config.get("model_type") if isinstance(config, dict) else None
         raise ModelLoadError(
-            f"{path} describes another kind of model: its model_type is {found!r}, and this family's is {MODEL_TYPE!r}."
+            f"{path} describes another kind of model: its model_type is {found!r:.80}, "
+            f"and this family's is {MODEL_TYPE!r}."
         )
     return config
 
@@ -209,16 +210,22 @@ def read_weights(path: Path, expected: dict[str, Tensor], sha256: str | None) ->
         ) from error
     missing, extra = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
     if missing or extra:
-        parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has the foreign {', '.join(extra)}"] * bool(extra)
+        parts = [f"lacks {_some(missing)}"] * bool(missing) + [f"has the foreign {_some(extra)}"] * bool(extra)
         raise ModelLoadError(f"{path} does not fit its config.json: it {' and '.join(parts)}.")
     for name, tensor in weights.items():
         wanted, found = tuple(expected[name].shape), tuple(tensor.shape)
         if wanted != found:
             raise ModelLoadError(f"{path} does not fit its config.json: {name} is {found} and should be {wanted}.")
-        if not tensor.is_floating_point() or not bool(tensor.isfinite().all()):
+        if tensor.is_floating_point() != expected[name].is_floating_point() or not bool(tensor.isfinite().all()):
             raise ModelLoadError(f"{path} holds values in {name} that are no finite numbers: its training went wrong.")
     if _sha256(path) != sha256:
         raise ModelLoadError(
             f"{path} is not the file that its config.json was written for (SHA-256 differs): fetch it again."
         )
-    return {name: tensor.float() for name, tensor in weights.items()}
+    return {name: tensor.to(expected[name].dtype) for name, tensor in weights.items()}
+
+
+def _some(names: list[str]) -> str:
+    """The first names of many, without line breaks: anybody may have chosen them."""
+    shown = ", ".join(" ".join(name.split())[:40] for name in names[:2])
+    return shown + (f" and {len(names) - 2} more" if len(names) > 2 else "")

@@ -6,8 +6,8 @@ import json
 from functools import cache
 from pathlib import Path
 
+from sae_model.methods import METHODS
 from sae_model.model import SparseAutoencoder
-from sae_model.sparsity import WAYS
 from sae_model.storage import CONFIG_NAME, ModelLoadError
 
 ZOO = Path(__file__).parent / "zoo"
@@ -15,11 +15,11 @@ ZOO = Path(__file__).parent / "zoo"
 
 @cache
 def list_variants() -> tuple[str, ...]:
-    """Names of the bundled variants: way by way, and within a way from the weakest penalty to the strongest."""
+    """Names of the bundled variants: method by method, and within one by the values of its hyperparameters."""
 
     def strength(path: Path) -> tuple[int, list[float], str]:
         sparsity = json.loads(path.read_text(encoding="utf-8"))["sparsity"]
-        return list(WAYS).index(sparsity.pop("kind")), list(sparsity.values()), path.parent.name
+        return list(METHODS).index(sparsity.pop("kind")), list(sparsity.values()), path.parent.name
 
     return tuple(path.parent.name for path in sorted(ZOO.glob(f"*/{CONFIG_NAME}"), key=strength))
 

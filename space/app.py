@@ -10,14 +10,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-# Gradio keeps a table of its last 10,000 answers and sums it up anew after each, for a page that is shut here.
+# Gradio keeps a table of its last 10,000 answers and sums it up anew after each, for a page that is switched off here.
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(2**62))
 
 import gradio as gr
 import torch
 
-from space import explore, frontier, latents, prints, theory
+from space import explore, figures, frontier, latents, theory
 from space.errors import InputError
 from space.lab import Lab, Stop
 
@@ -37,30 +37,30 @@ def build_app(lab: Lab) -> gr.Blocks:
     with gr.Blocks(title="Sparse autoencoders, by touch", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
         with gr.Tab("See it work"):
             choice = explore.build(app, lab)
-        for title, room in {
-            "Who fires for what": latents,
+        for title, module in {
+            "Latents by class": latents,
             "What a rate costs": theory,
             "Frontier": frontier,
-            "For print": prints,
+            "Figures": figures,
         }.items():
             with gr.Tab(title) as tab:
-                room.build(lab, choice, tab)
+                module.build(lab, choice, tab)
 
         def reconstruct(
             digit_index: int, sigma: float, variant: str, seed: int
         ) -> tuple[list[list[float]], list[list[float]], list[list[float]], dict[str, float]]:
-            """One test digit with noise through one variant.
+            """One test image with noise through one variant.
 
-            Returns the clean, the noisy and the reconstructed picture, 28 x 28 each in [0, 1] (the network sees the
-            noise unclipped), and the figures psnr (dB) and mse against the clean picture, and mean_activation.
+            Returns the clean and the noisy image and the reconstruction, 28 x 28 each in [0, 1] (the model gets the
+            noise unclipped), and the metrics psnr (dB) and mse against the clean image, and mean_activation.
             """
             try:
                 (look,) = lab.look(digit_index, sigma, seed, [Stop(variant, variant)])
             except InputError as error:
                 raise gr.Error(str(error), print_exception=False) from error
-            figures = {"psnr": look.psnr, "mse": look.mse, "mean_activation": look.mean_activation}
-            pictures = (look.clean, look.noisy.clamp(0, 1), look.reconstruction)
-            return *(picture.tolist() for picture in pictures), figures
+            metrics = {"psnr": look.psnr, "mse": look.mse, "mean_activation": look.mean_activation}
+            images = (look.clean, look.noisy.clamp(0, 1), look.reconstruction)
+            return *(image.tolist() for image in images), metrics
 
         gr.api(reconstruct, api_name="reconstruct", concurrency_limit=4)
     return app
@@ -68,7 +68,7 @@ def build_app(lab: Lab) -> gr.Blocks:
 
 def main() -> None:
     """Load everything and serve until stopped."""
-    torch.set_num_threads(1)  # one small picture at a time: threads would wait for each other
+    torch.set_num_threads(1)  # one small image at a time: threads would wait for each other
     app = build_app(Lab())
     app.queue(max_size=200)
     app.launch(

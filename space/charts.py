@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass
 from html import escape
 
+STYLES = 8  # of style.css
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 400, 58, 14, 16, 46
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: its range, the places that get a number, whether it is logarithmic, and what it measures."""
+    """One axis: its range, the values that get a number, whether it is logarithmic, and what it measures."""
 
     label: str
     low: float
@@ -38,9 +39,9 @@ class Chart:
         return across, TOP + (1 - self.y.part(y)) * (HEIGHT - TOP - BOTTOM)
 
     def curve(self, points: list[tuple[float, float]], style: int) -> str:
-        """A line through points; style 0, 1, 2 ... differ in colour and in dashes."""
+        """A line through points; `STYLES` styles differ in colour and in dashes."""
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (self.at(*point) for point in points))
-        return f'<polyline class="curve style{style}" points="{path}"/>'
+        return f'<polyline class="curve style{style % STYLES}" points="{path}"/>'
 
     def upright(self, x: float, text: str, css_class: str, line: int = 0) -> str:
         """A vertical line across the chart with a word at its top, the words of several on different lines."""
@@ -95,7 +96,7 @@ def place_words(
         beside = [(aside, up, "start"), (-aside, down, "end"), (aside, down, "start"), (-aside, up, "end")]
         stacked = [(0.0, -r - 2, "middle"), (0.0, r + 2 + 0.75 * size, "middle")]
         for right, below, anchor in beside + stacked:
-            width = 0.62 * size * len(word)
+            width = (0.62 * len(word) + 0.3) * size
             left = x + right - {"start": 0, "middle": 0.5, "end": 1}[anchor] * width
             box = (left, y + below - 0.75 * size, left + width, y + below)
             inside = box[0] >= LEFT and box[1] >= 0 and box[2] <= WIDTH and box[3] <= HEIGHT - BOTTOM

@@ -12,10 +12,10 @@ from huggingface_hub.errors import RepositoryNotFoundError
 
 from sae_model import list_variants
 from sae_model.storage import CARD_NAME, SECONDS_TO_ANSWER
-from training.hub import HubError, check_repo_id, hub_sentences, repo_name
+from training.hub import HubError, check_repo_id, hub_errors, repo_name
 
 ROOT = Path(__file__).resolve().parents[1]
-# What the page runs on: code, the networks with their figures, the digits that it shows. No tests, no training digits.
+# What the page runs on: code, the models with their metrics, the images that it shows. No tests, no training images.
 NEEDED = (
     "requirements.txt",
     "LICENSE",
@@ -39,7 +39,7 @@ def needed_files() -> dict[str, Path]:
 
 
 def deploy(repo_id: str, private: bool = False) -> str:
-    """Upload the page to a Space, in one commit; what an earlier upload left and nobody needs any more goes.
+    """Upload the page to a Space, in one commit; files of an earlier upload that it needs no more are deleted.
 
     Args:
         repo_id: `owner/name`; made if it is not there.
@@ -49,11 +49,11 @@ def deploy(repo_id: str, private: bool = False) -> str:
         Address of the Space.
 
     Raises:
-        HubError: the Hub refused, failed or was not there.
+        HubError: the Hub rejected it, failed or did not answer.
     """
     check_repo_id(repo_id)
     owner = repo_id.partition("/")[0]
-    with hub_sentences(f"The page was not uploaded to {repo_id}"):
+    with hub_errors(f"The page was not uploaded to {repo_id}"):
         api = HfApi()
         try:
             parent = api.space_info(repo_id, timeout=SECONDS_TO_ANSWER).sha
@@ -70,7 +70,7 @@ def deploy(repo_id: str, private: bool = False) -> str:
                 *(CommitOperationAdd(name, path) for name, path in files.items()),
                 *(CommitOperationDelete(name) for name in left),
             ],
-            commit_message="The page, its networks and its digits",
+            commit_message="The page, its models and its images",
             repo_type="space",
             parent_commit=parent,
         )
@@ -78,7 +78,7 @@ def deploy(repo_id: str, private: bool = False) -> str:
 
 
 def _front_page(api: HfApi, owner: str) -> str:
-    """README.md, whose front matter names those of the owner's repos that hold our networks."""
+    """README.md, whose front matter names those of the owner's repos that hold our models."""
     card = SpaceCard.load(ROOT / CARD_NAME)
     repos = [f"{owner}/{repo_name(variant)}" for variant in list_variants()]
     card.data.models = [repo for repo in repos if api.repo_exists(repo)]

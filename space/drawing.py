@@ -1,4 +1,4 @@
-"""Pictures and charts as small strings of HTML and SVG: the fastest way to redraw a page, and the sharpest."""
+"""Images and charts as small strings of HTML and SVG, which a browser redraws fast and sharp."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ from html import escape
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from PIL import Image
 from torch import Tensor
 
-# 256 colours from black (off) to pale yellow (on), even steps for every kind of eye.
-_ACTIVATION_COLOURS = (matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
-COLOUR_BAR = ", ".join(f"rgb({r} {g} {b})" for r, g, b in _ACTIVATION_COLOURS[:: 255 // 5])
+
+def _table(colours: Colormap) -> np.ndarray:
+    return (colours(np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+
+
+# 256 colours each, to be told apart with every kind of colour vision: from black (off) to pale yellow (on), and from
+# blue (negative) by white to orange (positive).
+ACTIVATION_COLOURS = _table(matplotlib.colormaps["inferno"])
+SIGNED_COLOURS = _table(LinearSegmentedColormap.from_list("signed", ["#1d4ed8", "#ffffff", "#b45309"]))
 
 
 def digit_image(pixels: Tensor, alt: str) -> str:
-    """An `<img>` of a picture (28, 28), white ink on black; values outside [0, 1] are clipped for the eye."""
+    """An `<img>` of an image (height, width), white ink on black; values outside [0, 1] are clipped."""
     levels = (pixels.clamp(0, 1) * 255).round().byte().numpy()
     return _img(Image.fromarray(levels), alt)
 
@@ -28,7 +35,22 @@ def activation_image(activations: Tensor, alt: str) -> str:
     side = map_side(len(activations))
     levels = np.zeros(side * side, np.uint8)
     levels[: len(activations)] = (activations * 255).round().byte().numpy()
-    return _img(Image.fromarray(_ACTIVATION_COLOURS[levels].reshape(side, side, 3)), alt)
+    return _img(Image.fromarray(ACTIVATION_COLOURS[levels].reshape(side, side, 3)), alt)
+
+
+def signed_image(values: Tensor, largest: float, alt: str) -> str:
+    """An `<img>` of signed values (height, width): -largest is blue, 0 white, largest orange."""
+    levels = (127.5 + 127.5 * (values / largest).clamp(-1, 1)).round().byte().numpy()
+    return _img(Image.fromarray(SIGNED_COLOURS[levels]), alt)
+
+
+def colour_bar(colours: np.ndarray, *words: str) -> str:
+    """What the colours (256, 3) of an image mean, with words below that are spread from the lowest to the highest."""
+    shades = ", ".join(f"rgb({r} {g} {b})" for r, g, b in colours[:: 255 // 5])
+    return (
+        f'<div class="scale" style="background: linear-gradient(90deg, {shades})" aria-hidden="true"></div>'
+        f'<div class="scale-ends">{"".join(f"<span>{word}</span>" for word in words)}</div>'
+    )
 
 
 def map_side(latents: int) -> int:

@@ -1,4 +1,4 @@
-"""What a visitor asked for and cannot have, told in a sentence."""
+"""Error messages of the page and of its API."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Arguments, Answer = ParamSpec("Arguments"), TypeVar("Answer")
 
 
 class InputError(ValueError):
-    """A visitor or a program asked for what there is not. The message is a sentence."""
+    """A visitor or a program asked for something that does not exist. The message is one line, and says what to do."""
 
 
-def in_sentences(handler: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
-    """A handler of the page whose `InputError` the page shows as the sentence that it is."""
+def with_error_message(handler: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """A handler of the page whose `InputError` the page shows as its error message."""
 
     @wraps(handler)
     def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:

@@ -1,69 +1,57 @@
-"""What the page is about, without the page: digits, a fixed draw of noise, the bundled variants and their guests."""
+"""What the page shows, without the page: test images, a fixed draw of noise, the bundled variants, users' models."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from sae_model import SparseAutoencoder, effective_l0, list_variants, load_variant, unit_activation
+from sae_model.methods import METHODS
 from sae_model.zoo import ZOO
 from space.errors import InputError
-from space.guests import Guests, title
-from space.networks import settled
-from training.atlas import Atlas, make_atlas
-from training.data import Dataset, add_noise, as_floats, load_split
+from space.user_models import UserModels, fold, title
+from training.data import DATASETS, add_noise, as_floats, load_split
 from training.evaluation import Evaluation, read_by_k
+from training.latent_statistics import LatentStatistics, latent_statistics
+from training.recipe import DEFAULT_ARCHITECTURE, Recipe
+from training.zoo import FAMILIES, RECIPES
 
-DATASET: Dataset = "mnist"
+DATASET = "mnist"
+CLASSES = DATASETS[DATASET].classes
 LARGEST_SEED = 2**32 - 1
-GUEST = "guest:"  # how the ways of guests begin
-
-# What the ways of being sparse are called on the page, in the order in which it offers them.
-TITLES = {
-    "l1": "L1 penalty",
-    "kl-image": "KL per image",
-    "kl-neuron": "KL per latent",
-    "topk": "Exactly k",
-    "adaptive-topk": "Any k, one network",
-    "noise": "Trained on noise",
-}
-KNOBS = {
-    "l1": "Sparsity (beta)",
-    "kl-image": "Target rate (p)",
-    "kl-neuron": "Target rate (p)",
-    "topk": "Latents kept (k)",
-    "adaptive-topk": "Latents kept (k)",
-    "noise": "Noise in training (sigma)",
-}
+SIGMA = 0.3
+"""The noise under which models are compared, and with which the page opens."""
+USER = "user:"
+"""What the radio's value starts with where a user's model is chosen; its name follows."""
 
 
 @dataclass(frozen=True)
 class Stop:
-    """One stop of the page's slider: a variant or a guest, and how many latents it is to keep."""
+    """One stop of the page's slider: a variant or a user's model, and how many latents it is to keep."""
 
     variant: str
     """Its name."""
     label: str
     """What stands under the stop."""
     k: int | None = None
-    """As in `model.encode`; None leaves it to the variant."""
-    guest: bool = False
+    """As in `model.encode`; None leaves it to the model."""
+    is_users: bool = False
 
     @property
     def title(self) -> str:
-        """What it is called on the page. A guest may be called anything, so HTML has to escape it."""
-        if self.guest:
+        """What it is called on the page. A user's model may have any name, so HTML has to escape it."""
+        if self.is_users:
             return title(self.variant)
         return self.variant if self.k is None else f"{self.variant}, k = {self.k}"
 
 
 @dataclass(frozen=True)
 class Look:
-    """One picture seen through one variant; images are (28, 28) in [0, 1], the noisy one may leave that range."""
+    """One image and what one model makes of it; images are (28, 28) in [0, 1], the noisy one may leave that range."""
 
     clean: Tensor
     noisy: Tensor
@@ -71,18 +59,20 @@ class Look:
     activations: Tensor
     """(latent_dim,), in [0, 1)."""
     mse: float
-    """Squared error of the reconstruction against the clean picture, per pixel."""
+    """Squared error of the reconstruction against the clean image, per pixel."""
     effective_l0: float
-    """How many latents carry this picture."""
+    """How many latents carry this image."""
     l0: int
     """How many are not exactly zero."""
 
     @property
     def psnr(self) -> float:
+        """Of the reconstruction, in dB."""
         return psnr(self.mse)
 
     @property
     def mean_activation(self) -> float:
+        """Over the latents, in [0, 1)."""
         return self.activations.mean().item()
 
 
@@ -92,117 +82,157 @@ def psnr(mse: float) -> float:
 
 
 class Lab:
-    """The test digits and the variants, loaded once and read by all visitors; and the guests of all of them."""
+    """The test images and the variants, loaded once and read by all visitors; and the models of all of them.
+
+    A family is the stops of one slider, as `Recipe.family` tells it; but a variant of another architecture is the last
+    stop of the family of its sparsity method. A choice is what the page's radio holds: the name of a family, or `USER`
+    and the name of a user's model, whose slider has the stops of its family and then the model.
+    """
 
     def __init__(self) -> None:
-        test = load_split(DATASET, train=False)
-        self.images, self.labels = test
-        self.guests = Guests(test)
-        self.variants: dict[str, SparseAutoencoder] = {name: settled(load_variant(name)) for name in list_variants()}
+        self.test = load_split(DATASET, "test")
+        self.images, self.labels = self.test
+        self.user_models = UserModels(self.test)
+        self.variants: dict[str, SparseAutoencoder] = {name: fold(load_variant(name)) for name in list_variants()}
         self.evaluations = {name: Evaluation.read(ZOO / name / "evaluation.json") for name in self.variants}
         self.by_k = {name: read_by_k(ZOO / name) for name in self.variants}
-        self.of_class = [(self.labels == label).nonzero().flatten() for label in range(10)]
-        self.ways = {kind: stops for kind in TITLES if (stops := self._bundled_stops(kind))}
+        self.recipes = {recipe.name: recipe for recipe in RECIPES if recipe.name in self.variants}
+        self.of_class = [(self.labels == label).nonzero().flatten() for label in range(len(CLASSES))]
+        self.families = self._families()
 
-    def _bundled_stops(self, kind: str) -> list[Stop]:
-        """The stops of one way of being sparse. The dense network is where the L1 penalty begins."""
-        if kind == "noise":
-            return self._noise_stops()
-        stops = [Stop("dense", "0")] if kind == "l1" else []
-        for name, model in self.variants.items():
-            if model.sparsity.kind == kind and "-noise-" not in name:
-                stops += [Stop(name, str(k), k) for k in self.by_k[name]] or [Stop(name, _knob(name))]
-        return stops
+    def _families(self) -> dict[str, list[Stop]]:
+        families: dict[str, list[Stop]] = {family: [] for family in FAMILIES}
+        for recipe in sorted(
+            self.recipes.values(), key=lambda r: (r.architecture != DEFAULT_ARCHITECTURE, r.sparsity.joins is None)
+        ):
+            families[replace(recipe, architecture=DEFAULT_ARCHITECTURE).family] += self._stops_of(recipe)
+        return {family: stops for family, stops in families.items() if stops}
 
-    def _noise_stops(self) -> list[Stop]:
-        """Networks that were trained on noisy pictures, each after the same network trained without much noise."""
-        trained = [name for name in self.variants if "-noise-" in name]
-        return [
-            stop
-            for name in trained
-            for stop in (Stop(name.partition("-noise-")[0], "little"), Stop(name, f"up to {_knob(name)}"))
-        ]
+    def _stops_of(self, recipe: Recipe) -> list[Stop]:
+        name = recipe.name
+        if recipe.noise:
+            without = replace(recipe, noise=0.0).name
+            return [Stop(without, "no noise")] * (without in self.variants) + [Stop(name, f"up to {recipe.noise:g}")]
+        return [Stop(name, str(k), k) for k in self.by_k[name]] or [Stop(name, _label(recipe))]
 
-    def kind(self, way: str) -> str:
-        """Which of the bundled ways a way is or, for that of a guest, beside which it stands.
+    def family(self, choice: str) -> str:
+        """The family of a choice.
 
         Raises:
-            InputError: no such way, or a guest that is not here.
+            InputError: no such choice, or a user's model that is not here.
         """
-        if isinstance(way, str) and way.startswith(GUEST):
-            kind = self.guests.find(way.removeprefix(GUEST)).model.sparsity.kind
-            return "l1" if kind == "none" else kind
-        if not isinstance(way, str) or way not in self.ways:
-            raise InputError(f"There is no way of being sparse {way!r}; there are: {', '.join(self.ways)}.")
-        return way
+        if isinstance(choice, str) and choice.startswith(USER):
+            return Recipe(self.user_models.find(choice.removeprefix(USER)).model.sparsity).family
+        if not isinstance(choice, str) or choice not in self.families:
+            raise InputError(f"There is no sparsity method {choice!r}; there are: {', '.join(self.families)}.")
+        return choice
 
-    def stops(self, way: str) -> list[Stop]:
-        """The stops of a way of being sparse. That of a guest has those of its kind, and then the guest.
+    def slider_label(self, choice: str) -> str:
+        """What the slider of a choice is called."""
+        family = self.family(choice)
+        label = METHODS[family].label if family in METHODS else "Noise in training (sigma)"
+        return label + ", then the user's model" * choice.startswith(USER)
+
+    def ends(self, choice: str) -> list[str]:
+        """What stands below the stops that `compared` gives, from the left end to the right."""
+        family = self.family(choice)
+        if family in METHODS:
+            return list(METHODS[family].ends)
+        return [replace(recipe, noise=0.0).name for recipe in self.recipes.values() if recipe.family == family]
+
+    def stops(self, choice: str) -> list[Stop]:
+        """The stops of a choice.
 
         Raises:
-            InputError: as `kind`.
+            InputError: as `family`.
         """
-        stops = self.ways[self.kind(way)]
-        return stops if way in self.ways else [*stops, Stop(way.removeprefix(GUEST), "★", guest=True)]
+        stops = self.families.get(self.family(choice), [])
+        return [*stops, Stop(choice.removeprefix(USER), "★", is_users=True)] if choice.startswith(USER) else stops
 
-    def stop_at(self, way: str, position: int) -> Stop:
-        """The stop at a position of the slider of a way of being sparse.
+    def stop_at(self, choice: str, position: int) -> Stop:
+        """The stop at a position of the slider of a choice.
 
         Raises:
-            InputError: as `kind`, or no such stop.
+            InputError: as `family`, or no such stop.
         """
-        stops = self.stops(way)
+        stops = self.stops(choice)
         if not _is_whole(position) or not 0 <= position < len(stops):
             raise InputError(f"A stop is a whole number from 0 to {len(stops) - 1}; got {position!r}.")
         return stops[position]
 
-    def position(self, way: str, variant: str) -> int:
-        """The stop of a variant on the slider of a way of being sparse."""
-        return next(i for i, stop in enumerate(self.stops(way)) if stop.variant == variant)
+    def find(self, variant: str) -> tuple[str, int]:
+        """Family and position of a bundled variant's first stop."""
+        return next(
+            (family, position)
+            for family, stops in self.families.items()
+            for position, stop in enumerate(stops)
+            if stop.variant == variant
+        )
+
+    def compared(self, choice: str) -> list[Stop]:
+        """The stops of a choice that differ in its hyperparameter alone: bundled, and of the default architecture."""
+        return [
+            stop
+            for stop in self.stops(choice)
+            if not stop.is_users and self.recipes[stop.variant].architecture == DEFAULT_ARCHITECTURE
+        ]
+
+    def least_noise(self, choice: str) -> Stop:
+        """The stop that, of those compared, has the lowest `denoise_mse` at `SIGMA`."""
+        return min(self.compared(choice), key=self.denoise_mse)
+
+    def first_position(self, choice: str) -> int:
+        """Where the slider of a choice starts: at the user's model, or at `least_noise`."""
+        stops = self.stops(choice)
+        return len(stops) - 1 if choice.startswith(USER) else stops.index(self.least_noise(choice))
 
     def model(self, stop: Stop) -> SparseAutoencoder:
-        """The network of a stop.
+        """The model of a stop.
 
         Raises:
-            InputError: an unknown variant, or a guest that is not here.
+            InputError: an unknown variant, or a user's model that is not here.
         """
-        if stop.guest:
-            return self.guests.find(stop.variant).model
+        if stop.is_users:
+            return self.user_models.find(stop.variant).model
         if not isinstance(stop.variant, str) or stop.variant not in self.variants:
             raise InputError(f"There is no variant {stop.variant!r}; there are: {', '.join(self.variants)}.")
         return self.variants[stop.variant]
 
     def evaluation(self, stop: Stop) -> Evaluation:
-        """The figures of a stop on the whole test split: the committed ones, or those of a guest as measured here."""
-        if stop.guest:
-            return self.guests.find(stop.variant).evaluation
+        """The metrics of a stop on the test split: the committed ones, or those of a user's model as measured here."""
+        if stop.is_users:
+            return self.user_models.find(stop.variant).evaluation
         return self.evaluations[stop.variant] if stop.k is None else self.by_k[stop.variant][stop.k]
 
-    def atlas(self, stop: Stop) -> Atlas:
-        """Who fires for what in a stop's network; a bundled one's is computed when it is first asked for."""
-        return self.guests.find(stop.variant).atlas if stop.guest else self._bundled_atlas(stop)
+    def denoise_mse(self, stop: Stop) -> float:
+        """The error per pixel of a stop on the test split under noise of `SIGMA`."""
+        return self.evaluation(stop).denoise_mse[f"{SIGMA:g}"]
+
+    def statistics(self, stop: Stop) -> LatentStatistics:
+        """Those of a stop's latents; of a bundled model they are computed when they are first asked for."""
+        return self.user_models.find(stop.variant).statistics if stop.is_users else self._bundled_statistics(stop)
 
     @lru_cache(maxsize=32)  # noqa: B019 (one Lab lives as long as the page)
-    def _bundled_atlas(self, stop: Stop) -> Atlas:
-        return make_atlas(self.model(stop), self.images, self.labels, stop.k)
+    def _bundled_statistics(self, stop: Stop) -> LatentStatistics:
+        return latent_statistics(self.model(stop), self.images, self.labels, stop.k)
 
-    def random_digit(self, label: int, other_than: int | None = None) -> int:
-        """Position in the test split of a random digit of a class, another one than the one given."""
+    def random_image(self, label: int, other_than: int | None = None) -> int:
+        """Position in the test split of a random image of a class, another one than the one given."""
         candidates = [index for index in self.of_class[label].tolist() if index != other_than]
         return candidates[torch.randint(len(candidates), ()).item()]
 
     @torch.inference_mode()
     def look(self, index: int, sigma: float, seed: int, stops: list[Stop]) -> list[Look]:
-        """See one test digit, with noise, through the networks of some stops.
+        """Give one test image, with noise, to the models of some stops.
 
         Args:
             index: position in the test split.
             sigma: standard deviation of the noise, in [0, 1]. It scales one fixed draw, so that only it changes.
             seed: which draw.
-            stops: which networks, and what they keep.
+            stops: which models, and how many latents they keep.
 
         Raises:
-            InputError: a value out of its range, an unknown variant, or a guest that is not here.
+            InputError: a value out of its range, an unknown variant, or a user's model that is not here.
         """
         self._check(index, sigma, seed)
         clean = as_floats(self.images[index : index + 1])
@@ -223,9 +253,11 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _knob(name: str) -> str:
-    """The knob in a variant's name, as short as it can be: ".05" for "kl-image-0.05"."""
-    return name.rpartition("-")[2].removeprefix("0")
+def _label(recipe: Recipe) -> str:
+    """The value of a recipe's hyperparameter as short as it can be, such as ".05"; a name where there is none."""
+    if recipe.architecture != DEFAULT_ARCHITECTURE or recipe.sparsity.value is None:
+        return recipe.name
+    return f"{recipe.sparsity.value:g}".removeprefix("0") or "0"
 
 
 def _look(clean: Tensor, noisy: Tensor, model: SparseAutoencoder, k: int | None) -> Look:

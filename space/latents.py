@@ -1,4 +1,4 @@
-"""The second tab: which latents fire for which class, and what one latent is for."""
+"""The second tab: which latents are on for which class, and what is known about one latent."""
 
 from __future__ import annotations
 
@@ -8,22 +8,30 @@ import gradio as gr
 import torch
 from torch import Tensor
 
-from space.drawing import activation_image, digit_image, map_side
-from space.errors import in_sentences
-from space.lab import Lab, Stop
-from space.parts import BARE, LIVE, Choice
-from space.view import colour_bar, figure
-from training.atlas import Atlas
+from sae_model import SparseAutoencoder
+from space.drawing import (
+    ACTIVATION_COLOURS,
+    SIGNED_COLOURS,
+    activation_image,
+    colour_bar,
+    digit_image,
+    map_side,
+    signed_image,
+)
+from space.errors import with_error_message
+from space.lab import CLASSES, Lab, Stop
+from space.parts import BARE, LIVE, SPEAK_CHANGES, Choice
+from space.view import card
 from training.data import as_floats
+from training.latent_statistics import LatentStatistics
 
 INTRO = """
-## Who fires for what
-Each square shows all latents of the chosen network, a cell for each (900 of them as 30 x 30), and how strongly they are
-on for one class on average. **Click a cell** to meet that latent. Latents of a sparse network differ from class to
-class; those of a dense one hardly do.
+## Which latents are on for which class
+Each square shows all latents of the chosen model, a cell for each (900 of them as 30 x 30), and how strongly they are
+on for one class on average. **Click a cell** to choose that latent.
 """
 
-# A click on a map, or Enter on its number below, tells the position of a latent.
+# A click on a map gives the position of a latent.
 PICK = """
 element.addEventListener('click', event => {
   const map = event.target.closest('.maps img');
@@ -44,33 +52,32 @@ def build(lab: Lab, choice: Choice, tab: gr.Tab) -> None:
             maps = gr.HTML("", elem_id="maps", js_on_load=PICK, **BARE)
         with gr.Column(scale=2, min_width=300):
             latent = _number(0, 900)
-            about = gr.HTML("", elem_id="about", js_on_load="element.setAttribute('aria-live', 'polite');", **BARE)
+            about = gr.HTML("", elem_id="about", js_on_load=SPEAK_CHANGES, **BARE)
 
-    @in_sentences
-    def enter(way: str, stop: int) -> tuple[object, str, str]:
-        latent = _clearest(lab.atlas(lab.stop_at(way, stop)))
-        return pick_latent(latent, way, stop)
+    @with_error_message
+    def enter(method: str, stop: int) -> tuple[object, str, str]:
+        latent = _clearest(lab.statistics(lab.stop_at(method, stop)))
+        return pick_latent(latent, method, stop)
 
-    @in_sentences
-    def pick(way: str, stop: int, event: gr.EventData) -> tuple[object, str, str]:
-        return pick_latent(int(event.latent), way, stop)
+    @with_error_message
+    def pick(method: str, stop: int, event: gr.EventData) -> tuple[object, str, str]:
+        return pick_latent(int(event.latent), method, stop)
 
-    def pick_latent(latent: int, way: str, stop: int) -> tuple[object, str, str]:
-        latents = lab.model(lab.stop_at(way, stop)).latent_dim
+    def pick_latent(latent: int, method: str, stop: int) -> tuple[object, str, str]:
+        latents = lab.model(lab.stop_at(method, stop)).latent_dim
         latent = min(max(latent, 0), latents - 1)
-        return _number(latent, latents), *meet(latent, way, stop)
+        return _number(latent, latents), *show(latent, method, stop)
 
-    @in_sentences
-    def meet(latent: int | None, way: str, stop: int) -> tuple[str, str]:
-        chosen = lab.stop_at(way, stop)
+    @with_error_message
+    def show(latent: int | None, method: str, stop: int) -> tuple[str, str]:
+        chosen = lab.stop_at(method, stop)
         latent = min(max(latent or 0, 0), lab.model(chosen).latent_dim - 1)
-        atlas = lab.atlas(chosen)
-        return _maps(atlas, chosen, latent), _about(lab, atlas, chosen, latent)
+        return _maps(lab.statistics(chosen), chosen, latent), about_latent(lab, chosen, latent)
 
-    chosen = [choice.way, choice.stop]
+    chosen = [choice.method, choice.stop]
     tab.select(enter, chosen, [latent, maps, about], **LIVE)
     maps.click(pick, chosen, [latent, maps, about], **LIVE)
-    latent.input(meet, [latent, *chosen], [maps, about], trigger_mode="always_last", **LIVE)
+    latent.input(show, [latent, *chosen], [maps, about], trigger_mode="always_last", **LIVE)
 
 
 def _number(latent: int, latents: int) -> gr.Number:
@@ -78,64 +85,80 @@ def _number(latent: int, latents: int) -> gr.Number:
     return gr.Number(latent, label="Latent", info=info, precision=0, minimum=0, maximum=latents - 1, elem_id="latent")
 
 
-def _clearest(atlas: Atlas) -> int:
-    """A latent worth meeting first: of the hundred that are on most, the one that answers most to one class."""
-    means = atlas.class_means
+def _clearest(statistics: LatentStatistics) -> int:
+    """The latent to show first: of the hundred that are on most, the one that is most on for one class alone."""
+    means = statistics.class_means
     often = means.mean(0).topk(min(100, means.shape[1])).indices
     return often[(means.max(0).values / means.mean(0).clamp_min(1e-9))[often].argmax()].item()
 
 
-def _maps(atlas: Atlas, stop: Stop, latent: int) -> str:
-    highest = max(atlas.class_means.max().item(), 1e-6)
-    side = map_side(atlas.class_means.shape[1])
+def _maps(statistics: LatentStatistics, stop: Stop, latent: int) -> str:
+    highest = max(statistics.class_means.max().item(), 1e-6)
+    side = map_side(statistics.class_means.shape[1])
     cell = 100 / side
     row, column = divmod(latent, side)
     place = f"left: {column * cell:.2f}%; top: {row * cell:.2f}%; width: {cell:.2f}%; height: {cell:.2f}%"
     ring = f'<span class="ring" style="{place}"></span>'
     cards = "".join(
-        f'<figure><div class="map">{activation_image(means / highest, f"Mean activations for a {label}")}{ring}'
-        f"</div><figcaption><b>{label}</b></figcaption></figure>"
-        for label, means in enumerate(atlas.class_means)
+        f'<figure><div class="map">{activation_image(means / highest, f"Mean activations for a {name}")}{ring}'
+        f"</div><figcaption><b>{escape(name)}</b></figcaption></figure>"
+        for name, means in zip(CLASSES, statistics.class_means, strict=True)
     )
     return (
         f'<div class="sae"><h2>{escape(stop.title)}: mean activation for each class</h2>'
         f'<div class="maps" data-side="{side}">{cards}</div>'
-        f"{colour_bar('0', f'{highest:.2f}')}</div>"
+        f"{colour_bar(ACTIVATION_COLOURS, '0', f'{highest:.2f}')}</div>"
     )
 
 
-def _about(lab: Lab, atlas: Atlas, stop: Stop, latent: int) -> str:
-    means = atlas.class_means[:, latent]
-    if atlas.peak[latent] == 0:
-        return f'<div class="sae"><h2>Latent {latent}</h2><p>It is off for every one of the test pictures.</p></div>'
+def about_latent(lab: Lab, stop: Stop, latent: int) -> str:
+    """One latent of a stop's model as HTML: for which classes and images it is on, and what the decoder makes of it."""
+    statistics = lab.statistics(stop)
+    means = statistics.class_means[:, latent]
     share = means / means.sum().clamp_min(1e-9)
     best = means.argmax().item()
-    bars = "".join(
-        f'<div class="class-bar"><span>{label}</span><i style="width: {value / share.max().item():.0%}"></i>'
-        f"<span>{means[label]:.3f}</span></div>"
-        for label, value in enumerate(share.tolist())
-    )
-    exciting = atlas.exciting[latent]
-    digits = "".join(
-        digit_image(as_floats(lab.images[i, 0]), f"A {lab.labels[i].item()} that excites this latent") for i in exciting
-    )
-    alone, nothing = _alone(lab, stop, latent, atlas.peak[latent])
+    if statistics.peak[latent] == 0:
+        about = f"<h2>Latent {latent}</h2><p>It is off for every one of the test images.</p>"
+    else:
+        bars = "".join(
+            f'<div class="class-bar"><span>{escape(name)}</span><i style="width: {value / share.max().item():.0%}"></i>'
+            f"<span>{mean:.3f}</span></div>"
+            for name, value, mean in zip(CLASSES, share.tolist(), means.tolist(), strict=True)
+        )
+        largest = "".join(
+            digit_image(as_floats(lab.images[i, 0]), f"A {CLASSES[lab.labels[i]]} for which this latent is large")
+            for i in statistics.top_images[latent]
+        )
+        about = (
+            f'<h2>Latent {latent} is on most for {escape(CLASSES[best])}</h2><p class="muted">Its mean activation for '
+            f"each class; {share[best]:.0%} of all its activation is in the class {escape(CLASSES[best])}.</p>{bars}"
+            f'<h2 class="next">The test images with its largest activations</h2><div class="top-images">{largest}</div>'
+        )
+    model = lab.model(stop)
+    effect = _atom(model.dictionary[latent, 0], latent) if model.is_linear else _alone(model, statistics, latent)
+    return f'<div class="sae">{about}{effect}</div>'
+
+
+def _atom(atom: Tensor, latent: int) -> str:
+    largest = max(atom.abs().max().item(), 1e-6)
+    alt = f"Atom of latent {latent}: values from {atom.min():.2f}, blue, to {atom.max():.2f}, orange; white is 0"
+    bar = colour_bar(SIGNED_COLOURS, f"−{largest:.2f}", "0", f"+{largest:.2f}")
     return (
-        f'<div class="sae"><h2>Latent {latent} answers most to {best}</h2><p class="muted">Its mean activation for '
-        f"each class; {share[best]:.0%} of all its activation goes to the class {best}.</p>{bars}"
-        f'<h2 class="next">The test digits that excite it most</h2><div class="exciting">{digits}</div>'
-        f'<h2 class="next">What it draws</h2><div class="draws">'
-        + figure(digit_image(alone, f"The picture when only latent {latent} is on"), "Alone", "only this latent is on")
-        + figure(digit_image(nothing, "The picture when every latent is off"), "Nothing", "every latent is off")
-        + "</div></div>"
+        f'<h2 class="next">Its atom</h2><div class="effect"><div>{signed_image(atom, largest, alt)}{bar}</div>'
+        '<p class="muted">Times the value of the latent, this is what it adds to the logits of every image: orange '
+        "pixels become lighter, blue ones darker.</p></div>"
     )
 
 
 @torch.inference_mode()
-def _alone(lab: Lab, stop: Stop, latent: int, value: Tensor) -> tuple[Tensor, Tensor]:
-    """What the decoder draws when one latent alone has a value, and when none has."""
-    model = lab.model(stop)
+def _alone(model: SparseAutoencoder, statistics: LatentStatistics, latent: int) -> str:
+    """For a decoder that is not linear: what it gives when one latent alone has its largest value, and when none is."""
     latents = torch.zeros(2, model.latent_dim)
-    latents[0, latent] = value
-    alone, nothing = model.decode(latents)[:, 0]
-    return alone, nothing
+    latents[0, latent] = statistics.peak[latent]
+    alone, none = model.decode(latents)[:, 0]
+    return (
+        '<h2 class="next">What the decoder gives</h2><div class="effect">'
+        + card(digit_image(alone, f"The image when only latent {latent} is on"), "Alone", "only this latent is on")
+        + card(digit_image(none, "The image when every latent is off"), "None", "every latent is off")
+        + "</div>"
+    )

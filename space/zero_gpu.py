@@ -1,4 +1,4 @@
-"""ZeroGPU: it lends a GPU to functions that bear `spaces.GPU`, and stops an app in which none does."""
+"""ZeroGPU: it lends a GPU to functions decorated with `spaces.GPU`, and stops an app that has none."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ try:
     from spaces import GPU as on_gpu  # noqa: N811 (it decorates functions)
 except ImportError:  # not on such a machine
 
-    def on_gpu(function):  # noqa: ANN001, ANN201 (whatever it is, it stays so)
+    def on_gpu(function):  # noqa: ANN001, ANN201 (any function, returned unchanged)
         return function

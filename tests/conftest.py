@@ -1,10 +1,10 @@
-"""Shared by all tests: the test digits, one model that was really trained, briefly, and a Hub on loopback.
+"""Shared by all tests: the digits, one model that was really trained, briefly, and a Hub on loopback.
 
 No test talks to the real Hub: the environment below sends huggingface_hub, here and in every process that a test
 starts, to a port of 127.0.0.1 where nothing listens unless a test uses `hub`.
 """
 
-# ruff: noqa: E402, the environment must be set before anything imports huggingface_hub, which reads it only then
+# ruff: noqa: E402, the environment must be set before anything imports huggingface_hub or torch, which read it then
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ os.environ |= {
     "HF_HUB_DISABLE_XET": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "OMP_NUM_THREADS": "1",  # models of tests are too small for more threads, which would only wait for each other
     "GRADIO_ANALYTICS_ENABLED": "False",
     "NO_PROXY": "127.0.0.1,localhost",
     "no_proxy": "127.0.0.1,localhost",
@@ -39,29 +40,30 @@ import pytest
 import torch
 
 from sae_model import L1, SparseAutoencoder
+from tests.idx import write_idx
 from training.data import Split, load_split
 from training.loop import fit
 from training.recipe import Recipe
 
-BRIEF = Recipe(sparsity=L1(0.1), limit=12_000, epochs=4, batch_size=64, hidden_dim=128)
+BRIEF = Recipe(sparsity=L1(0.3), limit=6_000, latent_dim=200, epochs=3, batch_size=64)
 
 
 @pytest.fixture(scope="session")
 def digits() -> Split:
     """The 10,000 test digits."""
-    return load_split("mnist", train=False)
+    return load_split("mnist", "test")
 
 
 @pytest.fixture(scope="session")
 def training_digits() -> Split:
     """The training digits that `BRIEF` asks for."""
-    return load_split("mnist", train=True, limit=BRIEF.limit)
+    return load_split("mnist", "train", limit=BRIEF.limit)
 
 
 @pytest.fixture(scope="session")
 def brief_model(training_digits: Split) -> SparseAutoencoder:
     """A model after a few seconds of training; tests must not change it."""
-    model = BRIEF.new_model()
+    model = BRIEF.new_model(training_digits.images)
     for _ in fit(model, training_digits.images, BRIEF):
         pass
     return model
@@ -71,7 +73,16 @@ def brief_model(training_digits: Split) -> SparseAutoencoder:
 def tiny_model() -> SparseAutoencoder:
     """A small model with random weights, free to be changed."""
     torch.manual_seed(1)
-    return SparseAutoencoder(latent_dim=30, hidden_dim=16, sparsity=L1(0.1)).eval()
+    return SparseAutoencoder(latent_dim=30, sparsity=L1(0.1)).eval()
+
+
+@pytest.fixture(scope="session")
+def few_digits(tmp_path_factory: pytest.TempPathFactory, training_digits: Split, digits: Split) -> Path:
+    """A data folder of 1,200 training digits (100 of them for validation) and 500 test digits, to be fast with."""
+    folder = tmp_path_factory.mktemp("few-digits")
+    for half, split, count in (("train", training_digits, 1_200), ("t10k", digits, 500)):
+        write_idx(folder / "MNIST" / "raw", half, split.images[:count].squeeze(1).numpy(), split.labels[:count].numpy())
+    return folder
 
 
 @pytest.fixture

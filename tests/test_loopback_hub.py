@@ -135,7 +135,7 @@ def test_a_space_is_pushed(hub: LoopbackHub, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("card", "repo_type", "sentence"),
+    ("card", "repo_type", "words"),
     [
         ("---\njust words\n---\n", "model", "not an object"),
         ("---\n- a\n- list\n---\n", "model", "not an object"),
@@ -146,11 +146,11 @@ def test_a_space_is_pushed(hub: LoopbackHub, folder: Path) -> None:
     ],
 )
 def test_a_bad_card_is_refused_before_anything_is_sent(
-    api: HfApi, folder: Path, hub: LoopbackHub, card: str, repo_type: str, sentence: str
+    api: HfApi, folder: Path, hub: LoopbackHub, card: str, repo_type: str, words: str
 ) -> None:
     api.create_repo(ID, repo_type=repo_type, space_sdk="gradio" if repo_type == "space" else None, exist_ok=True)
     (folder / "README.md").write_text(card)
-    with pytest.raises(ValueError, match=f"Invalid metadata in README.md(.|\n)*{sentence}"):
+    with pytest.raises(ValueError, match=f"Invalid metadata in README.md(.|\n)*{words}"):
         api.upload_folder(repo_id=ID, repo_type=repo_type, folder_path=folder)
     assert len(hub.commits(ID, repo_type=repo_type)) == 1
     assert uploads(hub) == []
@@ -286,8 +286,8 @@ STRANGERS = {
 
 @pytest.mark.parametrize("who", STRANGERS)
 def test_a_stranger_makes_no_repo(hub: LoopbackHub, who: str) -> None:
-    token, status, sentence = STRANGERS[who]
-    with pytest.raises(HfHubHTTPError, match=sentence) as caught:
+    token, status, words = STRANGERS[who]
+    with pytest.raises(HfHubHTTPError, match=words) as caught:
         HfApi(token=token).create_repo(ID, exist_ok=True)
     assert caught.value.response.status_code == status
     assert not hub.repos

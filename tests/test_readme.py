@@ -1,4 +1,4 @@
-"""README's commands for the users' ways in do what README says, as they stand (against a Hub on loopback)."""
+"""README's commands for loading and publishing do what README says, as they stand (against a Hub on loopback)."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def test_the_lines_that_load_a_model_run() -> None:
 
 
 @pytest.mark.slow
-def test_the_lines_that_publish_run(hub: LoopbackHub, tmp_path: Path) -> None:
-    """From a copy, as its commands write beside the code; training is cut short, or it would take a minute."""
+def test_the_lines_that_publish_run(hub: LoopbackHub, tmp_path: Path, few_digits: Path) -> None:
+    """From a copy, as its commands write beside the code; with few digits, or training would take minutes."""
     for name in ("sae_model", "training", "space"):
         (tmp_path / name).symlink_to(ROOT / name)
     for name in ("README.md", "requirements.txt", "LICENSE"):
@@ -40,8 +40,9 @@ def test_the_lines_that_publish_run(hub: LoopbackHub, tmp_path: Path) -> None:
     lines = (
         block("bash", "training push")
         .replace("YOUR-NAME", "ada")
-        .replace("--beta 1 ", "--beta 1 --epochs 1 --limit 999 ")
+        .replace("training fit ", f"training fit --epochs 1 --data-dir {few_digits} ")
     )
+    assert str(few_digits) in lines
     for line in lines.strip().splitlines():
         command = line.replace("python ", f"{sys.executable} ").split()
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

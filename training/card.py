@@ -8,60 +8,58 @@ import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from sae_model import SparseAutoencoder
-from training.data import Dataset
+from training.data import DATASETS
 from training.evaluation import Evaluation
 from training.record import Record
 
-PICTURE = "reconstructions.webp"
+IMAGE_NAME = "reconstructions.webp"
+PROBED = {"100": "fitted on 10 training images of each class", "all": "fitted on all training images"}
 BEGIN = "<!-- Generated from here on: the next push writes it anew. Write above or below. -->"
 END = "<!-- Generated up to here. -->"
 
-# What the Hub calls these data sets, and what people do.
-HUB_DATASETS: dict[Dataset, str] = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
-TITLES: dict[Dataset, str] = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "kmnist": "Kuzushiji-MNIST"}
-
 BODY = """# {name}
 
-A sparse autoencoder for 28 x 28 grey images: {latent_dim} latents for 784 pixels, kept sparse by {way}.
-Trained on {dataset}.
+A sparse autoencoder for images of {shape} pixels: {latent_dim} latents, {architecture}.
+Trained on {dataset}{noisy}. Sparsity method: {method}{values}. It asks for {asks_for}.
 
-![Ten test images, clean and under noise, each above what this network makes of it]({picture})
+![Four rows of ten digits: test images, their reconstructions, the images with noise of sigma 0.3, and the
+reconstructions of those]({image})
 
 ## Load it
 
-From the root of the project that this network comes from, or wherever its package `sae_model` is installed:
+From the root of the project that this model comes from, or wherever its package `sae_model` is installed:
 
 ```python
 import torch
 from sae_model import SparseAutoencoder
 
 model = SparseAutoencoder.from_pretrained("{source}")
-reconstruction, latents, activations = model(torch.rand(8, 1, 28, 28))  # images in [0, 1]
+reconstruction, latents, activations = model(torch.rand(8, {image_shape}))  # images in [0, 1]
 ```
 
-Loading is strict: weights that are not exactly those that were saved are refused with a sentence.
+Loading is strict: weights that are not exactly those that were saved end in an error message.{dictionary}
 
 ## What it does
 
 Measured on the {images} images of {dataset}'s test split, by `python -m training evaluate`.
 
-| figure | value | meaning |
+| metric | value | meaning |
 |---|---|---|
 {table}
 
 ## How it was trained
 
-{init}{epochs} epochs over {limit}{dataset} in batches of {batch_size}, with AdamW on a one-cycle schedule up to
-{learning_rate:g} (weight decay {weight_decay:g}), noise of a sigma drawn from 0 to {noise:g} on each image, and
-seed {seed}. Hidden layers of {hidden_dim}. The loss is the mean binary cross-entropy per pixel{squared} plus the
-penalty. `recipe.json` holds every knob; the same recipe on the same machine gives the same weights.
+{init}{epochs} epochs over {limit}{dataset}'s training images (less the last ones, which are the validation split) in
+batches of {batch_size}, with AdamW at a learning rate of {learning_rate:g}{schedule} (weight decay {weight_decay:g}).
+Seed: {seed}. The loss is the mean binary cross-entropy per pixel{squared}{balanced} plus the penalty. `recipe.json`
+holds every hyperparameter; the same recipe on the same machine gives the same weights.
 
 Versions: {versions}.
 
 ## What it is not for
 
-It is made to be understood: small grey pictures, one hidden layer on each side. It recognises nothing and generates
-nothing, and its latents are no measure of what a picture means.
+It is made to be understood, on small images. It recognises nothing and generates nothing, and its latents are no
+measure of what an image means.
 
 ## Licence and citation
 
@@ -75,23 +73,9 @@ The weights: MIT. {credit}
 ```
 """
 
-WAYS_IN_WORDS = {
-    "none": "nothing at all (it may copy)",
-    "l1": "an L1 penalty on its activations (beta = {beta:g})",
-    "kl-image": "a KL divergence to a mean activation of {target:g} in each image (beta = {beta:g})",
-    "kl-neuron": "a KL divergence to a mean activation of {target:g} of each latent (beta = {beta:g})",
-    "topk": "keeping exactly the {k} largest latents of each image",
-    "adaptive-topk": "keeping the k largest latents of each image, for a k that is chosen at use ({k} by default)",
-}
-CREDITS: dict[Dataset, str] = {
-    "mnist": "MNIST: Y. LeCun, C. Cortes and C. J. C. Burges, CC BY-SA 3.0.",
-    "fashion-mnist": "Fashion-MNIST: H. Xiao, K. Rasul and R. Vollgraf (2017), MIT.",
-    "kmnist": "Kuzushiji-MNIST: T. Clanuwat et al. (2018), CC BY-SA 4.0.",
-}
-
 
 class CardError(Exception):
-    """A card cannot be read. The message is a sentence."""
+    """A card cannot be read. The message says why."""
 
 
 def render_card(model: SparseAutoencoder, record: Record, source: str) -> str:
@@ -103,25 +87,37 @@ def render_card(model: SparseAutoencoder, record: Record, source: str) -> str:
         source: where it is loaded from: a folder or `owner/name`.
     """
     recipe, evaluation = record.recipe, record.evaluation
-    sparsity = dataclasses.asdict(recipe.sparsity)
+    dataset, sparsity = DATASETS[recipe.dataset], recipe.sparsity
+    values = ", ".join(f"{name} = {value:g}" for name, value in dataclasses.asdict(sparsity).items())
+    linear = "\n`model.dictionary` holds its atoms, an image for each latent." if model.is_linear else ""
     body = BODY.format(
-        **{
-            name: value
-            for name, value in dataclasses.asdict(recipe).items()
-            if name not in ("dataset", "init", "limit")
-        },
         name=recipe.name,
-        way=WAYS_IN_WORDS[sparsity["kind"]].format(**sparsity),
-        dataset=TITLES[recipe.dataset],
-        picture=PICTURE,
+        shape=" x ".join(map(str, model.image_shape)),
+        image_shape=", ".join(map(str, model.image_shape)),
+        latent_dim=model.latent_dim,
+        architecture="a linear dictionary" if model.is_linear else "the network of a lecture",
+        dictionary=linear,
+        method=sparsity.title,
+        values=f" ({values})" if values else "",
+        asks_for=sparsity.asks_for,
+        dataset=dataset.title,
+        noisy=f" with noise of a sigma drawn from 0 to {recipe.noise:g} on each image" if recipe.noise else "",
+        image=IMAGE_NAME,
         source=source,
         images=f"{record.test_images:,}",
-        table="\n".join(f"| {name} | {value} | {meaning} |" for name, _, value, meaning in _figures(evaluation)),
-        init=f"From the weights of {recipe.init}. " if recipe.init else "",
+        table="\n".join(f"| {name} | {value} | {meaning} |" for name, _, value, meaning in _metrics(evaluation)),
+        init=f"Fine-tuned from {recipe.init}. " if recipe.init else "",
+        epochs=recipe.epochs,
         limit=f"the first {recipe.limit:,} images of " if recipe.limit else "",
+        batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        schedule=" at the peak of one cycle" if recipe.one_cycle else "",
+        weight_decay=recipe.weight_decay,
+        seed=recipe.seed,
+        squared=f", plus {recipe.squared_error:g} times the squared error" if recipe.squared_error else "",
+        balanced=f", plus {recipe.load_balancing:g} times a load-balancing loss" if recipe.load_balancing else "",
         versions=", ".join(f"{name} {version}" for name, version in record.versions.items()),
-        squared=f", plus {recipe.squared_error:g} times the squared error," if recipe.squared_error else "",
-        credit=CREDITS[recipe.dataset],
+        credit=dataset.credit,
         effective_l0=evaluation.effective_l0,
         fvu=evaluation.fvu,
     )
@@ -129,33 +125,33 @@ def render_card(model: SparseAutoencoder, record: Record, source: str) -> str:
 
 
 def _metadata(model: SparseAutoencoder, record: Record) -> ModelCardData:
-    """What the Hub shows and searches, every figure among it (the `model-index`)."""
+    """What the Hub shows and searches, every metric among it (the `model-index`)."""
     info, dataset = model._hub_mixin_info.model_card_data, record.recipe.dataset
     results = [
         EvalResult(
             task_type=info.pipeline_tag,
-            dataset_type=HUB_DATASETS.get(dataset, dataset),
-            dataset_name=TITLES[dataset],
+            dataset_type=DATASETS[dataset].hub or dataset,
+            dataset_name=DATASETS[dataset].title,
             dataset_split="test",
             metric_type=name.strip("`").replace("` ", "_"),
             metric_name=meaning,
             metric_value=value,
         )
-        for name, value, _, meaning in _figures(record.evaluation)
+        for name, value, _, meaning in _metrics(record.evaluation)
     ]
     return ModelCardData(
         library_name=info.library_name,
         license=info.license,
         pipeline_tag=info.pipeline_tag,
         tags=[*info.tags, record.recipe.sparsity.kind],
-        datasets=[HUB_DATASETS[dataset]] if dataset in HUB_DATASETS else None,
+        datasets=[DATASETS[dataset].hub] if DATASETS[dataset].hub else None,
         model_name=record.recipe.name,
         eval_results=results,
     )
 
 
-def _figures(e: Evaluation) -> list[tuple[str, float, str, str]]:
-    """Every figure of an evaluation: its name, its value, the same as text, and what it means."""
+def _metrics(e: Evaluation) -> list[tuple[str, float, str, str]]:
+    """Every metric of an evaluation: its name, its value, the same as text, and what it means."""
     return [
         ("`bce`", e.bce, f"{e.bce:.4f}", "binary cross-entropy, nats per pixel"),
         ("`mse`", e.mse, f"{e.mse:.5f}", "squared error per pixel"),
@@ -176,6 +172,10 @@ def _figures(e: Evaluation) -> list[tuple[str, float, str, str]]:
         *(
             (f"`fvu_top_k` {k}", value, f"{value:.4f}", f"`fvu` with only the {k} largest latents kept")
             for k, value in e.fvu_top_k.items()
+        ),
+        *(
+            (f"`probe_error` {labels}", value, f"{value:.1%}", f"error of a linear classifier, {PROBED[labels]}")
+            for labels, value in e.probe_error.items()
         ),
     ]
 

@@ -23,7 +23,7 @@ STEPS_PER_CHECKPOINT = 500
 
 
 class CheckpointError(Exception):
-    """A checkpoint cannot be used. The message is a sentence."""
+    """A checkpoint cannot be used. The message says why."""
 
 
 class Checkpoint:

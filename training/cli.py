@@ -1,10 +1,16 @@
-"""The command line: `python -m training COMMAND`. Figures go to stdout, everything else to stderr."""
+"""The command line: `python -m training COMMAND`. Metrics go to stdout, everything else to stderr.
+
+What only one command needs, such as matplotlib, is imported there: `fit` starts in half the time.
+"""
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import fields, replace
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,22 +19,20 @@ import typer
 from tqdm import tqdm
 
 from sae_model import ModelLoadError, SparseAutoencoder
-from sae_model.sparsity import WAYS, sparsity_from_config
+from sae_model.architectures import ARCHITECTURES
+from sae_model.methods import METHODS, sparsity_from_config
 from sae_model.storage import CONFIG_NAME, staged_folder
 from sae_model.zoo import ZOO
 from training import parallel
-from training.benchmark import benchmark
 from training.checkpoint import Checkpoint, CheckpointError, remove_checkpoint
-from training.data import BUNDLED, DATASETS, DataError, class_names, load_split
-from training.evaluation import evaluate
-from training.figures import draw_report
+from training.data import BUNDLED, DATASETS, DataError, Split, load_split
+from training.evaluation import Evaluation, evaluate
 from training.hub import HubError, check_login, push, push_all
 from training.loop import TrainingError
 from training.machine import MachineError
-from training.recipe import Recipe, going_on, tuned
+from training.recipe import Recipe, fine_tuning, tuned
 from training.record import Record, RecordError
 from training.runs import Data, run_all, run_one
-from training.scaling import FIGURE, measure_scaling, scaling_figure, scaling_table
 from training.zoo import RECIPES
 
 app = typer.Typer(
@@ -45,35 +49,67 @@ DataDirOption = Annotated[Path, typer.Option(help="Folder that holds MNIST/raw a
 
 
 class UsageError(Exception):
-    """What was asked for makes no sense. The message is a sentence."""
+    """What was asked for cannot be done. The message says why."""
+
+
+def with_hyperparameters(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for every hyperparameter of every sparsity method, in place of `**hyperparameters`."""
+    given = inspect.signature(command, eval_str=True)
+    own = [parameter for parameter in given.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
+    options = {}
+    for method in METHODS.values():
+        for hyperparameter in fields(method):
+            kind = type(hyperparameter.default)
+            option = typer.Option(help=hyperparameter.metadata["help"], show_default="as measured best")
+            options[hyperparameter.name] = inspect.Parameter(
+                hyperparameter.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[kind | None, option],
+            )
+
+    @wraps(command)
+    def with_options(**values: Any) -> None:
+        command(**values)
+
+    with_options.__signature__ = given.replace(
+        parameters=[*(parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in own), *options.values()]
+    )
+    with_options.__annotations__ = {
+        parameter.name: parameter.annotation for parameter in with_options.__signature__.parameters.values()
+    }
+    return with_options
 
 
 @app.command("fit")
+@with_hyperparameters
 def fit_command(
     output: Annotated[Path, typer.Option(help="Folder for the model: new, or empty.")],
     sparsity: Annotated[
-        str | None, typer.Option(help=f"One of: {', '.join(WAYS)}.", show_default="l1, or that of --init")
+        str | None, typer.Option(help=f"One of: {', '.join(METHODS)}.", show_default="that of --init, or l1")
     ] = None,
-    beta: Annotated[float | None, typer.Option(help="Weight of the penalty.")] = None,
-    target: Annotated[float | None, typer.Option(help="Rate that a KL penalty asks for, between 0 and 1.")] = None,
-    k: Annotated[int | None, typer.Option(help="Latents that a top-k way keeps.")] = None,
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            help=f"One of: {', '.join(ARCHITECTURES)}.", show_default=f"that of --init, or {DEFAULT.architecture}"
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the images.", show_default="as measured best")] = None,
-    noise: Annotated[
-        float | None, typer.Option(help="Largest sigma of training noise.", show_default="as measured best")
-    ] = None,
-    hidden_dim: Annotated[
-        int | None, typer.Option(help="Width of the hidden layers.", show_default="as measured best")
-    ] = None,
+    noise: Annotated[float | None, typer.Option(help="Largest sigma of training noise.", show_default="none")] = None,
+    latent_dim: Annotated[int | None, typer.Option(help="Number of latents.", show_default="900")] = None,
     dataset: DatasetOption = DEFAULT.dataset,
     data_dir: DataDirOption = BUNDLED,
-    seed: Annotated[int, typer.Option(help="Fixes first weights, order and noise.")] = DEFAULT.seed,
+    seed: Annotated[
+        int | None, typer.Option(help="Fixes first weights, order and noise.", show_default="0, the lecture's 42")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="Train on the first so many images only.")] = None,
-    init: Annotated[str | None, typer.Option(help="Go on from this model's weights.", metavar="FOLDER_OR_REPO")] = None,
+    init: Annotated[str | None, typer.Option(help="Fine-tune this model.", metavar="FOLDER_OR_REPO")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the same run, where it was killed.")] = False,
     device: DeviceOption = None,
     push_to_hub: Annotated[
         str | None, typer.Option(help="Publish it there when it is done.", metavar="OWNER/NAME")
     ] = None,
+    **hyperparameters: Any,
 ) -> None:
     """Train one model, measure it on the test split, and write it to a folder.
 
@@ -83,18 +119,22 @@ def fit_command(
     if push_to_hub is not None:
         check_login(push_to_hub)
     place = _device(device)
-    changes = {"epochs": epochs, "noise": noise, "hidden_dim": hidden_dim}
+    changes = {"epochs": epochs, "noise": noise, "latent_dim": latent_dim, "seed": seed, "limit": limit}
     with parallel.joined(place):
         try:
-            recipe = _tuned(init, sparsity, _given({"beta": beta, "target": target, "k": k}))
-            recipe = replace(recipe, dataset=dataset, seed=seed, limit=limit, **_given(changes))
-            model = recipe.new_model().to(place)
+            recipe = _tuned(init, sparsity, architecture, _given(hyperparameters))
+            recipe = replace(recipe, dataset=dataset, **_given(changes))
+            SparseAutoencoder(recipe.latent_dim, recipe.sparsity, recipe.architecture)  # what cannot be is said at once
         except ValueError as error:
             raise UsageError(str(error)) from error
         if _is_finished(output, recipe, resume):
             _push_after_fit(output, push_to_hub)
             return
         data = _load(recipe, data_dir)
+        try:
+            model = recipe.new_model(data.train.images).to(place)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
         checkpoint = Checkpoint(output, recipe, data.train.images)
         if checkpoint.exists() and not resume:
             raise UsageError(
@@ -116,14 +156,21 @@ def _push_after_fit(folder: Path, repo_id: str | None) -> None:
         raise HubError(f"{error} The model is in {folder}; `push {folder} {repo_id}` publishes it.") from error
 
 
-def _tuned(init: str | None, sparsity: str | None, knobs: dict[str, Any]) -> Recipe:
-    """The recipe that measured best for what was asked: fresh, or going on from a model and its way of being sparse."""
+def _tuned(init: str | None, sparsity: str | None, architecture: str | None, hyperparameters: dict[str, Any]) -> Recipe:
+    """The recipe that measured best for what was asked: of a new model, or of one that is fine-tuned."""
+    if architecture not in (None, *ARCHITECTURES):
+        raise ValueError(f"Unknown architecture: {architecture!r}. Known ones: {', '.join(ARCHITECTURES)}.")
     if init is None:
-        return tuned(sparsity_from_config({"kind": sparsity or "l1"} | knobs))
+        architecture = architecture or DEFAULT.architecture
+        usual = ARCHITECTURES[architecture].sparsity
+        config = usual if sparsity in (None, usual["kind"]) else {"kind": sparsity}
+        return tuned(sparsity_from_config(config | hyperparameters), architecture)
     pretrained = SparseAutoencoder.from_pretrained(init)
-    same_way = sparsity in (None, pretrained.sparsity.kind)
-    way = asdict(pretrained.sparsity) | knobs if same_way else {"kind": sparsity} | knobs
-    return going_on(tuned(sparsity_from_config(way)), init, pretrained)
+    if architecture not in (None, pretrained.architecture):
+        raise ValueError(f"{init} has the architecture {pretrained.architecture}: leave --architecture out.")
+    same_method = sparsity in (None, pretrained.sparsity.kind)
+    config = (pretrained.sparsity.to_config() if same_method else {"kind": sparsity}) | hyperparameters
+    return fine_tuning(tuned(sparsity_from_config(config), pretrained.architecture), init, pretrained)
 
 
 def _is_finished(output: Path, recipe: Recipe, resume: bool) -> bool:
@@ -141,7 +188,7 @@ def _is_finished(output: Path, recipe: Recipe, resume: bool) -> bool:
 def zoo_command(
     output: Annotated[Path, typer.Option(help="Folder of the bundle.", show_default="bundled")] = ZOO,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Networks that are trained at a time.", show_default="one a core")
+        int | None, typer.Option(min=1, help="Models that are trained at a time.", show_default="one a core")
     ] = None,
     push_to: Annotated[
         str | None, typer.Option("--push", help="Publish the bundle as it is, instead.", metavar="OWNER")
@@ -157,11 +204,11 @@ def zoo_command(
             print(push_all(folders, push_to, lambda _: bar.update()))
         return
     data = _load(DEFAULT, BUNDLED)
-    for recipe, figures in run_all(RECIPES, data, output, jobs or os.cpu_count() or 1):
+    for recipe, metrics in run_all(RECIPES, data, output, jobs or os.cpu_count() or 1):
         tqdm.write(
-            f"{recipe.name}: bce {figures.bce:.4f}, fvu {figures.fvu:.4f}, "
-            f"mean activation {figures.mean_activation:.4f}, effective l0 {figures.effective_l0:.0f}, "
-            f"dead {figures.dead_fraction:.1%}",
+            f"{recipe.name}: bce {metrics.bce:.4f}, fvu {metrics.fvu:.4f}, "
+            f"mean activation {metrics.mean_activation:.4f}, effective l0 {metrics.effective_l0:.0f}, "
+            f"dead {metrics.dead_fraction:.1%}",
             file=sys.stderr,
         )
 
@@ -182,34 +229,51 @@ def push_command(
 def evaluate_command(
     model: Annotated[str, typer.Argument(help="A folder, or the id of a repo on the Hub.", metavar="FOLDER_OR_REPO")],
     dataset: DatasetOption = DEFAULT.dataset,
+    split: Annotated[str, typer.Option(help="test, or validation: the last 5,000 training images.")] = "test",
     data_dir: DataDirOption = BUNDLED,
 ) -> None:
-    """Measure a model on the whole test split and print its figures as JSON, alone, on stdout."""
+    """Measure a model on a whole split and print its metrics as JSON, alone, on stdout."""
     _check_dataset(dataset)
+    if split not in ("test", "validation"):
+        raise UsageError(f"A model is measured on the test or the validation split; got {split!r}.")
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(_device()))
-    test = load_split(dataset, train=False, data_dir=data_dir)
-    print(evaluate(loaded, test.images, test.labels).to_json())
+    train = load_split(dataset, "train", data_dir)
+    print(_measure(loaded, load_split(dataset, split, data_dir), train).to_json())
 
 
 @app.command("report")
 def report_command(
     model: Annotated[str, typer.Argument(help="A folder, or the id of a repo on the Hub.", metavar="FOLDER_OR_REPO")],
-    output: Annotated[Path, typer.Option(help="Folder for the pictures: new, or empty.")],
+    output: Annotated[Path, typer.Option(help="Folder for the figures: new, or empty.")],
     dataset: DatasetOption = DEFAULT.dataset,
     data_dir: DataDirOption = BUNDLED,
 ) -> None:
-    """Measure a model on the test split and draw the lecture's pictures of it, as PNG and SVG."""
+    """Measure a model on the test split and draw the lecture's figures of it, as PNG and SVG."""
+    from training.figures import draw_report
+
     _check_dataset(dataset)
     _check_output(output)
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(_device()))
-    test = load_split(dataset, train=False, data_dir=data_dir)
-    evaluation = evaluate(loaded, test.images, test.labels)
+    test = load_split(dataset, "test", data_dir)
+    evaluation = _measure(loaded, test)
     with staged_folder(output) as stage:
         for name, figure in tqdm(
-            draw_report(loaded, evaluation, test, class_names(dataset)), desc="pictures", unit=" pictures"
+            draw_report(loaded, evaluation, test, DATASETS[dataset].classes), desc="figures", unit=" figures"
         ):
             for ending in ("png", "svg"):
                 figure.savefig(stage / f"{name}.{ending}", dpi=150)
+
+
+@app.command("results")
+def results_command(
+    seeds: Annotated[
+        bool, typer.Option("--seeds", help="Also train the headline variants with two more seeds each.")
+    ] = False,
+) -> None:
+    """Print README's tables of the bundled variants, as Markdown, from their evaluation.json files."""
+    from training.results import results
+
+    print(results(seeds))
 
 
 @app.command("benchmark")
@@ -218,23 +282,35 @@ def benchmark_command(
         bool, typer.Option("--quick", help="Extrapolate the lecture's side from part of an epoch.")
     ] = False,
 ) -> None:
-    """Train the lecture's recipe and ours, both until they have its quality, and print what each took, as Markdown."""
+    """Race to the quality of the lecture's recipe: train by it and by ours, and print what each took, as Markdown."""
+    from training.benchmark import benchmark
+
     print(benchmark(quick))
 
 
 @app.command("scaling")
 def scaling_command(
     output: Annotated[
-        Path, typer.Option(help="The picture, a PNG; replaced if it is there.", show_default="README's")
-    ] = FIGURE,
+        Path, typer.Option(help="The figure, a PNG; replaced if it is there.", show_default="README's")
+    ] = Path(__file__).parent / "scaling.png",
 ) -> None:
     """Measure how the cost of training grows with images, latents and processes; print it and draw it."""
+    from training.scaling import measure_scaling, scaling_figure, scaling_table
+
     if output.suffix != ".png":
-        raise UsageError(f"The picture is a PNG; {output} does not end in .png.")
+        raise UsageError(f"The figure is a PNG; {output} does not end in .png.")
     scaling = measure_scaling()
     with staged_folder(output.parent) as stage:
         scaling_figure(scaling).savefig(stage / output.name, dpi=100)
     print(scaling_table(scaling))
+
+
+def _measure(model: SparseAutoencoder, images: Split, train: Split | None = None) -> Evaluation:
+    """Metrics, or an error message where the images are none that this model takes."""
+    try:
+        return evaluate(model, images, train)
+    except ValueError as error:
+        raise UsageError(f"This model cannot be measured on these images: {error}") from error
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -243,8 +319,9 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _load(recipe: Recipe, data_dir: Path) -> Data:
-    train = load_split(recipe.dataset, train=True, data_dir=data_dir, limit=recipe.limit)
-    return Data(train, load_split(recipe.dataset, train=False, data_dir=data_dir))
+    probe = load_split(recipe.dataset, "train", data_dir)
+    train = Split(*(values[: recipe.limit] for values in probe))
+    return Data(train, load_split(recipe.dataset, "test", data_dir), probe)
 
 
 def _device(name: str | None = None) -> torch.device:
@@ -277,7 +354,7 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-SENTENCES = (
+MESSAGES = (
     UsageError,
     DataError,
     ModelLoadError,
@@ -290,10 +367,10 @@ SENTENCES = (
 
 
 def main() -> None:
-    """Run the command line. What a person can mend ends in one sentence and exit code 1."""
+    """Run the command line. What a person can mend ends in one line and exit code 1."""
     try:
         app(prog_name="python -m training")
-    except SENTENCES as error:
+    except MESSAGES as error:
         _end(f"Error: {error}")
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
@@ -302,6 +379,6 @@ def main() -> None:
         _end("Stopped. Nothing was half-written; `fit` goes on where it was with --resume.")
 
 
-def _end(sentence: str) -> None:
-    """Leave with a sentence; of several processes only the first one says it."""
-    sys.exit(sentence if os.environ.get("RANK", "0") == "0" else 1)
+def _end(message: str) -> None:
+    """Leave with an error message; of several processes only the first one says it."""
+    sys.exit(message if os.environ.get("RANK", "0") == "0" else 1)

@@ -1,21 +1,23 @@
-"""Every figure that the project ever quotes, measured in one place."""
+"""Every metric that the project ever quotes, measured in one place."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sae_model import AdaptiveTopK, SparseAutoencoder, effective_l0, keep_top_k, unit_activation
-from training.data import add_noise, as_floats
+from sae_model import SparseAutoencoder, effective_l0, keep_top_k, unit_activation
+from training.data import Split, add_noise, as_floats
+from training.probe import probe_errors
 
 NOISE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5)
 KEPT = (10, 25, 50, 100)
 DEAD_AFTER = 25
+BY_K_NAME = "evaluation_by_k.json"
 BINS = 10
 NOISE_SEED = 0
 BATCH = 1000
@@ -34,7 +36,7 @@ class Evaluation:
     denoise_mse: dict[str, float]
     """sigma -> mean squared error against the clean image, given the image plus unclipped Gaussian noise."""
     mean_activation: float
-    """Over latents and images, in [0, 1). The scale of latents moves it; the figures below it does not."""
+    """Over latents and images, in [0, 1). The scale of latents moves it, and that of `effective_l0` does not."""
     effective_l0: float
     """(sum |z|)^2 / sum z^2 of an image: how many latents carry it, whatever their scale."""
     l0: float
@@ -47,6 +49,9 @@ class Evaluation:
     """Share of all activations in each of ten equal bins of [0, 1]; sums to 1."""
     latent_histogram: list[float]
     """Share of latents whose mean activation over the images lies in each of ten equal bins of [0, 1]; sums to 1."""
+    probe_error: dict[str, float] = field(default_factory=dict)
+    """Share of images whose class a linear classifier on the activations gets wrong, in [0, 1]; see `training.probe`.
+    "100" -> fitted on 10 training images of each class, "all" -> on all. Empty where there were none to fit on."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2)
@@ -58,41 +63,59 @@ class Evaluation:
 
 
 def read_by_k(folder: Path) -> dict[int, Evaluation]:
-    """The figures at several k of a model for every k, as `training.publishing.save_run` wrote them; else none."""
-    path = folder / "evaluation_by_k.json"
+    """The metrics at several k of a model for every k, as `write_by_k` wrote them; none where there is no such file."""
+    path = folder / BY_K_NAME
     if not path.exists():
         return {}
-    return {int(k): Evaluation(**figures) for k, figures in json.loads(path.read_text(encoding="utf-8")).items()}
+    return {int(k): Evaluation(**metrics) for k, metrics in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
-@torch.inference_mode()
-def evaluate(model: SparseAutoencoder, images: Tensor, labels: Tensor, k: int | None = None) -> Evaluation:
+def write_by_k(folder: Path, by_k: dict[int, Evaluation]) -> None:
+    """Write the metrics at several k to evaluation_by_k.json in a folder."""
+    metrics = {k: asdict(evaluation) for k, evaluation in by_k.items()}
+    (folder / BY_K_NAME).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+
+
+@torch.no_grad()
+def evaluate(model: SparseAutoencoder, test: Split, train: Split | None = None, k: int | None = None) -> Evaluation:
     """Measure a model on images, in batches, on the device it is on, in single precision.
 
-    The noise is drawn from a fixed seed on the processor, so that it is the same for every model and device.
+    The noise is drawn from a fixed seed on the CPU, so that it is the same for every model and device.
 
     Args:
         model: the model; its training flag is left as it was found.
-        images: (n, 1, 28, 28), bytes or floats in [0, 1].
-        labels: (n,), the class of each image.
-        k: measure it with only the k largest latents of each image, as in `model.encode`.
+        test: what to measure on: images (n, channels, height, width), bytes or floats in [0, 1], and labels (n,).
+        train: what the linear classifier of `probe_error` is fitted on; without it there is none.
+        k: measure the model with only the k largest latents of each image, as in `model.encode`.
 
     Raises:
         ValueError: no images, images that are all alike, or another number of labels.
     """
-    if len(images) == 0 or len(images) != len(labels):
-        raise ValueError(f"An evaluation needs images and a label for each; got {len(images)} and {len(labels)}.")
+    if len(test.images) == 0 or len(test.images) != len(test.labels):
+        raise ValueError(
+            f"An evaluation needs images and a label for each; got {len(test.images)} and {len(test.labels)}."
+        )
     was_training = model.training
     model.eval()
     try:
-        return _evaluate(model, images, k)
+        evaluation = _evaluate(model, test.images, k)
+        if train is None:
+            return evaluation
+        return replace(evaluation, probe_error=probe_errors(lambda images: _activations(model, images, k), train, test))
     finally:
         model.train(was_training)
 
 
+def _activations(model: SparseAutoencoder, images: Tensor, k: int | None) -> Tensor:
+    """Images (n, ...) -> activations (n, latent_dim) on the CPU."""
+    device = next(model.parameters()).device
+    batches = (as_floats(batch).to(device) for batch in images.split(BATCH))
+    return torch.cat([unit_activation(model.encode(batch, k)).cpu() for batch in batches])
+
+
 def _evaluate(model: SparseAutoencoder, images: Tensor, k: int | None) -> Evaluation:
     device = next(model.parameters()).device
-    adaptive = isinstance(model.sparsity, AdaptiveTopK)
+    any_k = bool(model.sparsity.measured_k)
     dead_after = k or model.sparsity.default_k or DEAD_AFTER
     generator = torch.Generator().manual_seed(NOISE_SEED)
     n, pixels = len(images), images[0].numel()
@@ -111,8 +134,6 @@ def _evaluate(model: SparseAutoencoder, images: Tensor, k: int | None) -> Evalua
         latents = model.encode(clean, k)
         reconstruction = model.decode(latents)
         activations = unit_activation(latents)
-        # The model for every k is asked for each k; any other has the latents that it has.
-        all_latents = model.encode(clean, model.latent_dim) if adaptive else latents
         sums["bce"] += F.binary_cross_entropy(reconstruction, clean, reduction="sum").item()
         sums["error"] += _squared_error(reconstruction, clean)
         sums["l0"] += latents.count_nonzero().item()
@@ -120,7 +141,8 @@ def _evaluate(model: SparseAutoencoder, images: Tensor, k: int | None) -> Evalua
         for sigma in NOISE_LEVELS:
             denoise[sigma] += _squared_error(model.decode(model.encode(noisy[sigma], k)), clean)
         for kept in KEPT:
-            largest = keep_top_k(all_latents, min(kept, model.latent_dim))
+            most = min(kept, model.latent_dim)  # a model for every k is asked for each; any other has what it has
+            largest = model.encode(clean, most) if any_k else keep_top_k(latents, most)
             kept_error[kept] += _squared_error(model.decode(largest), clean)
         activation_counts += torch.histc(activations.float().cpu(), BINS, 0, 1)
         activation_sums += activations.sum(0, dtype=torch.float64).cpu()

@@ -1,4 +1,4 @@
-"""The lecture's pictures, for print: matplotlib figures of an Evaluation, an Atlas, or a model.
+"""The lecture's figures, for print: matplotlib figures of an Evaluation, of latent statistics, or of a model.
 
 Colours are told apart by lightness and by shape as well as by hue. Figures are made without pyplot, so that threads
 can draw at once and nothing piles up.
@@ -6,22 +6,23 @@ can draw at once and nothing piles up.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 
 import matplotlib
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
 
-from sae_model import SparseAutoencoder, bernoulli_kl, list_variants
+from sae_model import SparseAutoencoder, bernoulli_kl
 from sae_model.zoo import ZOO
-from training.atlas import Atlas, make_atlas
+from training.card_image import one_of_each
 from training.data import Split, add_noise, as_floats
 from training.evaluation import BINS, Evaluation
+from training.latent_statistics import LatentStatistics, latent_statistics
+from training.zoo import FAMILIES, RECIPES
 
 BLUE, ORANGE, GREY = "#1d4ed8", "#b45309", "#52525b"
 MARKERS = "osD^vP*X"
@@ -29,42 +30,23 @@ SIGMAS = (0.0, 0.3, 0.6)
 
 
 def draw_report(
-    model: SparseAutoencoder, evaluation: Evaluation, test: Split, classes: list[str], k: int | None = None
+    model: SparseAutoencoder, evaluation: Evaluation, test: Split, classes: Sequence[str], k: int | None = None
 ) -> Iterator[tuple[str, Figure]]:
-    """Every picture of one model, as (file name without ending, figure), each drawn when it is asked for.
+    """Every figure of one model, as (file name without ending, figure), each drawn when it is asked for.
 
     Args:
         model: the model.
-        evaluation: its figures on the test split.
+        evaluation: its metrics on the test split.
         test: the test split.
         classes: the names of its classes.
         k: as in `model.encode`.
     """
     yield "activation-histograms", activation_histograms(evaluation)
     yield "reconstructions", reconstructions(model, one_of_each(test), k)
-    yield "class-maps", class_maps(make_atlas(model, test.images, test.labels, k), classes)
+    yield "class-maps", class_maps(latent_statistics(model, test.images, test.labels, k), classes)
     target = getattr(model.sparsity, "target", 0.1)
     yield "cost-of-a-rate", cost_curves(target, evaluation.mean_activation)
-    bundled = {name: Evaluation.read(ZOO / name / "evaluation.json") for name in list_variants()}
-    yield "frontier", frontier(bundled | {"this model": evaluation}, "this model")
-
-
-def one_of_each(test: Split) -> Tensor:
-    """The first image of every class, (classes, 1, 28, 28)."""
-    return torch.stack([test.images[test.labels == label][0] for label in test.labels.unique().tolist()])
-
-
-def card_picture(model: SparseAutoencoder, images: Tensor) -> bytes:
-    """Images and their reconstructions, clean and under noise, as a small WebP file (noise fills a PNG)."""
-    drawn, small = io.BytesIO(), io.BytesIO()
-    reconstructions(model, images, sigmas=(0.0, 0.3)).savefig(drawn, dpi=56)
-    Image.open(drawn).convert("L").save(small, "WEBP", quality=40, method=6)
-    return small.getvalue()
-
-
-def family(name: str) -> str:
-    """The way of being sparse of a variant's name: "kl-image" for "kl-image-0.05-noise-0.6"."""
-    return name.partition("-noise-")[0].rstrip("0123456789.").rstrip("-")
+    yield "frontier", frontier(evaluation)
 
 
 @torch.inference_mode()
@@ -78,26 +60,29 @@ def reconstructions(
     axes = figure.subplots(2 * len(sigmas), len(clean))
     for level, sigma in enumerate(sigmas):
         noisy = add_noise(clean, sigma, torch.Generator().manual_seed(0))
-        rebuilt = model.decode(model.encode(noisy.to(device), k)).cpu()
-        for row, pictures, what in ((2 * level, noisy, f"sigma {sigma:g}"), (2 * level + 1, rebuilt, "rebuilt")):
-            for ax, picture in zip(axes[row], pictures, strict=True):
-                ax.imshow(picture[0].clamp(0, 1).numpy(), cmap="gray", vmin=0, vmax=1)
+        reconstructed = model.decode(model.encode(noisy.to(device), k)).cpu()
+        for row, shown, what in (
+            (2 * level, noisy, f"sigma {sigma:g}"),
+            (2 * level + 1, reconstructed, "reconstruction"),
+        ):
+            for ax, image in zip(axes[row], shown, strict=True):
+                ax.imshow(image[0].clamp(0, 1).numpy(), cmap="gray", vmin=0, vmax=1)
                 ax.set(xticks=[], yticks=[])
             axes[row][0].set_ylabel(what)
-    figure.suptitle("Noisy digits, and what the network makes of them")
+    figure.suptitle("Noisy digits, and what the model makes of them")
     return figure
 
 
-def class_maps(atlas: Atlas, classes: list[str]) -> Figure:
+def class_maps(statistics: LatentStatistics, classes: Sequence[str]) -> Figure:
     """The mean activation of every latent for each class, all on one scale, 900 latents as 30 x 30."""
     figure = Figure(figsize=(11, 5), layout="constrained")
     axes = figure.subplots(2, 5).ravel()
-    highest = max(atlas.class_means.max().item(), 1e-6)
-    for ax, means, name in zip(axes, atlas.class_means, classes, strict=True):
+    highest = max(statistics.class_means.max().item(), 1e-6)
+    for ax, means, name in zip(axes, statistics.class_means, classes, strict=True):
         image = ax.imshow(as_square(means.numpy()), cmap="inferno", vmin=0, vmax=highest)
         ax.set(title=name, xticks=[], yticks=[])
     figure.colorbar(image, ax=list(axes), label="mean activation over the class")
-    figure.suptitle("Which latents fire for which class")
+    figure.suptitle("Which latents respond to which class")
     return figure
 
 
@@ -146,20 +131,24 @@ def cost_curves(target: float, rate: float | None = None) -> Figure:
     return figure
 
 
-def frontier(evaluations: dict[str, Evaluation], chosen: str | None = None) -> Figure:
-    """Reconstruction against effective sparsity of all variants, one marker for each family."""
+def frontier(evaluation: Evaluation) -> Figure:
+    """FVU against effective L0 of all bundled variants, one marker for each family, and of one model, ringed.
+
+    A method that was added may not be in the bundle yet; its recipes are left out.
+    """
     figure = Figure(figsize=(8, 5), layout="constrained")
     ax = figure.subplots()
-    families = list(dict.fromkeys(family(name) for name in evaluations))
-    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(families)))
-    for marker, colour, kind in zip(MARKERS, colours, families, strict=False):
-        points = [(e.effective_l0, e.fvu) for name, e in evaluations.items() if family(name) == kind]
-        ax.plot(*zip(*sorted(points), strict=True), marker=marker, color=colour, label=kind)
-    if chosen is not None:
-        e = evaluations[chosen]
-        ax.plot(e.effective_l0, e.fvu, "o", markersize=16, markerfacecolor="none", color=ORANGE, label=chosen)
+    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(FAMILIES)))
+    for marker, colour, (family, title) in zip(itertools.cycle(MARKERS), colours, FAMILIES.items(), strict=False):
+        paths = [ZOO / recipe.name / "evaluation.json" for recipe in RECIPES if recipe.family == family]
+        measured = [Evaluation.read(path) for path in paths if path.is_file()]
+        points = sorted((e.effective_l0, e.fvu) for e in measured)
+        if points:
+            ax.plot(*zip(*points, strict=True), marker=marker, color=colour, label=title)
+    x, y = evaluation.effective_l0, evaluation.fvu
+    ax.plot(x, y, "o", markersize=16, markerfacecolor="none", color=ORANGE, label="this model")
     ax.set(xscale="log", yscale="log", title="What sparsity costs, at equal numbers of latents")
-    ax.set(xlabel="effective L0 (latents that carry an image)", ylabel="variance lost (FVU)")
+    ax.set(xlabel="effective L0 (latents that carry an image)", ylabel="FVU (share of the variance that is lost)")
     ax.grid(alpha=0.3, which="both")
     ax.legend()
     return figure

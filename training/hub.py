@@ -26,15 +26,15 @@ from training.record import Record
 
 REPO_PREFIX = "sae-mnist-"
 COLLECTION = "Sparse autoencoders, by touch"
-ABOUT = "One network for every way and strength of keeping latents off, trained on MNIST and measured alike."
+ABOUT = "A model for every sparsity method and several strengths of each, trained on MNIST and measured alike."
 
 
 class HubError(Exception):
-    """Something could not be published. The message is a sentence that says what to do."""
+    """Something could not be published. The message says what to do."""
 
 
 @contextmanager
-def hub_sentences(undone: str) -> Iterator[None]:
+def hub_errors(undone: str) -> Iterator[None]:
     """Turn what goes wrong between us and the Hub into a HubError; `undone` says what was not done."""
     try:
         yield
@@ -89,7 +89,7 @@ def check_login(repo_id: str) -> None:
         HubError: no.
     """
     check_repo_id(repo_id)
-    with hub_sentences(f"{repo_id} cannot be pushed to"):
+    with hub_errors(f"{repo_id} cannot be pushed to"):
         HfApi().whoami()
 
 
@@ -114,7 +114,7 @@ def push(folder: Path, repo_id: str, private: bool = False, branch: str | None =
     """
     check_repo_id(repo_id)
     model, record = SparseAutoencoder.from_pretrained(folder), Record.read(folder)
-    with hub_sentences(f"{folder} was not pushed to {repo_id}"):
+    with hub_errors(f"{folder} was not pushed to {repo_id}"):
         api = HfApi()
         _make_sure_there_is(api, repo_id, private, branch)
         parent = api.model_info(repo_id, revision=branch, timeout=SECONDS_TO_ANSWER).sha
@@ -170,7 +170,7 @@ def push_all(folders: list[Path], owner: str, done: Callable[[str], None]) -> st
     """
     for folder in folders:
         done(push(folder, f"{owner}/{repo_name(folder.name)}"))
-    with hub_sentences(f"the Collection of {owner} was not made"):
+    with hub_errors(f"the Collection of {owner} was not made"):
         api = HfApi()
         collection = api.create_collection(COLLECTION, namespace=owner, description=ABOUT, exists_ok=True)
         there = {item.item_id for item in collection.items}

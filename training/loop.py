@@ -12,19 +12,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sae_model import SparseAutoencoder, keep_top_k, uneven_use, unit_activation
+from sae_model import SparseAutoencoder, load_balancing_loss, unit_activation
 from training import parallel
 from training.data import add_noise, as_floats
 from training.recipe import Recipe
 
 STEPS_PER_REPORT = 20
-GRADIENT_NORM = 0.1
 
 Snapshot = dict[str, Any]
 
 
 class TrainingError(Exception):
-    """A run went wrong. The message is a sentence."""
+    """A run went wrong. The message says what, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,14 @@ def fit(
 
     Args:
         model: what to train, on the device on which to train it.
-        images: (n, 1, 28, 28), bytes or floats in [0, 1]; moved to the model's device once, and never copied again.
-        recipe: the knobs. (Which data set it names is not looked at: `images` are what is learned.)
+        images: (n, channels, height, width), bytes or floats in [0, 1]; moved to the model's device once.
+        recipe: the hyperparameters. (Which data set it names is not looked at: `images` are what is learned.)
         snapshot: where an earlier run of the same model, images and recipe was left; the rest of it is then done, and
             on the same machine ends with the same bits.
 
     Raises:
-        TrainingError: no images, more processes than images in a batch, or a loss that is no longer a finite number.
+        TrainingError: no images, more processes than images in a batch or than batch norm allows, or a loss that is no
+            longer a finite number.
     """
     if len(images) == 0:
         raise TrainingError("There are no images to train on.")
@@ -74,6 +74,8 @@ def fit(
     batch_size = min(recipe.batch_size, len(images))
     if parallel.count() > batch_size:
         raise TrainingError(f"A batch of {batch_size} images cannot be shared by {parallel.count()} processes.")
+    if parallel.count() > 1 and any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules()):
+        raise TrainingError("Batch norm looks at the whole batch, so this model is trained by one process only.")
     batches = len(images) // batch_size  # the last few images of each shuffled epoch wait for the next one
     run = _Run(model, recipe, recipe.epochs * batches)
     if snapshot is not None:
@@ -102,7 +104,7 @@ def fit(
     model.eval()
 
 
-class _Network(nn.Module):
+class _Forward(nn.Module):
     """What a step computes, as one forward pass: that is where data-parallel training hooks in."""
 
     def __init__(self, model: SparseAutoencoder) -> None:
@@ -110,11 +112,9 @@ class _Network(nn.Module):
         self.model = model
 
     def forward(self, noisy: Tensor, k: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Images (batch, 1, 28, 28) -> latents (batch, latent_dim), and logits of the pixels."""
-        latents = self.model.encoder(noisy)
-        if k is not None:
-            latents = keep_top_k(latents, k)
-        return latents, self.model.decoder.logits(latents)
+        """Images (batch, channels, height, width) -> latents (batch, latent_dim), and logits of the pixels."""
+        latents = self.model.encode(noisy, k)
+        return latents, self.model.logits(latents)
 
 
 class _Run:
@@ -128,15 +128,21 @@ class _Run:
         self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
         # Fused: one kernel for all parameters instead of several for each.
         self.optimizer = torch.optim.AdamW(
-            model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+            model.parameters(),
+            lr=recipe.learning_rate,
+            betas=(0.9, recipe.beta2),
+            weight_decay=recipe.weight_decay,
+            fused=True,
         )
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, max_lr=recipe.learning_rate, total_steps=steps
+        self.schedule = (
+            torch.optim.lr_scheduler.OneCycleLR(self.optimizer, max_lr=recipe.learning_rate, total_steps=steps)
+            if recipe.one_cycle
+            else torch.optim.lr_scheduler.ConstantLR(self.optimizer, factor=1)
         )
-        self.network = parallel.data_parallel(_Network(model))
+        self.forward = parallel.data_parallel(_Forward(model))
 
     def learn(self, clean: Tensor) -> Callable[[], tuple[float, float, float]]:
-        """Take one step on a batch (batch, 1, 28, 28).
+        """Take one step on a batch (batch, channels, height, width).
 
         Every process draws the noise and the k of the whole batch and keeps its share, so that several processes
         learn just what one does.
@@ -151,8 +157,9 @@ class _Run:
             noisy = add_noise(clean, sigma, self.generator)[mine]
         sparsity = self.model.sparsity
         k = sparsity.training_k((self.step + 1) / self.steps, (batch_size, self.model.latent_dim), self.generator)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=has_fast_bfloat16(self.device)):
-            latents, logits = self.network(noisy, None if k is None else k[mine])
+        fast = self.recipe.bfloat16 and has_fast_bfloat16(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+            latents, logits = self.forward(noisy, None if k is None else k[mine])
         # Gradients are averaged over processes. Weighted thus, the average is that of the whole batch's mean.
         share = parallel.count() * len(noisy) / batch_size
         reconstruction_loss = share * F.binary_cross_entropy_with_logits(logits.float(), clean[mine])
@@ -161,19 +168,19 @@ class _Run:
             loss = loss + share * self.recipe.squared_error * F.mse_loss(logits.float().sigmoid(), clean[mine])
         latents = parallel.whole_batch(latents.float(), batch_size)
         penalty = sparsity.penalty(latents)
-        upkeep = sparsity.evenness * uneven_use(latents)
-        loss = loss + parallel.count() * (penalty + upkeep)
+        balance = self.recipe.load_balancing * load_balancing_loss(latents)
+        loss = loss + parallel.count() * (penalty + balance)
         self.optimizer.zero_grad()
         loss.backward()
-        # Rare large gradients of the threshold otherwise throw whole groups of latents out for good.
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_NORM)
+        if self.recipe.gradient_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.gradient_norm)
         self.optimizer.step()
         self.schedule.step()
         self.step += 1
 
         def measure() -> tuple[float, float, float]:
             mean = parallel.total(reconstruction_loss).item() / parallel.count()
-            if not math.isfinite(mean + penalty.item() + upkeep.item()):
+            if not math.isfinite(mean + penalty.item() + balance.item()):
                 raise TrainingError(f"The loss is no finite number at step {self.step}: try a smaller beta.")
             return mean, penalty.item(), unit_activation(latents.detach()).mean().item()
 
@@ -199,8 +206,9 @@ class _Run:
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 products pay: always on a GPU, on a processor only with instructions for them (else slower)."""
-    return device.type != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    """Whether bfloat16 products pay: always on a GPU, on a CPU only with instructions for them (else slower)."""
+    capabilities = torch.cpu.get_capabilities()
+    return device.type != "cpu" or bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 @torch.no_grad()

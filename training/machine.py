@@ -17,7 +17,7 @@ SECONDS_A_PRODUCT = 0.5
 
 
 class MachineError(Exception):
-    """This machine cannot be measured. The message is a sentence."""
+    """This machine cannot be measured. The message says what to do."""
 
 
 class Meter:
@@ -85,12 +85,12 @@ def matrix_product_rate(dtype: torch.dtype) -> float:
 
 
 def describe_machine() -> str:
-    """Processor, cores and threads, and the version of torch, on one line."""
+    """CPU, cores and threads, and the version of torch, on one line."""
     cores, threads = len(os.sched_getaffinity(0)), torch.get_num_threads()
-    return f"{_processor()}, {_count(cores, 'core')}, torch {torch.__version__} on {_count(threads, 'thread')}"
+    return f"{_cpu()}, {_count(cores, 'core')}, torch {torch.__version__} on {_count(threads, 'thread')}"
 
 
-def _processor() -> str:
+def _cpu() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -46,9 +46,9 @@ def my_share(batch_size: int) -> slice:
     return slice(batch_size * rank() // count(), batch_size * (rank() + 1) // count())
 
 
-def data_parallel(network: nn.Module) -> nn.Module:
-    """The network, such that gradients are averaged over processes as they come."""
-    return nn.parallel.DistributedDataParallel(network) if count() > 1 else network
+def data_parallel(model: nn.Module) -> nn.Module:
+    """The model, such that gradients are averaged over processes as they come."""
+    return nn.parallel.DistributedDataParallel(model) if count() > 1 else model
 
 
 def whole_batch(latents: Tensor, batch_size: int) -> Tensor:

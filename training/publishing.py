@@ -1,33 +1,30 @@
-"""A trained model as a folder: weights, config, figures, recipe, and a card that a person can read."""
+"""A trained model as a folder: weights, config, metrics, recipe, and a card that a person can read."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from pathlib import Path
 
 from sae_model import SparseAutoencoder
 from sae_model.storage import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, staged_folder
-from training.card import PICTURE, render_card
+from training.card import IMAGE_NAME, render_card
+from training.card_image import card_image, one_of_each
 from training.data import Split
-from training.evaluation import Evaluation
-from training.figures import card_picture, one_of_each
+from training.evaluation import BY_K_NAME, Evaluation, write_by_k
 from training.record import EVALUATION_NAME, RECIPE_NAME, Record
 
-BY_K_NAME = "evaluation_by_k.json"
 # All that `save_run` writes, less the card, which a push writes anew.
-FILES = (CONFIG_NAME, WEIGHTS_NAME, RECIPE_NAME, EVALUATION_NAME, BY_K_NAME, PICTURE)
+FILES = (CONFIG_NAME, WEIGHTS_NAME, RECIPE_NAME, EVALUATION_NAME, BY_K_NAME, IMAGE_NAME)
 
 
 def save_run(folder: Path, model: SparseAutoencoder, record: Record, test: Split, by_k: dict[int, Evaluation]) -> None:
-    """Write weights, config, figures, recipe, a picture and the card to a folder, all of them or none.
+    """Write weights, config, metrics, recipe, an image and the card to a folder, all of them or none.
 
     Args:
         folder: where; made if it is not there.
         model: the trained model.
         record: how it was made, and what it does.
-        test: the images that it was measured on, for the picture.
-        by_k: figures at several k, for a model that serves every k; written as evaluation_by_k.json.
+        test: the images that it was measured on, for the card's image.
+        by_k: metrics at several k, for a model that serves every k; written as evaluation_by_k.json.
 
     Raises:
         OSError: the folder cannot be written. What was in it before is untouched.
@@ -36,9 +33,8 @@ def save_run(folder: Path, model: SparseAutoencoder, record: Record, test: Split
         (stage / CARD_NAME).write_text(render_card(model, record, _from_here(folder)), encoding="utf-8")
         record.write(stage)
         if by_k:
-            figures = {k: dataclasses.asdict(measured) for k, measured in by_k.items()}
-            (stage / BY_K_NAME).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-        (stage / PICTURE).write_bytes(card_picture(model, one_of_each(test)))
+            write_by_k(stage, by_k)
+        (stage / IMAGE_NAME).write_bytes(card_image(model, one_of_each(test)))
         model.save_pretrained(stage)
 
 

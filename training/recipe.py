@@ -1,4 +1,4 @@
-"""Every knob of a training run."""
+"""Every hyperparameter of a training run."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from sae_model import AdaptiveTopK, Dense, SparseAutoencoder, Sparsity, TopK
-from sae_model.sparsity import sparsity_from_config
-from training.data import Dataset
+from sae_model import Dense, SparseAutoencoder, Sparsity
+from sae_model.architectures import ARCHITECTURES
+from sae_model.methods import sparsity_from_config
+from training.data import as_floats
+
+DEFAULT_ARCHITECTURE = "dictionary"
 
 
 @dataclass(frozen=True)
@@ -18,31 +22,45 @@ class Recipe:
     """What a run does, whole: the same recipe on the same machine gives the same weights."""
 
     sparsity: Sparsity = field(default_factory=Dense)
-    """How latents are kept off."""
-    dataset: Dataset = "mnist"
+    """The sparsity method."""
+    architecture: str = DEFAULT_ARCHITECTURE
+    """A name in `sae_model.architectures.ARCHITECTURES`."""
+    dataset: str = "mnist"
     """What is learned."""
     limit: int | None = None
     """Train on the first so many images only; None takes all."""
     latent_dim: int = 900
     """Number of latents."""
-    hidden_dim: int = 224
-    """Width of the hidden layers of encoder and decoder."""
-    epochs: int = 24
+    epochs: int = 12
     """Passes over the images."""
     batch_size: int = 256
     """Images a step."""
-    learning_rate: float = 8e-3
-    """Peak of the one-cycle schedule (Smith and Topin 2018)."""
+    learning_rate: float = 6e-3
+    """Of AdamW; the peak, where `one_cycle` is set."""
+    one_cycle: bool = True
+    """Whether the learning rate rises and falls once (Smith and Topin 2018), or is constant."""
+    beta2: float = 0.98
+    """Decay of AdamW's mean of squared gradients."""
     weight_decay: float = 0.01
-    """Of AdamW. On the decoder's fixed-length columns it only keeps the effective step size up."""
+    """Of AdamW. On atoms of fixed length it only keeps the effective step size up."""
+    gradient_norm: float | None = 0.1
+    """Gradients are clipped to this norm; rare large ones otherwise turn latents off for good. None clips nothing."""
     squared_error: float = 0.0
-    """Weight of the squared error per pixel beside the cross-entropy, which says little about where grey is wrong."""
-    noise: float = 0.1
+    """Weight of the squared error per pixel beside the cross-entropy."""
+    load_balancing: float = 1e-2
+    """Weight of the load-balancing loss, which keeps latents from dying."""
+    atoms_from_images: bool = False
+    """Whether the first atoms are half noise and half training images, or noise alone."""
+    initial_step: float = 0.15
+    """Step size of the encoder at the start. Atoms from images overlap, and bear smaller steps only."""
+    noise: float = 0.0
     """Each training image gets Gaussian noise of a sigma drawn from 0 to this; the clean image is the target."""
+    bfloat16: bool = True
+    """Whether matrix products may be in bfloat16, where the CPU has instructions for it."""
     seed: int = 0
     """Of the first weights, the order of images and the noise."""
     init: str | None = None
-    """Folder or Hub repo of the model whose weights the run starts from; None starts from random ones."""
+    """Folder or Hub repo of the model whose weights are fine-tuned; None starts from new ones."""
 
     def __post_init__(self) -> None:
         for name, low in {
@@ -51,74 +69,95 @@ class Recipe:
             "limit": 1,
             "seed": 0,
             "squared_error": 0,
+            "load_balancing": 0,
             "noise": 0,
             "weight_decay": 0,
         }.items():
             value = getattr(self, name)
             if value is not None and not low <= value < float("inf"):
                 raise ValueError(f"{name} is at least {low}; got {value}.")
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"learning_rate is above 0; got {self.learning_rate}.")
+        if self.seed >= 2**63:
+            raise ValueError(f"seed is below 2^63; got {self.seed}.")
+        for name in ("learning_rate", "gradient_norm", "initial_step"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name} is above 0; got {value}.")
+        if not 0 <= self.beta2 < 1:
+            raise ValueError(f"beta2 is at least 0 and below 1; got {self.beta2}.")
 
     @property
     def name(self) -> str:
         """What a bundled variant of this recipe is called."""
-        noisy = self.noise != tuned(self.sparsity).noise
-        return self.sparsity.name + (f"-noise-{self.noise:g}" if noisy else "")
+        name = self.sparsity.name if self.architecture == DEFAULT_ARCHITECTURE else self.architecture
+        return f"{name}-noise-{self.noise:g}" if self.noise else name
+
+    @property
+    def family(self) -> str:
+        """Beside which variants it stands: those of a method, those trained on noise, or those of an architecture."""
+        if self.noise:
+            return "noise"
+        if self.architecture != DEFAULT_ARCHITECTURE:
+            return self.architecture
+        return self.sparsity.joins or self.sparsity.kind
+
+    def to_dict(self) -> dict[str, Any]:
+        """All hyperparameters, as JSON-able values."""
+        return asdict(self) | {"sparsity": self.sparsity.to_config()}
 
     def to_json(self) -> str:
-        """All knobs, as JSON."""
-        return json.dumps(asdict(self), indent=2)
+        """The same as JSON."""
+        return json.dumps(self.to_dict(), indent=2)
 
     @classmethod
-    def from_dict(cls, knobs: dict[str, Any]) -> Recipe:
-        """The recipe of the knobs that `to_json` wrote.
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """The opposite of `to_dict`.
 
         Raises:
-            ValueError, TypeError, KeyError: these are none.
+            ValueError, TypeError, KeyError: these are no hyperparameters of a recipe.
         """
-        return cls(**knobs | {"sparsity": sparsity_from_config(knobs["sparsity"])})
+        return cls(**values | {"sparsity": sparsity_from_config(values["sparsity"])})
 
-    def new_model(self) -> SparseAutoencoder:
-        """The model that this recipe starts from: with the weights of `init`, or random ones that follow from the seed.
+    def new_model(self, images: Tensor) -> SparseAutoencoder:
+        """The model that this recipe starts from: the one of `init`, or a new one, which follows from the seed.
+
+        Args:
+            images: (n, channels, height, width), bytes or floats in [0, 1], those to train on.
 
         Raises:
             ValueError: sizes that there cannot be, or that are not those of `init`.
             ModelLoadError: `init` cannot be loaded.
         """
+        shape = tuple(images.shape[1:])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            model = SparseAutoencoder(self.latent_dim, self.hidden_dim, self.sparsity)
+            model = SparseAutoencoder(self.latent_dim, self.sparsity, self.architecture, shape)
         if self.init is not None:
             pretrained = SparseAutoencoder.from_pretrained(self.init)
-            for size in ("latent_dim", "hidden_dim"):
-                there, here = getattr(pretrained, size), getattr(self, size)
+            for size in ("architecture", "image_shape", "latent_dim"):
+                there, here = getattr(pretrained, size), getattr(model, size)
                 if there != here:
-                    raise ValueError(f"{self.init} has a {size} of {there}, so its training cannot go on with {here}.")
+                    raise ValueError(f"{self.init} has the {size} {there}, so it cannot be fine-tuned with {here}.")
             model.load_state_dict(pretrained.state_dict())
+        elif model.is_linear:
+            model.network.set_step(self.initial_step)
+            if self.atoms_from_images:
+                some = as_floats(images[: 20 * self.latent_dim])
+                model.network.start_from(some, torch.Generator().manual_seed(self.seed))
         return model
 
 
-def tuned(sparsity: Sparsity) -> Recipe:
-    """The recipe that measured best for a way of being sparse: where the command line and the bundle start from.
-
-    The top-k ways want wider hidden layers, gentler steps and more of them, and some weight on the squared error, by
-    which they are judged; they are also less robust by themselves, so they see more noise.
-    """
-    if isinstance(sparsity, TopK | AdaptiveTopK):
-        return Recipe(
-            sparsity, hidden_dim=448, epochs=44, learning_rate=5e-3, weight_decay=0.1, squared_error=4, noise=0.15
-        )
-    return Recipe(sparsity)
+def tuned(sparsity: Sparsity, architecture: str = DEFAULT_ARCHITECTURE) -> Recipe:
+    """The recipe that measured best on the validation split for a sparsity method; an architecture may have its own."""
+    return Recipe(sparsity, architecture, **(ARCHITECTURES[architecture].recipe or sparsity.recipe()))
 
 
-def going_on(recipe: Recipe, init: str, pretrained: SparseAutoencoder) -> Recipe:
-    """A recipe that starts from the weights of a model: of its sizes, a quarter as long, and with gentler steps."""
+def fine_tuning(recipe: Recipe, init: str, pretrained: SparseAutoencoder) -> Recipe:
+    """A recipe that starts from the weights of a model: of its sizes, a quarter as long, and with smaller steps."""
     return replace(
         recipe,
         init=init,
+        architecture=pretrained.architecture,
         latent_dim=pretrained.latent_dim,
-        hidden_dim=pretrained.hidden_dim,
         epochs=max(1, recipe.epochs // 4),
         learning_rate=recipe.learning_rate / 2,
     )

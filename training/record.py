@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,7 +18,7 @@ EVALUATION_NAME = "evaluation.json"
 
 
 class RecordError(Exception):
-    """A folder does not tell how its model was made. The message is a sentence."""
+    """A folder does not tell how its model was made. The message says what is missing, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """Write recipe.json and evaluation.json."""
-        made = asdict(self.recipe) | {"versions": self.versions, "test_images": self.test_images}
+        made = self.recipe.to_dict() | {"versions": self.versions, "test_images": self.test_images}
         (folder / RECIPE_NAME).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
         (folder / EVALUATION_NAME).write_text(self.evaluation.to_json() + "\n", encoding="utf-8")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from sae_model import AdaptiveTopK, SparseAutoencoder
+from sae_model import SparseAutoencoder
 from training import parallel
 from training.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint, remove_checkpoint
 from training.data import Split
@@ -21,15 +21,18 @@ from training.loop import Progress, fit
 from training.publishing import save_run
 from training.recipe import Recipe
 from training.record import Record, versions
-from training.zoo import STOPS_OF_EVERY_K
 
 
 @dataclass(frozen=True)
 class Data:
-    """The images of a run: to learn from, and to measure on."""
+    """The images of a run."""
 
     train: Split
+    """To learn from, at most `limit` of them."""
     test: Split
+    """To measure on."""
+    probe: Split
+    """To fit the linear classifier of `probe_error` on: all training images, whatever the limit."""
 
 
 def run_one(
@@ -51,7 +54,7 @@ def run_one(
                 checkpoint.write(progress.snapshot())
     if not leads:
         return None
-    evaluation = measure_and_save(recipe, model, data.test, output)
+    evaluation = measure_and_save(recipe, model, data, output)
     remove_checkpoint(output)
     return evaluation
 
@@ -66,24 +69,22 @@ def _show(bar: tqdm, progress: Progress) -> None:
     bar.update(progress.step - bar.n)
 
 
-def measure_and_save(recipe: Recipe, model: SparseAutoencoder, test: Split, output: Path) -> Evaluation:
+def measure_and_save(recipe: Recipe, model: SparseAutoencoder, data: Data, output: Path) -> Evaluation:
     """Measure a trained model on the test split, and write all its files, or none."""
-    evaluation = evaluate(model, test.images, test.labels)
-    by_k = {}
-    if isinstance(recipe.sparsity, AdaptiveTopK):
-        stops = [k for k in STOPS_OF_EVERY_K if k <= model.latent_dim]
-        by_k = {k: evaluate(model, test.images, test.labels, k) for k in stops}
-    save_run(output, model, Record(recipe, versions(), len(test.images), evaluation), test, by_k)
+    evaluation = evaluate(model, data.test, data.probe)
+    stops = [k for k in recipe.sparsity.measured_k if k <= model.latent_dim]
+    by_k = {k: evaluate(model, data.test, k=k) for k in stops}
+    save_run(output, model, Record(recipe, versions(), len(data.test.images), evaluation), data.test, by_k)
     return evaluation
 
 
 def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Iterator[tuple[Recipe, Evaluation]]:
     """Train, measure and save many models to folders of their names, `jobs` at a time, with one bar for all.
 
-    A network is too small for several cores: two networks on a core each learn more in a second than one on both.
+    A model is too small for several cores: two models on a core each learn more in a second than one on both.
 
     Yields:
-        Each recipe with its figures, as soon as it is done.
+        Each recipe with its metrics, as soon as it is done.
 
     Raises:
         OSError, TrainingError: one of them could not be made. Those that are done stay.
@@ -99,12 +100,13 @@ def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Itera
         ProcessPoolExecutor(jobs, context, _begin_jobs, (data, output, threads, steps)) as pool,
         tqdm(desc=f"0 of {len(recipes)} done", total=total, unit=" steps", dynamic_ncols=True) as bar,
     ):
-        running = {pool.submit(_do_job, recipe): recipe for recipe in recipes}
+        # The last recipes of the bundle take longest: begun first, they leave no core idle at the end.
+        running = {pool.submit(_do_job, recipe): recipe for recipe in reversed(recipes)}
         try:
             while running:
                 done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 bar.update(steps.value - bar.n)
-                for job in done:
+                for job in sorted(done, key=lambda job: job.exception() is not None):  # what was made is told first
                     recipe = running.pop(job)
                     bar.set_description(f"{len(recipes) - len(running)} of {len(recipes)} done")
                     yield recipe, job.result()
@@ -121,10 +123,10 @@ def _begin_jobs(data: Data, output: Path, threads: int, steps: Synchronized) -> 
 
 def _do_job(recipe: Recipe) -> Evaluation:
     data, output, steps = _shared
-    model = recipe.new_model()
+    model = recipe.new_model(data.train.images)
     before = 0
     for progress in fit(model, data.train.images, recipe):
         with steps:
             steps.value += progress.step - before
         before = progress.step
-    return measure_and_save(recipe, model, data.test, output / recipe.name)
+    return measure_and_save(recipe, model, data, output / recipe.name)

@@ -21,20 +21,19 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from sae_model import L1
-from sae_model.model import PIXELS
 from training.data import load_split
 from training.figures import BLUE, GREY, ORANGE
 from training.loop import TrainingError, fit
 from training.machine import Meter, describe_machine
 from training.recipe import Recipe, tuned
 
-FIGURE = Path(__file__).parent / "scaling.png"
-IMAGES = (7_500, 15_000, 30_000, 60_000)
+IMAGES = (7_500, 15_000, 30_000, 55_000)
 LATENTS = (225, 450, 900, 1800, 3600)
 PROCESSES = (1, 2, 4, 8)
 IMAGES_WHERE_LATENTS_VARY = 15_000
 EPOCHS_OF_PROCESSES = 2
 REPEATS = 3
+BYTES_AN_IMAGE = 28 * 28
 RECIPE = replace(tuned(L1(0.3)), epochs=1)
 
 
@@ -45,7 +44,7 @@ class Cost:
     images: int
     latents: int
     seconds: float
-    """The least of three epochs, each of a fresh network."""
+    """The least of three epochs, each of a fresh model."""
     peak_bytes: int
     """Of the images, as bytes, and of the training, as `training.machine.Meter` tells it."""
 
@@ -57,7 +56,7 @@ class Scaling:
     by_images: list[Cost]
     by_latents: list[Cost]
     by_processes: dict[int, float]
-    """Processes, at a core each, that train one network -> images a second of all together."""
+    """Processes, at a core each, that train one model -> images a second of all together."""
 
 
 def measure_scaling() -> Scaling:
@@ -95,13 +94,13 @@ def measure_scaling() -> Scaling:
 
 def measure_cost(recipe: Recipe) -> Cost:
     """What the recipe costs on its first `limit` images. Memory is right in a process that did nothing else before."""
-    all_images = load_split(recipe.dataset, train=True).images  # before the memory counts: a file is read whole
+    all_images = load_split(recipe.dataset, "train").images  # before the memory counts: a file is read whole
     meter = Meter()
     with meter:
         images = all_images[: recipe.limit].clone()
     seconds = []
     for _ in range(REPEATS):
-        model = recipe.new_model()
+        model = recipe.new_model(images)
         before = meter.seconds
         with meter:
             for _progress in fit(model, images, recipe):
@@ -115,7 +114,7 @@ def images_per_second(processes: int, *options: str) -> float:
 
     Args:
         processes: how many.
-        options: of `fit`, beside the way of being sparse and the output.
+        options: of `fit`, beside the sparsity method and the output.
 
     Raises:
         TrainingError: it did not end well.
@@ -163,8 +162,8 @@ def scaling_figure(scaling: Scaling) -> Figure:
     each = seconds[-1] / images[-1]
     _dashes(by_images, images, [each * count for count in images], f"{each * 1e6:.0f} microseconds an image")
     _line(memory_by_images, images, megabytes, "measured")
-    once = [megabytes[0] + (count - images[0]) * PIXELS / 1e6 for count in images]
-    _dashes(memory_by_images, images, once, f"{PIXELS} bytes an image")
+    once = [megabytes[0] + (count - images[0]) * BYTES_AN_IMAGE / 1e6 for count in images]
+    _dashes(memory_by_images, images, once, f"{BYTES_AN_IMAGE} bytes an image")
     latents, seconds, megabytes = _columns(scaling.by_latents, "latents")
     _line(by_latents, latents, seconds, f"{scaling.by_latents[0].images:,} images")
     _line(memory_by_latents, latents, megabytes, f"{scaling.by_latents[0].images:,} images")
@@ -210,7 +209,7 @@ def _words() -> str:
         [
             *describe_machine().split(", "),
             "",
-            f"hidden layers of {RECIPE.hidden_dim}, batches of {RECIPE.batch_size};",
+            f"batches of {RECIPE.batch_size};",
             f"{RECIPE.latent_dim} latents where they do not vary;",
             f"least of {REPEATS} epochs; memory is that beyond",
             "what the libraries take",

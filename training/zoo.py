@@ -1,23 +1,33 @@
-"""The bundled variants, as recipes."""
+"""The bundled variants, as recipes: every method at the values that it names, and the lecture's own network."""
+
+from __future__ import annotations
 
 from dataclasses import replace
 
-from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, KLPerNeuron, TopK
-from training.recipe import tuned
+from sae_model.architectures import ARCHITECTURES
+from sae_model.methods import METHODS, Sparsity, sparsity_from_config
+from training.recipe import Recipe, tuned
 
-# From "copies everything" to "clearly too sparse", in steps of about equal ratio in effective L0.
-BETAS = (0.001, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0)
-TARGETS = (0.02, 0.05, 0.1, 0.2)
-KEPT = (10, 25, 50)
-# At these k the figures of the model for every k are measured and committed.
-STOPS_OF_EVERY_K = (1, 2, 5, 10, 25, 50, 100, 200, 900)
+NOISE = 0.6
+"""Largest sigma of the variants that are trained on noisy images."""
+LECTURE = tuned(sparsity_from_config(ARCHITECTURES["lecture"].sparsity), "lecture")
+"""The lecture's own network and recipe."""
+
+
+def trained_on_noise(sparsity: Sparsity) -> Recipe:
+    """The recipe of a variant that is trained on noisy images."""
+    return replace(
+        tuned(sparsity), noise=NOISE, epochs=20, learning_rate=8e-3, atoms_from_images=True, initial_step=0.02
+    )
+
 
 RECIPES = [
-    tuned(Dense()),
-    *(tuned(L1(beta)) for beta in BETAS),
-    *(tuned(KLPerImage(target)) for target in TARGETS),
-    *(tuned(KLPerNeuron(target)) for target in TARGETS),
-    *(tuned(TopK(k)) for k in KEPT),
-    tuned(AdaptiveTopK()),
-    replace(tuned(L1(0.01)), noise=0.6, hidden_dim=448, epochs=48, learning_rate=4e-3),
+    *(tuned(method(**values)) for method in METHODS.values() for values in method.bundled),
+    *(trained_on_noise(method(**values)) for method in METHODS.values() for values in method.bundled_on_noise),
+    LECTURE,
 ]
+FAMILIES = {method.kind: method.title for method in METHODS.values() if method.joins is None} | {
+    "noise": "Trained on noise",
+    "lecture": "The lecture's network",
+}
+"""`Recipe.family` -> its title."""

@@ -353,8 +353,8 @@ class Call:
         raise self.unknown()
 
 
-def _messages(sentences: list[str]) -> list[dict[str, str]]:
-    return [{"message": sentence} for sentence in sentences]
+def _messages(lines: list[str]) -> list[dict[str, str]]:
+    return [{"message": line} for line in lines]
 
 
 def _problems_of_card(content: str, repo_type: str) -> tuple[list[str], list[str]]:

@@ -1,115 +1,196 @@
-"""The bundled variants are whole, small, and tell the story that the page tells."""
+"""The bundled variants are whole, small, and measure what the page and README say."""
 
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-from sae_model import L1, ModelLoadError, list_variants, load_variant
+from sae_model import ModelLoadError, list_variants, load_variant
 from sae_model.zoo import ZOO
-from training.data import Split
+from training.data import Split, add_noise, as_floats
 from training.evaluation import Evaluation, evaluate, read_by_k
 from training.record import Record
-from training.zoo import RECIPES
+from training.zoo import LECTURE, RECIPES
 
 MEGABYTE = 1_000_000
+SMALL = [recipe.name for recipe in RECIPES if recipe != LECTURE]
+NOISY = [recipe.name for recipe in RECIPES if recipe.noise]
+BY_BETA = [recipe.name for recipe in RECIPES if recipe.family == "l1"]
+"""`dense`, and the variants of the L1 penalty in the order of their beta."""
 
 
 def evaluation(name: str) -> Evaluation:
     return Evaluation.read(ZOO / name / "evaluation.json")
 
 
-def is_l1(name: str) -> bool:
-    return name.startswith("l1-") and "-noise-" not in name
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def test_the_bundle_is_what_the_recipes_say() -> None:
-    assert set(list_variants()) == {recipe.name for recipe in RECIPES}
+    assert sorted(list_variants()) == sorted(recipe.name for recipe in RECIPES)
     for recipe in RECIPES:
-        assert Record.read(ZOO / recipe.name).recipe == recipe
+        record = Record.read(ZOO / recipe.name)
+        assert (record.recipe, record.test_images) == (recipe, 10_000)
 
 
 def test_promised_variants_are_there_from_weak_to_strong() -> None:
-    names = list_variants()
-    assert {"dense", "l1-0.001", "l1-0.01", "kl-image-0.05", "kl-neuron-0.05", "topk-25", "adaptive-topk"} <= set(names)
-    assert names[0] == "dense"
-    betas = [load_variant(name).sparsity.beta for name in names if is_l1(name)]
+    promised = {"dense", "l1-0.01", "kl-image-0.05", "kl-neuron-0.05", "topk-10", "topk-25", "topk-50", "adaptive-topk"}
+    assert promised | {"lecture"} <= set(list_variants())
+    assert list_variants()[0] == BY_BETA[0] == "dense"
+    assert len(BY_BETA) >= 6
+    betas = [load_variant(name).sparsity.beta for name in BY_BETA[1:]]
     assert betas == sorted(betas)
-    assert len(betas) >= 5
+    assert [name for name in list_variants() if name in BY_BETA] == BY_BETA
+    assert NOISY
 
 
 def test_the_bundle_is_small() -> None:
-    for name in list_variants():
-        assert (ZOO / name / "model.safetensors").stat().st_size < 4 * MEGABYTE
-    assert sum(path.stat().st_size for path in ZOO.rglob("*") if path.is_file()) < 40 * MEGABYTE
+    for name in SMALL:
+        for path in (ZOO / name).iterdir():
+            assert path.stat().st_size < 4 * MEGABYTE, path
+    assert size(ZOO) - size(ZOO / LECTURE.name) < 70 * MEGABYTE
 
 
-@pytest.mark.parametrize("name", list_variants())
-def test_a_variant_loads_as_named_with_its_files_beside_it(name: str) -> None:
-    model = load_variant(name)
-    assert model.sparsity.name == name.partition("-noise-")[0]
-    assert model.latent_dim == 900
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_a_variant_loads_as_named_with_its_files_beside_it(recipe: object) -> None:
+    model = load_variant(recipe.name)
+    assert (model.sparsity, model.architecture) == (recipe.sparsity, recipe.architecture)
+    assert (model.latent_dim, model.image_shape) == (900, (1, 28, 28))
     assert not model.training
-    assert name in (ZOO / name / "README.md").read_text()
+    assert f"# {recipe.name}\n" in (ZOO / recipe.name / "README.md").read_text(encoding="utf-8")
+    assert evaluation(recipe.name).probe_error.keys() == {"100", "all"}
 
 
-@pytest.mark.parametrize("name", ["dense", "l1-0.3", "kl-image-0.05", "topk-25", "adaptive-topk"])
-def test_committed_figures_are_those_of_the_committed_weights(name: str, digits: Split) -> None:
-    measured, committed = evaluate(load_variant(name), digits.images, digits.labels), evaluation(name)
-    for figure in ("bce", "mse", "fvu", "mean_activation", "effective_l0", "l0"):
-        assert getattr(measured, figure) == pytest.approx(getattr(committed, figure), rel=1e-3), figure
-    assert measured.denoise_mse == pytest.approx(committed.denoise_mse, rel=1e-3)
-    assert measured.fvu_top_k == pytest.approx(committed.fvu_top_k, rel=1e-3)
+@pytest.mark.parametrize("name", ["l1-1", "topk-25"])
+def test_all_committed_metrics_are_those_of_the_committed_weights(name: str, digits: Split) -> None:
+    measured, committed = evaluate(load_variant(name), digits), evaluation(name)
+    for metric in ("bce", "mse", "fvu", "mean_activation", "effective_l0", "l0", "denoise_mse", "fvu_top_k"):
+        assert getattr(measured, metric) == pytest.approx(getattr(committed, metric), rel=1e-3), metric
 
 
-def test_more_beta_means_fewer_latents_in_steps_that_tell_the_story() -> None:
-    carried = [evaluation(name).effective_l0 for name in list_variants() if name == "dense" or is_l1(name)]
-    assert carried == sorted(carried, reverse=True)
-    assert carried[0] > 400
-    assert carried[-1] < 20
-    assert max(before / after for before, after in itertools.pairwise(carried)) < 3
+@pytest.mark.parametrize("name", ["dense", "adaptive-topk", "lecture"])
+def test_committed_metrics_are_those_of_the_committed_weights(name: str, digits: Split) -> None:
+    """Those that one pass over the test digits tells, worked out here."""
+    model, committed, seen = load_variant(name), evaluation(name), []
+    with torch.no_grad():
+        for batch in digits.images.split(1000):
+            clean = as_floats(batch)
+            output = model(clean)
+            x, y = clean.flatten(1).double().numpy(), output.reconstruction.flatten(1).double().numpy()
+            z = np.abs(output.latents.double().numpy())
+            a = np.tanh(z / 2)
+            kept = np.clip(y, 1e-30, 1 - 1e-7)
+            bce = -(x * np.log(kept) + (1 - x) * np.log(1 - kept)).mean()
+            seen.append([bce, ((x - y) ** 2).mean(), a.mean(), (z > 0).sum(1).mean()])
+            seen[-1].append((z.sum(1) ** 2 / (z**2).sum(1)).mean())
+    x = digits.images.flatten(1).double().numpy() / 255
+    bce, mse, mean_activation, l0, effective_l0 = np.mean(seen, axis=0)
+    assert bce == pytest.approx(committed.bce, rel=1e-3)
+    assert mse == pytest.approx(committed.mse, rel=1e-3)
+    assert mse / x.var(0).mean() == pytest.approx(committed.fvu, rel=1e-3)
+    assert mean_activation == pytest.approx(committed.mean_activation, rel=1e-3)
+    assert l0 == pytest.approx(committed.l0, rel=1e-3)
+    assert effective_l0 == pytest.approx(committed.effective_l0, rel=1e-3)
 
 
-def test_the_lectures_figures_are_beaten_all_at_once() -> None:
-    """Bars: the lecture's recipe, rebuilt, on the same test split."""
-    ours = evaluation("l1-0.3")
-    assert isinstance(load_variant("l1-0.3").sparsity, L1)
-    assert ours.bce < 0.0678
-    assert ours.fvu < 0.036
-    assert ours.denoise_mse["0.3"] < 0.0149
-    assert all(ours.fvu_top_k[k] < bar for k, bar in {"10": 0.82, "25": 0.52, "50": 0.31, "100": 0.15}.items())
-    assert ours.mean_activation <= 0.104 / 2
-    assert ours.effective_l0 <= 517 / 5
+@pytest.mark.parametrize("name", ["dense", "l1-1", "topk-10"])
+def test_the_steps_of_the_encoder_diverge_for_no_image(name: str, digits: Split) -> None:
+    """A step that is too long overshoots more and more; means over images would hide the few where it does."""
+    model = load_variant(name)
+    clean = as_floats(digits.images[:4000])
+    generator = torch.Generator().manual_seed(0)
+    for sigma in (0.0, 0.1, 0.3):
+        with torch.no_grad():
+            rebuilt = model(add_noise(clean, sigma, generator)).reconstruction
+        assert (rebuilt - clean).square().mean((1, 2, 3)).max() < 0.2
 
 
-@pytest.mark.parametrize("target", [0.02, 0.05, 0.1, 0.2])
-@pytest.mark.parametrize("way", ["kl-image", "kl-neuron"])
-def test_a_stated_rate_is_reached_within_five_percent(way: str, target: float) -> None:
-    assert evaluation(f"{way}-{target:g}").mean_activation == pytest.approx(target, rel=0.05)
+def test_the_dense_model_copies_noise_included() -> None:
+    dense = evaluation("dense")
+    assert dense.fvu <= 0.008
+    assert dense.denoise_mse["0.3"] >= 0.04  # of the noise's own 0.09
 
 
-@pytest.mark.parametrize("name", list_variants())
-def test_hardly_a_latent_is_dead_where_many_are_needed(name: str) -> None:
-    figures = evaluation(name)
-    assert figures.dead_fraction <= 0.05 or figures.effective_l0 <= 20
+def test_sparsity_leaves_noise_out_until_it_costs_more_than_it_cleans() -> None:
+    denoise = [evaluation(name).denoise_mse["0.3"] for name in BY_BETA]
+    assert min(denoise) <= 0.012
+    assert denoise[0] / min(denoise) >= 3
+    assert 0 < denoise.index(min(denoise)) < len(denoise) - 1
 
 
-@pytest.mark.parametrize(("k", "bar"), [(10, 0.15), (25, 0.08), (50, 0.05)])
-def test_exactly_k_latents_are_enough_and_one_network_for_every_k_is_close(k: int, bar: float) -> None:
+def test_more_beta_means_fewer_latents_and_more_that_is_lost() -> None:
+    measured = [evaluation(name) for name in BY_BETA]
+    for weaker, stronger in itertools.pairwise(measured):
+        assert stronger.effective_l0 < weaker.effective_l0
+        assert stronger.fvu > weaker.fvu
+
+
+def test_a_few_latents_of_a_model_with_an_l1_penalty_say_most() -> None:
+    bars = {"10": 0.20, "25": 0.09, "50": 0.045, "100": 0.025}
+    measured = [evaluation(name) for name in BY_BETA[1:]]
+    assert any(all(one.fvu_top_k[k] <= bar for k, bar in bars.items()) for one in measured)
+    assert any(one.fvu <= 0.047 and one.effective_l0 <= 20 and one.l0 <= 100 for one in measured)
+
+
+def test_the_lectures_network_is_beaten_in_all_at_once_with_a_quarter_of_its_latents() -> None:
+    lecture = evaluation("lecture")
+    assert 0.09 <= lecture.mean_activation <= 0.13  # the lecture says: about 0.10
+
+    def beats(ours: Evaluation) -> bool:
+        return (
+            ours.bce < lecture.bce
+            and ours.fvu < lecture.fvu
+            and all(ours.fvu_top_k[k] < bar for k, bar in lecture.fvu_top_k.items())
+            and all(ours.probe_error[labels] < bar for labels, bar in lecture.probe_error.items())
+            and ours.effective_l0 <= lecture.effective_l0 / 4
+        )
+
+    assert lecture.fvu_top_k.keys() == {"10", "25", "50", "100"}
+    assert any(beats(evaluation(name)) for name in BY_BETA[1:])
+
+
+@pytest.mark.parametrize(
+    "recipe", [r for r in RECIPES if r.sparsity.hyperparameter == "target"], ids=lambda recipe: recipe.name
+)
+def test_a_target_rate_is_reached_within_five_percent(recipe: object) -> None:
+    assert evaluation(recipe.name).mean_activation == pytest.approx(recipe.sparsity.target, rel=0.05)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_hardly_a_latent_is_dead_where_many_are_needed(recipe: object) -> None:
+    """(Not so hardly of those trained on noise: README tells how many.)"""
+    measured = evaluation(recipe.name)
+    assert measured.dead_fraction <= (0.12 if recipe.noise else 0.05) or measured.effective_l0 <= 15
+
+
+@pytest.mark.parametrize(("k", "bar"), [(10, 0.135), (25, 0.072), (50, 0.045)])
+def test_exactly_k_latents_are_enough_and_one_model_for_every_k_is_close(k: int, bar: float) -> None:
     dedicated = evaluation(f"topk-{k}")
-    assert dedicated.l0 == pytest.approx(k, rel=1e-3)
+    assert dedicated.l0 <= k
+    assert dedicated.l0 == pytest.approx(k, rel=0.05)  # latents of one sign: an easy image may not have k of them
     assert dedicated.fvu <= bar
-    assert dedicated.dead_fraction <= 0.05
-    assert read_by_k(ZOO / "adaptive-topk")[k].fvu <= 1.15 * dedicated.fvu
+    assert read_by_k(ZOO / "adaptive-topk")[k].fvu <= 1.12 * dedicated.fvu
 
 
-def test_training_on_noise_teaches_to_leave_it_out() -> None:
-    taught, untaught = evaluation("l1-0.01-noise-0.6"), evaluation("l1-0.01")
-    assert taught.denoise_mse["0.3"] < 0.75 * untaught.denoise_mse["0.3"]
-    assert taught.denoise_mse["0.3"] <= 0.006
+@pytest.mark.parametrize("name", NOISY)
+def test_training_on_noise_teaches_to_leave_it_out(name: str) -> None:
+    assert evaluation(name).denoise_mse["0.3"] <= 0.0055
 
 
-def test_an_unknown_variant_is_a_sentence_with_the_known_ones() -> None:
-    with pytest.raises(ModelLoadError, match=r"no bundled variant 'l1-7'; there are: dense, l1-0\.001"):
+def test_sparse_activations_are_easier_to_classify_than_dense_ones() -> None:
+    """As README says: with all labels all of them; with ten of each class those of beta 0.1 to 3, not the sparsest."""
+    dense = evaluation("dense").probe_error
+    assert all(evaluation(name).probe_error["all"] < dense["all"] for name in BY_BETA[1:])
+    assert all(evaluation(f"topk-{k}").probe_error["all"] < dense["all"] for k in (10, 25, 50))
+    assert all(evaluation(f"l1-{beta}").probe_error["100"] < dense["100"] for beta in ("0.1", "0.3", "1", "3"))
+    assert all(evaluation(name).probe_error["100"] > dense["100"] for name in ("l1-10", "l1-30", "topk-10"))
+
+
+def test_an_unknown_variant_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ModelLoadError, match=r"no bundled variant 'l1-7'; there are: dense, "):
         load_variant("l1-7")

@@ -1,6 +1,6 @@
 """How live the page is: `python tests/space/latency.py` starts the Space and moves its sliders in a real browser.
 
-Prints the seconds from start to first page, and the milliseconds from a slider's move to the new picture on the page.
+Prints the seconds from start to first page, and the milliseconds from a slider's move to the new image on the page.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tests.space.server import running_space
 MOVES = 100
 
 MOVE = """([selector, value]) => new Promise(resolve => {
-  const shown = () => document.querySelectorAll('#pictures .way img')[3].src;
+  const shown = () => document.querySelectorAll('#images .steps img')[3].src;
   const before = shown(), began = performance.now();
   const observer = new MutationObserver(() => {
     if (shown() !== before) { observer.disconnect(); resolve(performance.now() - began); }
   });
-  observer.observe(document.querySelector('#pictures'), {childList: true, subtree: true, attributes: true});
+  observer.observe(document.querySelector('#images'), {childList: true, subtree: true, attributes: true});
   const slider = document.querySelector(selector);
   slider.value = value;
   slider.dispatchEvent(new Event('input', {bubbles: true}));
@@ -48,7 +48,7 @@ def main() -> None:
         )
         page = browser.new_page()
         page.goto(server.address)
-        page.wait_for_selector("#pictures .way img")
+        page.wait_for_selector("#images .steps img")
         page.wait_for_timeout(1000)
         stops = int(page.get_attribute("#beta input[type=range]", "max"))
         noise = [round(0.01 * i, 2) for i in range(MOVES)]

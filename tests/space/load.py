@@ -60,26 +60,26 @@ class Visitor:
         self.values = dict(page.values)
         self.session = uuid.uuid4().hex[:11]
 
-    async def choose(self, way: str) -> None:
-        """Any digit, any noise, and a way of being sparse."""
+    async def choose(self, method: str) -> None:
+        """Any digit, any noise, and a sparsity method."""
         await self.send(self.page.button("Any digit"), "click")
         await self.send(self.page.button("Draw the noise anew"), "click")
-        self.values[self.page.ids["way"]] = way
-        await self.send(self.page.ids["way"], "input")
+        self.values[self.page.ids["method"]] = method
+        await self.send(self.page.ids["method"], "input")
 
     async def drag(self, moves: int, done: list[float]) -> None:
         """Move the noise slider so many times; the seconds of each go to `done`.
 
         Raises:
-            httpx.HTTPError, ValueError: a move that was refused, or not answered with pictures.
+            httpx.HTTPError, ValueError: a move that was rejected, or not answered with images.
         """
         noise = self.page.ids["noise"]
         for _ in range(moves):
             self.values[noise] = random.choice([i / 100 for i in range(101) if i / 100 != self.values[noise]])
             began = time.perf_counter()
-            pictures = await self.send(noise, "change")
-            if pictures.count("<img") < 6:
-                raise ValueError(f"A move was answered with {pictures[:200]!r}.")
+            html = await self.send(noise, "change")
+            if html.count("<img") < 6:
+                raise ValueError(f"A move was answered with {html[:200]!r}.")
             done.append(time.perf_counter() - began)
             await asyncio.sleep(max(0.0, PAUSE - done[-1]))
 
@@ -117,7 +117,7 @@ class Visitor:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time of a process so far, in user and in system mode."""
+    """CPU time of a process so far, in user and in system mode."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -133,13 +133,13 @@ async def measure(server: Server) -> list[BaseException]:
     async with httpx.AsyncClient(base_url=server.address, timeout=PATIENCE, limits=limits) as client:
         page = Page((await client.get("/config")).json())
         row("server memory, at start", f"{resident_mb(server.pid):.0f} MB")
-        await measure_one(server, Visitor(client, page), "l1", "eight networks side by side")
-        await measure_one(server, Visitor(client, page), "kl-image", "four networks side by side")
+        await measure_one(server, Visitor(client, page), "l1", "eight models side by side")
+        await measure_one(server, Visitor(client, page), "kl-image", "four models side by side")
         return await measure_many(server, [Visitor(client, page) for _ in range(VISITORS)])
 
 
-async def measure_one(server: Server, visitor: Visitor, way: str, what: str) -> None:
-    await visitor.choose(way)
+async def measure_one(server: Server, visitor: Visitor, method: str, what: str) -> None:
+    await visitor.choose(method)
     await visitor.drag(WARM_UP, [])
     done: list[float] = []
     before = cpu_seconds(server.pid)
@@ -160,7 +160,7 @@ async def measure_many(server: Server, visitors: list[Visitor]) -> list[BaseExce
             memory.append(resident_mb(server.pid))
     cost = (cpu_seconds(server.pid) - before) / max(len(done), 1)
     rate = len(done) / (time.perf_counter() - began)
-    row(f"{len(visitors)} visitors at once, eight networks each", f"answer after {in_words(done)}")
+    row(f"{len(visitors)} visitors at once, eight models each", f"answer after {in_words(done)}")
     row("all together", f"{rate:.0f} moves a second, {1000 * cost:.1f} ms of CPU per move")
     row("moves answered", f"{len(done):,} of {len(visitors) * MOVES_EACH:,}")
     row("server memory, after 0, 1,000, 2,000 … of these moves", ", ".join(f"{mb:.0f}" for mb in memory) + " MB")
@@ -172,8 +172,8 @@ def in_words(seconds: list[float]) -> str:
     return f"median {statistics.median(times):.0f} ms, 95th percentile {times[int(0.95 * len(times))]:.0f} ms"
 
 
-def row(what: str, figure: str) -> None:
-    print(f"| {what} | {figure} |", flush=True)
+def row(what: str, value: str) -> None:
+    print(f"| {what} | {value} |", flush=True)
 
 
 def machine() -> str:

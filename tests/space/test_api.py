@@ -1,4 +1,4 @@
-"""The Space's API as a program meets it."""
+"""The Space's API, as a program calls it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def client(server: str) -> Client:
 def test_reconstruct_returns_what_the_model_says(client: Client) -> None:
     import torch
 
-    clean, noisy, reconstruction, figures = client.predict(12, 0.3, "l1-0.3", 5, api_name="/reconstruct")
-    images = as_floats(load_split("mnist", train=False).images[12:13])
+    clean, noisy, reconstruction, metrics = client.predict(12, 0.3, "l1-0.3", 5, api_name="/reconstruct")
+    images = as_floats(load_split("mnist", "test").images[12:13])
     seen = add_noise(images, 0.3, torch.Generator().manual_seed(5))
     with torch.no_grad():
         expected, _, activations = load_variant("l1-0.3")(seen)
@@ -28,7 +28,7 @@ def test_reconstruct_returns_what_the_model_says(client: Client) -> None:
     np.testing.assert_allclose(noisy, seen[0, 0].clamp(0, 1), atol=1e-6)
     np.testing.assert_allclose(reconstruction, expected[0, 0], atol=1e-5)
     mse = ((np.array(reconstruction) - np.array(clean)) ** 2).mean()
-    assert figures == {
+    assert metrics == {
         "psnr": pytest.approx(-10 * np.log10(mse), rel=1e-4),
         "mse": pytest.approx(mse, rel=1e-4),
         "mean_activation": pytest.approx(activations.mean().item(), rel=1e-4),
@@ -53,7 +53,7 @@ def test_the_same_call_gets_the_same_answer(client: Client) -> None:
         ((0, 0.3, "dense", True), "seed"),
     ],
 )
-def test_nonsense_is_answered_with_a_sentence(client: Client, arguments: tuple, words: str) -> None:
+def test_wrong_arguments_are_answered_with_an_error_message(client: Client, arguments: tuple, words: str) -> None:
     with pytest.raises(AppError, match=words):
         client.predict(*arguments, api_name="/reconstruct")
 

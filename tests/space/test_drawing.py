@@ -1,4 +1,4 @@
-"""Small pictures and charts, read back."""
+"""Small images and charts, read back."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from space.charts import place_words
-from space.drawing import activation_image, digit_image, histogram, percent
+from space.drawing import activation_image, digit_image, histogram, percent, signed_image
 
 
 def read_back(img: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", img)[1]))))
 
 
-def test_a_digit_survives_to_the_last_level_and_is_clipped_for_the_eye() -> None:
+def test_a_digit_keeps_all_its_levels_and_is_clipped() -> None:
     levels = torch.arange(784).reshape(28, 28) % 256
     assert np.array_equal(read_back(digit_image(levels / 255, "x")), levels.numpy())
     assert np.array_equal(read_back(digit_image(torch.tensor([[-3.0, 5.0]]), "x")), [[0, 255]])
@@ -33,6 +33,16 @@ def test_more_activation_is_lighter() -> None:
     lightness = colours @ np.array([0.2126, 0.7152, 0.0722])
     assert (np.diff(lightness) > -1).all()  # whole levels of red, green and blue: rounding
     assert lightness[-1] - lightness[0] > 200
+
+
+def test_signed_values_are_blue_below_zero_and_orange_above_and_lighter_towards_zero() -> None:
+    colours = read_back(signed_image(torch.linspace(-2, 2, 255).reshape(1, 255), 2.0, "x")).reshape(255, 3).astype(int)
+    lightness = colours @ np.array([0.2126, 0.7152, 0.0722])
+    assert (np.diff(lightness[:128]) > -1).all()
+    assert (np.diff(lightness[127:]) < 1).all()
+    assert (colours[127] > 250).all()
+    assert (colours[:100, 2] > colours[:100, 0]).all()
+    assert (colours[-100:, 2] < colours[-100:, 0]).all()
 
 
 def test_words_in_alt_texts_are_escaped() -> None:

@@ -13,14 +13,14 @@ import pytest
 from sae_model import SparseAutoencoder
 from tests.space.server import ROOT, running_space
 
-# As on ZeroGPU: a function that bears GPU runs in a forked process; its arguments and its answer travel as bytes.
+# As on ZeroGPU: a function decorated with GPU runs in a forked process; arguments and answer are pickled.
 FAKE_SPACES = """
 import multiprocessing, pickle
 
-borne = []
+decorated = []
 
 def GPU(function):
-    borne.append(function.__name__)
+    decorated.append(function.__name__)
 
     def elsewhere(*args):
         sent = pickle.dumps(args)
@@ -35,41 +35,42 @@ def GPU(function):
 
     return elsewhere
 """
-ADMIT = """
+LOAD = """
 import sys
 import torch
 torch.set_num_threads(1)  # as the app does: threads do not survive a fork
 import spaces
 import space.app
-from space.guests import Guests
+from space.user_models import UserModels
 from training.data import Split, load_split
 from training.evaluation import evaluate
 from sae_model import SparseAutoencoder
 
-few = Split(*(tensor[:100] for tensor in load_split("mnist", train=False)))
-guests = Guests(few)
-list(guests.admit(guests.address(sys.argv[1])))
-measured = guests.find(sys.argv[1]).evaluation
-print(spaces.borne, abs(measured.fvu / evaluate(SparseAutoencoder.from_pretrained(sys.argv[1]), *few).fvu - 1) < 1e-4)
+few = Split(*(tensor[:100] for tensor in load_split("mnist", "test")))
+models = UserModels(few)
+list(models.load(models.address(sys.argv[1])))
+measured = models.find(sys.argv[1]).evaluation
+expected = evaluate(SparseAutoencoder.from_pretrained(sys.argv[1]), few)
+print(spaces.decorated, abs(measured.fvu / expected.fvu - 1) < 1e-4)
 """
 
 
-def test_the_page_comes_up_without_a_word_to_the_hub() -> None:
+def test_the_page_starts_without_asking_the_hub() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent_hub:
         port = silent_hub.getsockname()[1]
         environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
         with running_space(environment | {"HF_ENDPOINT": f"http://127.0.0.1:{port}"}):
             silent_hub.setblocking(False)
-            with pytest.raises(BlockingIOError):  # nobody has called
+            with pytest.raises(BlockingIOError):  # nobody has connected
                 silent_hub.accept()
 
 
-def test_measuring_a_guest_may_run_on_a_lent_gpu(tiny_model: SparseAutoencoder, tmp_path: Path) -> None:
+def test_measuring_a_users_model_may_run_on_a_lent_gpu(tiny_model: SparseAutoencoder, tmp_path: Path) -> None:
     tiny_model.save_pretrained(tmp_path / "mine")
     (tmp_path / "spaces.py").write_text(FAKE_SPACES)
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     done = subprocess.run(
-        [sys.executable, "-c", ADMIT, str(tmp_path / "mine")],
+        [sys.executable, "-c", LOAD, str(tmp_path / "mine")],
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         text=True,

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+
+from sae_model.zoo import ZOO
+from training.evaluation import Evaluation, read_by_k
+from training.zoo import RECIPES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -17,11 +22,21 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(server)
-    page.wait_for_selector("#pictures .way img")
+    page.wait_for_selector("#images .steps img")
     page.wait_for_selector("#beta input[aria-valuetext]")
     yield page
     assert errors == []
     page.context.close()
+
+
+def first_stop(family: str) -> str:
+    """Title of the stop at which a slider starts: the one with the lowest error with noise of sigma 0.3."""
+    errors = {}
+    for recipe in (recipe for recipe in RECIPES if recipe.family == family):
+        for name in {recipe.name, replace(recipe, noise=0.0).name}:
+            by_k = {f"{name}, k = {k}": evaluation for k, evaluation in read_by_k(ZOO / name).items()}
+            errors |= by_k or {name: Evaluation.read(ZOO / name / "evaluation.json")}
+    return min(errors, key=lambda title: errors[title].denoise_mse["0.3"])
 
 
 def open_tab(page: Page, name: str, selector: str) -> None:
@@ -29,32 +44,33 @@ def open_tab(page: Page, name: str, selector: str) -> None:
     page.wait_for_selector(selector)
 
 
-def test_every_way_of_being_sparse_can_be_chosen(page: Page) -> None:
-    for title, chosen in (
-        ("KL per image", "kl-image-0.1"),
-        ("KL per latent", "kl-neuron-0.1"),
-        ("Exactly k", "topk-25"),
-        ("Any k, one network", "adaptive-topk, k = 25"),
-        ("Trained on noise", "l1-0.01-noise-0.6"),
-        ("L1 penalty", "l1-0.3"),
+def test_every_sparsity_method_can_be_chosen(page: Page) -> None:
+    for title, family in (
+        ("KL per image", "kl-image"),
+        ("KL per latent", "kl-neuron"),
+        ("Top k", "topk"),
+        ("Top k, any k", "adaptive-topk"),
+        ("Trained on noise", "noise"),
+        ("L1 penalty", "l1"),
     ):
-        page.locator("#way").get_by_role("radio", name=title, exact=True).check()
-        page.wait_for_function("name => document.querySelector('#told b').textContent === name", arg=chosen)
+        chosen = first_stop(family)
+        page.locator("#method").get_by_role("radio", name=title, exact=True).check()
+        page.wait_for_function("name => document.querySelector('#summary b').textContent === name", arg=chosen)
         page.wait_for_selector(f"#beta input[aria-valuetext='{chosen}']")
-        assert page.locator("#pictures figure.chosen").count() == 1
-        assert page.inner_text("#figures h2").startswith(chosen)
+        assert page.locator("#images figure.chosen").count() == 1
+        assert page.inner_text("#metrics h2").startswith(chosen)
 
 
-def test_one_network_serves_every_k(page: Page) -> None:
-    page.locator("#way").get_by_role("radio", name="Any k, one network").check()
-    page.wait_for_selector("#beta input[aria-valuetext='adaptive-topk, k = 25']")
+def test_one_model_serves_every_k(page: Page) -> None:
+    page.locator("#method").get_by_role("radio", name="Top k, any k").check()
+    page.wait_for_selector(f"#beta input[aria-valuetext='{first_stop('adaptive-topk')}']")
     for stop, k in (("0", 1), ("8", 900)):
         page.fill("#beta input[type=range]", stop)
         page.wait_for_selector(f"#beta input[aria-valuetext='adaptive-topk, k = {k}']")
 
 
-def test_a_click_on_a_map_introduces_that_latent(page: Page) -> None:
-    open_tab(page, "Who fires for what", "#maps .maps img")
+def test_a_click_on_a_map_chooses_that_latent(page: Page) -> None:
+    open_tab(page, "Latents by class", "#maps .maps img")
     assert page.locator("#maps .maps img").count() == 10
     picture = page.locator("#maps .maps img").nth(3)
     box = picture.bounding_box()
@@ -65,11 +81,21 @@ def test_a_click_on_a_map_introduces_that_latent(page: Page) -> None:
 
 
 def test_a_latent_can_be_reached_by_its_number(page: Page) -> None:
-    open_tab(page, "Who fires for what", "#about .exciting img")
-    assert page.locator("#about .exciting img").count() == 12
-    assert page.locator("#about .draws img").count() == 2
+    open_tab(page, "Latents by class", "#about .top-images img")
+    assert page.locator("#about .top-images img").count() == 12
+    assert page.locator("#about .effect img").count() == 1
+    assert "Atom of latent" in page.get_attribute("#about .effect img", "alt")
     page.fill("#latent input", "5")
     page.wait_for_function("document.querySelector('#about h2').textContent.startsWith('Latent 5')")
+
+
+def test_a_latent_of_the_lectures_network_is_shown_by_what_the_decoder_gives(page: Page) -> None:
+    page.fill("#beta input[type=range]", page.get_attribute("#beta input[type=range]", "max"))
+    page.wait_for_selector("#beta input[aria-valuetext='lecture']")
+    assert "The lecture's network" in page.inner_text("#description")
+    open_tab(page, "Latents by class", "#about .effect img")
+    assert page.locator("#about .effect img").count() == 2
+    assert "Atom" not in page.inner_html("#about")
 
 
 def test_the_cost_curves_follow_the_target(page: Page) -> None:
@@ -79,19 +105,21 @@ def test_the_cost_curves_follow_the_target(page: Page) -> None:
     page.fill("#target input[type=range]", "0.4")
     page.wait_for_function("document.querySelector('#costs .target-label').textContent === 'target 0.4'")
     assert page.locator("#costs polyline").first.get_attribute("points") != before
-    assert "l1-0.3" in page.text_content("#costs .mean-label")
+    assert first_stop("l1") in page.text_content("#costs .mean-label")
 
 
-def test_target_and_measured_rate_of_a_kl_network_stand_on_its_curve(page: Page) -> None:
-    page.locator("#way").get_by_role("radio", name="KL per image").check()
-    page.wait_for_selector("#beta input[aria-valuetext='kl-image-0.1']")
+def test_target_and_measured_rate_of_a_kl_model_stand_on_its_curve(page: Page) -> None:
+    page.locator("#method").get_by_role("radio", name="KL per image").check()
+    chosen = first_stop("kl-image")
+    page.wait_for_selector(f"#beta input[aria-valuetext='{chosen}']")
     open_tab(page, "What a rate costs", "#costs svg.chart")
-    page.wait_for_function("document.querySelector('#costs .mean-label')?.textContent.startsWith('kl-image-0.1: ')")
-    page.wait_for_function("document.querySelector('#costs .target-label').textContent === 'target 0.1'")
+    page.wait_for_function(f"document.querySelector('#costs .mean-label')?.textContent.startsWith('{chosen}: ')")
+    target = chosen.rpartition("-")[2]
+    page.wait_for_function(f"document.querySelector('#costs .target-label').textContent === 'target {target}'")
 
 
 @pytest.mark.parametrize("how", ["click", "keyboard"])
-def test_the_frontier_chooses_a_network_for_all_tabs(page: Page, how: str) -> None:
+def test_the_frontier_chooses_a_model_for_all_tabs(page: Page, how: str) -> None:
     open_tab(page, "Frontier", "#frontier .point")
     point = page.locator("#frontier g.point[aria-label^='kl-neuron-0.02:']")
     if how == "click":
@@ -101,8 +129,8 @@ def test_the_frontier_chooses_a_network_for_all_tabs(page: Page, how: str) -> No
         page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('#frontier .now b').textContent === 'kl-neuron-0.02'")
     page.get_by_role("tab", name="See it work").click()
-    page.wait_for_function("document.querySelector('#told b').textContent === 'kl-neuron-0.02'")
-    assert page.locator("#way input:checked").get_attribute("value") == "kl-neuron"
+    page.wait_for_function("document.querySelector('#summary b').textContent === 'kl-neuron-0.02'")
+    assert page.locator("#method input:checked").get_attribute("value") == "kl-neuron"
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -121,6 +149,6 @@ def test_no_word_on_the_frontier_stands_on_another(page: Page, width: int) -> No
             assert beside or bottom - air <= other[1] + air or other[3] - air <= top + air
 
 
-def test_the_pictures_for_print_are_drawn(page: Page) -> None:
-    page.get_by_role("tab", name="For print").click()
-    page.wait_for_function("document.querySelectorAll('#prints img').length >= 5", timeout=60_000)
+def test_the_figures_are_drawn(page: Page) -> None:
+    page.get_by_role("tab", name="Figures").click()
+    page.wait_for_function("document.querySelectorAll('#report img').length >= 5", timeout=60_000)

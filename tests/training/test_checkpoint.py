@@ -16,32 +16,41 @@ from pathlib import Path
 import pytest
 import torch
 
-from sae_model import AdaptiveTopK, KLPerNeuron, SparseAutoencoder, Sparsity
+from sae_model import AdaptiveTopK, KLPerNeuron, SparseAutoencoder
+from tests.command_line import assert_refused, run
 from training.checkpoint import Checkpoint, CheckpointError, remove_checkpoint
 from training.data import Split
 from training.loop import fit
 from training.recipe import Recipe
+from training.zoo import LECTURE
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT = Recipe(hidden_dim=24, latent_dim=40, epochs=3, batch_size=20)
-COMMAND = ("fit", "--limit", "12000", "--epochs", "24", "--hidden-dim", "32", "--beta", "0.2", "--output")
+SHORT = Recipe(latent_dim=40, epochs=3, batch_size=20)
+COMMAND = ("fit", "--limit", "64", "--epochs", "700", "--latent-dim", "40", "--beta", "0.2", "--data-dir")
 
 
-@pytest.mark.parametrize("sparsity", [KLPerNeuron(0.1), AdaptiveTopK(8)])
+@pytest.mark.parametrize(
+    ("recipe", "count"),
+    [
+        (replace(SHORT, sparsity=KLPerNeuron(0.1)), 400),
+        (replace(SHORT, sparsity=AdaptiveTopK(8)), 400),
+        (replace(LECTURE, latent_dim=30, epochs=10, batch_size=10), 40),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
 def test_a_run_taken_up_from_any_report_ends_with_the_same_bits(
-    training_digits: Split, tmp_path: Path, sparsity: Sparsity
+    training_digits: Split, tmp_path: Path, recipe: Recipe, count: int
 ) -> None:
-    images = training_digits.images[:400]
-    recipe = replace(SHORT, sparsity=sparsity)
-    whole = recipe.new_model()
+    images = training_digits.images[:count]
+    whole = recipe.new_model(images)
     steps = [progress.step for progress in fit(whole, images, recipe)]
     for stopped_after in steps:
         checkpoint = Checkpoint(tmp_path / "model", recipe, images)
-        for progress in fit(recipe.new_model(), images, recipe):
+        for progress in fit(recipe.new_model(images), images, recipe):
             if progress.step == stopped_after:
                 checkpoint.write(progress.snapshot())
                 break
-        again = replace(recipe, seed=5).new_model()  # other first weights: all must come from the checkpoint
+        again = replace(recipe, seed=5).new_model(images)  # other first weights: all must come from the checkpoint
         left = [progress.step for progress in fit(again, images, recipe, checkpoint.read())]
         assert left == [step for step in steps if step > stopped_after]
         for name, tensor in whole.state_dict().items():
@@ -53,7 +62,7 @@ def checkpoint(training_digits: Split, tmp_path: Path) -> Checkpoint:
     """One that was written."""
     images = training_digits.images[:100]
     written = Checkpoint(tmp_path / "model", SHORT, images)
-    written.write(next(fit(SHORT.new_model(), images, replace(SHORT, epochs=8))).snapshot())
+    written.write(next(fit(SHORT.new_model(images), images, replace(SHORT, epochs=8))).snapshot())
     return written
 
 
@@ -87,9 +96,9 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(checkpoint: C
     assert [path.name for path in checkpoint.path.parent.iterdir()] == [checkpoint.path.name]
 
 
-def start(output: Path, *more: str, command: tuple[str, ...] = COMMAND) -> subprocess.Popen[str]:
+def start(data_dir: Path, output: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "training", *command, str(output), *more],
+        [sys.executable, "-m", "training", *COMMAND, data_dir, "--output", output, *more],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -98,70 +107,60 @@ def start(output: Path, *more: str, command: tuple[str, ...] = COMMAND) -> subpr
 
 
 @pytest.mark.slow
-def test_kill_9_at_random_moments_changes_nothing(tmp_path: Path) -> None:
+def test_kill_9_at_random_moments_changes_nothing(tmp_path: Path, few_digits: Path) -> None:
     began = time.monotonic()
-    unharmed = start(tmp_path / "unharmed")
+    unharmed = start(few_digits, tmp_path / "unharmed")
     printed, said = unharmed.communicate()
     assert unharmed.returncode == 0, said
     took = time.monotonic() - began
     killed, dice = tmp_path / "killed", random.Random()
-    for _ in range(5):
-        process = start(killed, "--resume")
+    for _ in range(2):
+        process = start(few_digits, killed, "--resume")
         time.sleep(dice.uniform(0.3, 1) * took)
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert len(list(tmp_path.glob("killed*"))) <= 3  # the model, its checkpoint, and the next one
-    last = start(killed, "--resume")
-    printed_again, said = last.communicate()
-    assert last.returncode == 0, said
+    last = run(*COMMAND, few_digits, "--output", killed, "--resume")
+    assert last.returncode == 0, last.stderr
     assert (killed / "model.safetensors").read_bytes() == (tmp_path / "unharmed" / "model.safetensors").read_bytes()
-    assert json.loads(printed_again) == json.loads(printed)
+    assert json.loads(last.stdout) == json.loads(printed)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["killed", "unharmed"]
 
 
 @pytest.mark.slow
-def test_an_unfinished_run_is_not_overwritten_and_a_finished_one_is_not_repeated(tmp_path: Path) -> None:
+def test_an_unfinished_run_is_not_overwritten_and_a_finished_one_is_not_repeated(
+    tmp_path: Path, few_digits: Path
+) -> None:
     output = tmp_path / "model"
-    process = start(output)
+    command = (*COMMAND, few_digits, "--output", output)
+    process = start(few_digits, output)
     while not Path(f"{output}.checkpoint").exists():
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
     process.kill()
     process.wait()
     left = Path(f"{output}.checkpoint").read_bytes()
-    assert_refused(start(output), "model.checkpoint is left of an unfinished run: add --resume")
-    assert_refused(start(output, "--resume", "--seed", "3"), "was left by a run of another recipe")
+    assert_refused(run(*command), "model.checkpoint is left of an unfinished run: add --resume")
+    assert_refused(run(*command, "--resume", "--seed", "3"), "was left by a run of another recipe")
     assert Path(f"{output}.checkpoint").read_bytes() == left
-    done = start(output, "--resume")
-    printed, said = done.communicate()
-    assert done.returncode == 0, said
+    done = run(*command, "--resume")
+    assert done.returncode == 0, done.stderr
     weights = (output / "model.safetensors").stat().st_mtime_ns
     Path(f"{output}.checkpoint").write_bytes(left)  # as if it was killed after the model was there
-    again = start(output, "--resume")
-    assert again.communicate() == (printed, f"{output} is finished.\n")
+    again = run(*command, "--resume")
+    assert (again.stdout, again.stderr) == (done.stdout, f"{output} is finished.\n")
     assert (output / "model.safetensors").stat().st_mtime_ns == weights
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
-    assert_refused(start(output, "--resume", "--seed", "3"), "is not empty, and nothing is overwritten")
-
-
-def assert_refused(process: subprocess.Popen[str], words: str) -> None:
-    printed, said = process.communicate()
-    assert process.returncode == 1
-    assert printed == ""
-    assert words in said
-    assert said.strip().count("\n") == 0
-
-
-TINY = ("fit", "--limit", "600", "--epochs", "1", "--hidden-dim", "32", "--output")
+    assert_refused(run(*command, "--resume", "--seed", "3"), "is not empty, and nothing is overwritten")
 
 
 FULL = """
 import resource, sys, training.{module} as module
 from training.cli import main
 
-def write_on_a_full_disk(*arguments, real=module.{function}):
+def write_on_a_full_disk(*arguments, real=module.{function}, **named):
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-    return real(*arguments)
+    return real(*arguments, **named)
 
 module.{function} = write_on_a_full_disk
 main()
@@ -171,9 +170,13 @@ main()
 @pytest.mark.parametrize(
     ("module", "function"), [("data", "_read"), ("checkpoint", "Checkpoint.write"), ("runs", "save_run")]
 )
-def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path: Path, module: str, function: str) -> None:
+def test_a_full_disk_is_an_error_message_and_leaves_nothing(
+    tmp_path: Path, few_digits: Path, module: str, function: str
+) -> None:
     """From some moment on no file may grow beyond 20 kB, which is what a full disk looks like to a program."""
-    command = [sys.executable, "-c", FULL.format(module=module, function=function), *TINY, str(tmp_path / "model")]
+    script = FULL.format(module=module, function=function)
+    options = ["--epochs", "1", "--latent-dim", "40", "--data-dir", few_digits, "--output", tmp_path / "model"]
+    command = [sys.executable, "-c", script, "fit", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Error: File too large" in done.stderr.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""The command line as a person meets it: a process, its two outputs, its exit code, and the files it leaves."""
+"""The command line as a person meets it: its two outputs, its exit code, and the files it leaves."""
 
 from __future__ import annotations
 
@@ -10,54 +10,58 @@ from pathlib import Path
 import pytest
 import torch
 
-from sae_model import L1, SparseAutoencoder
-from training.data import BUNDLED
-from training.zoo import STOPS_OF_EVERY_K
+from sae_model import L1, AdaptiveTopK, SparseAutoencoder
+from sae_model.methods import METHODS
+from tests.command_line import assert_refused, run
+from training.data import BUNDLED, load_split
+from training.evaluation import evaluate
+from training.record import Record
+from training.zoo import LECTURE
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"config.json", "model.safetensors", "README.md", "evaluation.json", "recipe.json", "reconstructions.webp"}
-QUICK = ("--limit", "500", "--epochs", "1")
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "training", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300, check=False)
+QUICK = ("--limit", "500", "--epochs", "1", "--latent-dim", "40")
+FIT = ("fit", "--sparsity", "l1", "--beta", "0.2", *QUICK)
+Fitted = tuple[Path, subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def fitted(tmp_path_factory: pytest.TempPathFactory, few_digits: Path) -> Fitted:
+    """A model, and the process that made it."""
     folder = tmp_path_factory.mktemp("fit") / "deep" / "model"
-    return folder, run("fit", "--sparsity", "l1", "--beta", "0.2", *QUICK, "--output", folder)
+    command = [sys.executable, "-m", "training", *FIT, "--data-dir", few_digits, "--output", folder]
+    return folder, subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300, check=False)
 
 
-def test_fit_writes_all_it_promises_and_prints_the_figures(
-    fitted: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
+def test_fit_writes_all_it_promises_and_prints_the_metrics(fitted: Fitted) -> None:
     folder, done = fitted
     assert done.returncode == 0, done.stderr
     assert {path.name for path in folder.iterdir()} == FILES
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
     assert json.loads(done.stdout) == json.loads((folder / "evaluation.json").read_text())
     model = SparseAutoencoder.from_pretrained(folder)
-    assert model.sparsity == L1(0.2)
+    assert (model.sparsity, model.latent_dim, model.architecture) == (L1(0.2), 40, "dictionary")
     recipe = json.loads((folder / "recipe.json").read_text())
     assert (recipe["limit"], recipe["epochs"], recipe["sparsity"]["beta"]) == (500, 1, 0.2)
+    assert json.loads(done.stdout)["probe_error"].keys() == {"100", "all"}
 
 
-def test_fit_shows_how_far_it_is(fitted: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_fit_shows_how_far_it_is(fitted: Fitted) -> None:
     for word in ("l1-0.2", "images/s", "bce", "penalty", "mean activation"):
         assert word in fitted[1].stderr
 
 
-def test_the_card_holds_the_figures_and_loads_as_it_says(
-    fitted: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
+def test_the_card_holds_the_metrics_and_loads_as_it_says(fitted: Fitted) -> None:
     folder, _ = fitted
     card = (folder / "README.md").read_text()
-    figures = json.loads((folder / "evaluation.json").read_text())
-    for name in ("bce", "fvu", "effective_l0"):
-        assert f"`{name}`" in card
-    assert f"{figures['bce']:.4f}" in card
+    metrics = json.loads((folder / "evaluation.json").read_text())
+    for name in ("bce", "fvu", "effective_l0", "probe_error` 100", "probe_error` all"):
+        assert f"`{name}" in card
+    assert f"{metrics['bce']:.4f}" in card
+    assert f"{metrics['probe_error']['all']:.1%}" in card
+    assert "Sparsity method: L1 penalty (beta = 0.2)." in card
+    assert "1 x 28 x 28 pixels: 40 latents, a linear dictionary" in card
+    assert "`model.dictionary` holds its atoms" in card
     snippet = card.partition("```python")[2].partition("```")[0]
     assert f'from_pretrained("{folder}")' in snippet
     scope: dict[str, torch.Tensor] = {}
@@ -65,108 +69,142 @@ def test_the_card_holds_the_figures_and_loads_as_it_says(
     assert scope["reconstruction"].shape == (8, 1, 28, 28)
 
 
-def test_evaluate_prints_the_same_figures_alone(fitted: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_evaluate_prints_the_same_metrics_alone(fitted: Fitted, few_digits: Path) -> None:
     folder, _ = fitted
-    done = run("evaluate", folder)
+    done = run("evaluate", folder, "--data-dir", few_digits)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == json.loads((folder / "evaluation.json").read_text())
 
 
-def test_the_same_command_gives_the_same_weights(
-    fitted: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_evaluate_can_measure_on_the_validation_split(fitted: Fitted, few_digits: Path) -> None:
     folder, _ = fitted
-    assert run("fit", "--sparsity", "l1", "--beta", "0.2", *QUICK, "--output", tmp_path / "again").returncode == 0
+    done = run("evaluate", folder, "--split", "validation", "--data-dir", few_digits)
+    assert done.returncode == 0, done.stderr
+    train, validation = (load_split("mnist", part, few_digits) for part in ("train", "validation"))
+    expected = evaluate(SparseAutoencoder.from_pretrained(folder), validation, train)
+    assert json.loads(done.stdout) == json.loads(expected.to_json())
+    assert json.loads(done.stdout)["fvu"] != json.loads((folder / "evaluation.json").read_text())["fvu"]
+    assert_refused(run("evaluate", folder, "--split", "train"), "on the test or the validation split; got 'train'")
+
+
+def test_the_same_command_gives_the_same_weights(fitted: Fitted, few_digits: Path, tmp_path: Path) -> None:
+    folder, _ = fitted
+    assert run(*FIT, "--data-dir", few_digits, "--output", tmp_path / "again").returncode == 0
     again = tmp_path / "again" / "model.safetensors"
     assert again.read_bytes() == (folder / "model.safetensors").read_bytes()
 
 
-def test_an_output_that_holds_something_is_left_alone(fitted: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_an_output_that_holds_something_is_left_alone(fitted: Fitted) -> None:
     folder, _ = fitted
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    done = run("fit", *QUICK, "--output", folder)
-    assert_one_sentence(done, "is not empty, and nothing is overwritten")
+    assert_refused(run("fit", *QUICK, "--output", folder), "is not empty, and nothing is overwritten")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def assert_one_sentence(done: subprocess.CompletedProcess[str], words: str) -> None:
-    assert done.returncode != 0
-    assert done.stdout == ""
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stderr.strip().count("\n") == 0
+def test_every_hyperparameter_of_every_method_is_an_option() -> None:
+    told = run("fit", "--help").stdout
+    for option in ("--beta", "--target", "--k", "--sparsity", "--architecture", "--latent-dim", "--noise"):
+        assert option in told
+    for kind in METHODS:
+        assert kind in told
 
 
 WRONG = {
-    "unknown way": (("fit", "--sparsity", "l7"), "Unknown way of being sparse: 'l7'"),
-    "negative beta": (("fit", "--beta", "-1"), "beta is a number of at least 0"),
-    "target for l1": (("fit", "--sparsity", "l1", "--target", "0.1"), "'l1' has no knob 'target'"),
-    "target that is no rate": (
-        ("fit", "--sparsity", "kl-image", "--target", "1.5"),
-        "A target rate lies between 0 and 1",
-    ),
-    "k of nothing": (("fit", "--sparsity", "topk", "--k", "0"), "k is a whole number of at least 1"),
-    "k above the latents": (("fit", "--sparsity", "topk", "--k", "901"), "k is at most the number of latents, 900"),
-    "no hidden layer": (("fit", "--hidden-dim", "0"), "hidden_dim is a whole number of at least 1"),
-    "beta for no sparsity": (("fit", "--sparsity", "none", "--beta", "1"), "'none' has no knob 'beta'"),
-    "no epochs": (("fit", "--epochs", "0"), "epochs is at least 1"),
-    "no images": (("fit", "--limit", "0"), "limit is at least 1"),
-    "unknown data set": (("fit", "--dataset", "cifar"), "Unknown data set 'cifar'"),
-    "no data folder": (("fit", "--data-dir", "no/such"), "There is no folder no/such"),
+    "unknown method": (("--sparsity", "l7"), "Unknown sparsity method: 'l7'"),
+    "negative beta": (("--beta", "-1"), "beta is a number of at least 0"),
+    "target for l1": (("--sparsity", "l1", "--target", "0.1"), "'l1' has no hyperparameter 'target'"),
+    "target that is no rate": (("--sparsity", "kl-image", "--target", "1.5"), "A target rate lies between 0 and 1"),
+    "k of nothing": (("--sparsity", "topk", "--k", "0"), "k is a whole number of at least 1"),
+    "k above the latents": (("--sparsity", "topk", "--k", "901"), "k is at most the number of latents, 900"),
+    "no latents": (("--latent-dim", "0"), "latent_dim is a whole number of at least 1"),
+    "beta for no sparsity": (("--sparsity", "none", "--beta", "1"), "'none' has no hyperparameter 'beta'"),
+    "no epochs": (("--epochs", "0"), "epochs is at least 1"),
+    "no images": (("--limit", "0"), "limit is at least 1"),
+    "negative noise": (("--noise", "-1"), "noise is at least 0"),
+    "unknown architecture": (("--architecture", "deep"), "Unknown architecture: 'deep'. Known ones: dictionary, lect"),
+    "unknown data set": (("--dataset", "cifar"), "Unknown data set 'cifar'"),
+    "no data folder": (("--data-dir", "no/such"), "There is no folder no/such"),
+    "no device": (("--device", "abacus"), "There is no device 'abacus' here"),
+    "no model to fine-tune": (("--init", "no/such"), "no/such is no folder here"),
 }
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_nonsense_ends_in_one_sentence_and_writes_nothing(wrong: str, tmp_path: Path) -> None:
+def test_bad_input_ends_in_one_line_and_writes_nothing(wrong: str, tmp_path: Path) -> None:
     arguments, words = WRONG[wrong]
-    done = run(*arguments, "--output", tmp_path / "model")
-    assert_one_sentence(done, words)
+    assert_refused(run("fit", *arguments, "--output", tmp_path / "model"), words)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_evaluating_what_is_no_model_ends_in_one_sentence(tmp_path: Path) -> None:
-    assert_one_sentence(run("evaluate", tmp_path), "has no config.json")
-    assert_one_sentence(run("evaluate", tmp_path / "nothing"), "neither a folder here nor a Hub id")
+def test_evaluating_what_is_no_model_ends_in_one_line(tmp_path: Path) -> None:
+    assert_refused(run("evaluate", tmp_path), "has no config.json")
+    assert_refused(run("evaluate", tmp_path / "nothing"), "neither a folder here nor a Hub id")
 
 
-def test_a_data_folder_with_a_damaged_file_ends_in_one_sentence(tmp_path: Path) -> None:
+def test_a_model_of_other_images_cannot_be_measured_or_fine_tuned(tmp_path: Path, few_digits: Path) -> None:
+    SparseAutoencoder(latent_dim=20, image_shape=(3, 16, 20)).save_pretrained(tmp_path / "other")
+    for command in (("evaluate",), ("report", "--output", tmp_path / "figures")):
+        name, *options = command
+        done = run(name, tmp_path / "other", *options, "--data-dir", few_digits)
+        assert_refused(done, "cannot be measured on these images: Images come as (batch, 3, 16, 20)")
+    done = run("fit", "--init", tmp_path / "other", "--data-dir", few_digits, "--output", tmp_path / "next")
+    assert_refused(done, "has the image_shape (3, 16, 20), so it cannot be fine-tuned with (1, 28, 28)")
+    done = run("fit", "--init", tmp_path / "other", "--architecture", "lecture", "--output", tmp_path / "next")
+    assert_refused(done, "has the architecture dictionary: leave --architecture out")
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_a_data_folder_with_a_damaged_file_ends_in_one_line(tmp_path: Path) -> None:
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for path in (BUNDLED / "MNIST" / "raw").glob("*.gz"):
         (raw / path.name).write_bytes(path.read_bytes()[:5000])
     done = run("fit", "--data-dir", tmp_path, "--output", tmp_path / "model")
-    assert_one_sentence(done, "train-images-idx3-ubyte.gz is not a whole IDX file")
+    assert_refused(done, "train-images-idx3-ubyte.gz is not a whole IDX file")
     assert not (tmp_path / "model").exists()
 
 
-def test_an_output_below_a_file_ends_in_one_sentence(tmp_path: Path) -> None:
+def test_an_output_below_a_file_ends_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    done = run("fit", *QUICK, "--output", tmp_path / "file" / "model")
-    assert_one_sentence(done, "is a file, so no model can be written")
+    assert_refused(run("fit", *QUICK, "--output", tmp_path / "file" / "model"), "is a file, so no model can be written")
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_network_for_every_k_is_saved_with_its_figures_at_several_k(tmp_path: Path) -> None:
+def test_a_model_for_every_k_is_saved_with_its_metrics_at_several_k(tmp_path: Path, few_digits: Path) -> None:
     folder = tmp_path / "model"
-    done = run("fit", "--sparsity", "adaptive-topk", "--k", "20", "--hidden-dim", "32", *QUICK, "--output", folder)
+    done = run("fit", "--sparsity", "adaptive-topk", "--k", "20", *QUICK, "--data-dir", few_digits, "--output", folder)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in folder.iterdir()} == FILES | {"evaluation_by_k.json"}
     by_k = json.loads((folder / "evaluation_by_k.json").read_text())
-    assert list(by_k) == [str(k) for k in STOPS_OF_EVERY_K]
-    assert all(figures["l0"] <= int(k) for k, figures in by_k.items())
+    assert list(by_k) == [str(k) for k in AdaptiveTopK.measured_k if k <= 40]
+    assert all(metrics["l0"] <= int(k) for k, metrics in by_k.items())
     assert json.loads((folder / "evaluation.json").read_text())["l0"] <= 20
 
 
-def test_report_draws_every_picture_twice_or_nothing(
-    fitted: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_the_lectures_network_is_trained_as_the_lecture_does(tmp_path: Path, few_digits: Path) -> None:
+    folder = tmp_path / "model"
+    options = ("--limit", "100", "--epochs", "1", "--data-dir", few_digits)
+    done = run("fit", "--architecture", "lecture", *options, "--output", folder)
+    assert done.returncode == 0, done.stderr
+    recipe = Record.read(folder).recipe
+    assert (recipe.name, recipe.family, recipe.sparsity) == ("lecture", "lecture", L1(0.01))
+    assert (recipe.batch_size, recipe.learning_rate, recipe.seed) == (64, 1e-4, 42)
+    assert recipe.bfloat16 == LECTURE.bfloat16 is False
+    model = SparseAutoencoder.from_pretrained(folder)
+    assert (model.architecture, model.latent_dim) == ("lecture", 900)
+    card = (folder / "README.md").read_text()
+    assert "900 latents, the network of a lecture" in card
+    assert "model.dictionary" not in card
+
+
+def test_report_draws_every_figure_twice_or_nothing(fitted: Fitted, few_digits: Path, tmp_path: Path) -> None:
     folder, _ = fitted
-    done = run("report", folder, "--output", tmp_path / "pictures")
+    done = run("report", folder, "--data-dir", few_digits, "--output", tmp_path / "figures")
     assert done.returncode == 0, done.stderr
     names = ("activation-histograms", "reconstructions", "class-maps", "cost-of-a-rate", "frontier")
-    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         f"{n}.{e}" for n in names for e in ("png", "svg")
     }
-    assert_one_sentence(run("report", folder, "--output", tmp_path / "pictures"), "nothing is overwritten")
-    assert_one_sentence(run("report", tmp_path / "none", "--output", tmp_path / "more"), "neither a folder here")
+    assert_refused(run("report", folder, "--output", tmp_path / "figures"), "nothing is overwritten")
+    assert_refused(run("report", tmp_path / "none", "--output", tmp_path / "more"), "neither a folder here")
     assert not (tmp_path / "more").exists()

@@ -1,4 +1,4 @@
-"""Reading data sets: right, or one sentence that names the file; and nothing left on disk."""
+"""Reading data sets: right, or an error message that names the file; and nothing left on disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from training.data import BUNDLED, DataError, add_noise, as_floats, class_names, load_split
+from tests.idx import write_idx
+from training.data import BUNDLED, DATASETS, DataError, add_noise, as_floats, load_split
+from training.lecture import unpack_mnist
 from training.torchvision_import import datasets
 
 RAW = BUNDLED / "MNIST" / "raw"
@@ -24,16 +26,10 @@ NAMES = [path.name for path in sorted(RAW.glob("*.gz"))]
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     """A small data folder of four small, whole files."""
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
     generator = np.random.default_rng(0)
     for half, count in {"train": 20, "t10k": 10}.items():
-        images = generator.integers(0, 256, (count, 28, 28), dtype=np.uint8)
-        labels = generator.integers(0, 10, count, dtype=np.uint8)
-        header = (0x803).to_bytes(4, "big") + b"".join(n.to_bytes(4, "big") for n in images.shape)
-        (raw / f"{half}-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + images.tobytes()))
-        header = (0x801).to_bytes(4, "big") + count.to_bytes(4, "big")
-        (raw / f"{half}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(header + labels.tobytes()))
+        images, labels = generator.integers(0, 256, (count, 28, 28)), generator.integers(0, 10, count)
+        write_idx(tmp_path / "MNIST" / "raw", half, images, labels)
     return tmp_path
 
 
@@ -41,14 +37,52 @@ def files_below(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize(("train", "half", "count"), [(True, "train", 60_000), (False, "t10k", 10_000)])
-def test_bundled_mnist_is_what_its_files_say(train: bool, half: str, count: int) -> None:
-    split = load_split("mnist", train)
+def bundled(half: str) -> tuple[np.ndarray, np.ndarray]:
+    """All images and labels of a half, out of its files by hand."""
     content = gzip.decompress((RAW / f"{half}-images-idx3-ubyte.gz").read_bytes())
-    expected = np.frombuffer(content, np.uint8, offset=16).reshape(count, 1, 28, 28)
-    assert np.array_equal(split.images.numpy(), expected)
-    labels = gzip.decompress((RAW / f"{half}-labels-idx1-ubyte.gz").read_bytes())[8:]
-    assert split.labels.tolist() == list(labels)
+    labels = gzip.decompress((RAW / f"{half}-labels-idx1-ubyte.gz").read_bytes())
+    return np.frombuffer(content, np.uint8, offset=16).reshape(-1, 1, 28, 28), np.frombuffer(labels, np.uint8, offset=8)
+
+
+def test_the_test_split_is_the_test_files() -> None:
+    images, labels = bundled("t10k")
+    split = load_split("mnist", "test")
+    assert len(split.images) == 10_000
+    assert np.array_equal(split.images.numpy(), images)
+    assert np.array_equal(split.labels.numpy(), labels)
+
+
+def test_validation_is_the_last_5000_training_images_and_train_the_55000_before() -> None:
+    images, labels = bundled("train")
+    train, validation = load_split("mnist", "train"), load_split("mnist", "validation")
+    assert (len(train.images), len(validation.images)) == (55_000, 5_000)
+    assert np.array_equal(train.images.numpy(), images[:55_000])
+    assert np.array_equal(train.labels.numpy(), labels[:55_000])
+    assert np.array_equal(validation.images.numpy(), images[55_000:])
+    assert np.array_equal(validation.labels.numpy(), labels[55_000:])
+    assert train.labels.dtype == torch.long
+
+
+def test_bundled_files_are_read_as_torchvision_reads_them(tmp_path: Path) -> None:
+    unpack_mnist(tmp_path)
+    for half, part in (("t10k", "test"), ("train", "validation")):
+        theirs = datasets.MNIST(str(tmp_path), train=half == "train")
+        ours = load_split("mnist", part)
+        assert torch.equal(ours.images.squeeze(1), theirs.data[-len(ours.images) :])
+        assert torch.equal(ours.labels, theirs.targets[-len(ours.labels) :])
+
+
+@pytest.mark.parametrize(("images", "held_back"), [(20, 1), (24, 2), (11, 0), (1200, 100)])
+def test_a_small_data_set_holds_a_twelfth_back(tmp_path: Path, images: int, held_back: int) -> None:
+    for half in ("train", "t10k"):
+        marks = np.arange(images) % 251
+        write_idx(tmp_path / "MNIST" / "raw", half, np.broadcast_to(marks[:, None, None], (images, 28, 28)), marks)
+    train, validation = (load_split("mnist", part, tmp_path) for part in ("train", "validation"))
+    assert len(validation.images) == len(validation.labels) == held_back
+    marks = torch.cat([train.labels, validation.labels])
+    assert marks.tolist() == [number % 251 for number in range(images)]
+    assert torch.equal(torch.cat([train.images, validation.images])[:, 0, 0, 0].long(), marks)
+    assert len(load_split("mnist", "test", tmp_path).images) == images
 
 
 def test_bundled_files_are_the_canonical_ones() -> None:
@@ -60,38 +94,38 @@ def test_bundled_files_are_the_canonical_ones() -> None:
 
 def test_reading_leaves_nothing_on_disk(data_dir: Path) -> None:
     before = files_below(data_dir)
-    load_split("mnist", train=True, data_dir=data_dir)
+    load_split("mnist", "train", data_dir=data_dir)
     assert files_below(data_dir) == before
 
 
 def test_plain_files_do_as_well_as_packed_ones(data_dir: Path) -> None:
-    packed = load_split("mnist", train=False, data_dir=data_dir)
+    packed = load_split("mnist", "test", data_dir=data_dir)
     for path in (data_dir / "MNIST" / "raw").glob("*.gz"):
         path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
         path.unlink()
-    plain = load_split("mnist", train=False, data_dir=data_dir)
+    plain = load_split("mnist", "test", data_dir=data_dir)
     assert torch.equal(packed.images, plain.images)
     assert torch.equal(packed.labels, plain.labels)
 
 
 def test_a_half_unpacked_leftover_beside_a_whole_archive_does_no_harm(data_dir: Path) -> None:
-    whole = load_split("mnist", train=True, data_dir=data_dir)
+    whole = load_split("mnist", "train", data_dir=data_dir)
     (data_dir / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(b"\0\0\10\3half")
-    assert torch.equal(load_split("mnist", train=True, data_dir=data_dir).images, whole.images)
+    assert torch.equal(load_split("mnist", "train", data_dir=data_dir).images, whole.images)
 
 
 @pytest.mark.parametrize(("dataset", "folder"), [("fashion-mnist", "FashionMNIST"), ("kmnist", "KMNIST")])
 def test_relatives_are_read_from_their_own_folders(data_dir: Path, dataset: str, folder: str) -> None:
     (data_dir / "MNIST").rename(data_dir / folder)
-    assert load_split(dataset, train=True, data_dir=data_dir).images.shape == (20, 1, 28, 28)
+    assert load_split(dataset, "train", data_dir=data_dir).images.shape == (19, 1, 28, 28)
 
 
 def test_a_limit_takes_the_first_images(data_dir: Path) -> None:
-    limited = load_split("mnist", train=True, data_dir=data_dir, limit=3)
-    assert torch.equal(limited.images, load_split("mnist", train=True, data_dir=data_dir).images[:3])
+    limited = load_split("mnist", "train", data_dir=data_dir, limit=3)
+    assert torch.equal(limited.images, load_split("mnist", "train", data_dir=data_dir).images[:3])
     assert len(limited.labels) == 3
     with pytest.raises(DataError, match="give at least 1"):
-        load_split("mnist", train=True, data_dir=data_dir, limit=0)
+        load_split("mnist", "train", data_dir=data_dir, limit=0)
 
 
 def cut(path: Path) -> None:
@@ -115,52 +149,58 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_bytes(b""),
     "empty archive": lambda path: path.write_bytes(gzip.compress(b"")),
     "a web page": lambda path: path.write_bytes(b"<html>404</html>"),
+    "a header alone": lambda path: path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:6])),
+    "four-byte values": lambda path: path.write_bytes(
+        gzip.compress(b"\0\0\14\3" + gzip.decompress(path.read_bytes())[4:])
+    ),
+    "more than it says": lambda path: path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + b"\0")),
     "text, packed": lambda path: path.write_bytes(gzip.compress(b"no images at all")),
 }
 
 
 @pytest.mark.parametrize("name", [NAMES[0], NAMES[1]])
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_broken_file_is_named_in_one_sentence(data_dir: Path, name: str, broken: str) -> None:
+def test_a_broken_file_is_named_on_one_line(data_dir: Path, name: str, broken: str) -> None:
     path = data_dir / "MNIST" / "raw" / name
     BROKEN[broken](path)
     before = files_below(data_dir)
     with pytest.raises(DataError, match=f"{name} is not a whole IDX file") as caught:
-        load_split("mnist", train=False, data_dir=data_dir)
+        load_split("mnist", "test", data_dir=data_dir)
     assert "\n" not in str(caught.value)
     assert files_below(data_dir) == before
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_missing_file_is_named_in_one_sentence_and_the_other_half_is_read(data_dir: Path, name: str) -> None:
+def test_a_missing_file_is_named_on_one_line_and_the_other_half_is_read(data_dir: Path, name: str) -> None:
     (data_dir / "MNIST" / "raw" / name).unlink()
     needs_it = name.startswith("train")
+    parts = {True: "train", False: "test"}
     with pytest.raises(DataError, match=f"{name} is missing"):
-        load_split("mnist", train=needs_it, data_dir=data_dir)
-    assert len(load_split("mnist", train=not needs_it, data_dir=data_dir).images) > 0
+        load_split("mnist", parts[needs_it], data_dir)
+    assert len(load_split("mnist", parts[not needs_it], data_dir).images) > 0
 
 
 def test_swapped_files_are_noticed(data_dir: Path) -> None:
     raw = data_dir / "MNIST" / "raw"
     shutil.copy(raw / "t10k-labels-idx1-ubyte.gz", raw / "t10k-images-idx3-ubyte.gz")
     with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte\.gz is not a whole IDX file"):
-        load_split("mnist", train=False, data_dir=data_dir)
+        load_split("mnist", "test", data_dir=data_dir)
     shutil.copy(raw / "train-labels-idx1-ubyte.gz", raw / "t10k-labels-idx1-ubyte.gz")
     shutil.copy(RAW / "t10k-images-idx3-ubyte.gz", raw)
     with pytest.raises(DataError, match="10000 t10k images and 20 labels"):
-        load_split("mnist", train=False, data_dir=data_dir)
+        load_split("mnist", "test", data_dir=data_dir)
 
 
 def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="There is no folder"):
-        load_split("mnist", train=False, data_dir=tmp_path / "typo")
+        load_split("mnist", "test", data_dir=tmp_path / "typo")
     assert not (tmp_path / "typo").exists()
 
 
-def test_a_failed_download_is_one_sentence_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_download_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.KMNIST, "mirrors", ["http://127.0.0.1:9/"])  # nothing listens on this port
     with pytest.raises(DataError, match=r"kmnist is not in .* and could not be downloaded .*--data-dir") as caught:
-        load_split("kmnist", train=False, data_dir=tmp_path)
+        load_split("kmnist", "test", data_dir=tmp_path)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -176,11 +216,11 @@ def test_a_download_is_fetched_once_and_then_read(
         monkeypatch.setattr(datasets.KMNIST, "resources", [(name, None) for name in NAMES])
         home = tmp_path / "home"
         home.mkdir()
-        split = load_split("kmnist", train=True, data_dir=home)
+        split = load_split("kmnist", "train", data_dir=home)
         mirror.shutdown()
-    assert torch.equal(split.images, load_split("mnist", train=True, data_dir=data_dir).images)
+    assert torch.equal(split.images, load_split("mnist", "train", data_dir=data_dir).images)
     assert files_below(home) == sorted(f"KMNIST/raw/{name}" for name in NAMES)
-    assert torch.equal(load_split("kmnist", train=True, data_dir=home).images, split.images)
+    assert torch.equal(load_split("kmnist", "train", data_dir=home).images, split.images)
 
 
 def test_noise_has_the_sigma_that_was_asked_for_and_follows_its_seed() -> None:
@@ -206,5 +246,10 @@ def test_bytes_become_floats_and_floats_stay() -> None:
 
 
 def test_classes_have_names() -> None:
-    assert class_names("mnist") == [str(label) for label in range(10)]
-    assert class_names("fashion-mnist")[1] == "Trouser"
+    for dataset in DATASETS.values():
+        assert len(dataset.classes) == len(set(dataset.classes)) == 10
+        assert dataset.title
+        assert dataset.credit.startswith(dataset.title)
+    assert DATASETS["mnist"].classes == tuple("0123456789")
+    assert DATASETS["fashion-mnist"].classes[1] == "Trouser"
+    assert DATASETS["mnist"].hub == "ylecun/mnist"

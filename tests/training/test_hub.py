@@ -6,8 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ import torch
 from huggingface_hub import HfApi, ModelCard
 
 from sae_model import L1, ModelLoadError, SparseAutoencoder
+from tests.command_line import run
 from tests.loopback_hub import READ_TOKEN, STRANGER_TOKEN, TOKEN, LoopbackHub
 from training.card import BEGIN, END
 from training.data import Split
@@ -22,32 +21,34 @@ from training.hub import HubError, push, push_all
 from training.publishing import FILES
 from training.recipe import Recipe
 from training.record import Record, RecordError
-from training.runs import measure_and_save
+from training.runs import Data, measure_and_save
 
-ROOT = Path(__file__).resolve().parents[2]
 ID = "ada/first"
 PUSHED = {*FILES, "README.md"} - {"evaluation_by_k.json"}
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, brief_model: SparseAutoencoder, digits: Split) -> Path:
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, brief_model: SparseAutoencoder, training_digits: Split, digits: Split
+) -> Path:
     """A folder as `fit` writes it; tests must not change it."""
-    folder = tmp_path_factory.mktemp("trained") / "l1-0.1"
-    recipe = Recipe(sparsity=L1(0.1), limit=12_000, epochs=4, batch_size=64, hidden_dim=128)
-    measure_and_save(recipe, brief_model, Split(digits.images[:500], digits.labels[:500]), folder)
+    folder = tmp_path_factory.mktemp("trained") / "l1-0.3"
+    train, test = (Split(*(values[:500] for values in split)) for split in (training_digits, digits))
+    recipe = Recipe(sparsity=brief_model.sparsity, limit=6_000, latent_dim=200, epochs=3, batch_size=64)
+    measure_and_save(recipe, brief_model, Data(train, test, train), folder)
     return folder
 
 
 @pytest.fixture
 def copied(trained: Path, tmp_path: Path) -> Path:
     """A folder as `fit` writes it, free to be changed."""
-    return Path(shutil.copytree(trained, tmp_path / "l1-0.1"))
+    return Path(shutil.copytree(trained, tmp_path / "l1-0.3"))
 
 
 def with_other_weights(folder: Path) -> None:
     model = SparseAutoencoder.from_pretrained(folder)
     with torch.no_grad():
-        model.encoder.threshold += 0.5
+        model.network.threshold += 0.5
     model.save_pretrained(folder)
 
 
@@ -73,7 +74,7 @@ def test_the_card_tells_all_and_its_lines_run(hub: LoopbackHub, trained: Path) -
     evaluation = json.loads((trained / "evaluation.json").read_text())
     results = {result.metric_type: result.metric_value for result in card.data.eval_results}
     assert results["bce"] == evaluation["bce"]
-    for name in ("denoise_mse", "fvu_top_k"):
+    for name in ("denoise_mse", "fvu_top_k", "probe_error"):
         assert {key: results[f"{name}_{key}"] for key in evaluation[name]} == evaluation[name]
     for name in ("mse", "fvu", "mean_activation", "effective_l0", "l0", "dead_fraction"):
         assert results[name] == evaluation[name]
@@ -81,8 +82,11 @@ def test_the_card_tells_all_and_its_lines_run(hub: LoopbackHub, trained: Path) -
     assert card.data.datasets == ["ylecun/mnist"]
     for words in (
         "reconstructions.webp",
-        "seed 0",
-        "4 epochs",
+        "Seed: 0",
+        "3 epochs over the first 6,000 images of MNIST's training images",
+        "Sparsity method: L1 penalty (beta = 0.3). It asks for a low mean activation",
+        "`model.dictionary` holds its atoms",
+        "MNIST: Y. LeCun",
         f"torch {torch.__version__}",
         "What it is not for",
         "MIT",
@@ -142,12 +146,12 @@ def test_push_to_hub_of_a_model_keeps_the_card(hub: LoopbackHub, trained: Path) 
     card = hub.files(ID)["README.md"]
     model = SparseAutoencoder.from_pretrained(trained)
     with torch.no_grad():
-        model.encoder.threshold += 0.5
+        model.network.threshold += 0.5
     model.push_to_hub(ID)
     assert hub.files(ID)["README.md"] == card
     assert_same(model, SparseAutoencoder.from_pretrained(ID))
     model.push_to_hub("ada/new")
-    assert b"900 latents for 784 pixels" in hub.files("ada/new")["README.md"]
+    assert b"200 latents for 784 pixels" in hub.files("ada/new")["README.md"]
 
 
 def test_branches_tags_shas_and_pull_requests_load_what_they_hold(hub: LoopbackHub, copied: Path) -> None:
@@ -214,7 +218,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_a_refused_push_is_a_sentence_without_the_token(
+def test_a_refused_push_is_one_line_without_the_token(
     hub: LoopbackHub, trained: Path, monkeypatch: pytest.MonkeyPatch, refusal: str
 ) -> None:
     token, repo_id, words = REFUSALS[refusal]
@@ -273,7 +277,7 @@ def test_a_failing_push_leaves_what_was_there_and_succeeds_again(hub: LoopbackHu
         with_other_weights(copied)
 
 
-def test_a_hub_that_is_down_is_a_sentence(hub: LoopbackHub, trained: Path) -> None:
+def test_a_hub_that_is_down_is_an_error_message(hub: LoopbackHub, trained: Path) -> None:
     hub.stop()
     with pytest.raises(HubError, match=r"the Hub cannot be reached .* run the same command again"):
         push(trained, ID)
@@ -286,7 +290,7 @@ def test_a_hub_that_is_down_is_a_sentence(hub: LoopbackHub, trained: Path) -> No
 
 @pytest.mark.usefixtures("waits")
 @pytest.mark.parametrize("reset", [False, True])
-def test_a_download_that_is_cut_for_good_is_a_sentence_and_leaves_nothing_half(
+def test_a_download_that_is_cut_for_good_is_an_error_message_and_leaves_nothing_half(
     hub: LoopbackHub, trained: Path, reset: bool
 ) -> None:
     push(trained, ID)
@@ -320,9 +324,7 @@ def test_a_repo_of_another_kind_is_refused(trained: Path) -> None:
         "sae_model_version": "9.1",
     }
     HfApi().upload_file(path_or_fileobj=json.dumps(config).encode(), path_in_repo="config.json", repo_id=ID)
-    with pytest.raises(
-        ModelLoadError, match=r"Unknown way of being sparse: 'l0'.*written by 9\.1, which could load it"
-    ):
+    with pytest.raises(ModelLoadError, match=r"Unknown sparsity method: 'l0'.*written by 9\.1, which could load it"):
         SparseAutoencoder.from_pretrained(ID)
 
 
@@ -359,27 +361,24 @@ def test_the_bundle_goes_to_one_repo_each_and_a_collection(hub: LoopbackHub, tra
     assert len(hub.collections) == 1
 
 
-def run(*arguments: object, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "training", *map(str, arguments)]
-    environment = os.environ | {"HF_TOKEN": token}
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
-
-
-QUICK = ("fit", "--limit", "500", "--epochs", "1", "--hidden-dim", "32")
-
-
 @pytest.mark.slow
-def test_the_command_line_fits_pushes_and_goes_on_from_what_was_pushed(hub: LoopbackHub, tmp_path: Path) -> None:
-    done = run(*QUICK, "--output", tmp_path / "first", "--push-to-hub", ID)
+def test_the_command_line_fits_pushes_and_fine_tunes_what_was_pushed(
+    hub: LoopbackHub, tmp_path: Path, few_digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = ("--limit", "500", "--epochs", "1", "--data-dir", few_digits)
+    new = ("fit", "--latent-dim", "40", *quick)
+    done = run(*new, "--output", tmp_path / "first", "--push-to-hub", ID)
     assert done.returncode == 0, done.stderr
     assert f"{hub.url}/{ID}/commit/" in done.stderr
     assert json.loads(done.stdout) == json.loads(hub.files(ID)["evaluation.json"])
     assert run("push", tmp_path / "first", ID, "--branch", "b").stdout.startswith(f"{hub.url}/{ID}/commit/")
-    more = run("fit", "--limit", "500", "--epochs", "1", "--init", ID, "--beta", "0.5", "--output", tmp_path / "next")
+    more = run("fit", *quick, "--init", ID, "--beta", "0.5", "--output", tmp_path / "next")
     assert more.returncode == 0, more.stderr
     recipe = Record.read(tmp_path / "next").recipe
-    assert (recipe.init, recipe.hidden_dim, recipe.sparsity) == (ID, 32, L1(0.5))
-    wrong = run(*QUICK, "--output", tmp_path / "wrong", "--push-to-hub", ID, token="hf_wrong")
+    assert (recipe.init, recipe.latent_dim, recipe.sparsity) == (ID, 40, L1(0.5))
+    assert f"Fine-tuned from {ID}." in (tmp_path / "next" / "README.md").read_text()
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    wrong = run(*new, "--output", tmp_path / "wrong", "--push-to-hub", ID)
     assert wrong.returncode == 1
     assert wrong.stderr.strip().splitlines() == [
         f"Error: {ID} cannot be pushed to: the Hub does not accept this login: run `hf auth login`, "

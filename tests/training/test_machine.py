@@ -53,7 +53,7 @@ def test_a_block_that_fails_leaves_no_thread_behind() -> None:
     assert threading.active_count() == before
 
 
-def test_where_memory_cannot_be_read_a_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_memory_cannot_be_read_an_error_message_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_such_file(*_: object) -> str:
         raise FileNotFoundError
 

@@ -1,0 +1,180 @@
+"""The architectures: what lies between an image and its latents, and between latents and the image.
+
+An architecture is one class with `encode` and `logits` and one entry in `ARCHITECTURES`; config.json names it. What is
+the same for all (the k that is kept, the sigmoid, the checks of shapes) stands in `sae_model.model`.
+
+Symbols, as in Gregor and LeCun 2010 ("Learning fast approximations of sparse coding"):
+
+    x     image                   (batch, pixels), in [0, 1]; noisy ones may leave that range
+    z     latents, the code       (batch, latent_dim), at least 0
+    D     dictionary              (latent_dim, pixels), every row an atom of the same length
+    b     bias                    (pixels,)
+    eta   step size, t threshold  of each step
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sae_model.sparsity import keep_top_k
+
+ImageShape = tuple[int, int, int]
+
+INITIAL_STEP = 0.15
+INITIAL_THRESHOLD = 0.05
+
+
+class Dictionary(nn.Module):
+    """A linear dictionary, and an encoder that infers the code of an image with that same dictionary.
+
+        logits(z) = b + z D
+        z_0 = relu(W x + c)
+        y_i = the k largest of z_(i-1), or z_(i-1) itself where k is None
+        z_i = relu(y_i + eta_i D (x - sigmoid(b + y_i D)) - t_i)        i = 1 ... STEPS
+
+    The steps are proximal gradient on the binary cross-entropy plus an L1 penalty: the gradient of the cross-entropy
+    in the logits is the residual. (LISTA with a tied dictionary; eta and t are learned for each step.) With no steps
+    it is the classical sparse autoencoder.
+    """
+
+    STEPS: ClassVar[int] = 3
+    # Length of every atom, in logits. It is fixed: with atoms of free length the decoder could grow while latents
+    # shrink, which satisfies every penalty without being any sparser. A digit needs logits of length 100 and more.
+    ATOM_LENGTH: ClassVar[float] = 10.0
+    # Fields of `training.recipe.Recipe` that differ from its defaults, and the sparsity method where none is named.
+    recipe: ClassVar[dict[str, Any]] = {}
+    sparsity: ClassVar[dict[str, Any]] = {"kind": "l1", "beta": 1.0}
+
+    def __init__(self, latent_dim: int, image_shape: ImageShape) -> None:
+        super().__init__()
+        pixels = math.prod(image_shape)
+        self.image_shape = image_shape
+        self.atoms = nn.Parameter(F.normalize(torch.randn(latent_dim, pixels), dim=1))
+        self.bias = nn.Parameter(torch.zeros(pixels))
+        self.first = nn.Linear(pixels, latent_dim)
+        self.log_step = nn.Parameter(torch.full((self.STEPS,), math.log(INITIAL_STEP)))
+        self.threshold = nn.Parameter(torch.full((self.STEPS, latent_dim), INITIAL_THRESHOLD))
+        self.register_buffer("_folded", None, persistent=False)  # a buffer, so that it moves with the model
+        with torch.no_grad():
+            self.first.weight.copy_(self.atoms)
+            self.first.bias.fill_(-INITIAL_THRESHOLD)
+
+    @torch.no_grad()
+    def start_from(self, images: Tensor, generator: torch.Generator) -> None:
+        """Take the first weights from images: each atom half a random image less the mean, half noise.
+
+        Args:
+            images: (n, channels, height, width), floats in [0, 1].
+            generator: on the CPU; which images, and the noise.
+        """
+        flat = images.flatten(1)
+        mean = flat.mean(0)
+        chosen = flat[torch.randint(len(flat), (len(self.atoms),), generator=generator)] - mean
+        noise = torch.randn(self.atoms.shape, generator=generator)
+        self.atoms.copy_(F.normalize(F.normalize(chosen, dim=1) + F.normalize(noise, dim=1), dim=1))
+        self.first.weight.copy_(self.atoms)
+        self.bias.copy_(mean.clamp(0.01, 0.99).logit())
+
+    @torch.no_grad()
+    def set_step(self, size: float) -> None:
+        """Give all steps one size, above 0, to be learned from there."""
+        self.log_step.fill_(math.log(size))
+
+    @property
+    def dictionary(self) -> Tensor:
+        """D, (latent_dim, pixels)."""
+        if self._folded is not None:
+            return self._folded
+        squares = self.atoms.square().sum(1, keepdim=True)
+        dictionary = self.ATOM_LENGTH * self.atoms * torch.rsqrt(squares + 1e-12)  # finite for zeros too
+        device = dictionary.device.type
+        # Under autocast it is cast once here, instead of in each product.
+        return dictionary.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else dictionary
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Work out the dictionary once and for all: the same answers in less time.
+
+        For inference alone: weights that are changed, loaded or moved to another device later are not seen.
+        """
+        self._folded = self.dictionary
+
+    def encode(self, images: Tensor, k: int | Tensor | None = None) -> Tensor:
+        """Images (batch, channels, height, width) -> latents (batch, latent_dim), at least 0.
+
+        k is how many latents the steps work with, one number or one for each image; the result may have more.
+        """
+        x, dictionary = images.flatten(1), self.dictionary
+        z = F.relu(self.first(x))
+        for log_step, threshold in zip(self.log_step, self.threshold, strict=True):
+            z = z if k is None else keep_top_k(z, k)
+            residual = x - torch.sigmoid(F.linear(z, dictionary.T, self.bias).float())
+            z = F.relu(z + log_step.exp() * F.linear(residual, dictionary) - threshold)
+        return z
+
+    def logits(self, latents: Tensor) -> Tensor:
+        """Latents (batch, latent_dim) -> images before the sigmoid, (batch, channels, height, width)."""
+        return F.linear(latents, self.dictionary.T, self.bias).unflatten(1, self.image_shape)
+
+
+class Lecture(nn.Module):
+    """The lecture's own network: strided convolutions with batch norm, for images of 1 x 28 x 28.
+
+    Its latents have any sign.
+
+    The maps have 28, 14, 7, 4 and 2 pixels a side on the way down and 1, 2, 4, 8, 16, 32 on the way up; a 7 x 7
+    convolution cuts the last one to 28.
+    """
+
+    DOWN: ClassVar[tuple[int, ...]] = (1, 32, 64, 128, 256)
+    UP: ClassVar[tuple[int, ...]] = (512, 256, 128, 64, 32, 32)
+    # Plain Adam in single precision, and nothing in the loss but the cross-entropy and the penalty.
+    recipe: ClassVar[dict[str, Any]] = {
+        "epochs": 5,
+        "batch_size": 64,
+        "learning_rate": 1e-4,
+        "one_cycle": False,
+        "beta2": 0.999,
+        "weight_decay": 0.0,
+        "gradient_norm": None,
+        "load_balancing": 0.0,
+        "bfloat16": False,
+        "seed": 42,
+    }
+    sparsity: ClassVar[dict[str, Any]] = {"kind": "l1", "beta": 0.01}
+
+    def __init__(self, latent_dim: int, image_shape: ImageShape) -> None:
+        super().__init__()
+        if tuple(image_shape) != (1, 28, 28):
+            raise ValueError(f"The lecture's network takes images of (1, 28, 28); got {tuple(image_shape)}.")
+        down = []
+        for inputs, outputs in itertools.pairwise(self.DOWN):
+            down += _block(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), outputs)
+        down += _block(nn.Conv2d(self.DOWN[-1], self.UP[0], 1), self.UP[0])
+        self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(4 * self.UP[0], latent_dim))
+        up = [nn.Linear(latent_dim, self.UP[0]), nn.Unflatten(1, (self.UP[0], 1, 1))]
+        for inputs, outputs in itertools.pairwise(self.UP):
+            up += _block(nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1), outputs)
+        self.decoder = nn.Sequential(*up, nn.Conv2d(self.UP[-1], 1, 7, padding=1))
+
+    def encode(self, images: Tensor, k: int | Tensor | None = None) -> Tensor:
+        """Images (batch, 1, 28, 28) -> latents (batch, latent_dim), any sign, whatever k is."""
+        return self.encoder(images)
+
+    def logits(self, latents: Tensor) -> Tensor:
+        """Latents (batch, latent_dim) -> images before the sigmoid, (batch, 1, 28, 28)."""
+        return self.decoder(latents)
+
+
+def _block(convolution: nn.Module, channels: int) -> list[nn.Module]:
+    return [convolution, nn.BatchNorm2d(channels), nn.LeakyReLU()]
+
+
+ARCHITECTURES: dict[str, type[Dictionary | Lecture]] = {"dictionary": Dictionary, "lecture": Lecture}
+"""What config.json calls them."""

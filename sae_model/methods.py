@@ -1,0 +1,371 @@
+"""The sparsity methods: one class says all that is known about one of them.
+
+A method is a frozen dataclass whose fields are its hyperparameters, with `@method` above it. Its class variables are
+the words for the page, the command line and the model card; `penalty` or `training_k` is the method itself; `recipe`
+is how it is trained best. Nothing else in the project names a method: the command line's options, the bundle, the
+page's controls and the cards are made from the classes here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from sae_model.sparsity import bernoulli_kl, unit_activation
+
+METHODS: dict[str, type[Sparsity]] = {}
+"""kind -> method, in the order in which the page and the bundle show them."""
+
+
+def method(cls: type[Sparsity]) -> type[Sparsity]:
+    """Make a method known by its `kind`."""
+    METHODS[cls.kind] = cls
+    return cls
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """What all sparsity methods have. Its defaults keep every latent and add no penalty."""
+
+    kind: ClassVar[str]
+    """Its name on the command line and in config.json."""
+    title: ClassVar[str]
+    """Its name on the page."""
+    label: ClassVar[str]
+    """What the page's slider over its hyperparameter is called."""
+    ends: ClassVar[tuple[str, str]]
+    """What stands at the two ends of that slider."""
+    asks_for: ClassVar[str]
+    """What it asks for, in one line: "The sparsity method asks for ..."."""
+    hyperparameter: ClassVar[str | None] = None
+    """The field that the bundle and the page vary, if any."""
+    bundled: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+    """The hyperparameters of the models in the bundle."""
+    bundled_on_noise: ClassVar[tuple[dict[str, Any], ...]] = ()
+    """Those of the models in it that were trained on noisy images."""
+    joins: ClassVar[str | None] = None
+    """Kind of the method at the start of whose slider it stands; None gives it a slider of its own."""
+    measured_k: ClassVar[tuple[int, ...]] = ()
+    """For a method that serves every k: at which k its models are measured."""
+
+    @property
+    def name(self) -> str:
+        """What its bundled model is called."""
+        return self.kind if self.hyperparameter is None else f"{self.kind}-{self.value:g}"
+
+    @property
+    def value(self) -> float | None:
+        """The hyperparameter's value."""
+        return None if self.hyperparameter is None else getattr(self, self.hyperparameter)
+
+    @property
+    def default_k(self) -> int | None:
+        """How many latents of an image are kept where no other number is asked for; None keeps all."""
+        return None
+
+    def penalty(self, latents: Tensor) -> Tensor:
+        """The term that is added to the reconstruction loss.
+
+        Args:
+            latents: (batch, latent_dim).
+
+        Returns:
+            Scalar, already weighted, in nats per pixel. It does not depend on the batch size.
+        """
+        return latents.new_zeros(())
+
+    def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor | None:
+        """How many latents of each image are kept in a step of training.
+
+        Args:
+            progress: how far training is, in [0, 1].
+            shape: (batch, latent_dim), that of the latents.
+            generator: for a k that is drawn.
+
+        Returns:
+            Whole numbers (batch,), one for each image; or None to keep all.
+        """
+        return None
+
+    def recipe(self) -> dict[str, Any]:
+        """The fields of `training.recipe.Recipe` that are best set to other values than its defaults."""
+        return {}
+
+    def to_config(self) -> dict[str, Any]:
+        """What config.json says: {"kind": "l1", "beta": 0.1}."""
+        return {"kind": self.kind, **dataclasses.asdict(self)}
+
+
+def sparsity_from_config(config: Any) -> Sparsity:
+    """The opposite of `to_config`.
+
+    Raises:
+        ValueError: an unknown kind, a hyperparameter that this kind does not have, or a value out of its range.
+    """
+    if not isinstance(config, dict) or not isinstance(config.get("kind"), str):
+        raise ValueError(f'A sparsity method is written as {{"kind": "l1", "beta": 0.1}}; got {config!r:.80}.')
+    if config["kind"] not in METHODS:
+        raise ValueError(f"Unknown sparsity method: {config['kind']!r:.80}. Known ones: {', '.join(METHODS)}.")
+    cls = METHODS[config["kind"]]
+    values = {name: value for name, value in config.items() if name != "kind"}
+    known = [hyperparameter.name for hyperparameter in dataclasses.fields(cls)]
+    for name in values:
+        has = ", ".join(known) or "none"
+        _check(name in known, f"{cls.kind!r} has no hyperparameter {name!r:.80}; it has: {has}.")
+    return cls(**values)
+
+
+def _check(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def _check_beta(beta: Any) -> None:
+    _check(_is_number(beta) and beta >= 0, f"beta is a number of at least 0; got {beta!r:.80}.")
+
+
+def _check_target(target: Any) -> None:
+    right = _is_number(target) and 0 < target < 1
+    _check(right, f"A target rate lies between 0 and 1, both excluded; got {target!r:.80}.")
+
+
+def _check_k(k: Any) -> None:
+    right = isinstance(k, int) and not isinstance(k, bool) and k >= 1
+    _check(right, f"k is a whole number of at least 1; got {k!r:.80}.")
+
+
+def _beta(default: float) -> float:
+    return field(default=default, metadata={"help": "Weight of the penalty, at least 0."})
+
+
+def _target() -> float:
+    return field(default=0.05, metadata={"help": "Target rate of a KL penalty, between 0 and 1."})
+
+
+def _k() -> int:
+    return field(default=25, metadata={"help": "Number of latents that a top-k method keeps."})
+
+
+@method
+@dataclass(frozen=True)
+class Dense(Sparsity):
+    """No sparsity: the wide autoencoder that learns to copy."""
+
+    kind = "none"
+    title = "No penalty"
+    label = "No hyperparameter"
+    ends = ("copies", "copies")
+    asks_for = "nothing, so the model may copy its input, noise included"
+    joins = "l1"
+    bundled_on_noise = ({},)
+
+    @property
+    def name(self) -> str:
+        return "dense"
+
+    def recipe(self) -> dict[str, Any]:
+        """With larger or more steps of the optimizer it learns to leave part of the noise out."""
+        return {"epochs": 4, "learning_rate": 4e-3, "load_balancing": 3e-2, "initial_step": 0.4}
+
+
+@method
+@dataclass(frozen=True)
+class L1(Sparsity):
+    """beta times the mean activation, the lecture's penalty."""
+
+    beta: float = _beta(0.01)
+    kind = "l1"
+    title = "L1 penalty"
+    label = "Sparsity (beta)"
+    ends = ("copies", "too sparse")
+    asks_for = "a low mean activation; how low depends on beta, and cannot be stated"
+    hyperparameter = "beta"
+    bundled = tuple({"beta": beta} for beta in (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0))
+    bundled_on_noise = ({"beta": 0.1},)
+
+    def __post_init__(self) -> None:
+        _check_beta(self.beta)
+
+    def penalty(self, latents: Tensor) -> Tensor:
+        """(batch, latent_dim) -> scalar, beta * mean of the activations over latents and images."""
+        return self.beta * unit_activation(latents).mean()
+
+    def recipe(self) -> dict[str, Any]:
+        """A weak penalty is trained as none is; a strong one turns latents off for good without some balancing."""
+        if self.beta < 0.05:
+            return Dense().recipe()
+        return {"load_balancing": 3e-2 / (1 + 10 * self.beta) + min(1e-3 * self.beta, 1e-2)}
+
+
+# At a low rate the penalty needs more weight to come within a few percent of it.
+KL_BUNDLED = ({"target": 0.02, "beta": 20.0}, {"target": 0.05}, {"target": 0.1}, {"target": 0.2})
+
+
+@method
+@dataclass(frozen=True)
+class KLPerImage(Sparsity):
+    """Each image is to have the target rate, on average over its latents.
+
+    At the default beta the rate that is reached is the target within a few percent.
+    """
+
+    target: float = _target()
+    beta: float = _beta(5.0)
+    kind = "kl-image"
+    title = "KL per image"
+    label = "Target rate (p)"
+    ends = ("few on", "many on")
+    asks_for = "a mean activation of p in every image; which latents are on is left open"
+    hyperparameter = "target"
+    bundled = KL_BUNDLED
+
+    def __post_init__(self) -> None:
+        _check_target(self.target)
+        _check_beta(self.beta)
+
+    def penalty(self, latents: Tensor) -> Tensor:
+        """(batch, latent_dim) -> scalar, beta * KL(target || mean over latents), averaged over images.
+
+        The lecture sums over the batch; with the mean, beta does not depend on the batch size.
+        """
+        return self.beta * bernoulli_kl(self.target, unit_activation(latents).mean(1)).mean()
+
+    def recipe(self) -> dict[str, Any]:
+        return {"epochs": 3, "load_balancing": 3e-2}
+
+
+@method
+@dataclass(frozen=True)
+class KLPerNeuron(Sparsity):
+    """Each latent is to have the target rate, on average over images, so that none is dead or always on.
+
+    (Ng 2011, "Sparse autoencoder", CS294A lecture notes.)
+    """
+
+    target: float = _target()
+    beta: float = _beta(5.0)
+    kind = "kl-neuron"
+    title = "KL per latent"
+    label = "Target rate (p)"
+    ends = ("few on", "many on")
+    asks_for = "a mean activation of p of every latent over the images, so that all are used alike"
+    hyperparameter = "target"
+    bundled = KL_BUNDLED
+
+    def __post_init__(self) -> None:
+        _check_target(self.target)
+        _check_beta(self.beta)
+
+    def penalty(self, latents: Tensor) -> Tensor:
+        """(batch, latent_dim) -> scalar, beta * KL(target || mean over the batch), averaged over latents."""
+        return self.beta * bernoulli_kl(self.target, unit_activation(latents).mean(0)).mean()
+
+    def recipe(self) -> dict[str, Any]:
+        """The penalty itself keeps latents from dying."""
+        return {"epochs": 3, "load_balancing": 0.0}
+
+
+# Training of the top-k methods: which part of the latents may be kept at first; by which part of training the ceiling
+# of `TopK` has come down to k; between which numbers `AdaptiveTopK` draws, and from when on.
+START_OF_LATENTS = 0.45
+AT_K_FROM = 0.8
+LOWEST_K, HIGHEST_K = 5, 400
+LOWEST_FROM = 0.4
+
+
+@method
+@dataclass(frozen=True)
+class TopK(Sparsity):
+    """The k largest latents of each image are kept (Makhzani and Frey 2013, "k-sparse autoencoders").
+
+    In training each image keeps a number of its own, drawn log-uniformly between k and a ceiling that falls
+    geometrically to k (Makhzani and Frey lower k in the same way): a latent that is never kept cannot learn.
+    """
+
+    k: int = _k()
+    kind = "topk"
+    title = "Top k"
+    label = "Latents kept (k)"
+    ends = ("fewest", "most")
+    asks_for = "exactly the k largest latents of every image, whatever their values"
+    hyperparameter = "k"
+    bundled = tuple({"k": k} for k in (10, 25, 50))
+
+    def __post_init__(self) -> None:
+        _check_k(self.k)
+
+    @property
+    def default_k(self) -> int:
+        return self.k
+
+    def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        batch_size, latent_dim = shape
+        low = min(self.k, latent_dim)
+        ceiling = _geometric(START_OF_LATENTS * latent_dim, low, progress / AT_K_FROM)
+        return _drawn(low, max(ceiling, low), batch_size, generator)
+
+    def recipe(self) -> dict[str, Any]:
+        return TOP_K_RECIPE | {"load_balancing": 0.2 / self.k}
+
+
+@method
+@dataclass(frozen=True)
+class AdaptiveTopK(Sparsity):
+    """One model for every k: `encode(images, k=...)` chooses when it is used.
+
+    In training each image keeps a number of latents of its own, drawn log-uniformly between 5 and 400, so that the
+    largest latents must say most. (Nested dropout, Rippel et al. 2014, with the order left to each image.)
+    """
+
+    k: int = _k()
+    kind = "adaptive-topk"
+    title = "Top k, any k"
+    label = "Latents kept (k)"
+    ends = ("fewest", "all")
+    asks_for = "the k largest latents of every image, for a k that is chosen when the model is used"
+    measured_k = (1, 2, 5, 10, 25, 50, 100, 200, 900)
+
+    def __post_init__(self) -> None:
+        _check_k(self.k)
+
+    @property
+    def default_k(self) -> int:
+        return self.k
+
+    def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        batch_size, latent_dim = shape
+        low = _geometric(START_OF_LATENTS * latent_dim, LOWEST_K, progress / LOWEST_FROM)
+        return _drawn(min(low, latent_dim), min(max(HIGHEST_K, low), latent_dim), batch_size, generator)
+
+    def recipe(self) -> dict[str, Any]:
+        return TOP_K_RECIPE | {"load_balancing": 5e-3}
+
+
+TOP_K_RECIPE: dict[str, Any] = {
+    "squared_error": 4.0,
+    "epochs": 12,
+    "learning_rate": 8e-3,
+    "atoms_from_images": True,
+    "initial_step": 0.02,
+}
+"""Top-k models are judged by squared error, of which the cross-entropy says little where pixels are grey."""
+
+
+def _drawn(low: int, high: int, count: int, generator: torch.Generator) -> Tensor:
+    """Whole numbers (count,), drawn log-uniformly from low to high, on the generator's device."""
+    drawn = torch.rand(count, generator=generator, device=generator.device)
+    return (low * torch.exp(math.log(high / low) * drawn)).round().long().clamp(low, high)
+
+
+def _geometric(start: float, end: float, part: float) -> int:
+    """A whole number that goes from start to end by equal ratios while part goes from 0 to 1, and stays there."""
+    return max(1, round(start * (end / start) ** min(part, 1)))

@@ -1,0 +1,95 @@
+"""The box that loads a user's model: where its address is typed, and the message about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import urlencode
+
+import gradio as gr
+
+from space.errors import InputError
+from space.lab import USER, Lab
+from space.parts import BARE, LIVE, SPEAK_CHANGES, Choice, method_choices, stop_slider
+from space.user_models import title
+from space.view import view
+
+# A link to the page may name a model, as in /?model=owner/name. Pages without one ask the server nothing.
+READ_LINK = "() => { const model = new URLSearchParams(location.search).get('model') ?? ''; return [model, model]; }"
+
+
+@dataclass(frozen=True)
+class Box:
+    """The components of the box."""
+
+    address: gr.Textbox
+    load: gr.Button
+    message: gr.HTML
+    linked: gr.Textbox
+    """The address in the link with which the page was opened."""
+
+
+def lay_out(lab: Lab) -> Box:
+    """Place the box into the current layout."""
+    places = "A repo on the Hub, owner/name or owner/name@revision" + ", or a folder here" * (
+        not lab.user_models.hosted
+    )
+    with gr.Row(elem_id="user-model"):
+        address = gr.Textbox(label="Load your own model", info=places, placeholder="owner/name", max_lines=1)
+        load = gr.Button("Load and measure it", scale=0, min_width=200)
+    message = gr.HTML("", elem_id="message", js_on_load=SPEAK_CHANGES, **BARE)
+    linked = gr.Textbox(visible="hidden")
+    return Box(address, load, message, linked)
+
+
+def wire(
+    page: gr.Blocks, lab: Lab, box: Box, choice: Choice, controls: list[gr.Component], shown: list[gr.HTML]
+) -> None:
+    """Let the box load models. `controls` are index, seed and sigma; `shown` is what `view` fills."""
+    outputs = [box.message, choice.user_models, choice.method, choice.stop, *shown]
+    unchanged = [gr.skip()] * (len(outputs) - 1)
+
+    def load(text: str, mine: list[str], index: int, seed: int, sigma: float) -> Iterator[tuple[object, ...]]:
+        try:
+            name = (text or "").strip()
+            if name in lab.recipes:
+                method, position = lab.find(name)
+                words = f"<b>{name}</b> is one of the bundled models; it is chosen now."
+            else:
+                address = lab.user_models.address(name)
+                for step in lab.user_models.load(address):
+                    yield _message(escape(step)), *unchanged
+                name, method = address.name, USER + address.name
+                mine = [*(other for other in mine if other in lab.user_models and other != name), name]
+                position = lab.first_position(method)
+                words = _loaded(lab, name)
+            html = view(lab, index, seed, sigma, method, position)
+            radio = gr.Radio(method_choices(lab, mine), value=method)
+            yield _message(words), mine, radio, stop_slider(lab, method, position), *html
+        except InputError as error:
+            yield _message(escape(str(error)), "error"), *unchanged
+        except gr.Error as error:  # ZeroGPU has no time left for this visitor
+            yield _message(escape(error.message), "error"), *unchanged
+
+    inputs = [choice.user_models, *controls]
+    # Fetching and measuring take seconds, and have a queue of their own: all else goes on.
+    slow = LIVE | {"concurrency_id": "user-models"}
+    gr.on([box.load.click, box.address.submit], load, [box.address, *inputs], outputs, trigger_mode="once", **slow)
+    box.linked.change(load, [box.linked, *inputs], outputs, **slow)
+    page.load(None, None, [box.address, box.linked], js=READ_LINK)
+
+
+def _loaded(lab: Lab, name: str) -> str:
+    model = lab.user_models.find(name).model
+    words = (
+        f"<b>{escape(title(name))}</b>, {model.latent_dim:,} latents, trained as {escape(model.sparsity.name)}, is the "
+        f"last stop now, beside the bundled models of its sparsity method. Its metrics were measured here."
+    )
+    if lab.user_models.is_repo(name):
+        words += f' <a href="?{escape(urlencode({"model": name}))}">Link to this page with it</a>.'
+    return words
+
+
+def _message(words: str, css_class: str = "") -> str:
+    return f'<div class="sae {css_class}"><p>{words}</p></div>'

@@ -1,0 +1,265 @@
+"""The architectures against independent computations: the dictionary with its encoder, the lecture's network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sae_model import AdaptiveTopK, Dense, SparseAutoencoder, Sparsity, TopK
+from sae_model.architectures import Dictionary, Lecture
+
+
+@pytest.fixture(params=[Dense(), TopK(5), AdaptiveTopK(5)], ids=lambda sparsity: sparsity.kind)
+def drawn(request: pytest.FixtureRequest) -> SparseAutoencoder:
+    """A dictionary all of whose weights are drawn, each of a size that matters to the result."""
+    return drawn_model(request.param)
+
+
+def drawn_model(sparsity: Sparsity, image_shape: tuple[int, int, int] = (1, 28, 28)) -> SparseAutoencoder:
+    torch.manual_seed(3)
+    model = SparseAutoencoder(latent_dim=40, sparsity=sparsity, image_shape=image_shape).eval()
+    network = model.network
+    with torch.no_grad():
+        network.atoms.copy_(torch.randn(network.atoms.shape) * torch.rand(40, 1).mul(4).exp())
+        network.bias.normal_()
+        network.first.weight.normal_(std=0.1)
+        network.first.bias.normal_()
+        network.log_step.copy_(torch.linspace(-4, -3, len(network.log_step)))
+        network.threshold.uniform_(-0.1, 0.3)
+    return model
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logits))
+
+
+def in_numpy(model: SparseAutoencoder) -> dict[str, np.ndarray]:
+    """Its weights as doubles, and D worked out of them."""
+    weights = {name.removeprefix("network."): w.double().numpy() for name, w in model.state_dict().items()}
+    lengths = np.linalg.norm(weights["atoms"], axis=1, keepdims=True)
+    return weights | {"D": Dictionary.ATOM_LENGTH * weights["atoms"] / lengths}
+
+
+def largest(z: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """z with all but the k[i] largest of each row i set to zero."""
+    kept = np.zeros_like(z)
+    for row, one, number in zip(kept, z, k, strict=True):
+        chosen = np.argsort(-np.abs(one))[:number]
+        row[chosen] = one[chosen]
+    return kept
+
+
+def infer(model: SparseAutoencoder, images: torch.Tensor, k: np.ndarray | None) -> np.ndarray:
+    """The formula of `Dictionary`'s docstring, in double precision."""
+    w = in_numpy(model)
+    x = images.flatten(1).double().numpy()
+    z = np.maximum(x @ w["first.weight"].T + w["first.bias"], 0)
+    for i in range(Dictionary.STEPS):
+        y = z if k is None else largest(z, k)
+        residual = x - sigmoid(w["bias"] + y @ w["D"])
+        z = np.maximum(y + np.exp(w["log_step"][i]) * residual @ w["D"].T - w["threshold"][i], 0)
+    return z
+
+
+def test_the_steps_are_unrolled_at_all() -> None:
+    assert Dictionary.STEPS >= 1
+
+
+def test_latents_are_those_of_the_formula(drawn: SparseAutoencoder) -> None:
+    images = torch.rand(12, 1, 28, 28)
+    default = drawn.sparsity.default_k
+    for k in (None, 1, 7, 40, np.arange(1, 13)):
+        asked = torch.from_numpy(k) if isinstance(k, np.ndarray) else k
+        kept = default if k is None else k
+        each = None if kept is None else np.broadcast_to(kept, 12)
+        within = each if default is not None else None  # only a model that was trained with a k keeps it in its steps
+        expected = infer(drawn, images, within)
+        expected = expected if each is None else largest(expected, each)
+        with torch.no_grad():
+            latents = drawn.encode(images, asked).double().numpy()
+        assert (expected > 0).mean() > 0.02
+        np.testing.assert_allclose(latents, expected, rtol=1e-4, atol=1e-4 * expected.max())
+        assert (latents >= 0).all()
+
+
+def test_a_step_changes_what_the_first_guess_was(drawn: SparseAutoencoder) -> None:
+    images = torch.rand(12, 1, 28, 28)
+    with torch.no_grad():
+        first = drawn.network.first(images.flatten(1)).relu()
+        assert not torch.allclose(drawn.network.encode(images), first, rtol=0.1)
+
+
+def test_logits_are_a_bias_image_plus_latents_times_dictionary(drawn: SparseAutoencoder) -> None:
+    w = in_numpy(drawn)
+    z = np.random.default_rng(0).normal(size=(6, 40))
+    with torch.no_grad():
+        logits = drawn.logits(torch.from_numpy(z).float())
+        bias_image = drawn.logits(torch.zeros(1, 40))
+    assert logits.shape == (6, 1, 28, 28)
+    np.testing.assert_allclose(bias_image.flatten(), w["bias"], rtol=1e-5, atol=1e-6)
+    expected = w["bias"] + z @ w["D"]
+    np.testing.assert_allclose(logits.flatten(1), expected, rtol=1e-3, atol=1e-4)
+    atoms = drawn.dictionary
+    assert atoms.shape == (40, 1, 28, 28)
+    assert not atoms.requires_grad
+    np.testing.assert_allclose(atoms.flatten(1), w["D"], rtol=1e-5, atol=1e-6)
+
+
+def test_atoms_have_one_length_and_growing_weights_change_nothing(drawn: SparseAutoencoder) -> None:
+    """Else decoder weights could grow to let latents shrink."""
+    images = torch.rand(6, 1, 28, 28)
+    with torch.no_grad():
+        lengths = drawn.dictionary.flatten(1).norm(dim=1)
+        torch.testing.assert_close(lengths, torch.full((40,), Dictionary.ATOM_LENGTH))
+        before, logits = drawn(images), drawn.logits(before_latents := drawn.encode(images))
+        drawn.network.atoms.mul_(10)
+        after = drawn(images)
+        torch.testing.assert_close(drawn.logits(before_latents), logits, rtol=1e-4, atol=1e-4)
+    for one, other in zip(before, after, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_an_atom_of_zeros_does_no_harm() -> None:
+    model = drawn_model(Dense())
+    with torch.no_grad():
+        model.network.atoms[3] = 0
+    output = model.train()(torch.rand(4, 1, 28, 28))
+    output.reconstruction.mean().backward()
+    assert output.reconstruction.isfinite().all()
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
+def test_folding_for_inference_changes_no_output(drawn: SparseAutoencoder) -> None:
+    images = torch.rand(6, 1, 28, 28)
+    names = drawn.state_dict().keys()
+    with torch.no_grad():
+        before = drawn(images)
+        drawn.network.fold()
+        after = drawn(images)
+        assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+        drawn.network.atoms.zero_()  # and it is folded: atoms are not looked at again
+        assert torch.equal(drawn(images).reconstruction, after.reconstruction)
+    assert drawn.state_dict().keys() == names
+
+
+def test_a_folded_model_moves_as_a_whole(drawn: SparseAutoencoder) -> None:
+    drawn.network.fold()
+    assert drawn.double().dictionary.dtype == torch.float64
+    assert drawn.to("meta").dictionary.device.type == "meta"
+
+
+def test_first_weights_follow_from_images_and_seed() -> None:
+    images = torch.rand(50, 1, 28, 28)
+    images[:, :, :, :14] *= 0.1
+    started = []
+    for seed in (1, 1, 2):
+        model = SparseAutoencoder(latent_dim=40)
+        model.network.start_from(images, torch.Generator().manual_seed(seed))
+        started.append({name: weights.clone() for name, weights in model.state_dict().items()})
+    first, again, other = started
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["network.atoms"], other["network.atoms"])
+    torch.testing.assert_close(first["network.bias"].sigmoid(), images.mean(0).flatten(), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(first["network.first.weight"], first["network.atoms"])
+    # Half of each atom is an image less the mean, so it looks like one of them; noise alone does not.
+    centred = nn.functional.normalize(images.flatten(1) - images.flatten(1).mean(0), dim=1)
+    assert (centred @ first["network.atoms"].T).amax(0).min() > 0.5
+
+
+def test_images_of_any_shape_are_learned(tmp_path: object) -> None:
+    model = drawn_model(TopK(5), image_shape=(3, 16, 20))
+    images = torch.rand(4, 3, 16, 20)
+    assert model.dictionary.shape == (40, 3, 16, 20)
+    assert model(images).reconstruction.shape == images.shape
+    with torch.no_grad():
+        np.testing.assert_allclose(
+            model.encode(images), largest(infer(model, images, np.full(4, 5)), np.full(4, 5)), rtol=1e-3, atol=1e-3
+        )
+        z = torch.rand(4, 40)
+        expected = model.logits(torch.zeros(1, 40)) + torch.einsum("bi,ichw->bchw", z, model.dictionary)
+        torch.testing.assert_close(model.logits(z), expected, rtol=1e-4, atol=1e-4)
+    model.save_pretrained(tmp_path / "model")
+    loaded = SparseAutoencoder.from_pretrained(tmp_path / "model")
+    assert loaded.image_shape == (3, 16, 20)
+    for one, other in zip(model(images), loaded(images), strict=True):
+        assert torch.equal(one, other)
+    with pytest.raises(ValueError, match=r"Images come as \(batch, 3, 16, 20\); got"):
+        model(torch.rand(4, 1, 28, 28))
+
+
+@pytest.fixture
+def lecture() -> SparseAutoencoder:
+    torch.manual_seed(0)
+    return SparseAutoencoder(architecture="lecture")
+
+
+def test_the_lectures_network_has_the_lectures_size(lecture: SparseAutoencoder) -> None:
+    assert sum(parameter.numel() for parameter in lecture.parameters()) == 4_405_861
+
+
+def test_the_lectures_network_goes_down_to_two_pixels_and_up_from_one(lecture: SparseAutoencoder) -> None:
+    shapes: list[tuple[str, tuple[int, ...]]] = []
+
+    def note(module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        shapes.append((type(module).__name__, tuple(output.shape[1:])))
+
+    for module in lecture.modules():
+        if not list(module.children()) and not isinstance(module, nn.BatchNorm2d | nn.LeakyReLU):
+            module.register_forward_hook(note)
+    reconstruction, latents, _ = lecture.eval()(torch.rand(2, 1, 28, 28))
+    down = [(32, 14, 14), (64, 7, 7), (128, 4, 4), (256, 2, 2), (512, 2, 2)]
+    up = [(256, 2, 2), (128, 4, 4), (64, 8, 8), (32, 16, 16), (32, 32, 32)]
+    assert shapes == [
+        *(("Conv2d", shape) for shape in down),
+        ("Flatten", (2048,)),
+        ("Linear", (900,)),
+        ("Linear", (512,)),
+        ("Unflatten", (512, 1, 1)),
+        *(("ConvTranspose2d", shape) for shape in up),
+        ("Conv2d", (1, 28, 28)),
+    ]
+    assert latents.min() < 0 < latents.max()
+    assert reconstruction.shape == (2, 1, 28, 28)
+
+
+def test_the_lectures_layers_are_the_lectures(lecture: SparseAutoencoder) -> None:
+    """Each convolution but the last one is followed by batch norm and a leaky ReLU; biases are there."""
+    kinds = [type(module).__name__ for module in lecture.network.encoder]
+    assert kinds == ["Conv2d", "BatchNorm2d", "LeakyReLU"] * 5 + ["Flatten", "Linear"]
+    kinds = [type(module).__name__ for module in lecture.network.decoder]
+    assert kinds == ["Linear", "Unflatten", *["ConvTranspose2d", "BatchNorm2d", "LeakyReLU"] * 5, "Conv2d"]
+    convolutions = [m for m in lecture.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    assert [m.kernel_size[0] for m in convolutions] == [3, 3, 3, 3, 1, 3, 3, 3, 3, 3, 7]
+    assert [m.stride[0] for m in convolutions] == [2, 2, 2, 2, 1, 2, 2, 2, 2, 2, 1]
+    assert all(m.bias is not None for m in convolutions)
+
+
+def test_the_lectures_network_has_no_atoms_and_one_shape(lecture: SparseAutoencoder) -> None:
+    assert not lecture.is_linear
+    assert SparseAutoencoder(latent_dim=5).is_linear
+    with pytest.raises(ValueError, match=r"'lecture' is not linear: it has no atoms"):
+        _ = lecture.dictionary
+    with pytest.raises(ValueError, match=r"takes images of \(1, 28, 28\); got \(3, 28, 28\)"):
+        Lecture(900, (3, 28, 28))
+    with pytest.raises(ValueError, match=r"takes images of \(1, 28, 28\); got \(1, 32, 32\)"):
+        SparseAutoencoder(architecture="lecture", image_shape=(1, 32, 32))
+
+
+def test_the_lectures_network_comes_back_with_its_statistics(lecture: SparseAutoencoder, tmp_path: object) -> None:
+    for _ in range(3):  # moves the means and variances of batch norm
+        lecture.train()(torch.rand(8, 1, 28, 28))
+    lecture.eval().save_pretrained(tmp_path / "lecture")
+    loaded = SparseAutoencoder.from_pretrained(tmp_path / "lecture")
+    saved = lecture.state_dict()
+    counted = [name for name in saved if name.endswith("num_batches_tracked")]
+    assert len(counted) == 10
+    assert loaded.state_dict().keys() == saved.keys()
+    for name, tensor in loaded.state_dict().items():
+        assert tensor.dtype == saved[name].dtype == (torch.int64 if name in counted else torch.float32), name
+        assert torch.equal(tensor, saved[name]), name
+    assert all(saved[name].item() == 3 for name in counted)
+    images = torch.rand(4, 1, 28, 28)
+    for one, other in zip(lecture(images), loaded(images), strict=True):
+        assert torch.equal(one, other)

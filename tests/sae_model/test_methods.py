@@ -1,0 +1,171 @@
+"""The sparsity methods: words, hyperparameters, config.json, and that adding one takes one class."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, KLPerNeuron, ModelLoadError, SparseAutoencoder, TopK
+from sae_model.methods import METHODS, Sparsity, sparsity_from_config
+from training.recipe import tuned
+
+ROOT = Path(__file__).resolve().parents[2]
+ONE_OF_EACH = [Dense(), L1(0.3), KLPerImage(0.1, 2.0), KLPerNeuron(0.2, 3.0), TopK(3), AdaptiveTopK(7)]
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_a_method_says_all_that_is_shown_of_it(method: type[Sparsity]) -> None:
+    for words in (method.kind, method.title, method.label, *method.ends, method.asks_for):
+        assert isinstance(words, str)
+        assert words.strip() == words != ""
+    assert len(method.ends) == 2
+    assert METHODS[method.kind] is method
+    for field in dataclasses.fields(method):
+        assert field.metadata["help"].endswith(".")
+    if method.hyperparameter is not None:
+        assert method.hyperparameter in [field.name for field in dataclasses.fields(method)]
+        assert len(method.bundled) > 1
+        assert all(method.hyperparameter in values for values in method.bundled)
+    assert method.joins is None or METHODS[method.joins].joins is None
+    for values in (*method.bundled, *method.bundled_on_noise):
+        tuned(method(**values))  # raises where a value or a field of the recipe is not there
+
+
+def test_titles_and_names_are_told_apart() -> None:
+    assert len({method.title for method in METHODS.values()}) == len(METHODS)
+    names = [method(**values).name for method in METHODS.values() for values in method.bundled]
+    assert len(set(names)) == len(names)
+    assert {
+        "dense",
+        "l1-0.01",
+        "kl-image-0.05",
+        "kl-neuron-0.05",
+        "topk-10",
+        "topk-25",
+        "topk-50",
+        "adaptive-topk",
+    } <= {*names}
+
+
+@pytest.mark.parametrize("sparsity", ONE_OF_EACH, ids=lambda sparsity: sparsity.kind)
+def test_a_config_comes_back_as_the_method_that_wrote_it(sparsity: Sparsity) -> None:
+    config = json.loads(json.dumps(sparsity.to_config()))
+    assert sparsity_from_config(config) == sparsity
+    assert config == {"kind": sparsity.kind, **dataclasses.asdict(sparsity)}
+    assert type(sparsity_from_config({"kind": sparsity.kind})) is type(sparsity)
+
+
+def test_all_methods_are_in_the_list_above() -> None:
+    assert [sparsity.kind for sparsity in ONE_OF_EACH] == list(METHODS)
+
+
+def test_a_config_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match=f"Unknown sparsity method: 'l7'. Known ones: {', '.join(METHODS)}"):
+        sparsity_from_config({"kind": "l7"})
+    with pytest.raises(ValueError, match="'none' has no hyperparameter 'beta'; it has: none"):
+        sparsity_from_config({"kind": "none", "beta": 1.0})
+    with pytest.raises(ValueError, match="'kl-image' has no hyperparameter 'k'; it has: target, beta"):
+        sparsity_from_config({"kind": "kl-image", "k": 1.0})
+    for wrong in ("l1", "", 0, [], False, None, 5, {}, {"beta": 1}, {"kind": None}, {"kind": ["l1"]}):
+        with pytest.raises(ValueError, match="is written as"):
+            sparsity_from_config(wrong)
+
+
+@pytest.mark.parametrize("beta", [-1, math.nan, math.inf, "0.1", None, True])
+def test_beta_must_be_a_number_from_zero(beta: object) -> None:
+    with pytest.raises(ValueError, match="beta is a number of at least 0"):
+        L1(beta)
+
+
+@pytest.mark.parametrize("target", [0, 1, -0.1, 1.5, math.nan, "0.1", None, True])
+@pytest.mark.parametrize("method", [KLPerImage, KLPerNeuron])
+def test_a_target_rate_lies_strictly_between_zero_and_one(method: type, target: object) -> None:
+    with pytest.raises(ValueError, match="A target rate lies between 0 and 1, both excluded"):
+        method(target)
+
+
+@pytest.mark.parametrize("k", [0, -3, 2.5, "25", None, True])
+@pytest.mark.parametrize("method", [TopK, AdaptiveTopK])
+def test_k_is_a_positive_whole_number(method: type, k: object) -> None:
+    with pytest.raises(ValueError, match="k is a whole number of at least 1"):
+        method(k)
+
+
+MINE = """
+from dataclasses import dataclass, field
+
+from sae_model.methods import Sparsity, method
+
+
+@method
+@dataclass(frozen=True)
+class Mine(Sparsity):
+    strength: float = field(default=0.5, metadata={"help": "How strong it is."})
+    kind = "mine"
+    title = "My own"
+    label = "Strength"
+    ends = ("weak", "strong")
+    asks_for = "a low mean square of the latents"
+    hyperparameter = "strength"
+    bundled = tuple({"strength": strength} for strength in (1.0, 2.0))
+
+    def penalty(self, latents):
+        return self.strength * latents.square().mean()
+
+    def recipe(self):
+        return {"batch_size": 50}
+"""
+SCRIPT = (
+    MINE
+    + """
+import sys
+
+from training.cli import main
+from training.evaluation import Evaluation
+from training.figures import frontier
+from training.zoo import FAMILIES, RECIPES
+from sae_model import SparseAutoencoder
+
+folder = sys.argv[-1]
+try:
+    main()
+except SystemExit as done:
+    assert not done.code, done.code
+loaded = SparseAutoencoder.from_pretrained(folder)
+assert loaded.sparsity == Mine(2.0), loaded.sparsity
+assert FAMILIES["mine"] == "My own"
+assert {"mine-1", "mine-2"} <= {recipe.name for recipe in RECIPES}
+frontier(Evaluation.read(folder + "/evaluation.json"))  # the bundle does not hold it yet
+"""
+)
+
+
+def test_a_method_is_added_by_one_class(tmp_path: Path, few_digits: Path) -> None:
+    """Trained by the command line, described by the card, loaded again; and refused where it is not known."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    options = ["--strength", "2", "--limit", "600", "--epochs", "1", "--latent-dim", "40", "--data-dir", few_digits]
+    folder = tmp_path / "model"
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py", "fit", "--sparsity", "mine", *options, "--output", folder],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((folder / "config.json").read_text())["sparsity"] == {"kind": "mine", "strength": 2.0}
+    recipe = json.loads((folder / "recipe.json").read_text())
+    assert (recipe["sparsity"], recipe["batch_size"]) == ({"kind": "mine", "strength": 2.0}, 50)
+    card = (folder / "README.md").read_text()
+    assert "# mine-2\n" in card
+    assert "Sparsity method: My own (strength = 2). It asks for a low mean square of the latents." in card
+    with pytest.raises(ModelLoadError, match=r"Unknown sparsity method: 'mine'\. Known ones: none, l1, ") as caught:
+        SparseAutoencoder.from_pretrained(folder)
+    assert "\n" not in str(caught.value)

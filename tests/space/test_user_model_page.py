@@ -1,0 +1,167 @@
+"""Loading a user's model on the page, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from huggingface_hub import HfApi
+
+from sae_model import SparseAutoencoder
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SHOWN = """[
+  ...['#images', '#summary', '#metrics', '#stops', '#method'].map(id => document.querySelector(id).innerText),
+  ...[...document.querySelectorAll('#images img')].map(image => image.src),
+  document.querySelector('#beta input').value,
+]"""
+
+
+def open_page(browser: Browser, address: str) -> Page:
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.goto(address)
+    page.wait_for_selector("#images .steps img")
+    page.wait_for_selector("#beta input[aria-valuetext]")
+    return page
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    page = open_page(browser, server)
+    yield page
+    assert page.errors == []
+    page.context.close()
+
+
+@pytest.fixture
+def folder(tiny_model: SparseAutoencoder, tmp_path: Path) -> Path:
+    tiny_model.save_pretrained(tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def ask_for(page: Page, address: object) -> None:
+    """With the keyboard alone."""
+    page.get_by_label("Load your own model").focus()
+    page.keyboard.insert_text(str(address))
+    page.keyboard.press("Enter")
+
+
+def wait_for_model(page: Page, name: str) -> None:
+    page.wait_for_function(
+        "name => document.querySelector('#message b')?.textContent.endsWith(name)"
+        "&& document.querySelector('#summary b').textContent.endsWith(name)",
+        arg=name,
+        timeout=60_000,
+    )
+
+
+def test_a_users_model_is_compared_live_and_shown_in_every_tab(
+    browser: Browser, server: str, page: Page, folder: Path
+) -> None:
+    ask_for(page, folder)
+    wait_for_model(page, "/mine")
+    assert page.locator("#method input:checked").get_attribute("value") == f"user:{folder}"
+    cards = page.locator("#images .strip figure")
+    assert "dense" in cards.first.inner_text()
+    assert "mine" in cards.last.inner_text()
+    assert "chosen" in cards.last.get_attribute("class")
+    assert "of its 30 latents" in page.inner_text("#summary")
+    page.wait_for_selector("#beta input[aria-valuetext$='/mine']")
+
+    reconstruction = cards.last.locator("img").get_attribute("src")
+    page.fill("#noise input[type=range]", "0.8")
+    page.wait_for_function("old => [...document.querySelectorAll('.strip img')].at(-1).src !== old", arg=reconstruction)
+    page.focus("#beta input[type=range]")
+    page.keyboard.press("ArrowLeft")  # to the last bundled one
+    page.wait_for_function("document.querySelector('#summary b').textContent === 'lecture'")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('#summary b').textContent.endsWith('/mine')")
+
+    page.get_by_role("tab", name="Latents by class").click()
+    page.wait_for_selector("#maps .maps[data-side='6'] img")
+    box = page.locator("#maps .maps img").first.bounding_box()
+    page.locator("#maps .maps img").first.click(position={"x": 4.5 / 6 * box["width"], "y": 2.5 / 6 * box["height"]})
+    page.wait_for_function("document.querySelector('#about h2').textContent.startsWith('Latent 16')")
+    assert page.get_attribute("#latent input", "max") == "29"
+
+    page.get_by_role("tab", name="What a rate costs").click()
+    page.wait_for_function("document.querySelector('#scales h2')?.textContent.endsWith('/mine')")
+
+    page.get_by_role("tab", name="Frontier").click()
+    page.wait_for_function("document.querySelector('#frontier .now b')?.textContent.endsWith('/mine')")
+    page.locator("#frontier g.point[aria-label^='dense:']").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('#frontier .now b').textContent === 'dense'")
+    page.locator("#frontier g.point[data-method^='user:']").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('#frontier .now b').textContent.endsWith('/mine')")
+
+    page.get_by_role("tab", name="Figures").click()
+    page.wait_for_function("document.querySelectorAll('#report img').length >= 5", timeout=60_000)
+
+    other = open_page(browser, server)  # another visitor sees none of it
+    assert other.locator("#method input").count() == page.locator("#method input").count() - 1
+    other.context.close()
+
+
+def test_a_broken_model_ends_in_an_error_message_and_all_else_stays(page: Page, folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"<b>nothing</b>")
+    before = page.evaluate(SHOWN)
+    ask_for(page, folder)
+    page.wait_for_selector("#message .error")
+    assert "no whole safetensors file" in page.inner_text("#message")
+    assert page.evaluate(SHOWN) == before
+    assert page.get_attribute("#message [aria-live]", "aria-live") == "polite"
+    page.fill("#noise input[type=range]", "0.8")  # and all goes on
+    page.wait_for_function(f"old => JSON.stringify({SHOWN}) !== JSON.stringify(old)", arg=before)
+
+
+def test_what_a_visitor_types_is_shown_as_text(page: Page) -> None:
+    ask_for(page, "<img src=x onerror=document.title='owned'>")
+    page.wait_for_selector("#message .error")
+    assert "<img src=x" in page.inner_text("#message")
+    assert page.locator("#message img").count() == 0
+
+
+def test_long_names_do_not_stick_out_of_a_narrow_page(page: Page, folder: Path) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    ask_for(page, "x" * 190)
+    page.wait_for_selector("#message .error")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    long = folder.rename(folder.with_name("y" * 60))
+    page.get_by_label("Load your own model").fill("")
+    ask_for(page, long)
+    wait_for_model(page, "y" * 60)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_name_of_a_bundled_model_chooses_it(page: Page) -> None:
+    ask_for(page, "topk-50")
+    wait_for_model(page, "topk-50")
+    assert page.locator("#method input:checked").get_attribute("value") == "topk"
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_link_loads_a_model_from_the_hub(browser: Browser, server: str, folder: Path) -> None:
+    HfApi().create_repo("ada/mine")
+    HfApi().upload_folder(repo_id="ada/mine", folder_path=folder)
+    page = open_page(browser, f"{server}/?model=ada%2Fmine")
+    wait_for_model(page, "ada/mine")
+    assert page.get_by_label("Load your own model").input_value() == "ada/mine"
+    assert page.get_attribute("#message a", "href") == "?model=ada%2Fmine"
+    assert page.errors == []
+    page.context.close()
+
+
+def test_a_link_to_a_model_while_the_hub_is_down_ends_in_an_error_message(browser: Browser, server: str) -> None:
+    page = open_page(browser, f"{server}/?model=ada/other")
+    page.wait_for_selector("#message .error", timeout=60_000)
+    assert "the Hub could not be asked" in page.inner_text("#message")
+    assert page.locator("#images .steps img").count() == 4
+    page.context.close()

@@ -1,0 +1,298 @@
+"""Users' models, without the page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from huggingface_hub import HfApi
+from huggingface_hub.constants import HF_HUB_CACHE
+
+from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, SparseAutoencoder, TopK
+from space import user_models as module
+from space.errors import InputError, with_error_message
+from space.lab import USER, Lab
+from space.latents import about_latent
+from space.user_models import MOST_MODELS, Address, UserModels, title
+from space.view import view
+from tests.loopback_hub import LoopbackHub
+from training.data import Split, as_floats
+from training.evaluation import evaluate
+from training.latent_statistics import latent_statistics
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+@pytest.fixture
+def few(digits: Split) -> Split:
+    return Split(digits.images[:200], digits.labels[:200])
+
+
+@pytest.fixture
+def models(few: Split) -> UserModels:
+    return UserModels(few)
+
+
+@pytest.fixture
+def hosted(few: Split, monkeypatch: pytest.MonkeyPatch) -> UserModels:
+    monkeypatch.setenv("SPACE_ID", "ada/touch")
+    return UserModels(few)
+
+
+@pytest.fixture
+def folder(tiny_model: SparseAutoencoder, tmp_path: Path) -> Path:
+    tiny_model.save_pretrained(tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+@pytest.fixture(scope="module")
+def whole_lab() -> Lab:
+    return Lab()
+
+
+@pytest.fixture
+def lab(whole_lab: Lab, models: UserModels) -> Lab:
+    whole_lab.user_models = models
+    return whole_lab
+
+
+def load(models: UserModels, text: object) -> list[str]:
+    return list(models.load(models.address(str(text))))
+
+
+def push(folder: Path, repo: str, **options: object) -> None:
+    HfApi().create_repo(repo, exist_ok=True, **options)
+    HfApi().upload_folder(repo_id=repo, folder_path=folder)
+
+
+def test_a_users_model_is_measured_here_and_stands_last_beside_the_bundled_models_of_its_method(
+    lab: Lab, folder: Path, few: Split
+) -> None:
+    steps = load(lab.user_models, folder)
+    assert [step.split()[0] for step in steps] == ["Fetching", "Measuring"]
+    choice = f"{USER}{folder}"
+    *bundled, mine = lab.stops(choice)
+    assert bundled == lab.families["l1"]
+    loaded = SparseAutoencoder.from_pretrained(folder)
+    measured, expected = lab.evaluation(mine), evaluate(loaded, few)
+    assert measured.fvu == pytest.approx(expected.fvu, rel=1e-4)
+    assert measured.effective_l0 == pytest.approx(expected.effective_l0, rel=1e-4)
+    torch.testing.assert_close(lab.statistics(mine).class_means, latent_statistics(loaded, *few).class_means)
+    (look,) = lab.look(3, 0.0, 0, [mine])
+    torch.testing.assert_close(look.reconstruction, loaded(as_floats(lab.images[3:4])).reconstruction[0, 0])
+    assert look.activations.shape == (30,)
+
+
+@pytest.mark.parametrize(
+    ("sparsity", "family"),
+    [
+        (Dense(), "l1"),
+        (KLPerImage(0.1), "kl-image"),
+        (TopK(3), "topk"),
+        (AdaptiveTopK(5), "adaptive-topk"),
+    ],
+)
+def test_users_models_of_every_method_can_be_shown(lab: Lab, tmp_path: Path, sparsity: object, family: str) -> None:
+    SparseAutoencoder(latent_dim=50, sparsity=sparsity).save_pretrained(tmp_path / "it")
+    load(lab.user_models, tmp_path / "it")
+    choice = f"{USER}{tmp_path / 'it'}"
+    assert lab.stops(choice)[:-1] == lab.families[family]
+    last = len(lab.stops(choice)) - 1
+    _, _, summary, images, metrics = view(lab, 0, 0, 0.3, choice, last)
+    assert "of its 50 latents" in summary
+    assert images.count("<img") == 4 + len(lab.stops(choice))
+    assert f"{lab.evaluation(lab.stop_at(choice, last)).fvu:.1%}" in metrics
+
+
+def test_a_users_model_without_a_dictionary_can_be_shown(lab: Lab, tmp_path: Path) -> None:
+    SparseAutoencoder(20, L1(0.1), architecture="lecture").save_pretrained(tmp_path / "it")
+    load(lab.user_models, tmp_path / "it")
+    choice = f"{USER}{tmp_path / 'it'}"
+    stop = lab.stop_at(choice, lab.first_position(choice))
+    assert stop.is_users
+    assert "of its 20 latents" in view(lab, 0, 0, 0.3, choice, lab.first_position(choice))[2]
+    about = about_latent(lab, stop, 7)
+    assert "Its atom" not in about
+    assert about.count("<img") == 12 + 2
+
+
+def test_a_name_like_a_bundled_one_changes_nothing_for_that(lab: Lab, folder: Path) -> None:
+    before = lab.look(0, 0.3, 0, lab.families["l1"])
+    namesake = folder.rename(folder.with_name("l1-0.3"))
+    load(lab.user_models, namesake)
+    after = lab.look(0, 0.3, 0, lab.families["l1"])
+    assert all(torch.equal(a.reconstruction, b.reconstruction) for a, b in zip(before, after, strict=True))
+
+
+def test_names_are_told_by_their_last_two_parts_and_escaped(lab: Lab, folder: Path) -> None:
+    assert title("ada/mine") == "ada/mine"
+    assert title("ada/mine@refs/pr/1") == "ada/mine@refs/pr/1"
+    assert title("/home/ada/runs/mine/") == "runs/mine"
+    strange = folder.rename(folder.with_name("<b>&"))
+    load(lab.user_models, strange)
+    choice = f"{USER}{strange}"
+    for html in view(lab, 0, 0, 0.3, choice, len(lab.stops(choice)) - 1):
+        assert "<b>&<" not in html
+        assert "/<b>" not in html
+
+
+def spoil(folder: Path, how: str) -> None:
+    config = json.loads((folder / CONFIG).read_text())
+    weights = (folder / WEIGHTS).read_bytes()
+    match how:
+        case "no config":
+            (folder / CONFIG).unlink()
+        case "another kind":
+            (folder / CONFIG).write_text('{"model_type": "bert"}')
+        case "no weights":
+            (folder / WEIGHTS).unlink()
+        case "truncated":
+            (folder / WEIGHTS).write_bytes(weights[:500])
+        case "too many latents":
+            (folder / CONFIG).write_text(json.dumps(config | {"latent_dim": 4097}))
+        case "old":
+            (folder / CONFIG).write_text(json.dumps(config | {"hidden_dim": 10**9}))
+        case "other images":
+            (folder / CONFIG).write_text(json.dumps(config | {"image_shape": [3, 32, 32]}))
+        case "no shape":
+            (folder / CONFIG).write_text(json.dumps(config | {"image_shape": "wide"}))
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("no config", "has no config.json"),
+        ("another kind", "its model_type is 'bert'"),
+        ("no weights", "has no model.safetensors"),
+        ("truncated", "no whole safetensors file"),
+        ("too many latents", "its latent_dim is 4,097, and this page takes up to 4,096"),
+        ("old", "whose models had hidden layers"),
+        ("other images", r"mine is for images of \[3, 32, 32\], and this page shows images of \[1, 28, 28\]"),
+        ("no shape", "mine is for images of wide"),
+    ],
+)
+def test_what_cannot_be_loaded_ends_in_an_error_message(models: UserModels, folder: Path, how: str, words: str) -> None:
+    spoil(folder, how)
+    with pytest.raises(InputError, match=words) as error:
+        load(models, folder)
+    assert "\n" not in str(error.value)
+    assert str(folder) not in models
+
+
+def test_a_file_that_is_too_large_is_not_read(
+    models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(module.LARGEST_FILE, WEIGHTS, 1000)
+    monkeypatch.setattr(SparseAutoencoder, "from_pretrained", lambda *_, **__: pytest.fail("it was read"))
+    with pytest.raises(InputError, match=r"model.safetensors of .* is too large for this page"):
+        load(models, folder)
+
+
+def test_a_model_that_makes_no_numbers_ends_in_an_error_message(
+    models: UserModels, tiny_model: SparseAutoencoder, tmp_path: Path
+) -> None:
+    with torch.no_grad():
+        tiny_model.network.first.weight.fill_(3e38)
+    tiny_model.save_pretrained(tmp_path / "wild")
+    with pytest.raises(
+        InputError,
+        match="wild cannot be measured on the test images: all elements of input should be",
+    ):
+        load(models, tmp_path / "wild")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "/etc/nothing", "a/../b", "no-owner", "x" * 5000, "~nobody/x", "ada/mine@../x", "a b/c"]
+)
+def test_what_is_no_address_ends_in_an_error_message(models: UserModels, hosted: UserModels, text: str) -> None:
+    for each in (models, hosted):
+        with pytest.raises(InputError, match=r"owner/name|longer than any address"):
+            each.address(text)
+
+
+def test_a_hosted_page_reads_no_folders_and_tells_nothing_about_them(
+    hosted: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent.parent)
+    relative = f"{folder.parent.name}/{folder.name}"
+    for text in (str(folder), relative, "../..", str(folder.with_name("absent"))):
+        with pytest.raises(InputError) as error:
+            hosted.address(text)
+        assert str(error.value) == f"{text} is not a repo id of the form owner/name or owner/name@revision."
+
+
+def test_addresses_are_read(models: UserModels, folder: Path) -> None:
+    assert models.address(f" {folder} ") == Address(str(folder))
+    assert models.address("ada/mine") == Address("ada/mine")
+    assert models.address("ada/mine@refs/pr/1") == Address("ada/mine", "refs/pr/1")
+    assert models.address("ada/mine@v1").name == "ada/mine@v1"
+
+
+def test_the_models_used_last_are_kept_and_others_are_to_be_loaded_again(lab: Lab, folder: Path) -> None:
+    places = [folder.with_name(f"mine-{i}") for i in range(MOST_MODELS + 1)]
+    for place in places:
+        SparseAutoencoder.from_pretrained(folder).save_pretrained(place)
+    for place in places[:MOST_MODELS]:
+        load(lab.user_models, place)
+    lab.stops(f"{USER}{places[0]}")  # used again, so the second one is the next to go
+    load(lab.user_models, places[MOST_MODELS])
+    assert str(places[0]) in lab.user_models
+    assert str(places[1]) not in lab.user_models
+    with pytest.raises(Exception, match=r"mine-1 is not here any more: .* Load it again\."):
+        with_error_message(view)(lab, 0, 0, 0.3, f"{USER}{places[1]}", 0)
+
+
+def test_an_unchanged_model_is_not_measured_again_and_a_changed_one_is(models: UserModels, folder: Path) -> None:
+    assert len(load(models, folder)) == 2
+    before = models.find(str(folder))
+    assert len(load(models, folder)) == 1
+    assert models.find(str(folder)) is before
+    SparseAutoencoder(latent_dim=31, sparsity=L1(0.1)).save_pretrained(folder)
+    assert len(load(models, folder)) == 2
+    assert models.find(str(folder)).model.latent_dim == 31
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_model_is_loaded_from_the_hub_at_a_revision(models: UserModels, folder: Path) -> None:
+    push(folder, "ada/mine")
+    HfApi().create_tag("ada/mine", tag="v1")
+    SparseAutoencoder(latent_dim=31).save_pretrained(folder)
+    push(folder, "ada/mine")
+    for text, latents in (("ada/mine", 31), ("ada/mine@v1", 30)):
+        load(models, text)
+        assert models.find(text).model.latent_dim == latents
+    with pytest.raises(InputError, match="no revision 'v9'"):
+        load(models, "ada/mine@v9")
+    with pytest.raises(InputError, match="ada/nothing is neither"):
+        load(models, "ada/nothing")
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_hosted_page_keeps_no_files_shows_no_paths_and_no_private_repos(
+    models: UserModels, hosted: UserModels, folder: Path
+) -> None:
+    push(folder, "ada/mine")
+    push(folder, "ada/secret", private=True)
+    load(hosted, "ada/mine")
+    with pytest.raises(InputError, match="ada/secret"):
+        load(hosted, "ada/secret")
+    assert not list(Path(HF_HUB_CACHE).rglob("*.safetensors"))
+    load(models, "ada/secret")  # a page of one's own may load them
+    (folder / WEIGHTS).write_bytes(b"x" * 50)
+    push(folder, "ada/broken")
+    with pytest.raises(InputError, match=r"^ada/broken/model\.safetensors is no whole safetensors file"):
+        load(hosted, "ada/broken")
+
+
+def test_a_hub_that_is_down_is_told_at_once_and_the_cache_is_used(
+    models: UserModels, folder: Path, hub: LoopbackHub, waits: list[float]
+) -> None:
+    push(folder, "ada/mine")
+    load(models, "ada/mine")
+    hub.stop()
+    assert len(load(models, "ada/mine")) == 1
+    with pytest.raises(InputError, match="the Hub could not be asked"):
+        load(models, "ada/other")
+    assert waits == []

@@ -1,0 +1,136 @@
+"""Imports point one way, the code is clean, methods are named in one place, and README says what is run."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sae_model.methods import METHODS
+from sae_model.zoo import ZOO
+from training import results
+from training.evaluation import Evaluation
+from training.results import every_k_table, lecture_table, probe_table, rates_table, variants_table
+from training.zoo import RECIPES
+
+ROOT = Path(__file__).resolve().parents[1]
+MAY_IMPORT = {
+    "sae_model": {"sae_model"},
+    "training": {"sae_model", "training"},
+    "space": {"sae_model", "training", "space"},
+}
+CLASSES = {method.__name__ for method in METHODS.values()}
+# Files whose subject is one model that they train, or that need a default.
+MAY_NAME_A_METHOD = {"training/benchmark.py", "training/scaling.py", "training/recipe.py"}
+
+
+def syntax(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(syntax(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_imports_point_one_way(package: str) -> None:
+    for path in (ROOT / package).rglob("*.py"):
+        assert imported(path) & MAY_IMPORT.keys() <= MAY_IMPORT[package], path
+
+
+def test_the_model_alone_needs_little() -> None:
+    allowed = {"sae_model", "torch", "huggingface_hub", "safetensors"} | sys.stdlib_module_names
+    for path in (ROOT / "sae_model").rglob("*.py"):
+        assert imported(path) <= allowed, path
+
+
+def decisions(tree: ast.Module) -> Iterator[str]:
+    """The kinds and classes of sparsity methods between which this code decides, by comparison, table or type."""
+    for node in ast.walk(tree):
+        compared: list[ast.AST] = []
+        if isinstance(node, ast.Compare):
+            compared = [node.left, *node.comparators]
+        elif isinstance(node, ast.Dict):
+            compared = [key for key in node.keys if key is not None]
+        elif isinstance(node, ast.match_case):
+            compared = [node.pattern]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            compared = node.args[1:] if node.func.id in ("isinstance", "issubclass") else []
+        for part in (part for one in compared for part in ast.walk(one)):
+            if isinstance(part, ast.Constant) and part.value in METHODS:
+                yield part.value
+            elif isinstance(part, ast.Name) and part.id in CLASSES:
+                yield part.id
+            elif isinstance(part, ast.Attribute) and part.attr in CLASSES:
+                yield part.attr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "kind == 'l1'",
+        "kind in ('topk', 'x')",
+        "{'l1': 1}",
+        "isinstance(a, TopK)",
+        "isinstance(a, x | m.TopK)",
+        "type(a) is L1",
+        "match a:\n case 'l1': pass",
+        "match a:\n case L1(): pass",
+    ],
+)
+def test_a_decision_between_methods_is_found(line: str) -> None:
+    assert list(decisions(ast.parse(line)))
+
+
+@pytest.mark.parametrize("package", ["training", "space"])
+def test_only_the_methods_themselves_know_which_methods_there_are(package: str) -> None:
+    for path in (ROOT / package).rglob("*.py"):
+        tree, name = syntax(path), path.relative_to(ROOT).as_posix()
+        assert list(decisions(tree)) == [], name
+        imports = [alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
+        assert name in MAY_NAME_A_METHOD or not CLASSES & set(imports), name
+
+
+def test_the_code_is_clean() -> None:
+    for command in (["check", "."], ["format", "--check", "."]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
+
+
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_names_the_versions_and_commands_that_are_used() -> None:
+    requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    pinned = re.search(r"^gradio==(\S+)$", requirements, re.M)[1]
+    assert re.search(rf"^sdk_version: {re.escape(pinned)}$", readme(), re.M)
+    tests = "pip install -r tests/requirements.txt && python -m pytest"
+    assert tests in readme()
+    assert tests in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "table", [lecture_table, variants_table, rates_table, every_k_table, probe_table], ids=lambda table: table.__name__
+)
+def test_readme_has_the_tables_of_the_committed_evaluations(table: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `python -m training results` prints them; the errors of pixels, which take a while, are left out."""
+    monkeypatch.setattr(results, "probe_errors", lambda *_: {"100": 0.0, "all": 0.0})
+    evaluations = {recipe.name: Evaluation.read(ZOO / recipe.name / "evaluation.json") for recipe in RECIPES}
+    printed = table(evaluations).splitlines()
+    lines = [line for line in readme().splitlines() if not line.startswith("| pixels |")]
+    wanted = [line for line in printed if not line.startswith("| pixels |")]
+    assert "\n".join(wanted) in "\n".join(lines)

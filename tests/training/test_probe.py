@@ -1,0 +1,124 @@
+"""The linear classifier finds what can be found, no more, and is at the minimum that it says."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training import probe
+from training.data import Split
+from training.probe import PENALTY, fit_classifier, pixels, probe_errors
+
+
+def as_they_are(images: Tensor) -> Tensor:
+    return images
+
+
+@pytest.fixture(scope="module")
+def separable() -> tuple[Split, Split]:
+    """Four classes, each around a corner of its own, far apart."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(800) % 4
+    points = 4 * torch.eye(4, 6)[labels] + 0.1 * torch.randn(800, 6, generator=generator)
+    return Split(points[:600], labels[:600]), Split(points[600:], labels[600:])
+
+
+def test_separable_classes_are_told_apart_without_error(separable: tuple[Split, Split]) -> None:
+    assert probe_errors(as_they_are, *separable) == {"100": 0, "all": 0}
+
+
+def test_random_labels_are_guessed_as_well_as_by_chance() -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def random(count: int) -> Split:
+        return Split(torch.randn(count, 5, generator=generator), torch.randint(10, (count,), generator=generator))
+
+    errors = probe_errors(as_they_are, random(4000), random(2000))
+    assert errors["100"] == pytest.approx(0.9, abs=0.02)
+    assert errors["all"] == pytest.approx(0.9, abs=0.03)
+
+
+def blurred(count: int, seed: int) -> Split:
+    """Ten classes that overlap."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(10, (count,), generator=generator)
+    centres = torch.randn(10, 8, generator=torch.Generator().manual_seed(9))
+    return Split(centres[labels] + 0.7 * torch.randn(count, 8, generator=generator), labels)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_the_scale_of_features_changes_nothing(scale: float) -> None:
+    train, test = blurred(1000, 0), blurred(1000, 1)
+    errors = probe_errors(as_they_are, train, test)
+    assert 0.02 < errors["all"] < errors["100"]
+    assert probe_errors(lambda images: scale * images, train, test) == pytest.approx(errors, abs=0.004)
+
+
+def test_features_that_are_all_zero_are_no_error() -> None:
+    train, test = blurred(200, 0), blurred(100, 1)
+    errors = probe_errors(torch.zeros_like, train, test)
+    assert 0.7 < errors["all"] < 1
+
+
+@pytest.mark.parametrize("which", ["100", "all"])
+def test_the_solution_is_a_minimum(which: str) -> None:
+    """Where the gradient, worked out by hand, is about zero; the loss is convex, so there is no other."""
+    train = blurred(1000, 0)
+    features = (train.images * train.images.square().sum(1).mean().rsqrt()).double()
+    penalty = PENALTY[which]
+    weight, bias = fit_classifier(features.float(), train.labels, 10, penalty, probe.STEPS[which])
+    weight, bias = weight.double(), bias.double()
+    wrong = F.softmax(features @ weight.T + bias, dim=1) - F.one_hot(train.labels, 10)
+    gradient = wrong.T @ features / len(features) + penalty * weight
+    at_zero = (0.1 - F.one_hot(train.labels, 10).double()).T @ features / len(features)
+    assert gradient.norm() < 0.01 * at_zero.norm()
+    assert wrong.mean(0).norm() < 0.01
+
+    def loss(weight: Tensor, bias: Tensor) -> Tensor:
+        return F.cross_entropy(features @ weight.T + bias, train.labels) + penalty / 2 * weight.square().sum()
+
+    w, b = torch.zeros(10, 8, dtype=torch.float64), torch.zeros(10, dtype=torch.float64)
+    for _ in range(3000):  # plain gradient descent, which comes down to the same loss from above
+        wrong = F.softmax(features @ w.T + b, dim=1) - F.one_hot(train.labels, 10)
+        w, b = w - 2 * (wrong.T @ features / len(features) + penalty * w), b - 2 * wrong.mean(0)
+    assert loss(weight, bias) < loss(w, b) + 1e-3
+
+
+def test_few_labels_are_ten_of_each_class_and_several_draws_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: list[tuple[Tensor, Tensor]] = []
+
+    def note(features: Tensor, labels: Tensor, classes: int, *_: object) -> tuple[Tensor, Tensor]:
+        fitted.append((features, labels))
+        return torch.zeros(classes, features.shape[1]), F.one_hot(torch.tensor(len(fitted) % 10), classes).float()
+
+    monkeypatch.setattr(probe, "fit_classifier", note)
+    train, test = blurred(5000, 0), blurred(1000, 1)
+    errors = probe_errors(as_they_are, train, test)
+    *few, (features, labels) = fitted
+    assert len(few) == 10
+    assert all(labels.bincount().tolist() == [10] * 10 for _, labels in few)
+    assert len(torch.cat([features for features, _ in few]).unique(dim=0)) == 1000  # no image twice
+    assert torch.equal(labels, train.labels)
+    assert len(features) == 5000
+    # Each draw's classifier named another class, so each was wrong by another amount.
+    each = [(test.labels != named % 10).double().mean().item() for named in range(1, 11)]
+    assert errors["100"] == pytest.approx(sum(each) / 10)
+    assert errors["all"] == pytest.approx((test.labels != 1).double().mean().item())
+
+
+def test_fewer_than_ten_of_a_class_are_all_taken() -> None:
+    labels = torch.tensor([0] * 30 + [1] * 4 + [5] * 12)
+    (rows,) = probe._few_of_each(labels)
+    assert labels[rows].bincount().tolist() == [10, 4, 0, 0, 0, 10]
+
+
+def test_gradients_are_on_where_the_caller_switched_them_off(separable: tuple[Split, Split]) -> None:
+    with torch.no_grad():
+        assert probe_errors(as_they_are, *separable)["all"] == 0
+
+
+def test_pixels_are_features_too() -> None:
+    images = torch.tensor([[[[0, 255]]], [[[51, 0]]]], dtype=torch.uint8)
+    assert pixels(images).tolist() == [[0, 1], [pytest.approx(0.2), 0]]

@@ -1,0 +1,122 @@
+"""A recipe names what it makes, validates what it is given, and starts every run from the same weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, SparseAutoencoder, TopK
+from sae_model.methods import METHODS
+from training.data import Split
+from training.recipe import Recipe, fine_tuning, tuned
+from training.zoo import FAMILIES, LECTURE, RECIPES
+
+SHORT = Recipe(sparsity=L1(0.1), latent_dim=60, epochs=2, batch_size=50)
+
+
+@pytest.mark.parametrize("recipe", [*RECIPES, SHORT], ids=lambda recipe: recipe.name)
+def test_a_recipe_comes_back_from_json(recipe: Recipe) -> None:
+    assert Recipe.from_dict(json.loads(recipe.to_json())) == recipe
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name", "family"),
+    [
+        (Recipe(Dense()), "dense", "l1"),
+        (Recipe(L1(0.01)), "l1-0.01", "l1"),
+        (Recipe(L1(0.1), noise=0.6), "l1-0.1-noise-0.6", "noise"),
+        (Recipe(Dense(), noise=0.25), "dense-noise-0.25", "noise"),
+        (Recipe(KLPerImage(0.05)), "kl-image-0.05", "kl-image"),
+        (Recipe(TopK(25)), "topk-25", "topk"),
+        (Recipe(AdaptiveTopK(25)), "adaptive-topk", "adaptive-topk"),
+        (LECTURE, "lecture", "lecture"),
+    ],
+)
+def test_names_and_families(recipe: Recipe, name: str, family: str) -> None:
+    assert (recipe.name, recipe.family) == (name, family)
+    assert FAMILIES[family]
+
+
+def test_the_bundle_has_every_method_at_its_values_each_once() -> None:
+    names = [recipe.name for recipe in RECIPES]
+    assert len(set(names)) == len(names)
+    assert {recipe.family for recipe in RECIPES} == set(FAMILIES)
+    for method in METHODS.values():
+        for values in method.bundled:
+            assert tuned(method(**values)) in RECIPES
+    for recipe in RECIPES:
+        assert recipe.noise == 0 or "-noise-" in recipe.name
+
+
+def test_tuned_takes_what_method_and_architecture_say() -> None:
+    for method in METHODS.values():
+        recipe = tuned(method())
+        assert all(getattr(recipe, name) == value for name, value in method().recipe().items())
+        lecture = tuned(replace(method(), k=5) if hasattr(method, "k") else method(), "lecture")
+        assert lecture.learning_rate == 1e-4
+        assert replace(lecture, latent_dim=30).new_model(torch.rand(40, 1, 28, 28)).architecture == "lecture"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"limit": 0},
+        {"seed": -1},
+        {"seed": 2**63},
+        {"noise": -0.1},
+        {"noise": float("nan")},
+        {"noise": float("inf")},
+        {"squared_error": -1},
+        {"load_balancing": -1e-9},
+        {"weight_decay": -1},
+        {"learning_rate": 0},
+        {"learning_rate": float("nan")},
+        {"gradient_norm": 0},
+        {"beta2": 1},
+        {"beta2": -0.1},
+    ],
+    ids=lambda wrong: "-".join(map(str, *wrong.items())),
+)
+def test_a_recipe_validates_its_hyperparameters(wrong: dict) -> None:
+    (name,) = wrong
+    with pytest.raises(ValueError, match=rf"{name} is (at least|above|below)"):
+        Recipe(**wrong)
+
+
+def test_first_weights_follow_from_the_seed_and_the_images_alone(training_digits: Split) -> None:
+    from_images = replace(SHORT, atoms_from_images=True)
+    for recipe in (SHORT, from_images, replace(LECTURE, latent_dim=30)):
+        started = []
+        for state, seed in ((1, 0), (2, 0), (1, 1)):
+            torch.manual_seed(state)
+            started.append(replace(recipe, seed=seed).new_model(training_digits.images[:300]).state_dict())
+        one, again, other = started
+        assert all(torch.equal(one[name], again[name]) for name in one)
+        assert not all(torch.equal(one[name], other[name]) for name in one)
+    halves = training_digits.images[:300], training_digits.images[300:600]
+    for recipe, same in ((SHORT, True), (from_images, False)):
+        one, other = (recipe.new_model(half).network.atoms for half in halves)
+        assert torch.equal(one, other) is same
+
+
+def test_the_size_of_images_makes_that_of_the_model() -> None:
+    assert SHORT.new_model(torch.rand(9, 3, 6, 7)).image_shape == (3, 6, 7)
+    with pytest.raises(ValueError, match=r"takes images of \(1, 28, 28\)"):
+        LECTURE.new_model(torch.rand(9, 3, 28, 28))
+
+
+def test_fine_tuning_keeps_the_sizes_and_takes_smaller_and_fewer_steps() -> None:
+    pretrained = SparseAutoencoder(latent_dim=33, sparsity=L1(0.3))
+    usual = tuned(TopK(5))
+    recipe = fine_tuning(usual, "some/model", pretrained)
+    assert (recipe.init, recipe.latent_dim, recipe.sparsity) == ("some/model", 33, TopK(5))
+    assert recipe.architecture == "dictionary"
+    assert recipe.epochs == max(1, usual.epochs // 4)
+    assert recipe.learning_rate == usual.learning_rate / 2
+    lecture = SparseAutoencoder(latent_dim=33, architecture="lecture")
+    assert fine_tuning(LECTURE, "some/model", lecture).architecture == "lecture"

@@ -1,0 +1,138 @@
+"""README's tables of the bundled variants, from their evaluation.json files."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import replace
+
+from tqdm import tqdm
+
+from sae_model.methods import METHODS
+from sae_model.zoo import ZOO
+from training.card import PROBED
+from training.data import load_split
+from training.evaluation import Evaluation, evaluate, read_by_k
+from training.loop import fit
+from training.probe import pixels, probe_errors
+from training.recipe import Recipe
+from training.zoo import LECTURE, RECIPES
+
+SEEDS = (0, 1, 2)
+HEADLINE = ("dense", "l1-1", "l1-3", "topk-25")
+"""The variants that are trained with several seeds."""
+BESIDE_LECTURE = "l1-1"
+"""The variant that is compared with the lecture's network."""
+
+METRICS: dict[str, Callable[[Evaluation], str]] = {
+    "bce": lambda e: f"{e.bce:.4f}",
+    "fvu": lambda e: f"{e.fvu:.4f}",
+    "mean activation": lambda e: f"{e.mean_activation:.3f}",
+    "effective L0": lambda e: f"{e.effective_l0:.0f}",
+    "L0": lambda e: f"{e.l0:.0f}",
+    "dead latents": lambda e: f"{e.dead_fraction:.1%}",
+    "denoise mse at 0.3": lambda e: f"{e.denoise_mse['0.3']:.4f}",
+    "fvu top 10 / 25 / 50 / 100": lambda e: " / ".join(f"{e.fvu_top_k[k]:.3f}" for k in ("10", "25", "50", "100")),
+}
+NUMBERS: dict[str, Callable[[Evaluation], float]] = {
+    "bce": lambda e: e.bce,
+    "fvu": lambda e: e.fvu,
+    "effective L0": lambda e: e.effective_l0,
+    "dead latents": lambda e: e.dead_fraction,
+    "denoise mse at 0.3": lambda e: e.denoise_mse["0.3"],
+    "fvu top 25": lambda e: e.fvu_top_k["25"],
+    "probe error, all": lambda e: e.probe_error["all"],
+}
+
+
+def results(with_seeds: bool) -> str:
+    """The tables as Markdown.
+
+    Args:
+        with_seeds: also train the headline variants with more seeds, which takes minutes, for a last table.
+    """
+    evaluations = {recipe.name: Evaluation.read(ZOO / recipe.name / "evaluation.json") for recipe in RECIPES}
+    of_evaluations = (lecture_table, variants_table, rates_table, every_k_table, probe_table)
+    tables = [table(evaluations) for table in of_evaluations]
+    if with_seeds:
+        tables.append(seeds_table(evaluations))
+    return "\n\n".join(tables)
+
+
+def variants_table(evaluations: dict[str, Evaluation]) -> str:
+    """Every variant's metrics on the test split."""
+    rows = [[f"`{name}`", *(of(e) for of in METRICS.values())] for name, e in evaluations.items()]
+    return _table(["variant", *METRICS], rows)
+
+
+def lecture_table(evaluations: dict[str, Evaluation]) -> str:
+    """The lecture's network beside one of ours, by every metric."""
+    pair = [LECTURE.name, BESIDE_LECTURE]
+    metrics = METRICS | {f"probe error, {PROBED[which]}": _probe_error(which) for which in PROBED}
+    rows = [[metric, *(of(evaluations[name]) for name in pair)] for metric, of in metrics.items()]
+    return _table(["metric", *(f"`{name}`" for name in pair)], rows)
+
+
+def _probe_error(which: str) -> Callable[[Evaluation], str]:
+    return lambda evaluation: f"{evaluation.probe_error[which]:.2%}"
+
+
+def rates_table(evaluations: dict[str, Evaluation]) -> str:
+    """Target rates, and the mean activations that were reached."""
+    rows = [
+        [f"`{recipe.name}`", f"{recipe.sparsity.value:g}", f"{evaluations[recipe.name].mean_activation:.4f}"]
+        for recipe in RECIPES
+        if recipe.sparsity.hyperparameter == "target"
+    ]
+    return _table(["variant", "target rate", "mean activation"], rows)
+
+
+def every_k_table(evaluations: dict[str, Evaluation]) -> str:
+    """fvu of the models that were trained for one k, and of the one for every k."""
+    by_k = {k: e for method in METHODS.values() if method.measured_k for k, e in read_by_k(ZOO / method().name).items()}
+    rows = []
+    for recipe in RECIPES:
+        if recipe.sparsity.hyperparameter == "k":
+            k, fvu = int(recipe.sparsity.value), evaluations[recipe.name].fvu
+            rows.append([f"{k}", f"{fvu:.4f}", f"{by_k[k].fvu:.4f} ({by_k[k].fvu / fvu - 1:+.0%})"])
+    return _table(["k", "fvu, trained for this k", "fvu, one model for every k"], rows)
+
+
+def probe_table(evaluations: dict[str, Evaluation]) -> str:
+    """Test errors of linear classifiers on activations, and on pixels."""
+    train, test = load_split("mnist", "train"), load_split("mnist", "test")
+    errors = {"pixels": probe_errors(pixels, train, test)}
+    errors |= {f"`{name}`": e.probe_error for name, e in evaluations.items()}
+    rows = [[name, f"{error['100']:.1%}", f"{error['all']:.2%}"] for name, error in errors.items()]
+    return _table(["features", "error, 10 labels of each class", "error, all labels"], rows)
+
+
+def seeds_table(evaluations: dict[str, Evaluation]) -> str:
+    """Mean and standard deviation of headline metrics over seeds; the first seed's model is the bundled one."""
+    rows = []
+    with tqdm(total=len(HEADLINE) * (len(SEEDS) - 1), desc="seeds", unit=" models") as bar:
+        for recipe in RECIPES:
+            if recipe.name in HEADLINE:
+                several = [evaluations[recipe.name]]
+                for seed in SEEDS[1:]:
+                    several.append(_trained(replace(recipe, seed=seed)))
+                    bar.update()
+                values = [[of(e) for e in several] for of in NUMBERS.values()]
+                rows.append(
+                    [f"`{recipe.name}`"]
+                    + [f"{statistics.mean(column):.4g} ± {statistics.stdev(column):.2g}" for column in values]
+                )
+    return _table([f"{len(SEEDS)} seeds", *NUMBERS], rows)
+
+
+def _trained(recipe: Recipe) -> Evaluation:
+    train = load_split(recipe.dataset, "train")
+    model = recipe.new_model(train.images)
+    for _progress in fit(model, train.images, recipe):
+        pass
+    return evaluate(model, load_split(recipe.dataset, "test"), train)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
