@@ -1,0 +1,172 @@
+"""A visitor's own digit: made to look as MNIST's digits do, and as text that is short enough for a link.
+
+Images here are grey floats in [0, 1], ink bright on dark.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from space.errors import InputError
+
+SIDE = 28
+"""Pixels of a side of an MNIST image."""
+CANVAS = 112
+"""Pixels of a side of the canvas on which visitors draw."""
+LARGEST_SIDE = 1024
+LONGEST_TEXT = 1000
+"""Characters; a drawing has about 250, and never more than 540."""
+BOX = 20
+"""Into a square of so many pixels LeCun et al. (1998) scaled each digit."""
+LEVELS = 16
+LEAST_CONTRAST = 0.05
+"""What is not so much brighter than its border shows nothing."""
+LEAST_INK = 0.05
+"""A pixel with less than this share of the brightest one's ink is dust, and no part of the digit's box."""
+EMPTY = "The drawing is empty: draw a digit first."
+NO_DRAWING = "This is no drawing's text"
+
+
+def standardise(ink: Tensor) -> Tensor:
+    """A drawing as the page shows it and as a link holds it: `as_mnist` in 16 levels, (28, 28).
+
+    Raises:
+        InputError: as `as_mnist`.
+    """
+    return _levels(as_mnist(ink)).float() / (LEVELS - 1)
+
+
+def as_mnist(ink: Tensor) -> Tensor:
+    """An image scaled and centred as those of MNIST are (LeCun et al. 1998).
+
+    The box around the ink is scaled to fit 20 x 20 pixels, its aspect kept, and put where the ink's centre of mass is
+    that of the image, to the pixel; but no ink is pushed out of the image.
+
+    Args:
+        ink: (height, width), each from 1 to 1024; a grey background counts as none.
+
+    Returns:
+        (28, 28), the brightest pixel 1, as in MNIST.
+
+    Raises:
+        InputError: the image is empty, that is of one shade, or no such image at all.
+    """
+    ink = _without_background(_checked(ink))
+    box = ink > LEAST_INK * ink.max()
+    rows, columns = box.any(dim=1).nonzero().flatten(), box.any(dim=0).nonzero().flatten()
+    cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    digit = _scaled(cut, BOX / max(cut.shape))
+    image = torch.zeros(SIDE, SIDE)
+    top, left = (_start(digit.sum(dim=1 - axis)) for axis in (0, 1))
+    image[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
+    return image
+
+
+def to_text(image: Tensor) -> str:
+    """An image (28, 28) as text for a link, in 16 levels: of a digit about 250 letters, digits, "-" and "_".
+
+    Raises:
+        InputError: another shape, or values outside [0, 1].
+    """
+    if tuple(image.shape) != (SIDE, SIDE) or not ((image >= 0) & (image <= 1)).all():
+        raise InputError(f"A drawing has {SIDE} x {SIDE} pixels in [0, 1]; got {tuple(image.shape)}.")
+    levels = _levels(image).flatten()
+    pairs = levels[::2] * LEVELS + levels[1::2]
+    return base64.urlsafe_b64encode(zlib.compress(bytes(pairs.tolist()), 9)).decode().rstrip("=")
+
+
+def from_text(text: str) -> Tensor:
+    """The image (28, 28) of a text that `to_text` made, in 16 levels.
+
+    Raises:
+        InputError: any other text, or no text.
+    """
+    if not isinstance(text, str) or not re.fullmatch("[A-Za-z0-9_-]+", text):
+        raise InputError(f'{NO_DRAWING}: it has letters, digits, "-" and "_" alone.')
+    if len(text) > LONGEST_TEXT:
+        raise InputError(f"{NO_DRAWING}: it has at most {LONGEST_TEXT} characters; got {len(text)}.")
+    size = SIDE * SIDE // 2
+    inflater = zlib.decompressobj()
+    try:
+        packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        pairs = inflater.decompress(packed, size + 1)  # so much and no more, whatever it would unpack to
+    except (binascii.Error, zlib.error):
+        raise InputError(f"{NO_DRAWING}: it is broken.") from None
+    if len(pairs) != size or not inflater.eof or inflater.unused_data:
+        raise InputError(f"{NO_DRAWING}: it has not {SIDE} x {SIDE} pixels.")
+    levels = [level for pair in pairs for level in divmod(pair, LEVELS)]
+    return torch.tensor(levels).reshape(SIDE, SIDE) / (LEVELS - 1)
+
+
+def from_strokes(payload: str) -> Tensor:
+    """The canvas (112, 112) as the browser sends it: base64 of one byte a pixel, row by row, 0 where no ink is.
+
+    Raises:
+        InputError: anything else.
+    """
+    size = CANVAS * CANVAS
+    wrong = InputError(f"A drawing comes as base64 of {CANVAS} x {CANVAS} bytes.")
+    if not isinstance(payload, str) or len(payload) != 4 * ((size + 2) // 3):
+        raise wrong
+    try:
+        pixels = base64.b64decode(payload, validate=True)
+    except ValueError:
+        raise wrong from None
+    if len(pixels) != size:
+        raise wrong
+    return torch.frombuffer(bytearray(pixels), dtype=torch.uint8).reshape(CANVAS, CANVAS).float() / 255
+
+
+def _levels(image: Tensor) -> Tensor:
+    """Whole numbers from 0 to 15."""
+    return (image * (LEVELS - 1)).round().int()
+
+
+def _checked(ink: Tensor) -> Tensor:
+    if (
+        not isinstance(ink, Tensor)
+        or ink.dim() != 2
+        or not ink.is_floating_point()
+        or not 1 <= min(ink.shape) <= max(ink.shape) <= LARGEST_SIDE
+        or not ink.isfinite().all()
+    ):
+        raise InputError(f"A drawing is a grey image of 1 to {LARGEST_SIDE} pixels a side.")
+    return ink.float().clamp(0, 1)
+
+
+def _without_background(ink: Tensor) -> Tensor:
+    """Ink above the level of the border.
+
+    That level is the border's lower quartile: a stroke may run along much of the border.
+    """
+    border = torch.cat([ink[0], ink[-1], ink[:, 0], ink[:, -1]])
+    ink = (ink - border.quantile(0.25)).clamp(min=0)
+    if ink.max() < LEAST_CONTRAST:
+        raise InputError(EMPTY)
+    return ink
+
+
+def _scaled(cut: Tensor, scale: float) -> Tensor:
+    """An image (height, width) scaled, each pixel the mean of what it covers.
+
+    It is then stretched to a brightest pixel of 1: a thin line becomes thin, not faint.
+    """
+    height, width = (max(1, round(side * scale)) for side in cut.shape)
+    scaled = Image.fromarray(cut.numpy().astype(np.float32)).resize((width, height), Image.Resampling.BOX)
+    digit = torch.from_numpy(np.array(scaled)).clamp(min=0)
+    return digit / digit.max()
+
+
+def _start(profile: Tensor) -> int:
+    """Where a digit, with so much ink in each of its rows (or columns), starts in the image."""
+    # In MNIST the centre of mass of every digit is at pixel 14 of 0 to 27, when rounded.
+    centre = (profile * torch.arange(len(profile))).sum() / profile.sum()
+    return min(max(round(SIDE / 2 - centre.item()), 0), SIDE - len(profile))
