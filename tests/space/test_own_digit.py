@@ -55,7 +55,7 @@ def test_a_digit_of_mnist_is_left_as_it_is(some: Tensor) -> None:
         assert (as_mnist(digit) - digit).abs().mean() < 0.002
 
 
-@pytest.mark.parametrize(("mode", "close"), [("nearest", 0.002), ("bicubic", 0.03), ("bilinear", 0.04)])
+@pytest.mark.parametrize(("mode", "close"), [("nearest", 0.002), ("bicubic", 0.035), ("bilinear", 0.035)])
 def test_a_digit_drawn_large_comes_back(some: Tensor, mode: str, close: float) -> None:
     """Blurred edges widen its box a little, and may move its centre of mass across the edge of a pixel."""
     shifts = [(down, right) for down in (0, -1, 1) for right in (0, -1, 1)]
