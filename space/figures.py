@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import io
+from html import escape
+from typing import TYPE_CHECKING
+
 import gradio as gr
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from space.errors import with_error_message
 from space.lab import CLASSES, Lab
 from space.parts import Choice
-from training.figures import draw_report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 INTRO = """
 ## Figures for lectures and papers
@@ -21,20 +25,26 @@ Those of the chosen model, as `python -m training report` draws them. They take 
 def build(lab: Lab, choice: Choice, tab: gr.Tab) -> None:
     """Lay out the tab inside the current Blocks and wire it."""
     gr.Markdown(INTRO)
-    gallery = gr.Gallery(
-        label="Figures of this model", columns=2, format="png", height="auto", object_fit="contain", elem_id="report"
-    )
+    report = gr.HTML("", elem_id="report", apply_default_css=False)  # with a container: it shows that it works
 
     @with_error_message
-    def enter(method: str, stop: int) -> list[tuple[np.ndarray, str]]:
+    def enter(method: str, stop: int) -> str:
+        from training.figures import draw_report  # with it comes matplotlib, which no other tab needs
+
         chosen = lab.stop_at(method, stop)
-        report = draw_report(lab.model(chosen), lab.evaluation(chosen), lab.test, CLASSES, chosen.k)
-        return [(_pixels(figure), f"{chosen.title}: {name.replace('-', ' ')}") for name, figure in report]
+        drawn = draw_report(lab.model(chosen), lab.evaluation(chosen), lab.test, CLASSES, chosen.k)
+        return f'<div class="sae report">{"".join(_figure(chosen.title, *figure) for figure in drawn)}</div>'
 
-    tab.select(enter, [choice.method, choice.stop], gallery, concurrency_limit=1, api_visibility="private")
+    tab.select(enter, [choice.method, choice.stop], report, concurrency_limit=1, api_visibility="private")
 
 
-def _pixels(figure: Figure) -> np.ndarray:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3]
+def _figure(title: str, name: str, figure: str | Figure) -> str:
+    words = escape(f"{title}: {name.replace('-', ' ')}")
+    if isinstance(figure, str):
+        kind, data = "svg+xml", figure.encode()
+    else:
+        file = io.BytesIO()
+        figure.savefig(file, format="png")
+        kind, data = "png", file.getvalue()
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    return f'<figure><img src="{source}" alt="{words}"><figcaption>{words}</figcaption></figure>'

@@ -7,28 +7,40 @@ from html import escape
 import gradio as gr
 import torch
 
-from sae_model import bernoulli_kl, effective_l0, unit_activation
-from space.charts import Axis, Chart, legend
+from sae_model import effective_l0, unit_activation
 from space.errors import with_error_message
 from space.lab import Lab, Stop
 from space.parts import BARE, LIVE, Choice
+from training import charts
+from training.charts import (
+    COST_KEYS,
+    Axis,
+    Chart,
+    Drawing,
+    Frame,
+    cost_note,
+    curve_keys,
+    legend,
+    responsive,
+)
 from training.data import as_floats
 
 RATE_INTRO = """
 ## Stating the rate
-An L1 penalty asks for *less*; how much less depends on beta. To ask for a rate, such as *5% on average*, one takes the
-Kullback-Leibler divergence between two coins that show "on" with the target rate p and with the actual rate p̂:
-p log(p / p̂) + (1 − p) log((1 − p) / (1 − p̂)). Like the absolute and the squared error it is zero at the target. Its
-slope is (p̂ − p) / (p̂ (1 − p̂)), which grows without bound towards 0 and 1, while the absolute error has the slope ±1 and
-the squared error 2 (p̂ − p). (The code keeps p̂ a millionth away from 0 and 1, so that the cost stays finite.) **Move the
-target.**
+L1 adds beta times the actual rate p̂ (the mean activation) to the loss: a straight line through the origin, least at a
+rate of 0. It has no target; which rate comes out depends on beta. To ask for a target rate p, such as 0.05, one takes
+the Kullback-Leibler divergence from a Bernoulli distribution with p̂ to one with p:
+p log(p / p̂) + (1 − p) log((1 − p) / (1 − p̂)). Like the absolute and the squared error it is 0 at the target and grows
+on both sides. Its slope is (p̂ − p) / (p̂ (1 − p̂)), which grows without bound as p̂ comes near 0 or 1. The absolute error
+has the slope −1 below the target and 1 above it; the squared error has the slope 2 (p̂ − p). **Move the target.**
 """
 SCALE_INTRO = """
 ## Why the mean activation proves nothing by itself
-Scale every latent by s < 1 and the atoms by 1/s: the images stay exactly as they are, and the mean activation falls as
-low as you like. The number of latents that carry an image, the effective L0 (Σ|z|)² / Σz², stays. So it stands beside
-the mean activation everywhere here. The atoms of a dictionary here all have one fixed length, so that training cannot
-scale them.
+Multiply every latent by s, and every atom by 1/s. The product of both, and so every image, stays the same. For s below
+1 the atoms become longer and the mean activation becomes lower; it goes to 0 as s does. The effective L0,
+(Σ|z|)² / Σz², the number of latents that carry an image, does not change. So it stands beside the mean activation
+everywhere here. A dictionary here has atoms of one fixed length, so its training cannot lower the mean activation in
+this way. The lecture's network has no such limit.
 """
 SAMPLE = 500
 
@@ -36,11 +48,11 @@ SAMPLE = 500
 def build(lab: Lab, choice: Choice, tab: gr.Tab) -> None:
     """Lay out the tab inside the current Blocks and wire it."""
     with gr.Row():
-        with gr.Column(min_width=320):
+        with gr.Column(min_width=460):
             gr.Markdown(RATE_INTRO)
             target = gr.Slider(0.01, 0.99, 0.1, step=0.01, label="Target rate (p)", elem_id="target")
             costs = gr.HTML(cost_chart(0.1, None), elem_id="costs", **BARE)
-        with gr.Column(min_width=320):
+        with gr.Column(min_width=460):
             gr.Markdown(SCALE_INTRO)
             scales = gr.HTML("", elem_id="scales", **BARE)
 
@@ -62,45 +74,34 @@ def build(lab: Lab, choice: Choice, tab: gr.Tab) -> None:
 
 
 def cost_chart(target: float, measured: tuple[str, float] | None) -> str:
-    """KL, absolute and squared error against the actual rate; `measured` is a model's name and its rate."""
-    chart = Chart(
-        Axis("actual rate (mean activation)", 0, 1, (0, 0.2, 0.4, 0.6, 0.8, 1)),
-        Axis("cost", 0, 1, (0, 0.25, 0.5, 0.75, 1)),
-    )
-    rates = torch.linspace(0, 1, 501, dtype=torch.float64)
-    curves = [bernoulli_kl(target, rates), (rates - target).abs(), (rates - target).square()]
-    inside = "".join(
-        chart.curve([(r, c) for r, c in zip(rates.tolist(), cost.tolist(), strict=True) if c <= 1], style)
-        for style, cost in enumerate(curves)
-    )
-    inside += chart.upright(target, f"target {target:g}", "target")
-    spoken = f"Cost against the actual rate for a target of {target:g}: all three are zero at the target."
-    if measured:
-        name, rate = measured
-        inside += chart.upright(rate, f"{name}: {rate:.3f}", "mean", line=1)
-        spoken += f" The rate of {name} is {rate:.3f}."
-    words = ["KL divergence (nats)", "absolute error", "squared error"]
-    return f'<div class="sae">{chart.svg(inside, spoken)}{legend(words)}</div>'
+    """What a rate costs, for a target; `measured` is a model's name and its rate."""
+    drawing = responsive(lambda frame: charts.cost_chart(target, measured, frame))
+    return f'<div class="sae">{drawing}{legend(COST_KEYS)}<p class="note">{cost_note(target)}</p></div>'
 
 
 def scale_chart(lab: Lab, stop: Stop) -> str:
-    """Mean activation and effective L0, as parts of what they are now, when all latents are scaled."""
+    """Mean activation and effective L0 when all latents are scaled, relative to what they are now."""
     with torch.inference_mode():
         latents = lab.model(stop).encode(as_floats(lab.images[:SAMPLE]), stop.k)
     scales = torch.logspace(-3, 0, 31).tolist()
     rates = [unit_activation(s * latents).mean().item() for s in scales]
     carried = [effective_l0(s * latents).mean().item() for s in scales]
-    chart = Chart(
-        Axis("scale of the latents, s", 0.001, 1, (0.001, 0.01, 0.1, 1), log=True),
-        Axis("part of what it was", 0, 1.1, (0, 0.25, 0.5, 0.75, 1)),
-    )
-    inside = "".join(
-        chart.curve([(s, value / max(values[-1], 1e-12)) for s, value in zip(scales, values, strict=True)], style)
-        for style, values in enumerate((rates, carried))
-    )
     words = [
         f"mean activation ({rates[-1]:.3f} at s = 1, {rates[0]:.1g} at s = {scales[0]:g})",
         f"effective L0 ({carried[-1]:.0f} at s = 1, {carried[0]:.0f} at s = {scales[0]:g})",
     ]
     spoken = f"Latents of {stop.title}, scaled by s on {SAMPLE} test images: {'; '.join(words)}."
-    return f'<div class="sae"><h2>{escape(stop.title)}</h2>{chart.svg(inside, spoken)}{legend(words)}</div>'
+
+    def draw(frame: Frame) -> Drawing:
+        chart = Chart(
+            Axis("scale of the latents, s", 0.001, 1, (0.001, 0.01, 0.1, 1), log=True),
+            Axis("relative to s = 1", 0, 1.1, (0, 0.25, 0.5, 0.75, 1)),
+            frame,
+        )
+        curves = (
+            chart.curve([(s, value / max(values[-1], 1e-12)) for s, value in zip(scales, values, strict=True)], style)
+            for style, values in enumerate((rates, carried))
+        )
+        return chart.drawing("".join(curves), spoken)
+
+    return f'<div class="sae"><h2>{escape(stop.title)}</h2>{responsive(draw)}{legend(curve_keys(words))}</div>'

@@ -248,7 +248,7 @@ def report_command(
     dataset: DatasetOption = DEFAULT.dataset,
     data_dir: DataDirOption = BUNDLED,
 ) -> None:
-    """Measure a model on the test split and draw the lecture's figures of it, as PNG and SVG."""
+    """Measure a model on the test split and draw the lecture's figures of it: charts as SVG, images also as PNG."""
     from training.figures import draw_report
 
     _check_dataset(dataset)
@@ -260,6 +260,9 @@ def report_command(
         for name, figure in tqdm(
             draw_report(loaded, evaluation, test, DATASETS[dataset].classes), desc="figures", unit=" figures"
         ):
+            if isinstance(figure, str):
+                (stage / f"{name}.svg").write_text(figure, encoding="utf-8")
+                continue
             for ending in ("png", "svg"):
                 figure.savefig(stage / f"{name}.{ending}", dpi=150)
 

@@ -101,13 +101,16 @@ def evaluate(model: SparseAutoencoder, test: Split, train: Split | None = None, 
         evaluation = _evaluate(model, test.images, k)
         if train is None:
             return evaluation
-        return replace(evaluation, probe_error=probe_errors(lambda images: _activations(model, images, k), train, test))
+        return replace(
+            evaluation, probe_error=probe_errors(lambda images: activations_of(model, images, k), train, test)
+        )
     finally:
         model.train(was_training)
 
 
-def _activations(model: SparseAutoencoder, images: Tensor, k: int | None) -> Tensor:
-    """Images (n, ...) -> activations (n, latent_dim) on the CPU."""
+@torch.no_grad()
+def activations_of(model: SparseAutoencoder, images: Tensor, k: int | None = None) -> Tensor:
+    """Images (n, ...) -> activations (n, latent_dim) in [0, 1], in batches, on the CPU."""
     device = next(model.parameters()).device
     batches = (as_floats(batch).to(device) for batch in images.split(BATCH))
     return torch.cat([unit_activation(model.encode(batch, k)).cpu() for batch in batches])

@@ -22,11 +22,11 @@ from tqdm import tqdm
 
 from sae_model import L1
 from training.data import load_split
-from training.figures import BLUE, GREY, ORANGE
 from training.loop import TrainingError, fit
 from training.machine import Meter, describe_machine
 from training.recipe import Recipe, tuned
 
+BLUE, ORANGE, GREY = "#1d4ed8", "#b45309", "#52525b"
 IMAGES = (7_500, 15_000, 30_000, 55_000)
 LATENTS = (225, 450, 900, 1800, 3600)
 PROCESSES = (1, 2, 4, 8)

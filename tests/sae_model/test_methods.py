@@ -128,8 +128,7 @@ SCRIPT = (
 import sys
 
 from training.cli import main
-from training.evaluation import Evaluation
-from training.figures import frontier
+from training.charts import bundled_points
 from training.zoo import FAMILIES, RECIPES
 from sae_model import SparseAutoencoder
 
@@ -142,7 +141,7 @@ loaded = SparseAutoencoder.from_pretrained(folder)
 assert loaded.sparsity == Mine(2.0), loaded.sparsity
 assert FAMILIES["mine"] == "My own"
 assert {"mine-1", "mine-2"} <= {recipe.name for recipe in RECIPES}
-frontier(Evaluation.read(folder + "/evaluation.json"))  # the bundle does not hold it yet
+assert bundled_points()  # the bundle does not hold it yet
 """
 )
 

@@ -121,7 +121,7 @@ def test_target_and_measured_rate_of_a_kl_model_stand_on_its_curve(page: Page) -
 @pytest.mark.parametrize("how", ["click", "keyboard"])
 def test_the_frontier_chooses_a_model_for_all_tabs(page: Page, how: str) -> None:
     open_tab(page, "Frontier", "#frontier .point")
-    point = page.locator("#frontier g.point[aria-label^='kl-neuron-0.02:']")
+    point = page.locator("#frontier svg.wide g.point[aria-label^='kl-neuron-0.02:']")
     if how == "click":
         point.click()
     else:
@@ -152,3 +152,15 @@ def test_no_word_on_the_frontier_stands_on_another(page: Page, width: int) -> No
 def test_the_figures_are_drawn(page: Page) -> None:
     page.get_by_role("tab", name="Figures").click()
     page.wait_for_function("document.querySelectorAll('#report img').length >= 5", timeout=60_000)
+    page.wait_for_function("[...document.querySelectorAll('#report img')].every(image => image.naturalWidth > 300)")
+    assert page.locator("#report img[src^='data:image/svg+xml']").count() == 4
+    assert all(page.eval_on_selector_all("#report img", "images => images.map(image => image.alt)"))
+
+
+def test_a_narrow_screen_has_charts_of_its_own_whose_letters_can_be_read(page: Page) -> None:
+    open_tab(page, "Frontier", "#frontier .point")
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.wait_for_selector("#frontier svg.narrow")
+    assert not page.locator("#frontier svg.wide").is_visible()
+    ticks = page.locator("#frontier svg.narrow .tick")
+    assert min(ticks.evaluate_all("all => all.map(tick => tick.getBoundingClientRect().height)")) >= 10

@@ -95,10 +95,10 @@ def test_a_users_model_is_compared_live_and_shown_in_every_tab(
 
     page.get_by_role("tab", name="Frontier").click()
     page.wait_for_function("document.querySelector('#frontier .now b')?.textContent.endsWith('/mine')")
-    page.locator("#frontier g.point[aria-label^='dense:']").focus()
+    page.locator("#frontier svg.wide g.point[aria-label^='dense:']").focus()
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('#frontier .now b').textContent === 'dense'")
-    page.locator("#frontier g.point[data-method^='user:']").focus()
+    page.locator("#frontier svg.wide g.point[data-method^='user:']").focus()
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('#frontier .now b').textContent.endsWith('/mine')")
 

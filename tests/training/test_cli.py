@@ -197,14 +197,13 @@ def test_the_lectures_network_is_trained_as_the_lecture_does(tmp_path: Path, few
     assert "model.dictionary" not in card
 
 
-def test_report_draws_every_figure_twice_or_nothing(fitted: Fitted, few_digits: Path, tmp_path: Path) -> None:
+def test_report_draws_every_figure_or_nothing(fitted: Fitted, few_digits: Path, tmp_path: Path) -> None:
     folder, _ = fitted
     done = run("report", folder, "--data-dir", few_digits, "--output", tmp_path / "figures")
     assert done.returncode == 0, done.stderr
-    names = ("activation-histograms", "reconstructions", "class-maps", "cost-of-a-rate", "frontier")
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
-        f"{n}.{e}" for n in names for e in ("png", "svg")
-    }
+    charts = ("activation-histograms", "activation-histograms-linear", "cost-of-a-rate", "frontier")
+    images = {f"{name}.{ending}" for name in ("reconstructions", "class-maps") for ending in ("png", "svg")}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == images | {f"{name}.svg" for name in charts}
     assert_refused(run("report", folder, "--output", tmp_path / "figures"), "nothing is overwritten")
     assert_refused(run("report", tmp_path / "none", "--output", tmp_path / "more"), "neither a folder here")
     assert not (tmp_path / "more").exists()

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from sae_model import SparseAutoencoder, list_variants
+from sae_model import SparseAutoencoder
 from sae_model.zoo import ZOO
 from training.card_image import card_image, one_of_each
+from training.charts import histogram_of, percent
 from training.data import Split
-from training.evaluation import Evaluation
-from training.figures import activation_histograms, class_maps, cost_curves, draw_report, frontier
+from training.evaluation import Evaluation, activations_of
+from training.figures import class_maps, draw_report
 from training.latent_statistics import LatentStatistics, latent_statistics
-from training.zoo import FAMILIES, RECIPES
-
-
-@pytest.fixture(scope="module")
-def evaluations() -> dict[str, Evaluation]:
-    return {name: Evaluation.read(ZOO / name / "evaluation.json") for name in list_variants()}
-
-
-def test_bars_are_the_shares(evaluations: dict[str, Evaluation]) -> None:
-    evaluation = evaluations["l1-0.3"]
-    left, right = activation_histograms(evaluation).axes
-    assert [bar.get_height() for bar in left.patches] == pytest.approx(evaluation.activation_histogram)
-    assert [bar.get_height() for bar in right.patches] == pytest.approx(evaluation.latent_histogram)
-    assert left.lines[0].get_xdata()[0] == evaluation.mean_activation
-    assert left.get_xlabel()
-    assert left.get_ylabel()
 
 
 def test_class_maps_share_one_scale_and_hold_the_means() -> None:
@@ -46,39 +31,32 @@ def test_class_maps_share_one_scale_and_hold_the_means() -> None:
     assert len({image.get_clim() for image in images}) == 1
 
 
-def test_costs_are_least_at_the_target_and_the_measured_rate_is_marked() -> None:
-    ax = cost_curves(0.2, rate=0.35).axes[0]
-    for line in ax.lines[:3]:
-        assert line.get_xdata()[np.argmin(line.get_ydata())] == pytest.approx(0.2, abs=0.002)
-    kl = ax.lines[0]
-    expected = 0.2 * np.log(0.2 / 0.5) + 0.8 * np.log(0.8 / 0.5)
-    assert np.interp(0.5, kl.get_xdata(), kl.get_ydata()) == pytest.approx(expected, rel=1e-3)
-    assert 0.35 in [line.get_xdata()[0] for line in ax.lines]
-
-
-def test_the_frontier_holds_every_variant_and_rings_this_model(evaluations: dict[str, Evaluation]) -> None:
-    mine = replace(evaluations["topk-25"], fvu=0.123, effective_l0=45.6)
-    ax = frontier(mine).axes[0]
-    *families, ring = ax.lines
-    shown = {(x, y) for line in families for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)}
-    assert shown == {(e.effective_l0, e.fvu) for e in evaluations.values()}
-    assert [line.get_label() for line in families] == list(FAMILIES.values())
-    assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (45.6, 0.123)
-
-
-def test_the_frontier_joins_the_variants_of_one_family(evaluations: dict[str, Evaluation]) -> None:
-    lines = {line.get_label(): line for line in frontier(evaluations["dense"]).axes[0].lines}
-    for family, title in FAMILIES.items():
-        names = [recipe.name for recipe in RECIPES if recipe.family == family]
-        expected = sorted((evaluations[name].effective_l0, evaluations[name].fvu) for name in names)
-        assert lines[title].get_xydata().tolist() == [list(point) for point in expected]
-
-
-def test_a_report_draws_every_figure(brief_model: SparseAutoencoder, digits: Split) -> None:
+def test_a_report_draws_every_figure_and_its_charts_are_files_of_their_own(
+    brief_model: SparseAutoencoder, digits: Split
+) -> None:
     evaluation = Evaluation.read(ZOO / "dense" / "evaluation.json")
     some = Split(digits.images[:300], digits.labels[:300])
-    names = [name for name, _ in draw_report(brief_model, evaluation, some, tuple("0123456789"))]
-    assert names == ["activation-histograms", "reconstructions", "class-maps", "cost-of-a-rate", "frontier"]
+    drawn = dict(draw_report(brief_model, evaluation, some, tuple("0123456789")))
+    assert list(drawn) == [
+        "activation-histograms",
+        "activation-histograms-linear",
+        "reconstructions",
+        "class-maps",
+        "cost-of-a-rate",
+        "frontier",
+    ]
+    activations = activations_of(brief_model, some.images)
+    zero = percent(histogram_of(activations).zero_share, exact=True)
+    charts = {name: figure for name, figure in drawn.items() if isinstance(figure, str)}
+    assert len(charts) == 4
+    for svg in charts.values():
+        root = ET.fromstring(svg)  # well-formed, and in the namespace of SVG
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "var(" not in svg
+        assert root.get("width")
+    assert f">{zero}</text>" in charts["activation-histograms"]
+    assert "L1: the rate itself" in charts["cost-of-a-rate"]
+    assert "This model" in charts["frontier"]
 
 
 def test_the_latent_that_responds_to_a_class_is_found(tiny_model: SparseAutoencoder) -> None:
