@@ -1,0 +1,227 @@
+/* The canvas on which a visitor draws a digit; space/draw.py puts this into the page. It runs once, as the body of a
+   function that Gradio gives `element` (the component's part of the page), `trigger`, `props` and `watch`.
+
+   It tells Python of
+     input {pixels}: base64 of 112 x 112 bytes, row by row, 0 where no ink is; after each stroke, at most five times a
+                     second during one, and after an image was read
+     clear:          the visitor cleared the canvas
+   and shows what Python sets as the value: the address of an image ("data:image/..."), or "" for no drawing. */
+
+const SIDE = 112;
+const BRUSH = 4.5; // radius, to where the ink is half as bright: the brush is 8% of the canvas wide
+const SOFT = 1; // so far inside and outside of that the ink fades out
+const PAUSE = 200; // milliseconds between two messages during a stroke
+const DRAWN = "drawn"; // the value while the canvas shows what its visitor drew
+
+const frame = element.querySelector(".frame");
+const canvas = element.querySelector("canvas");
+const chooser = element.querySelector("input[type=file]");
+const message = element.querySelector(".message");
+const context = canvas.getContext("2d");
+const picture = context.createImageData(SIDE, SIDE);
+// The drawing is kept here, not read back from the canvas: some browsers add noise to what is read, for privacy.
+let ink = new Uint8ClampedArray(SIDE * SIDE);
+let stroke = null; // id of the pointer that draws, and where it was last
+let timer = null;
+let turn = 0; // counts what was begun; an image that is read slowly must not replace something newer
+
+function paint() {
+  ink.forEach((level, i) => picture.data.set([level, level, level, 255], 4 * i));
+  context.putImageData(picture, 0, 0);
+  frame.classList.toggle("empty", !ink.some(Boolean));
+}
+
+function send() {
+  clearTimeout(timer);
+  timer = null;
+  props.value = DRAWN; // so that any value from Python is a new one, "" too
+  trigger("input", { pixels: btoa(String.fromCharCode(...ink)) });
+}
+
+function clear() {
+  turn++;
+  clearTimeout(timer);
+  timer = null;
+  ink.fill(0);
+  paint();
+}
+
+/* Ink along the line from one point to another, each pixel by its distance from the line. */
+function line(from, to) {
+  const reach = BRUSH + SOFT;
+  const [x1, y1] = [to.x - from.x, to.y - from.y];
+  const square = x1 * x1 + y1 * y1;
+  const start = (a, b) => Math.max(0, Math.floor(Math.min(a, b) - reach));
+  const end = (a, b) => Math.min(SIDE, Math.ceil(Math.max(a, b) + reach));
+  for (let row = start(from.y, to.y); row < end(from.y, to.y); row++)
+    for (let column = start(from.x, to.x); column < end(from.x, to.x); column++) {
+      const [x, y] = [column + 0.5 - from.x, row + 0.5 - from.y];
+      const along = square ? Math.min(1, Math.max(0, (x * x1 + y * y1) / square)) : 0;
+      const distance = Math.hypot(x - along * x1, y - along * y1);
+      const i = row * SIDE + column;
+      ink[i] = Math.max(ink[i], (255 * (reach - distance)) / (2 * SOFT));
+    }
+}
+
+function place(event) {
+  const area = canvas.getBoundingClientRect();
+  const across = (where, start, size) => ((where - start) / size) * SIDE;
+  return { x: across(event.clientX, area.left, area.width), y: across(event.clientY, area.top, area.height) };
+}
+
+canvas.addEventListener("pointerdown", (event) => {
+  if (stroke || event.button !== 0) return;
+  event.preventDefault();
+  canvas.focus({ preventScroll: true }); // an image can be pasted now
+  canvas.setPointerCapture(event.pointerId);
+  turn++;
+  message.textContent = "";
+  const at = place(event);
+  stroke = { id: event.pointerId, at };
+  line(at, at);
+  paint();
+});
+
+canvas.addEventListener("pointermove", (event) => {
+  if (stroke?.id !== event.pointerId) return;
+  const passed = event.getCoalescedEvents?.() ?? [];
+  for (const one of passed.length ? passed : [event]) {
+    const at = place(one);
+    line(stroke.at, at);
+    stroke.at = at;
+  }
+  paint();
+  timer ??= setTimeout(send, PAUSE);
+});
+
+for (const kind of ["pointerup", "pointercancel"])
+  canvas.addEventListener(kind, (event) => {
+    if (stroke?.id !== event.pointerId) return;
+    stroke = null;
+    send();
+  });
+
+/* Reads an image file onto the canvas. */
+async function read(file) {
+  const mine = ++turn;
+  try {
+    const image = await createImageBitmap(file);
+    const scale = SIDE / Math.max(image.width, image.height);
+    const [width, height] = [image.width, image.height].map((side) => Math.max(1, Math.round(side * scale)));
+    const small = await createImageBitmap(image, { resizeWidth: width, resizeHeight: height, resizeQuality: "high" });
+    if (mine !== turn) return;
+    const found = inkOf(small, width, height);
+    if (!found) {
+      message.textContent = "This image is all of one shade: it shows no digit.";
+      return;
+    }
+    ink = found;
+    message.textContent = "";
+    paint();
+    send();
+  } catch {
+    if (mine === turn) message.textContent = "This file is no image that the browser can read.";
+  }
+}
+
+/* The ink of an image that fits the canvas, as bytes for the canvas, or null where nothing stands out. */
+function inkOf(image, width, height) {
+  const sheet = document.createElement("canvas");
+  [sheet.width, sheet.height] = [width, height];
+  const paper = sheet.getContext("2d");
+  paper.drawImage(image, 0, 0);
+  const { data } = paper.getImageData(0, 0, width, height);
+  const count = width * height;
+  const grey = new Float32Array(count);
+  let [sum, weight] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    const [red, green, blue, alpha] = data.subarray(4 * i, 4 * i + 4);
+    grey[i] = 0.299 * red + 0.587 * green + 0.114 * blue;
+    sum += grey[i] * alpha;
+    weight += alpha;
+  }
+  // Where an image is transparent it gets what its ink stands out from: white below dark ink, black below bright.
+  const below = sum < 127.5 * weight ? 255 : 0;
+  for (let i = 0; i < count; i++) grey[i] = below + ((grey[i] - below) * data[4 * i + 3]) / 255;
+
+  const edge = Math.max(1, Math.round(0.06 * Math.min(width, height)));
+  const isBorder = (i) =>
+    Math.min(i % width, width - 1 - (i % width)) < edge ||
+    Math.min(Math.floor(i / width), height - 1 - Math.floor(i / width)) < edge;
+  const mean = (levels) => levels.reduce((total, level) => total + level, 0) / Math.max(1, levels.length);
+  const border = grey.filter((_, i) => isBorder(i));
+  const middle = grey.filter((_, i) => !isBorder(i));
+  if (mean(border) > mean(middle))
+    for (const levels of [grey, border]) levels.forEach((level, i) => (levels[i] = 255 - level));
+
+  // From the border's level, and a little above since paper is never even, to the brightest pixels but a few.
+  const level = (levels, share) => levels.slice().sort()[Math.floor(share * (levels.length - 1))];
+  const [dark, bright] = [level(border, 0.5), level(grey, 0.998)];
+  if (bright - dark < 12) return null;
+  const floor = dark + 0.15 * (bright - dark);
+  const stretched = new Uint8ClampedArray(SIDE * SIDE);
+  const [top, left] = [Math.floor((SIDE - height) / 2), Math.floor((SIDE - width) / 2)];
+  for (let i = 0; i < count; i++)
+    stretched[(top + Math.floor(i / width)) * SIDE + left + (i % width)] =
+      (255 * (grey[i] - floor)) / (bright - floor);
+  return stretched;
+}
+
+element.querySelector(".clear").addEventListener("click", () => {
+  clear();
+  message.textContent = "";
+  props.value = "";
+  trigger("clear");
+});
+element.querySelector(".choose").addEventListener("click", () => chooser.click());
+chooser.addEventListener("change", () => {
+  if (chooser.files.length) read(chooser.files[0]);
+  chooser.value = ""; // the same file may be chosen again
+});
+element.addEventListener("paste", (event) => {
+  if (!event.clipboardData.files.length) return;
+  event.preventDefault();
+  read(event.clipboardData.files[0]);
+});
+element.addEventListener("dragover", (event) => {
+  if (!event.dataTransfer.types.includes("Files")) return;
+  event.preventDefault();
+  frame.classList.add("over");
+});
+element.addEventListener("dragleave", () => frame.classList.remove("over"));
+element.addEventListener("drop", (event) => {
+  frame.classList.remove("over");
+  if (!event.dataTransfer.files.length) return;
+  event.preventDefault(); // or the browser would open the file
+  read(event.dataTransfer.files[0]);
+});
+
+/* Shows the value that Python set, unless the visitor draws right now. */
+async function show() {
+  const value = props.value ?? "";
+  if (stroke || value === DRAWN) return;
+  message.textContent = "";
+  clear();
+  if (!value.startsWith("data:image/")) return;
+  const mine = turn;
+  const image = new Image();
+  image.src = value;
+  try {
+    await image.decode();
+  } catch {
+    return; // the canvas stays empty
+  }
+  if (mine !== turn) return;
+  const sheet = document.createElement("canvas");
+  sheet.width = sheet.height = SIDE;
+  const paper = sheet.getContext("2d");
+  paper.imageSmoothingQuality = "high";
+  paper.drawImage(image, 0, 0, SIDE, SIDE);
+  const { data } = paper.getImageData(0, 0, SIDE, SIDE);
+  ink = ink.map((_, i) => data[4 * i]);
+  paint();
+}
+
+paint();
+show();
+watch("value", show);

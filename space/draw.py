@@ -1,0 +1,67 @@
+"""The canvas on which a visitor draws a digit, or onto which an image file is put; what it does stands in draw.js."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import gradio as gr
+from PIL import Image
+from torch import Tensor
+
+from space.errors import InputError
+from space.own_digit import from_strokes
+from space.parts import BARE
+
+SCRIPT = Path(__file__).with_name("draw.js")
+STYLE = Path(__file__).with_name("draw.css")
+# The file chooser is hidden, also from the keyboard: the button opens it.
+TEMPLATE = """
+<div class="draw">
+<div class="frame empty">
+  <canvas width="112" height="112" role="img" tabindex="-1"
+    aria-label="Draw a digit here with mouse or finger; or choose an image file"></canvas>
+  <span aria-hidden="true">draw a digit</span>
+</div>
+<div class="side">
+  <button type="button" class="choose">Choose an image</button>
+  <button type="button" class="clear">Clear</button>
+  <p class="hint">or drop or paste one here</p>
+  <input type="file" accept="image/*" hidden>
+</div>
+<p class="message" role="status" aria-live="polite"></p>
+</div>
+"""
+
+
+def build(value: str = "") -> gr.HTML:
+    """The canvas. It triggers `input`, whose event `drawn` reads, and `clear`.
+
+    Args:
+        value: what it shows, as any later value too: the address of an image that `address` gives, or "".
+    """
+    return gr.HTML(value, html_template=TEMPLATE, js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="draw", **BARE)
+
+
+def drawn(event: gr.EventData) -> Tensor:
+    """The canvas (112, 112) in [0, 1] that came with an `input` event.
+
+    Raises:
+        InputError: something else came with it; anyone may send an event.
+    """
+    sent = event._data
+    return from_strokes(sent.get("pixels") if isinstance(sent, dict) else None)
+
+
+def address(image: Tensor) -> str:
+    """An image (height, width) in [0, 1] as a "data:" address, which the canvas shows.
+
+    Raises:
+        InputError: it has another number of dimensions.
+    """
+    if image.dim() != 2:
+        raise InputError(f"A drawing has two dimensions; got {image.dim()}.")
+    buffer = io.BytesIO()
+    Image.fromarray((image.clamp(0, 1) * 255).round().byte().numpy()).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
