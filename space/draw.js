@@ -1,17 +1,21 @@
 /* The canvas on which a visitor draws a digit; space/draw.py puts this into the page. It runs once, as the body of a
    function that Gradio gives `element` (the component's part of the page), `trigger`, `props` and `watch`.
 
-   It tells Python of
-     input {pixels}: base64 of 112 x 112 bytes, row by row, 0 where no ink is; after each stroke, at most five times a
-                     second during one, and after an image was read
-     clear:          the visitor cleared the canvas
-   and shows what Python sets as the value: the address of an image ("data:image/..."), or "" for no drawing. */
+   The value is what the canvas shows. Python sets
+     ""                    no drawing
+     "data:image/..."      the address of an image
+   and the visitor sets, with an event each time,
+     "ink:" and base64     of 112 x 112 bytes, row by row, 0 where no ink is; event "input", after each stroke, at most
+                           five times a second during one, and after an image was read
+     ""                    event "clear", after the button
+   The drawing is the value and not the event's data: Gradio computes the latest of many events, if only that is wanted,
+   from the latest values, but from the first event's data. */
 
 const SIDE = 112;
 const BRUSH = 4.5; // radius, to where the ink is half as bright: the brush is 8% of the canvas wide
 const SOFT = 1; // so far inside and outside of that the ink fades out
 const PAUSE = 200; // milliseconds between two messages during a stroke
-const DRAWN = "drawn"; // the value while the canvas shows what its visitor drew
+const DRAWN = "ink:";
 
 const frame = element.querySelector(".frame");
 const canvas = element.querySelector("canvas");
@@ -34,8 +38,8 @@ function paint() {
 function send() {
   clearTimeout(timer);
   timer = null;
-  props.value = DRAWN; // so that any value from Python is a new one, "" too
-  trigger("input", { pixels: btoa(String.fromCharCode(...ink)) });
+  props.value = DRAWN + btoa(String.fromCharCode(...ink));
+  trigger("input");
 }
 
 function clear() {
@@ -199,7 +203,7 @@ element.addEventListener("drop", (event) => {
 /* Shows the value that Python set, unless the visitor draws right now. */
 async function show() {
   const value = props.value ?? "";
-  if (stroke || value === DRAWN) return;
+  if (stroke || value.startsWith(DRAWN)) return;
   message.textContent = "";
   clear();
   if (!value.startsWith("data:image/")) return;

@@ -16,6 +16,8 @@ from space.parts import BARE
 
 SCRIPT = Path(__file__).with_name("draw.js")
 STYLE = Path(__file__).with_name("draw.css")
+DRAWN = "ink:"
+"""What the value starts with where a visitor drew; base64 follows."""
 # The file chooser is hidden, also from the keyboard: the button opens it.
 TEMPLATE = """
 <div class="draw">
@@ -36,22 +38,23 @@ TEMPLATE = """
 
 
 def build(value: str = "") -> gr.HTML:
-    """The canvas. It triggers `input`, whose event `drawn` reads, and `clear`.
+    """The canvas. It triggers `input` and `clear`; its value, which `drawn` reads, is what the visitor drew.
 
     Args:
-        value: what it shows, as any later value too: the address of an image that `address` gives, or "".
+        value: what it shows, as any value that is set later: the address of an image that `address` gives, or "".
     """
     return gr.HTML(value, html_template=TEMPLATE, js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="draw", **BARE)
 
 
-def drawn(event: gr.EventData) -> Tensor:
-    """The canvas (112, 112) in [0, 1] that came with an `input` event.
+def drawn(value: str) -> Tensor | None:
+    """What the visitor drew, (112, 112) in [0, 1], by the value of the canvas; None where it is empty.
 
     Raises:
-        InputError: something else came with it; anyone may send an event.
+        InputError: any other value; the address of an image is one, which no visitor drew.
     """
-    sent = event._data
-    return from_strokes(sent.get("pixels") if isinstance(sent, dict) else None)
+    if value == "":
+        return None
+    return from_strokes(value.removeprefix(DRAWN) if isinstance(value, str) and value.startswith(DRAWN) else None)
 
 
 def address(image: Tensor) -> str:
