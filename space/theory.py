@@ -29,10 +29,10 @@ RATE_INTRO = """
 ## Stating the rate
 L1 adds beta times the actual rate p̂ (the mean activation) to the loss: a straight line through the origin, least at a
 rate of 0. It has no target; which rate comes out depends on beta. To ask for a target rate p, such as 0.05, one takes
-the Kullback-Leibler divergence from a Bernoulli distribution with p̂ to one with p:
-p log(p / p̂) + (1 − p) log((1 − p) / (1 − p̂)). Like the absolute and the squared error it is 0 at the target and grows
-on both sides. Its slope is (p̂ − p) / (p̂ (1 − p̂)), which grows without bound as p̂ comes near 0 or 1. The absolute error
-has the slope −1 below the target and 1 above it; the squared error has the slope 2 (p̂ − p). **Move the target.**
+the Kullback-Leibler divergence KL(p ‖ p̂) of two Bernoulli distributions: p log(p / p̂) + (1 − p) log((1 − p) / (1 − p̂)).
+Like the absolute and the squared error it is 0 at the target and grows on both sides. Its slope is
+(p̂ − p) / (p̂ (1 − p̂)), which is unbounded near 0 and 1. The absolute error has the slope −1 below the target and 1
+above it; the squared error has the slope 2 (p̂ − p). **Move the target.**
 """
 SCALE_INTRO = """
 ## Why the mean activation proves nothing by itself
