@@ -18,6 +18,7 @@ import gradio as gr
 import torch
 
 from space import explore, figures, frontier, latents, theory
+from space.draw import STYLE
 from space.errors import InputError
 from space.lab import Lab, Stop
 
@@ -72,7 +73,12 @@ def main() -> None:
     app = build_app(Lab())
     app.queue(max_size=200)
     app.launch(
-        theme=THEME, css_paths=CSS, run_history=False, enable_monitoring=False, show_error=True, max_file_size="1mb"
+        theme=THEME,
+        css_paths=[CSS, STYLE],
+        run_history=False,
+        enable_monitoring=False,
+        show_error=True,
+        max_file_size="1mb",
     )
 
 

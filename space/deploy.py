@@ -27,6 +27,7 @@ NEEDED = (
     "training/data/MNIST/raw/t10k-*.gz",
     "space/*.py",
     "space/*.css",
+    "space/*.js",
     "space/*.png",  # README shows these
     "training/*.png",
 )

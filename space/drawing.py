@@ -11,8 +11,6 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from training.charts import linear_histogram
-
 
 def _table(anchors: str) -> np.ndarray:
     """256 colours between equidistant ones, which are given in hexadecimal."""
@@ -68,8 +66,3 @@ def _img(image: Image.Image, alt: str) -> str:
     image.save(buffer, "PNG", compress_level=1)
     data = base64.b64encode(buffer.getvalue()).decode()
     return f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" decoding="sync">'
-
-
-def histogram(shares: list[float], mean: float, title: str, x_label: str, y_label: str) -> str:
-    """An SVG of the shares of equal bins of [0, 1], with the overall mean."""
-    return linear_histogram(shares, mean, title, x_label, y_label).svg()

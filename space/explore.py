@@ -1,4 +1,4 @@
-"""The first tab: one image, some noise, every model of a sparsity method."""
+"""The first tab: one image (of the test split, or the visitor's own), some noise, every model of a sparsity method."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import random
 
 import gradio as gr
 
-from space import user_model_box
+from space import draw, user_model_box
 from space.errors import with_error_message
 from space.lab import CLASSES, LARGEST_SEED, SIGMA, Lab
+from space.own_digit import standardise, to_text
 from space.parts import BARE, LIVE, SPEAK_CHANGES, Choice, method_choices, stop_slider
 from space.view import view
 
@@ -43,7 +44,7 @@ def build(page: gr.Blocks, lab: Lab) -> Choice:
     first_view = view(lab, first, 0, SIGMA, first_method, first_stop)
 
     gr.Markdown(INTRO, elem_id="intro")
-    index, seed = gr.State(first), gr.State(0)
+    index, seed, drawing = gr.State(first), gr.State(0), gr.State("")
     with gr.Row(elem_id="bench"):
         with gr.Column(scale=1, min_width=300, elem_id="controls"):
             with gr.Group():
@@ -60,6 +61,7 @@ def build(page: gr.Blocks, lab: Lab) -> Choice:
             with gr.Row():
                 another = gr.Button("Another one of these", size="sm", min_width=120)
                 any_digit = gr.Button("Any digit", size="sm", min_width=120)
+            canvas = draw.build()
         with gr.Column(scale=3, min_width=320):
             summary = gr.HTML(first_view[2], elem_id="summary", js_on_load=SPEAK_CHANGES, **BARE)
             images = gr.HTML(first_view[3], elem_id="images", **BARE)
@@ -67,17 +69,17 @@ def build(page: gr.Blocks, lab: Lab) -> Choice:
     metrics = gr.HTML(first_view[4], elem_id="metrics", **BARE)
 
     shown = [description, stops, summary, images, metrics]
-    inputs = [index, seed, sigma, method, stop]
+    inputs = [index, seed, sigma, method, stop, drawing]
     choice = Choice(method, stop, picks=gr.State(0), user_models=gr.State([]))
 
     @with_error_message
-    def show(index: int, seed: int, sigma: float, method: str, stop: int) -> tuple[str, ...]:
-        return view(lab, index, seed, sigma, method, stop)
+    def show(index: int, seed: int, sigma: float, method: str, stop: int, drawing: str) -> tuple[str, ...]:
+        return view(lab, index, seed, sigma, method, stop, drawing)
 
     @with_error_message
     def choose(label: str, index: int, seed: int, sigma: float, method: str, stop: int) -> tuple[int | str, ...]:
         chosen = lab.random_image(int(label), other_than=index)
-        return chosen, *view(lab, chosen, seed, sigma, method, stop)
+        return chosen, "", "", *view(lab, chosen, seed, sigma, method, stop)
 
     @with_error_message
     def choose_any(index: int, seed: int, sigma: float, method: str, stop: int) -> tuple[int | str, ...]:
@@ -85,20 +87,29 @@ def build(page: gr.Blocks, lab: Lab) -> Choice:
         return label, *choose(label, index, seed, sigma, method, stop)
 
     @with_error_message
-    def draw(index: int, sigma: float, method: str, stop: int) -> tuple[int | str, ...]:
-        seed = random.randint(0, LARGEST_SEED)
-        return seed, *view(lab, index, seed, sigma, method, stop)
+    def take(value: str, index: int, seed: int, sigma: float, method: str, stop: int) -> tuple[str, ...]:
+        ink = draw.drawn(value)
+        text = "" if ink is None else to_text(standardise(ink))
+        return text, *view(lab, index, seed, sigma, method, stop, text)
 
     @with_error_message
-    def change_method(index: int, seed: int, sigma: float, method: str) -> tuple[object, ...]:
+    def new_noise(index: int, sigma: float, method: str, stop: int, drawing: str) -> tuple[int | str, ...]:
+        seed = random.randint(0, LARGEST_SEED)
+        return seed, *view(lab, index, seed, sigma, method, stop, drawing)
+
+    @with_error_message
+    def change_method(index: int, seed: int, sigma: float, method: str, drawing: str) -> tuple[object, ...]:
         start = lab.first_position(method)
-        return stop_slider(lab, method, start), *view(lab, index, seed, sigma, method, start)
+        return stop_slider(lab, method, start), *view(lab, index, seed, sigma, method, start, drawing)
 
     gr.on([sigma.change, stop.change], show, inputs, shown, trigger_mode="always_last", **LIVE)
-    method.input(change_method, inputs[:4], [stop, *shown], **LIVE)
-    gr.on([digit.input, another.click], choose, [digit, *inputs], [index, *shown], **LIVE)
-    any_digit.click(choose_any, inputs, [digit, index, *shown], **LIVE)
-    redraw.click(draw, [index, sigma, method, stop], [seed, *shown], **LIVE)
+    method.input(change_method, [*inputs[:4], drawing], [stop, *shown], **LIVE)
+    chosen = [index, drawing, canvas, *shown]
+    gr.on([digit.input, another.click], choose, [digit, *inputs[:5]], chosen, **LIVE)
+    any_digit.click(choose_any, inputs[:5], [digit, *chosen], **LIVE)
+    changes = [canvas.input, canvas.clear]
+    gr.on(changes, take, [canvas, *inputs[:5]], [drawing, *shown], trigger_mode="always_last", **LIVE)
+    redraw.click(new_noise, [index, sigma, method, stop, drawing], [seed, *shown], **LIVE)
     choice.picks.change(show, inputs, shown, **LIVE)
-    user_model_box.wire(page, lab, box, choice, [index, seed, sigma], shown)
+    user_model_box.wire(page, lab, box, choice, [index, seed, sigma, drawing], shown)
     return choice

@@ -9,8 +9,9 @@ import gradio as gr
 from space.errors import with_error_message
 from space.lab import USER, Lab, Stop
 from space.parts import BARE, LIVE, Choice, stop_slider
-from training import charts
-from training.charts import Point, frontier_keys, legend, point_label, responsive
+from training import model_charts
+from training.charts import legend, responsive
+from training.model_charts import Point, frontier_keys, point_label
 
 INTRO = """
 ## What sparsity costs
@@ -63,7 +64,7 @@ def frontier_chart(lab: Lab, method: str, position: int, user_models: list[str])
         f"<b>{escape(chosen.title)}</b> is chosen: {e.effective_l0:.0f} latents carry an image, {e.fvu:.1%} of the "
         f"variance is lost, {e.dead_fraction:.1%} of the latents are dead."
     )
-    drawing = responsive(lambda frame: charts.frontier_chart(points, index, frame))
+    drawing = responsive(lambda frame: model_charts.frontier_chart(points, index, frame))
     key = legend(frontier_keys(points, "Your own models"))
     return f'<div class="sae frontier"><p class="now">{now}</p>{drawing}{key}</div>'
 

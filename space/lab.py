@@ -13,6 +13,7 @@ from sae_model import SparseAutoencoder, effective_l0, list_variants, load_varia
 from sae_model.methods import METHODS
 from sae_model.zoo import ZOO
 from space.errors import InputError
+from space.own_digit import from_text
 from space.user_models import UserModels, fold, title
 from training.data import DATASETS, add_noise, as_floats, load_split
 from training.evaluation import Evaluation, read_by_k
@@ -222,20 +223,21 @@ class Lab:
         return candidates[torch.randint(len(candidates), ()).item()]
 
     @torch.inference_mode()
-    def look(self, index: int, sigma: float, seed: int, stops: list[Stop]) -> list[Look]:
-        """Give one test image, with noise, to the models of some stops.
+    def look(self, index: int, sigma: float, seed: int, stops: list[Stop], drawing: str = "") -> list[Look]:
+        """Give one image, with noise, to the models of some stops.
 
         Args:
             index: position in the test split.
             sigma: standard deviation of the noise, in [0, 1]. It scales one fixed draw, so that only it changes.
             seed: which draw.
             stops: which models, and how many latents they keep.
+            drawing: a visitor's own digit in place of the test image, as `own_digit.to_text` writes it.
 
         Raises:
-            InputError: a value out of its range, an unknown variant, or a user's model that is not here.
+            InputError: a value out of its range, no drawing, an unknown variant, or a user's model that is not here.
         """
         self._check(index, sigma, seed)
-        clean = as_floats(self.images[index : index + 1])
+        clean = from_text(drawing)[None, None] if drawing else as_floats(self.images[index : index + 1])
         noisy = add_noise(clean, sigma, torch.Generator().manual_seed(seed))
         return [_look(clean, noisy, self.model(stop), stop.k) for stop in stops]
 

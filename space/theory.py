@@ -11,19 +11,10 @@ from sae_model import effective_l0, unit_activation
 from space.errors import with_error_message
 from space.lab import Lab, Stop
 from space.parts import BARE, LIVE, Choice
-from training import charts
-from training.charts import (
-    COST_KEYS,
-    Axis,
-    Chart,
-    Drawing,
-    Frame,
-    cost_note,
-    curve_keys,
-    legend,
-    responsive,
-)
+from training import model_charts
+from training.charts import Axis, Chart, Drawing, Frame, curve_keys, legend, responsive
 from training.data import as_floats
+from training.model_charts import COST_KEYS, cost_note
 
 RATE_INTRO = """
 ## Stating the rate
@@ -75,7 +66,7 @@ def build(lab: Lab, choice: Choice, tab: gr.Tab) -> None:
 
 def cost_chart(target: float, measured: tuple[str, float] | None) -> str:
     """What a rate costs, for a target; `measured` is a model's name and its rate."""
-    drawing = responsive(lambda frame: charts.cost_chart(target, measured, frame))
+    drawing = responsive(lambda frame: model_charts.cost_chart(target, measured, frame))
     return f'<div class="sae">{drawing}{legend(COST_KEYS)}<p class="note">{cost_note(target)}</p></div>'
 
 

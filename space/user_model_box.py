@@ -46,11 +46,13 @@ def lay_out(lab: Lab) -> Box:
 def wire(
     page: gr.Blocks, lab: Lab, box: Box, choice: Choice, controls: list[gr.Component], shown: list[gr.HTML]
 ) -> None:
-    """Let the box load models. `controls` are index, seed and sigma; `shown` is what `view` fills."""
+    """Let the box load models. `controls` are index, seed, sigma and drawing; `shown` is what `view` fills."""
     outputs = [box.message, choice.user_models, choice.method, choice.stop, *shown]
     unchanged = [gr.skip()] * (len(outputs) - 1)
 
-    def load(text: str, mine: list[str], index: int, seed: int, sigma: float) -> Iterator[tuple[object, ...]]:
+    def load(
+        text: str, mine: list[str], index: int, seed: int, sigma: float, drawing: str
+    ) -> Iterator[tuple[object, ...]]:
         try:
             name = (text or "").strip()
             if name in lab.recipes:
@@ -64,7 +66,7 @@ def wire(
                 mine = [*(other for other in mine if other in lab.user_models and other != name), name]
                 position = lab.first_position(method)
                 words = _loaded(lab, name)
-            html = view(lab, index, seed, sigma, method, position)
+            html = view(lab, index, seed, sigma, method, position, drawing)
             radio = gr.Radio(method_choices(lab, mine), value=method)
             yield _message(words), mine, radio, stop_slider(lab, method, position), *html
         except InputError as error:

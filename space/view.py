@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from html import escape
 
-from space.drawing import ACTIVATION_COLOURS, activation_image, colour_bar, digit_image, histogram
+from space.drawing import ACTIVATION_COLOURS, activation_image, colour_bar, digit_image
 from space.lab import CLASSES, SIGMA, Lab, Look, Stop, psnr
+from training.histograms import linear_histogram
 from training.recipe import DEFAULT_ARCHITECTURE
 from training.zoo import FAMILIES
 
 
-def view(lab: Lab, index: int, seed: int, sigma: float, method: str, stop: int) -> tuple[str, str, str, str, str]:
+def view(
+    lab: Lab, index: int, seed: int, sigma: float, method: str, stop: int, drawing: str = ""
+) -> tuple[str, str, str, str, str]:
     """Description, slider stops, summary, images and metrics.
 
     Args:
@@ -20,6 +23,7 @@ def view(lab: Lab, index: int, seed: int, sigma: float, method: str, stop: int) 
         sigma: its standard deviation, in [0, 1].
         method: a choice, as `Lab` explains.
         stop: position on its slider; one beyond the last counts as the last.
+        drawing: a visitor's own digit in place of the test image, as `Lab.look` takes it.
 
     Raises:
         InputError: values that no control of the page can send, or a user's model that is not here any more.
@@ -27,13 +31,13 @@ def view(lab: Lab, index: int, seed: int, sigma: float, method: str, stop: int) 
     stops = lab.stops(method)
     last = len(stops) - 1
     chosen = lab.stop_at(method, last if isinstance(stop, int) and stop > last else stop)  # it may lag behind
-    looks = dict(zip(stops, lab.look(index, sigma, seed, stops), strict=True))
-    name = escape(CLASSES[lab.labels[index]])
+    looks = dict(zip(stops, lab.look(index, sigma, seed, stops, drawing), strict=True))
+    name = "drawing" if drawing else escape(CLASSES[lab.labels[index]])
     return (
         _description(lab, chosen),
         _stops(lab, method, chosen),
         _summary(lab, looks[chosen], chosen, name, sigma),
-        _steps(looks[chosen], name, sigma) + _strip(looks, chosen),
+        _steps(looks[chosen], name, sigma, bool(drawing)) + _strip(looks, chosen),
         _metrics(lab, looks[chosen], chosen),
     )
 
@@ -94,12 +98,13 @@ def _psnr_of_noise(look: Look) -> float:
     return psnr((look.noisy - look.clean).square().mean().item())
 
 
-def _steps(look: Look, name: str, sigma: float) -> str:
+def _steps(look: Look, name: str, sigma: float, drawn: bool) -> str:
     arrow = '<div class="arrow" aria-hidden="true">→</div>'
     noisy_psnr = f"PSNR {_psnr_of_noise(look):.1f} dB" if sigma > 0 else "no noise"
+    source = "scaled and centred as MNIST's digits are" if drawn else f"a {name} of the test split"
     map_of = f"Map of {len(look.activations)} latents; mean activation {look.mean_activation:.3f}"
     steps = [
-        card(digit_image(look.clean, f"A clean handwritten {name}"), "Clean", f"a {name} of the test split"),
+        card(digit_image(look.clean, f"A clean handwritten {name}"), "Clean", source),
         card(digit_image(look.noisy, f"The same {name} with noise of sigma {sigma:g}"), "With noise", noisy_psnr),
         card(
             activation_image(look.activations, map_of) + colour_bar(ACTIVATION_COLOURS, "0 off", "1 on"),
@@ -145,10 +150,12 @@ def card(image: str, title: str, caption: str, css_class: str = "") -> str:
 
 def _metrics(lab: Lab, look: Look, stop: Stop) -> str:
     e = lab.evaluation(stop)
-    charts = histogram(
-        e.activation_histogram, e.mean_activation, "All activations", "activation", "share of activations"
-    ) + histogram(
-        e.latent_histogram, e.mean_activation, "Mean of each latent", "mean activation of a latent", "share of latents"
+    charts = "".join(
+        linear_histogram(shares, e.mean_activation, *words).svg()
+        for shares, words in (
+            (e.activation_histogram, ("All activations", "activation", "share of activations")),
+            (e.latent_histogram, ("Mean of each latent", "mean activation of a latent", "share of latents")),
+        )
     )
     rows = [
         ("Error per pixel (mse)", f"{look.mse:.4f}", f"{e.mse:.4f}"),

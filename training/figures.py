@@ -14,21 +14,20 @@ from torch import Tensor
 
 from sae_model import SparseAutoencoder
 from training.card_image import one_of_each
-from training.charts import (
+from training.data import Split, add_noise, as_floats
+from training.evaluation import Evaluation, activations_of
+from training.histograms import activation_charts, histogram_of
+from training.latent_statistics import LatentStatistics, latent_statistics
+from training.model_charts import (
     COST_KEYS,
     Point,
-    activation_charts,
     bundled_points,
     cost_chart,
     cost_note,
     frontier_chart,
     frontier_keys,
-    histogram_of,
-    standalone,
 )
-from training.data import Split, add_noise, as_floats
-from training.evaluation import Evaluation, activations_of
-from training.latent_statistics import LatentStatistics, latent_statistics
+from training.svg_file import standalone
 
 SIGMAS = (0.0, 0.3, 0.6)
 
@@ -47,8 +46,8 @@ def draw_report(
     """
     activations = activations_of(model, test.images, k)
     histograms = histogram_of(activations), histogram_of(activations.mean(0))
-    yield "activation-histograms", standalone("How active the latents are", activation_charts(histograms))
-    linear = activation_charts(histograms, linear=True)
+    yield "activation-histograms", standalone("How active the latents are", activation_charts(*histograms))
+    linear = activation_charts(*histograms, linear=True)
     yield "activation-histograms-linear", standalone("How active the latents are, in ten equal bins", linear)
     yield "reconstructions", reconstructions(model, one_of_each(test), k)
     yield "class-maps", class_maps(latent_statistics(model, test.images, test.labels, k), classes)

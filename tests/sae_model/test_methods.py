@@ -128,7 +128,7 @@ SCRIPT = (
 import sys
 
 from training.cli import main
-from training.charts import bundled_points
+from training.model_charts import bundled_points
 from training.zoo import FAMILIES, RECIPES
 from sae_model import SparseAutoencoder
 

@@ -151,6 +151,38 @@ def test_any_digit_may_come_and_its_class_is_then_the_chosen_one(page: Page) -> 
     assert f"reconstructs this {label}" in page.inner_text("#summary")
 
 
+def test_a_drawing_becomes_the_image_and_the_digit_comes_back(page: Page) -> None:
+    first = sources(page)
+    strip = page.locator("#images .strip img").first.get_attribute("src")
+    page.locator("#draw canvas").scroll_into_view_if_needed()
+    box = page.locator("#draw canvas").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 5
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 0.6 * box["height"], steps=6)
+    page.mouse.up()
+    page.wait_for_function("document.querySelector('#summary').innerText.includes('reconstructs this drawing')")
+    page.wait_for_timeout(500)  # the last of several answers to one stroke
+    drawn = sources(page)
+    assert all(one != other for one, other in zip(first, drawn, strict=True))
+    assert page.locator("#images .strip img").first.get_attribute("src") != strip
+    change(page, NOISE, "0.6")
+    assert sources(page)[0] == drawn[0]
+    change(page, BETA, "0")
+    assert sources(page)[0] == drawn[0]
+    page.locator("#draw").get_by_role("button", name="Clear").click()
+    page.wait_for_function("document.querySelector('#summary').innerText.includes('reconstructs this 7')")
+    assert sources(page)[0] == first[0]
+
+
+def test_a_digit_that_is_picked_takes_the_place_of_a_drawing(page: Page) -> None:
+    page.locator("#draw canvas").click()
+    page.wait_for_function("document.querySelector('#summary').innerText.includes('reconstructs this drawing')")
+    page.locator("#digit").get_by_role("radio", name="3", exact=True).check()
+    page.wait_for_function("document.querySelector('#summary').innerText.includes('reconstructs this 3')")
+    page.wait_for_selector("#draw .frame.empty")
+
+
 def test_noise_can_be_drawn_anew(page: Page) -> None:
     before = sources(page)
     page.get_by_role("button", name="Draw the noise anew").click()

@@ -15,25 +15,18 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sae_model import list_variants
-from training.charts import (
+from training.charts import NARROW, WIDE, Frame, place_words
+from training.histograms import activation_charts, histogram_chart, histogram_of, linear_histogram, percent
+from training.model_charts import (
     COST_KEYS,
-    NARROW,
-    WIDE,
-    Frame,
     Point,
-    activation_charts,
     bundled_points,
     cost_chart,
     cost_note,
     frontier_chart,
     frontier_keys,
-    histogram_of,
-    histogram_svg,
-    linear_histogram,
-    percent,
-    place_words,
-    standalone,
 )
+from training.svg_file import standalone
 from training.zoo import FAMILIES, RECIPES
 
 
@@ -61,12 +54,12 @@ def test_every_value_is_counted_once(values: list[float]) -> None:
     h = histogram_of(torch.tensor(values))
     assert h.zero + sum(h.log) == sum(h.linear) == len(values)
     for linear in (False, True):
-        ET.fromstring(histogram_svg(h, "t", "x", "y", linear))
+        ET.fromstring(histogram_chart(h, "t", "x", "y", linear).svg())
 
 
 def test_the_bar_of_zeros_is_of_all_and_the_other_bars_are_of_the_rest() -> None:
     values = torch.tensor([0.0] * 6 + [0.002] + [0.5] * 3)
-    svg = histogram_svg(histogram_of(values), "t", "x", "y")
+    svg = histogram_chart(histogram_of(values), "t", "x", "y").svg()
     (track,), (zero,) = elements(svg, "rect", "track"), elements(svg, "rect", "zero")
     assert float(zero.get("height")) == pytest.approx(0.6 * float(track.get("height")), abs=0.1)
     heights = [float(bar.get("height")) for bar in elements(svg, "rect", "bar")]
@@ -76,7 +69,7 @@ def test_the_bar_of_zeros_is_of_all_and_the_other_bars_are_of_the_rest() -> None
 
 @pytest.mark.parametrize("mean", [0.0, 0.001, 0.02, 0.3, 1.0])
 def test_the_mean_stands_where_it_is_and_its_word_above_all_bars(mean: float) -> None:
-    svg = histogram_svg(histogram_of(torch.full((10,), mean)), "t", "x", "y")
+    svg = histogram_chart(histogram_of(torch.full((10,), mean)), "t", "x", "y").svg()
     (line,), (label,) = elements(svg, "line", "mean"), elements(svg, "text", "mean-label")
     bars = elements(svg, "rect", "bar")
     left, right = float(bars[0].get("x")) - 1, sum(numbers(bars[-1], "x", "width")) + 1
@@ -111,12 +104,10 @@ def test_the_line_of_the_mean_leaves_out_a_number_in_its_way() -> None:
 def test_the_lectures_two_histograms_share_the_overall_mean() -> None:
     activations = torch.rand(20, 30)
     for linear in (False, True):
-        everything, latents = activation_charts(activations, linear)
+        everything, latents = activation_charts(histogram_of(activations), histogram_of(activations.mean(0)), linear)
         overall = f"overall mean {activations.mean():.3g}"
         assert overall in everything.inside
         assert overall in latents.inside
-    same = activation_charts((histogram_of(activations), histogram_of(activations.mean(0))))
-    assert same == activation_charts(activations)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from PIL import Image
 from sae_model import SparseAutoencoder
 from sae_model.zoo import ZOO
 from training.card_image import card_image, one_of_each
-from training.charts import histogram_of, percent
 from training.data import Split
 from training.evaluation import Evaluation, activations_of
 from training.figures import class_maps, draw_report
+from training.histograms import histogram_of, percent
 from training.latent_statistics import LatentStatistics, latent_statistics
 
 
