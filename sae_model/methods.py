@@ -210,27 +210,33 @@ class L1(Sparsity):
 KL_BUNDLED = ({"target": 0.02, "beta": 20.0}, {"target": 0.05}, {"target": 0.1}, {"target": 0.2})
 
 
-@method
 @dataclass(frozen=True)
-class KLPerImage(Sparsity):
-    """Each image is to have the target rate, on average over its latents.
-
-    At the default beta the rate that is reached is the target within a few percent.
-    """
+class _TargetRate(Sparsity):
+    """What both KL penalties have: a rate that is asked for, and the weight of missing it."""
 
     target: float = _target()
     beta: float = _beta(5.0)
-    kind = "kl-image"
-    title = "KL per image"
     label = "Target rate (p)"
     ends = ("few on", "many on")
-    asks_for = "a mean activation of p in every image; which latents are on is left open"
     hyperparameter = "target"
     bundled = KL_BUNDLED
 
     def __post_init__(self) -> None:
         _check_target(self.target)
         _check_beta(self.beta)
+
+
+@method
+@dataclass(frozen=True)
+class KLPerImage(_TargetRate):
+    """Each image is to have the target rate, on average over its latents.
+
+    At the default beta the rate that is reached is the target within a few percent.
+    """
+
+    kind = "kl-image"
+    title = "KL per image"
+    asks_for = "a mean activation of p in every image; which latents are on is left open"
 
     def penalty(self, latents: Tensor) -> Tensor:
         """(batch, latent_dim) -> scalar, beta * KL(target || mean over latents), averaged over images.
@@ -245,25 +251,15 @@ class KLPerImage(Sparsity):
 
 @method
 @dataclass(frozen=True)
-class KLPerNeuron(Sparsity):
+class KLPerNeuron(_TargetRate):
     """Each latent is to have the target rate, on average over images, so that none is dead or always on.
 
     (Ng 2011, "Sparse autoencoder", CS294A lecture notes.)
     """
 
-    target: float = _target()
-    beta: float = _beta(5.0)
     kind = "kl-neuron"
     title = "KL per latent"
-    label = "Target rate (p)"
-    ends = ("few on", "many on")
     asks_for = "a mean activation of p of every latent over the images, so that all are used alike"
-    hyperparameter = "target"
-    bundled = KL_BUNDLED
-
-    def __post_init__(self) -> None:
-        _check_target(self.target)
-        _check_beta(self.beta)
 
     def penalty(self, latents: Tensor) -> Tensor:
         """(batch, latent_dim) -> scalar, beta * KL(target || mean over the batch), averaged over latents."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sae_model.zoo import ZOO
+from tests.space.browser import NARROW, WIDE, open_page
 from training.evaluation import Evaluation
 from training.zoo import LECTURE, RECIPES
 
@@ -17,18 +18,7 @@ if TYPE_CHECKING:
 
 # The stops of the slider as the page opens
 STOPS = [recipe.name for recipe in RECIPES if recipe.family == "l1"] + [LECTURE.name]
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 NOISE, BETA = "#noise input[type=range]", "#beta input[type=range]"
-
-
-def open_page(browser: Browser, address: str, **options: object) -> Page:
-    page = browser.new_context(viewport=WIDE, **options).new_page()
-    page.errors = []
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.goto(address)
-    page.wait_for_selector("#images .steps img")
-    page.wait_for_selector(BETA)
-    return page
 
 
 @pytest.fixture

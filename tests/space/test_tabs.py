@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sae_model.zoo import ZOO
+from tests.space.browser import open_page
 from training.evaluation import Evaluation, read_by_k
 from training.zoo import RECIPES
 
@@ -18,14 +19,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def page(browser: Browser, server: str) -> Iterator[Page]:
-    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(server)
-    page.wait_for_selector("#images .steps img")
-    page.wait_for_selector("#beta input[aria-valuetext]")
+    page = open_page(browser, server)
     yield page
-    assert errors == []
+    assert page.errors == []
     page.context.close()
 
 

@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from sae_model import SparseAutoencoder
+from tests.space.browser import open_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -19,16 +20,6 @@ SHOWN = """[
   ...[...document.querySelectorAll('#images img')].map(image => image.src),
   document.querySelector('#beta input').value,
 ]"""
-
-
-def open_page(browser: Browser, address: str) -> Page:
-    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    page.errors = []
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.goto(address)
-    page.wait_for_selector("#images .steps img")
-    page.wait_for_selector("#beta input[aria-valuetext]")
-    return page
 
 
 @pytest.fixture
