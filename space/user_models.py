@@ -27,6 +27,8 @@ from training.evaluation import Evaluation, evaluate
 from training.latent_statistics import LatentStatistics, latent_statistics
 
 MOST_MODELS = 8
+SAMPLE = 2500
+"""So many test images are looked at for what is said about a latent."""
 LARGEST_SIZE = 4096
 LARGEST_FILE = {CONFIG_NAME: 1_000_000, WEIGHTS_NAME: 100_000_000}  # bytes; the largest models come to 50 MB
 LONGEST_ADDRESS = 200
@@ -57,7 +59,7 @@ class UserModel:
     evaluation: Evaluation
     """Measured here, on the test split."""
     statistics: LatentStatistics
-    """Of its latents, on the same."""
+    """Of its latents, on the first `SAMPLE` of these."""
 
 
 class UserModels:
@@ -120,7 +122,8 @@ class UserModels:
         yield f"Measuring {address.name} on {len(self._test.images):,} test images …"
         evaluation = _measured(address, model, self._test)
         fold(model)
-        self._keep(UserModel(address.name, config, model, evaluation, latent_statistics(model, *self._test)))
+        statistics = latent_statistics(model, self._test.images[:SAMPLE], self._test.labels[:SAMPLE])
+        self._keep(UserModel(address.name, config, model, evaluation, statistics))
 
     def find(self, name: str) -> UserModel:
         """A model that was loaded.
