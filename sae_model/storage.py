@@ -110,7 +110,7 @@ def load_errors(path: Path, what: str, todo: str = "fetch or save it again") -> 
     """Whatever goes wrong with a file, which anybody may have written, as a ModelLoadError."""
     try:
         yield
-    except ModelLoadError:
+    except (ModelLoadError, MemoryError):
         raise
     except Exception as error:
         raise ModelLoadError(f"{path} {what} ({first_line(error).rstrip('.')}): {todo}.") from error

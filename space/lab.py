@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sae_model import SparseAutoencoder, effective_l0, list_variants, load_variant, unit_activation
+from sae_model.errors import is_number, is_whole
 from sae_model.methods import METHODS
 from sae_model.zoo import ZOO
 from space.errors import InputError
@@ -157,7 +158,7 @@ class Lab:
             InputError: as `family`, or no such stop.
         """
         stops = self.stops(choice)
-        if not _is_whole(position) or not 0 <= position < len(stops):
+        if not is_whole(position) or not 0 <= position < len(stops):
             raise InputError(f"A stop is a whole number from 0 to {len(stops) - 1}; got {position!r}.")
         return stops[position]
 
@@ -243,16 +244,12 @@ class Lab:
 
     def _check(self, index: int, sigma: float, seed: int) -> None:
         count = len(self.images)
-        if not _is_whole(index) or not 0 <= index < count:
+        if not is_whole(index) or not 0 <= index < count:
             raise InputError(f"digit_index is a whole number from 0 to {count - 1}; got {index!r}.")
-        if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 <= sigma <= 1:
+        if not is_number(sigma) or not 0 <= sigma <= 1:
             raise InputError(f"sigma is a number from 0 to 1; got {sigma!r}.")
-        if not _is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
+        if not is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
             raise InputError(f"seed is a whole number from 0 to {LARGEST_SEED}; got {seed!r}.")
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _label(recipe: Recipe) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import gradio as gr
 
-from space.errors import InputError
+from space.errors import in_words
 from space.lab import USER, Lab
 from space.parts import BARE, LIVE, SPEAK_CHANGES, Choice, method_choices, stop_slider
 from space.user_models import title
@@ -69,14 +69,12 @@ def wire(
             html = view(lab, index, seed, sigma, method, position, drawing)
             radio = gr.Radio(method_choices(lab, mine), value=method)
             yield _message(words), mine, radio, stop_slider(lab, method, position), *html
-        except InputError as error:
-            yield _message(escape(str(error)), "error"), *unchanged
-        except gr.Error as error:  # ZeroGPU has no time left for this visitor
-            yield _message(escape(error.message), "error"), *unchanged
+        except Exception as error:
+            yield _message(escape(in_words(error)), "error"), *unchanged
 
     inputs = [choice.user_models, *controls]
-    # Fetching and measuring take seconds, and have a queue of their own: all else goes on.
-    slow = LIVE | {"concurrency_id": "user-models"}
+    # Fetching and measuring take seconds, and have a queue of their own, one at a time: all else goes on.
+    slow = LIVE | {"concurrency_id": "user-models", "concurrency_limit": 1}
     gr.on([box.load.click, box.address.submit], load, [box.address, *inputs], outputs, trigger_mode="once", **slow)
     box.linked.change(load, [box.linked, *inputs], outputs, **slow)
     page.load(None, None, [box.address, box.linked], js=READ_LINK)
