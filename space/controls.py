@@ -11,7 +11,7 @@ import gradio as gr
 
 from space import draw, user_model_box
 from space.bench import Bench, restored
-from space.errors import InputError, with_error_message
+from space.errors import InputError, in_words, with_error_message
 from space.lab import CLASSES, LARGEST_SEED, SIGMA, Lab, Stop
 from space.latent_card import latent_card
 from space.own_digit import from_text, standardise, to_text
@@ -64,8 +64,8 @@ class Controls:
         def card(request: str) -> str:
             try:
                 return latent_card(lab, request)
-            except InputError as error:
-                return f'<p class="error">{escape(str(error))}</p>'
+            except Exception as error:
+                return f'<p class="error">{escape(in_words(error))}</p>'
 
         # What the visitor does to latents; its value is Bench.edits.
         self.hand = page.html(

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from sae_model import SparseAutoencoder, effective_l0, list_variants, load_variant, unit_activation
+from sae_model.errors import is_number, is_whole
 from sae_model.methods import METHODS
 from sae_model.zoo import ZOO
 from space.errors import InputError
 from space.own_digit import from_text
-from space.user_models import SAMPLE, UserModels, fold, title
+from space.user_model_process import SAMPLE
+from space.user_models import UserModels, fold, title
 from training.data import DATASETS, add_noise, as_floats, load_split
 from training.evaluation import Evaluation, read_by_k
 from training.histograms import Histogram, histogram_of
@@ -200,7 +202,7 @@ class Lab:
             InputError: as `family`, or no such stop.
         """
         stops = self.stops(choice)
-        if not _is_whole(position) or not 0 <= position < len(stops):
+        if not is_whole(position) or not 0 <= position < len(stops):
             raise InputError(f"A stop is a whole number from 0 to {len(stops) - 1}; got {position!r}.")
         return stops[position]
 
@@ -336,21 +338,17 @@ class Lab:
 
     def _check(self, specimen: Specimen) -> None:
         index, sigma, seed, count = specimen.digit, specimen.sigma, specimen.seed, len(self.images)
-        if not _is_whole(index) or not 0 <= index < count:
+        if not is_whole(index) or not 0 <= index < count:
             raise InputError(f"digit_index is a whole number from 0 to {count - 1}; got {index!r:.40}.")
-        if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 <= sigma <= 1:
+        if not is_number(sigma) or not 0 <= sigma <= 1:
             raise InputError(f"sigma is a number from 0 to 1; got {sigma!r:.40}.")
-        if not _is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
+        if not is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
             raise InputError(f"seed is a whole number from 0 to {LARGEST_SEED}; got {seed!r:.40}.")
 
 
 @cache
 def _variant(name: str) -> SparseAutoencoder:
     return fold(load_variant(name))
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _label(recipe: Recipe) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import gradio as gr
 
-from space.errors import InputError
+from space.errors import in_words
 from space.lab import USER, Lab
 from space.parts import BARE, LIVE, SPEAK_CHANGES, Page, method_choices, stop_slider
 from space.user_models import title
@@ -61,13 +61,11 @@ def wire(page: Page, box: Box) -> None:
                 words = _loaded(lab, name)
             radio = gr.Radio(method_choices(lab, mine), value=method)
             yield _message(words), mine, radio, stop_slider(lab, method, position)
-        except InputError as error:
-            yield _message(escape(str(error)), "error"), *unchanged
-        except gr.Error as error:  # ZeroGPU has no time left for this visitor
-            yield _message(escape(error.message), "error"), *unchanged
+        except Exception as error:
+            yield _message(escape(in_words(error)), "error"), *unchanged
 
-    # Fetching and measuring take seconds, and have a queue of their own: all else goes on.
-    slow = LIVE | {"concurrency_id": "user-models"}
+    # Fetching and measuring take seconds, and have a queue of their own, one at a time: all else goes on.
+    slow = LIVE | {"concurrency_id": "user-models", "concurrency_limit": 1}
     typed = [box.load.click, box.address.submit]
     page.follow(gr.on(typed, load, [box.address, page.user_models], outputs, trigger_mode="once", **slow))
     page.follow(box.linked.change(load, [box.linked, page.user_models], outputs, **slow))

@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sae_model.errors import UserError
+
 BUNDLED = Path(__file__).parent / "data"
 VALIDATION_IMAGES = 5_000
 
@@ -64,7 +66,7 @@ DATASETS = {
 }
 
 
-class DataError(Exception):
+class DataError(UserError):
     """Images could not be had. The message names the file and says what to do."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sae_model import SparseAutoencoder
-from sae_model.storage import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, staged_folder
+from sae_model.storage import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, staged_folder, write_model
 from training.card import IMAGE_NAME, render_card
 from training.card_image import card_image, one_of_each
 from training.data import Split
@@ -35,7 +35,7 @@ def save_run(folder: Path, model: SparseAutoencoder, record: Record, test: Split
         if by_k:
             write_by_k(stage, by_k)
         (stage / IMAGE_NAME).write_bytes(card_image(model, one_of_each(test)))
-        model.save_pretrained(stage)
+        write_model(stage, model.state_dict(), model.config())
 
 
 def _from_here(folder: Path) -> str:

@@ -13,11 +13,11 @@ from huggingface_hub.constants import HF_HUB_CACHE
 
 from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, SparseAutoencoder, TopK
 from space import controls, see, strokes
-from space import user_models as module
 from space.bench import Bench, opening
 from space.errors import InputError
 from space.lab import USER, Lab, Specimen
 from space.latent_card import latent_card
+from space.user_model_process import work
 from space.user_models import MOST_MODELS, Address, UserModels, title
 from tests.loopback_hub import LoopbackHub
 from training.data import Split, as_floats
@@ -25,6 +25,13 @@ from training.evaluation import evaluate
 from training.latent_statistics import latent_statistics
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the tests that are not about it the seconds that a process of its own takes to start."""
+    if "own_process" not in request.keywords:
+        monkeypatch.setattr(UserModels, "_messages", lambda _, folder: work(folder))
 
 
 @pytest.fixture
@@ -165,7 +172,7 @@ def spoil(folder: Path, how: str) -> None:
         case "truncated":
             (folder / WEIGHTS).write_bytes(weights[:500])
         case "too many latents":
-            (folder / CONFIG).write_text(json.dumps(config | {"latent_dim": 4097}))
+            (folder / CONFIG).write_text(json.dumps(config | {"latent_dim": 2049}))
         case "old":
             (folder / CONFIG).write_text(json.dumps(config | {"hidden_dim": 10**9}))
         case "other images":
@@ -181,7 +188,7 @@ def spoil(folder: Path, how: str) -> None:
         ("another kind", "its model_type is 'bert'"),
         ("no weights", "has no model.safetensors"),
         ("truncated", "no whole safetensors file"),
-        ("too many latents", "its latent_dim is 4,097, and this page takes up to 4,096"),
+        ("too many latents", "its latent_dim is 2049, and this page takes up to 2048"),
         ("old", "whose models had hidden layers"),
         ("other images", r"mine is for images of \[3, 32, 32\], and this page shows images of \[1, 28, 28\]"),
         ("no shape", "mine is for images of wide"),
@@ -195,13 +202,15 @@ def test_what_cannot_be_loaded_ends_in_an_error_message(models: UserModels, fold
     assert str(folder) not in models
 
 
-def test_a_file_that_is_too_large_is_not_read(
-    models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("hub")
+def test_a_file_that_is_too_large_is_not_fetched(
+    hosted: UserModels, folder: Path, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(module.LARGEST_FILE, WEIGHTS, 1000)
-    monkeypatch.setattr(SparseAutoencoder, "from_pretrained", lambda *_, **__: pytest.fail("it was read"))
-    with pytest.raises(InputError, match=r"model.safetensors of .* is too large for this page"):
-        load(models, folder)
+    push(folder, "ada/mine")
+    monkeypatch.setattr("space.user_model_process.LARGEST_FILE", 1000)
+    with pytest.raises(InputError, match=r"model.safetensors of ada/mine is too large for this page"):
+        load(hosted, "ada/mine")
+    assert ("GET", "/ada/mine/resolve/main/model.safetensors") not in hub.requests
 
 
 def test_a_model_that_makes_no_numbers_ends_in_an_error_message(
