@@ -48,9 +48,13 @@ class Progress:
 
 
 def fit(
-    model: SparseAutoencoder, images: Tensor, recipe: Recipe, snapshot: Snapshot | None = None
+    model: SparseAutoencoder,
+    images: Tensor,
+    recipe: Recipe,
+    snapshot: Snapshot | None = None,
+    steps_per_report: int = STEPS_PER_REPORT,
 ) -> Iterator[Progress]:
-    """Train a model in place; yields every 20 steps and at the end. Prints nothing, writes nothing.
+    """Train a model in place; yields every so many steps and at the end. Prints nothing, writes nothing.
 
     When the generator is exhausted the model is in eval mode and its weights are rounded to half precision (they stay
     single-precision tensors), so that the small file that is saved holds exactly the model that was measured.
@@ -63,6 +67,7 @@ def fit(
         recipe: the hyperparameters; of its data set, `images` are what is learned.
         snapshot: where an earlier run of the same model, images and recipe was left; the rest of it is then done, and
             on the same machine ends with the same bits.
+        steps_per_report: yield after every so many steps.
 
     Raises:
         TrainingError: a model that is not the recipe's (`Recipe.new_model` makes it), no images, more processes than
@@ -94,7 +99,7 @@ def fit(
         position = run.step % batches * batch_size
         clean = as_floats(images[run.order[position : position + batch_size]])
         measure = run.learn(clean)
-        if run.step % STEPS_PER_REPORT == 0 or run.step == run.steps:
+        if run.step % steps_per_report == 0 or run.step == run.steps:
             reconstruction_loss, penalty, mean_activation = measure()
             yield Progress(
                 step=run.step,
