@@ -18,6 +18,12 @@ INTERNALS = re.compile(
 )
 
 
+GRADIO = re.compile(
+    r"Could not preprocess input component|An event handler|Value:? |.*validation error|Minimum|Maximum"
+)
+"""How Gradio's own refusals begin; they repeat what was sent, at whatever length, to the one who sent it."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """How an event ended."""

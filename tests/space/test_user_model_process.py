@@ -190,7 +190,7 @@ class HostileHub(BaseHTTPRequestHandler):
             size = None
         elif file and self.mode == "endless":
             size, sent = ENDLESS, bytes(1_000_000)
-        elif file and self.mode == "elsewhere":
+        elif file and self.mode == "elsewhere" and not self.path.startswith("/else"):
             status, location = 302, f"http://localhost:{self.server.server_port}/else{self.path}"
         elif file and self.mode == "round and round":
             status, location = 307, self.path
@@ -230,7 +230,9 @@ def hostile_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[HostileHub]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), HostileHub)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
+    template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setenv("HF_ENDPOINT", address)  # for processes that are started
     HostileHub.asked.clear()
     yield HostileHub
