@@ -20,6 +20,7 @@ INTERNALS = re.compile(
 
 GRADIO = re.compile(
     r"Could not preprocess input component|An event handler|Value:? |.*validation error|Minimum|Maximum"
+    r"|str is not valid UTF-8"
 )
 """How Gradio's own refusals begin; they repeat what was sent, at whatever length, to the one who sent it."""
 
@@ -42,7 +43,9 @@ class Client:
         self.address, self.session = address, uuid.uuid4().hex
         self.config = json.loads(self._get("/config"))
         self.components = {component["id"]: component for component in self.config["components"]}
-        self.events = [event for event in self.config["dependencies"] if event["backend_fn"]]
+        events = [event for event in self.config["dependencies"] if event["backend_fn"]]
+        # What is drawn after an event is drawn by one function after each.
+        self.events = list({(*event["inputs"], None, *event["outputs"]): event for event in reversed(events)}.values())
 
     def send(self, event: dict[str, Any], data: list[Any], event_data: Any = None, seconds: float = 120) -> Answer:
         """Send an event and wait for its end.
@@ -70,9 +73,11 @@ class Client:
         """What a page that was just opened would send with an event."""
         return [self.components[number]["props"].get("value") for number in event["inputs"]]
 
-    def find(self, label: str) -> int:
-        """The number of the component of a label."""
-        return next(number for number, one in self.components.items() if one["props"].get("label") == label)
+    def moved(self, elem_id: str) -> tuple[dict[str, Any], int]:
+        """What a component's movement draws live: the event, and the component's place among its inputs."""
+        number = next(number for number, one in self.components.items() if one["props"].get("elem_id") == elem_id)
+        event = next(event for event in self.events if [number, "input"] in [list(t) for t in event["targets"]])
+        return event, event["inputs"].index(number)
 
     def _get(self, path: str) -> bytes:
         with urllib.request.urlopen(self.address + path, timeout=120) as answer:
