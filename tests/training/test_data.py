@@ -75,12 +75,12 @@ def test_bundled_files_are_read_as_torchvision_reads_them(tmp_path: Path) -> Non
 @pytest.mark.parametrize(("images", "held_back"), [(20, 1), (24, 2), (11, 0), (1200, 100)])
 def test_a_small_data_set_holds_a_twelfth_back(tmp_path: Path, images: int, held_back: int) -> None:
     for half in ("train", "t10k"):
-        marks = np.arange(images) % 251
+        marks = np.arange(images) % 10
         write_idx(tmp_path / "MNIST" / "raw", half, np.broadcast_to(marks[:, None, None], (images, 28, 28)), marks)
     train, validation = (load_split("mnist", part, tmp_path) for part in ("train", "validation"))
     assert len(validation.images) == len(validation.labels) == held_back
     marks = torch.cat([train.labels, validation.labels])
-    assert marks.tolist() == [number % 251 for number in range(images)]
+    assert marks.tolist() == [number % 10 for number in range(images)]
     assert torch.equal(torch.cat([train.images, validation.images])[:, 0, 0, 0].long(), marks)
     assert len(load_split("mnist", "test", tmp_path).images) == images
 
@@ -199,7 +199,7 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 
 def test_a_failed_download_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.KMNIST, "mirrors", ["http://127.0.0.1:9/"])  # nothing listens on this port
-    with pytest.raises(DataError, match=r"kmnist is not in .* and could not be downloaded .*--data-dir") as caught:
+    with pytest.raises(DataError, match=r"KMNIST is not in .* and could not be downloaded .*--data-dir") as caught:
         load_split("kmnist", "test", data_dir=tmp_path)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -246,10 +246,10 @@ def test_bytes_become_floats_and_floats_stay() -> None:
 
 
 def test_classes_have_names() -> None:
-    for dataset in DATASETS.values():
-        assert len(dataset.classes) == len(set(dataset.classes)) == 10
-        assert dataset.title
-        assert dataset.credit.startswith(dataset.title)
+    for name, dataset in DATASETS.items():
+        assert len(dataset.classes) == len(set(dataset.classes)) == (26 if name == "emnist-letters" else 10)
+        assert dataset.about.attribution.startswith(f"{dataset.about.title}: {dataset.about.credit}, ")
+    assert DATASETS["mnist"].about.attribution == "MNIST: Y. LeCun, C. Cortes and C. J. C. Burges, CC BY-SA 3.0."
     assert DATASETS["mnist"].classes == tuple("0123456789")
     assert DATASETS["fashion-mnist"].classes[1] == "Trouser"
-    assert DATASETS["mnist"].hub == "ylecun/mnist"
+    assert DATASETS["mnist"].about.hub == "ylecun/mnist"

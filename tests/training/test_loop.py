@@ -70,11 +70,12 @@ def test_weights_end_as_numbers_that_half_precision_can_hold(brief_model: Sparse
         assert torch.equal(parameter.half().float(), parameter), name
 
 
-def test_progress_is_yielded_on_a_steady_beat_and_ends_at_the_end(training_digits: Split) -> None:
+def test_progress_is_yielded_on_a_steady_beat_and_after_each_epoch(training_digits: Split) -> None:
     recipe = replace(SHORT, batch_size=10)
     images = training_digits.images[:250]
     reports = list(fit(recipe.new_model(images), images, recipe))
-    assert [report.step for report in reports] == [20, 40, 50]
+    assert [report.step for report in reports] == [20, 25, 40, 50]
+    assert [report.epochs for report in reports] == [0.8, 1, 1.6, 2]
     assert {report.steps for report in reports} == {50}
     assert all(report.images_per_second > 0 for report in reports)
 
