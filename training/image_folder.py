@@ -95,8 +95,8 @@ def read_folder(
         version,
         partial(_pieces, order, image_size, grey, skip_broken),
     )
-    check_enough(contents, str(folder))
     _check_no_class_is_lost(contents, train.classes, folder)
+    check_enough(contents, str(folder))
     return train.classes, parts
 
 

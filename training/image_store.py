@@ -143,6 +143,8 @@ def _write(path: Path, pieces: Iterable[Piece]) -> Contents:
             lowest, highest = min(lowest, images.min().item()), max(highest, images.max().item())
             labels[half] += its_labels.tolist()
             file.write(images.contiguous().numpy())
+    if shape is None:
+        raise DataError("None of the images can be read.")
     return Contents(shape, dtype, labels, lowest, highest)
 
 
