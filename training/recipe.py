@@ -167,8 +167,8 @@ def tuned(sparsity: Sparsity, architecture: str = DEFAULT_ARCHITECTURE) -> Recip
 
 
 def for_any_range(recipe: Recipe) -> Recipe:
-    """The same recipe for values of any range: the loss is the squared error."""
-    return replace(recipe, loss="mse", squared_error=0.0)
+    """The same recipe for values of any range: the loss is the squared error. Atoms of length 1 bear larger steps."""
+    return replace(recipe, loss="mse", squared_error=0.0, initial_step=0.5)
 
 
 def fine_tuning(recipe: Recipe, init: str, pretrained: SparseAutoencoder) -> Recipe:
