@@ -44,6 +44,7 @@ app = typer.Typer(
 )
 
 DEFAULT = Recipe()
+FEW_STEPS = 300
 MOST_PROBED = 60_000  # the classifier needs the activations of all its images at once
 DatasetOption = Annotated[
     str,
@@ -163,6 +164,7 @@ def fit_command(
             model = recipe.new_model(data.train.images).to(place)
         except ValueError as error:
             raise UsageError(str(error)) from error
+        _warn_of_few_steps(recipe, len(data.train.images))
         checkpoint = Checkpoint(output, recipe, data.train.images)
         if checkpoint.exists() and not resume:
             raise UsageError(
@@ -345,6 +347,16 @@ def _measure(model: SparseAutoencoder, images: Split, train: Split | None = None
         return evaluate(model, images, train)
     except ValueError as error:
         raise UsageError(f"This model cannot be measured on these images: {error}") from error
+
+
+def _warn_of_few_steps(recipe: Recipe, images: int) -> None:
+    """Epochs that are enough for 55,000 images are far too few for 500."""
+    a_pass = max(1, images // recipe.batch_size)
+    if recipe.epochs * a_pass < FEW_STEPS:
+        _say(
+            f"Only {recipe.epochs * a_pass} steps: {recipe.epochs} epochs of {images:,} images in batches of "
+            f"{recipe.batch_size}. A model takes several hundred; --epochs {-(-FEW_STEPS // a_pass)} makes {FEW_STEPS}."
+        )
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
