@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from sae_model.errors import is_number, is_whole
 from sae_model.sparsity import bernoulli_kl, unit_activation
 
 METHODS: dict[str, type[Sparsity]] = {}
@@ -125,22 +126,17 @@ def _check(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
-
-
 def _check_beta(beta: Any) -> None:
-    _check(_is_number(beta) and beta >= 0, f"beta is a number of at least 0; got {beta!r:.80}.")
+    _check(is_number(beta) and beta >= 0, f"beta is a number of at least 0; got {beta!r:.80}.")
 
 
 def _check_target(target: Any) -> None:
-    right = _is_number(target) and 0 < target < 1
+    right = is_number(target) and 0 < target < 1
     _check(right, f"A target rate lies between 0 and 1, both excluded; got {target!r:.80}.")
 
 
 def _check_k(k: Any) -> None:
-    right = isinstance(k, int) and not isinstance(k, bool) and k >= 1
-    _check(right, f"k is a whole number of at least 1; got {k!r:.80}.")
+    _check(is_whole(k) and k >= 1, f"k is a whole number of at least 1; got {k!r:.80}.")
 
 
 def _beta(default: float) -> float:

@@ -20,6 +20,8 @@ from huggingface_hub import HfApi, ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from sae_model.architectures import ARCHITECTURES
+from sae_model.errors import is_whole, one_line
+from sae_model.hub import find_files
 from sae_model.methods import Dense, Sparsity, sparsity_from_config
 from sae_model.outputs import OUTPUTS
 from sae_model.sparsity import keep_top_k, unit_activation
@@ -29,7 +31,7 @@ from sae_model.storage import (
     VERSION,
     WEIGHTS_NAME,
     ModelLoadError,
-    find_files,
+    load_errors,
     read_config,
     read_weights,
     staged_folder,
@@ -141,7 +143,7 @@ class SparseAutoencoder(
         """Images (batch, *image_shape), floats in [0, 1] or noisy -> latents (batch, latent_dim).
 
         Args:
-            images: what to encode.
+            images: what to encode. Those of another precision than the model's are converted to it.
             k: keep only the k largest latents of each image, from 1 to latent_dim; one number, or one for each image,
                 (batch,). By default a top-k model keeps as many as it was trained for, and every other keeps all.
                 (A top-k model keeps k in the steps of its encoder too.)
@@ -155,7 +157,9 @@ class SparseAutoencoder(
         if not images.is_floating_point():
             raise ValueError(f"Images are floats in [0, 1]; got {images.dtype}: convert, and divide bytes by 255.")
         k = self.sparsity.default_k if k is None else k
-        latents = self.network.encode(images / self.scale, None if self.sparsity.default_k is None else k)
+        latents = self.network.encode(
+            images.to(self._dtype) / self.scale, None if self.sparsity.default_k is None else k
+        )
         return latents if k is None else keep_top_k(latents, k)
 
     def logits(self, latents: Tensor) -> Tensor:
@@ -166,7 +170,7 @@ class SparseAutoencoder(
         """
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
             raise ValueError(f"Latents come as (batch, {self.latent_dim}); got {tuple(latents.shape)}.")
-        return self.network.logits(latents) * self.scale
+        return self.network.logits(latents.to(self._dtype)) * self.scale
 
     def reconstruction_loss(self, logits: Tensor, images: Tensor) -> Tensor:
         """How far logits are from images, both (batch, *image_shape), as a scalar; see `sae_model.outputs`.
@@ -175,6 +179,10 @@ class SparseAutoencoder(
         of the images that the model was trained on.
         """
         return OUTPUTS[self.output].loss(logits / self.scale, images / self.scale)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (batch, latent_dim) -> reconstruction (batch, *image_shape), in [0, 1] unless the output is linear.
@@ -199,21 +207,30 @@ class SparseAutoencoder(
             "sparsity": self.sparsity.to_config(),
         }
 
-    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> str | None:
+    def save_pretrained(
+        self, save_directory: str | Path, *, push_to_hub: bool = False, repo_id: str | None = None, **kwargs: Any
+    ) -> str | None:
         """Save config.json, model.safetensors and, where there is none yet, a README.md to a folder.
 
-        The files appear all together or not at all. `kwargs` go to `PyTorchModelHubMixin.save_pretrained`.
+        Args:
+            save_directory: the folder; made if it is not there.
+            push_to_hub: also push the model to the Hub.
+            repo_id: where to; the folder's name by default.
+            kwargs: as for `push_to_hub`.
+
+        Returns:
+            Address of the commit, if it is pushed.
 
         Raises:
             OSError: the folder cannot be written (or is a file). What was there before is untouched.
+            ValueError: weights in double precision that single precision, in which a model is loaded, cannot hold.
         """
-        target = Path(save_directory)
-        kwargs.setdefault("repo_id", target.name)
-        with staged_folder(target) as stage:
-            card = target / CARD_NAME
-            if card.exists():  # the mixin writes a card only where there is none
-                (stage / card.name).write_bytes(card.read_bytes())
-            return super().save_pretrained(stage, **kwargs)
+        folder = Path(save_directory)
+        with staged_folder(folder) as stage:
+            write_model(stage, self.state_dict(), self.config())
+            if not (folder / CARD_NAME).exists():
+                (stage / CARD_NAME).write_text(str(self.generate_model_card()), encoding="utf-8")
+        return self.push_to_hub(repo_id or folder.resolve().name, **kwargs) if push_to_hub else None
 
     def push_to_hub(self, repo_id: str, **kwargs: Any) -> str:
         """Push config and weights to a Hub repo, made if it is not there; see `PyTorchModelHubMixin.push_to_hub`.
@@ -237,9 +254,6 @@ class SparseAutoencoder(
             f"# A sparse autoencoder for images of {shape}\n\n{sizes[0].upper()}{sizes[1:]}.\n\n"
             "Load it with `SparseAutoencoder.from_pretrained` of the package `sae_model`.\n"
         )
-
-    def _save_pretrained(self, save_directory: Path) -> None:
-        write_model(Path(save_directory), self.state_dict(), self.config())
 
     @classmethod
     def from_pretrained(
@@ -280,7 +294,7 @@ class SparseAutoencoder(
         config = read_config(config_path)
         del config["model_type"]
         sha256 = config.pop("weights_sha256", None)
-        written_by = _one_line(str(config.pop("sae_model_version", "an unknown version")), 20)
+        written_by = one_line(config.pop("sae_model_version", "an unknown version"), 20)
         if "hidden_dim" in config:
             raise ModelLoadError(
                 f"{config_path} was written by sae_model {written_by}, whose models had hidden layers. "
@@ -288,25 +302,15 @@ class SparseAutoencoder(
             )
         if config.get("sparsity") is None:
             raise ModelLoadError(f"{config_path} names no sparsity method: fetch or save it again.")
-        try:
-            with torch.device("meta"):  # sizes only: nothing is allocated before the file is known to fit
-                model = cls(**config)
-        except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-            other = "" if written_by == VERSION else f" It was written by {written_by}, which could load it."
-            raise ModelLoadError(
-                f"{config_path} does not describe a model of this version of sae_model, {VERSION}: "
-                f"{_one_line(str(error))}{other}"
-            ) from error
+        todo = "fetch or save it again" if written_by == VERSION else f"{written_by} wrote it, and could load it"
+        # On "meta" there are sizes only: nothing is allocated before the file is known to fit.
+        what = f"describes no model of sae_model {VERSION}"
+        with load_errors(config_path, what, todo), torch.device("meta"):
+            model = cls(**config)
         weights = read_weights(weights_path, model.state_dict(), sha256)
         model.load_state_dict(weights, assign=True)
         return model.to(map_location).eval()
 
 
-def _one_line(words: str, most: int = 160) -> str:
-    """Words out of a file that anybody may have written, without line breaks and not longer than an error message."""
-    words = " ".join(words.split())
-    return words if len(words) <= most else f"{words[:most]}..."
-
-
 def _is_size(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return is_whole(value) and value >= 1

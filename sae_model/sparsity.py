@@ -15,6 +15,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sae_model.errors import is_whole
+
 # Bernoulli rates are kept this far from 0 and 1, where the divergence is infinite and its gradient useless.
 RATE_MARGIN = 1e-6
 
@@ -48,9 +50,10 @@ def bernoulli_kl(target: float | Tensor, rate: Tensor) -> Tensor:
     Raises:
         ValueError: a target outside [0, 1].
     """
+    dtype, rate = rate.dtype, _precise(rate)
     target = torch.as_tensor(target, dtype=rate.dtype, device=rate.device)
     if not bool(((target >= 0) & (target <= 1)).all()):
-        raise ValueError(f"A target rate lies between 0 and 1; got {target.tolist()}.")
+        raise ValueError(f"A target rate lies between 0 and 1; got {target.tolist()!s:.80}.")
     rate = rate.clamp(RATE_MARGIN, 1 - RATE_MARGIN)
     divergence = (
         torch.xlogy(target, target)
@@ -58,7 +61,12 @@ def bernoulli_kl(target: float | Tensor, rate: Tensor) -> Tensor:
         + torch.xlogy(1 - target, 1 - target)
         - (1 - target) * torch.log1p(-rate)
     )
-    return divergence.clamp_min(0)  # rounding may leave -1e-8 where rate == target
+    return divergence.clamp_min(0).to(dtype)  # rounding may leave -1e-8 where rate == target
+
+
+def _precise(values: Tensor) -> Tensor:
+    """Half and bfloat16 as single precision: they hold neither 1 - 1e-6 nor the square of a sum over latents."""
+    return values if values.dtype == torch.float64 else values.float()
 
 
 def keep_top_k(latents: Tensor, k: int | Tensor) -> Tensor:
@@ -66,21 +74,25 @@ def keep_top_k(latents: Tensor, k: int | Tensor) -> Tensor:
 
     Args:
         latents: (batch, latent_dim), any sign.
-        k: how many survive, from 1 to latent_dim; one number, or a whole number for each image, (batch,).
+        k: how many survive, from 1 to latent_dim; one whole number, or a tensor of one for each image, (batch,).
 
     Returns:
         The same shape; in every row at most k entries are non-zero (exactly k, unless fewer were).
 
     Raises:
-        ValueError: k outside 1 ... latent_dim.
+        ValueError: k outside 1 ... latent_dim, no whole number, or not one for each image.
     """
-    latent_dim = latents.shape[-1]
-    most = int(k.max()) if isinstance(k, Tensor) else k
-    least = int(k.min()) if isinstance(k, Tensor) else k
-    if not 1 <= least <= most <= latent_dim:
-        wrong = least if least < 1 else most
-        raise ValueError(f"k lies between 1 and the number of latents, {latent_dim}; got {wrong}.")
-    each_its_own = isinstance(k, Tensor)
+    latent_dim, each_its_own = latents.shape[-1], isinstance(k, Tensor)
+    if each_its_own:
+        if k.is_floating_point() or k.is_complex() or k.dtype == torch.bool or k.shape not in ((), latents.shape[:-1]):
+            count, shape = len(latents), tuple(k.shape)
+            raise ValueError(f"k is one whole number, or one for each of {count} images; got {shape} of {k.dtype}.")
+        least, most = (int(k.min()), int(k.max())) if len(latents) else (1, 1)
+    else:
+        least = most = k
+    if not is_whole(most) or not 1 <= least <= most <= latent_dim:
+        wrong = most if not is_whole(most) or least >= 1 else least
+        raise ValueError(f"k lies between 1 and the number of latents, {latent_dim}; got {wrong!r:.80}.")
     with torch.no_grad():
         largest = latents.abs().topk(most, dim=-1, sorted=each_its_own).indices
         kept = (
@@ -105,8 +117,10 @@ def effective_l0(latents: Tensor) -> Tensor:
     Returns:
         (batch,), from 1 to latent_dim; 0 for a row of zeros.
     """
-    magnitudes = latents.abs()
-    return magnitudes.sum(-1).square() / magnitudes.square().sum(-1).clamp_min(torch.finfo(latents.dtype).tiny)
+    magnitudes = _precise(latents).abs()
+    largest = magnitudes.amax(-1, keepdim=True)
+    shares = magnitudes / torch.where(largest > 0, largest, 1)  # squares of latents may be too large or too small
+    return (shares.sum(-1).square() / shares.square().sum(-1).clamp_min(1)).to(latents.dtype)
 
 
 def load_balancing_loss(latents: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 
 # `python space/app.py` puts space/ on the path, not the repo.
@@ -17,11 +18,19 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(2**62))
 import gradio as gr
 import torch
 
-from space import explore, figures, frontier, latents, theory
+from space import by_class, figures, frontier, see, strokes, theory
+from space.bench import opening
+from space.controls import Controls
 from space.draw import STYLE
 from space.errors import InputError
-from space.lab import Lab, Stop
+from space.lab import Lab, Specimen, Stop
+from space.parts import Page
 
+INTRO = """
+# Sparse autoencoders, by touch
+784 pixels become 900 numbers, the *latents*, and an image again. With **more** numbers than pixels a model may just
+copy, noise included. A penalty, weighted by **beta**, turns latents off: move beta and the noise.
+"""
 CSS = Path(__file__).parent / "style.css"
 FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
 THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_mono=["ui-monospace", "monospace"]).set(
@@ -33,19 +42,25 @@ THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_m
 )
 
 
+TABS = (see, strokes, by_class, theory, frontier, figures)
+"""The modules of the tabs, in their order: each has KEY, TITLE and build(page)."""
+
+
 def build_app(lab: Lab) -> gr.Blocks:
     """The whole page and its API."""
     with gr.Blocks(title="Sparse autoencoders, by touch", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
-        with gr.Tab("See it work"):
-            choice = explore.build(app, lab)
-        for title, module in {
-            "Latents by class": latents,
-            "What a rate costs": theory,
-            "Frontier": frontier,
-            "Figures": figures,
-        }.items():
-            with gr.Tab(title) as tab:
-                module.build(lab, choice, tab)
+        page = Page(lab, opening(lab))
+        with gr.Row(elem_id="head"):
+            gr.Markdown(INTRO, elem_id="intro")
+            gr.Button("Copy link", elem_id="copy-link", size="sm", scale=0)
+        with gr.Row(elem_id="page"):
+            with gr.Column(scale=0, min_width=300, elem_id="controls"):
+                controls = Controls(page)
+            with gr.Column(scale=1, min_width=320, elem_id="main"), gr.Tabs(elem_id="tabs") as tabs:
+                for module in TABS:
+                    with gr.Tab(module.TITLE, id=module.KEY):
+                        module.build(page)
+        controls.wire(app, tabs, [module.KEY for module in TABS])
 
         def reconstruct(
             digit_index: int, sigma: float, variant: str, seed: int
@@ -56,7 +71,7 @@ def build_app(lab: Lab) -> gr.Blocks:
             noise unclipped), and the metrics psnr (dB) and mse against the clean image, and mean_activation.
             """
             try:
-                (look,) = lab.look(digit_index, sigma, seed, [Stop(variant, variant)])
+                look = lab.look(Specimen(digit_index, sigma, seed), Stop(variant, variant))
             except InputError as error:
                 raise gr.Error(str(error), print_exception=False) from error
             metrics = {"psnr": look.psnr, "mse": look.mse, "mean_activation": look.mean_activation}
@@ -70,8 +85,10 @@ def build_app(lab: Lab) -> gr.Blocks:
 def main() -> None:
     """Load everything and serve until stopped."""
     torch.set_num_threads(1)  # one small image at a time: threads would wait for each other
-    app = build_app(Lab())
+    lab = Lab()
+    app = build_app(lab)
     app.queue(max_size=200)
+    threading.Thread(target=lab.load_all, daemon=True).start()
     app.launch(
         theme=THEME,
         css_paths=[CSS, STYLE],

@@ -11,7 +11,8 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, Sp
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from sae_model import list_variants
-from sae_model.storage import CARD_NAME, SECONDS_TO_ANSWER
+from sae_model.hub import SECONDS_TO_ANSWER
+from sae_model.storage import CARD_NAME
 from training.hub import HubError, check_repo_id, hub_errors, repo_name
 
 ROOT = Path(__file__).resolve().parents[1]

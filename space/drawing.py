@@ -66,3 +66,17 @@ def _img(image: Image.Image, alt: str) -> str:
     image.save(buffer, "PNG", compress_level=1)
     data = base64.b64encode(buffer.getvalue()).decode()
     return f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" decoding="sync">'
+
+
+def card(image: str, title: str, caption: str, css_class: str = "") -> str:
+    """An image with a title and a line below it; all are HTML."""
+    return f'<figure class="{css_class}">{image}<figcaption><b>{title}</b> {caption}</figcaption></figure>'
+
+
+def ring(latent: int, latents: int, css_class: str) -> str:
+    """A frame around the cell of one latent, to be put into a map of so many."""
+    side = map_side(latents)
+    row, column = divmod(latent, side)
+    cell = 100 / side
+    place = f"left: {column * cell:.2f}%; top: {row * cell:.2f}%; width: {cell:.2f}%; height: {cell:.2f}%"
+    return f'<span class="ring {css_class}" style="{place}"></span>'

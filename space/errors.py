@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import gradio as gr
 
+from sae_model.errors import UserError
+
 Arguments, Answer = ParamSpec("Arguments"), TypeVar("Answer")
 
 
-class InputError(ValueError):
+class InputError(UserError):
     """A visitor or a program asked for something that does not exist. The message is one line, and says what to do."""
 
 
+def in_words(error: Exception) -> str:
+    """What a visitor reads about an error. The words of one that nobody foresaw go to the log alone."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, gr.Error):  # ZeroGPU has no time left for this visitor
+        return error.message
+    traceback.print_exception(error)
+    return "the page sent what it never should, or something broke here: reload the page."
+
+
 def with_error_message(handler: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
-    """A handler of the page whose `InputError` the page shows as its error message."""
+    """A handler of the page whose errors the page shows as error messages."""
 
     @wraps(handler)
     def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
         try:
             return handler(*args, **kwargs)
-        except InputError as error:
-            raise gr.Error(f"That cannot be shown: {error}", print_exception=False) from error
+        except Exception as error:
+            raise gr.Error(f"That cannot be shown: {in_words(error)}", print_exception=False) from error
 
     return wrapped

@@ -4,38 +4,47 @@ from __future__ import annotations
 
 import base64
 import io
+from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from space.errors import with_error_message
-from space.lab import CLASSES, Lab
-from space.parts import Choice
+from sae_model import SparseAutoencoder
+from space.bench import Bench
+from space.lab import DATASET, Lab, Stop
+from space.parts import LONG, Page, Part
+from training.data import DATASETS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+KEY, TITLE = "figures", "Figures"
 INTRO = """
 ## Figures for lectures and papers
 Those of the chosen model, as `python -m training report` draws them. They take a few seconds.
 """
 
 
-def build(lab: Lab, choice: Choice, tab: gr.Tab) -> None:
-    """Lay out the tab inside the current Blocks and wire it."""
+def build(page: Page) -> None:
+    """Lay out the tab inside the current Blocks, and let it follow the bench."""
+    lab = page.lab
     gr.Markdown(INTRO)
     report = gr.HTML("", elem_id="report", apply_default_css=False)  # with a container: it shows that it works
 
-    @with_error_message
-    def enter(method: str, stop: int) -> str:
-        from training.figures import draw_report  # with it comes matplotlib, which no other tab needs
+    def draw(bench: Bench) -> list[str]:
+        stop = bench.stop(lab)
+        return [_report(lab, stop, lab.model(stop))]
 
-        chosen = lab.stop_at(method, stop)
-        drawn = draw_report(lab.model(chosen), lab.evaluation(chosen), lab.test, CLASSES, chosen.k)
-        return f'<div class="sae report">{"".join(_figure(chosen.title, *figure) for figure in drawn)}</div>'
+    page.add(Part([report], draw, tab=KEY, when=LONG))
 
-    tab.select(enter, [choice.method, choice.stop], report, concurrency_limit=1, api_visibility="private")
+
+@lru_cache(maxsize=4)
+def _report(lab: Lab, stop: Stop, model: SparseAutoencoder) -> str:
+    from training.figures import draw_report  # with it comes matplotlib, which no other tab needs
+
+    drawn = draw_report(model, lab.evaluation(stop), lab.test, DATASETS[DATASET].about, k=stop.k)
+    return f'<div class="sae report">{"".join(_figure(stop.title, *figure) for figure in drawn)}</div>'
 
 
 def _figure(title: str, name: str, figure: str | Figure) -> str:

@@ -1,4 +1,4 @@
-"""The fourth tab: what sparsity costs, over all models; a click chooses one."""
+"""The fifth tab: what sparsity costs, over all models; a click chooses one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from html import escape
 
 import gradio as gr
 
+from space.bench import Bench
 from space.errors import with_error_message
 from space.lab import USER, Lab, Stop
-from space.parts import BARE, LIVE, Choice, stop_slider
+from space.parts import LIVE, Page, Part, stop_slider
 from training import model_charts
 from training.charts import legend, responsive
 from training.model_charts import Point, frontier_keys, point_label
 
+KEY, TITLE = "frontier", "Frontier"
 INTRO = """
 ## What sparsity costs
 Every bundled model has 900 latents. To the left, few latents carry an image; at the bottom, little of the image is
@@ -32,24 +34,21 @@ element.addEventListener('keydown', pick);
 """
 
 
-def build(lab: Lab, choice: Choice, tab: gr.Tab) -> None:
-    """Lay out the tab inside the current Blocks and wire it."""
+def build(page: Page) -> None:
+    """Lay out the tab inside the current Blocks, and let it follow the bench."""
+    lab = page.lab
     gr.Markdown(INTRO)
-    chart = gr.HTML("", elem_id="frontier", js_on_load=PICK, **BARE)
+    chart = page.html("frontier", js_on_load=PICK)
+
+    def draw(bench: Bench, user_models: list[str]) -> list[str]:
+        return [frontier_chart(lab, bench.method, bench.position, user_models)]
 
     @with_error_message
-    def enter(method: str, stop: int, user_models: list[str]) -> str:
-        return frontier_chart(lab, method, stop, user_models)
+    def pick(event: gr.EventData) -> tuple[object, ...]:
+        return event.method, stop_slider(lab, event.method, event.stop)
 
-    @with_error_message
-    def pick(picks: int, user_models: list[str], event: gr.EventData) -> tuple[object, ...]:
-        method, stop = event.method, event.stop
-        redrawn = frontier_chart(lab, method, stop, user_models)
-        return method, stop_slider(lab, method, stop), picks + 1, redrawn
-
-    tab.select(enter, [choice.method, choice.stop, choice.user_models], chart, **LIVE)
-    outputs = [choice.method, choice.stop, choice.picks, chart]
-    chart.click(pick, [choice.picks, choice.user_models], outputs, **LIVE)
+    page.add(Part([chart], draw, [page.user_models], KEY))
+    page.follow(chart.click(pick, None, page.choice, **LIVE))
 
 
 def frontier_chart(lab: Lab, method: str, position: int, user_models: list[str]) -> str:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import torch
 from torch import Tensor
 
 from sae_model import SparseAutoencoder, effective_l0, list_variants, load_variant, unit_activation
+from sae_model.errors import is_number, is_whole
 from sae_model.methods import METHODS
 from sae_model.zoo import ZOO
 from space.errors import InputError
 from space.own_digit import from_text
+from space.user_model_process import SAMPLE
 from space.user_models import UserModels, fold, title
 from training.data import DATASETS, add_noise, as_floats, load_split
 from training.evaluation import Evaluation, read_by_k
+from training.histograms import Histogram, histogram_of
 from training.latent_statistics import LatentStatistics, latent_statistics
 from training.recipe import DEFAULT_ARCHITECTURE, Recipe
 from training.zoo import FAMILIES, RECIPES
@@ -26,6 +30,8 @@ CLASSES = DATASETS[DATASET].classes
 LARGEST_SEED = 2**32 - 1
 SIGMA = 0.3
 """The noise under which models are compared, and with which the page opens."""
+SEVERAL = 64
+"""So many for the histogram of the latents' means; the lecture takes its first 64."""
 USER = "user:"
 """What the radio's value starts with where a user's model is chosen; its name follows."""
 
@@ -49,6 +55,27 @@ class Stop:
             return title(self.variant)
         return self.variant if self.k is None else f"{self.variant}, k = {self.k}"
 
+    @property
+    def short(self) -> str:
+        """A name that fits below a small image: that of a user's model without its owner and its revision."""
+        if self.is_users:
+            return self.title.partition("@")[0].rpartition("/")[2]
+        return self.variant if self.k is None else f"k = {self.k}"
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """One image and one draw of noise on it."""
+
+    digit: int
+    """Position in the test split."""
+    sigma: float
+    """Standard deviation of the noise, in [0, 1]. It scales one fixed draw, so that only it changes."""
+    seed: int = 0
+    """Which draw."""
+    drawing: str = ""
+    """A visitor's own digit in place of the test image, as `own_digit.to_text` writes it."""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -57,14 +84,23 @@ class Look:
     clean: Tensor
     noisy: Tensor
     reconstruction: Tensor
-    activations: Tensor
-    """(latent_dim,), in [0, 1)."""
-    mse: float
-    """Squared error of the reconstruction against the clean image, per pixel."""
-    effective_l0: float
-    """How many latents carry this image."""
-    l0: int
-    """How many are not exactly zero."""
+    latents: Tensor
+    """(latent_dim,)."""
+
+    @property
+    def activations(self) -> Tensor:
+        """(latent_dim,), in [0, 1)."""
+        return unit_activation(self.latents)
+
+    @property
+    def mse(self) -> float:
+        """Squared error of the reconstruction against the clean image, per pixel."""
+        return (self.reconstruction - self.clean).square().mean().item()
+
+    @property
+    def noise_mse(self) -> float:
+        """The same of the noisy image."""
+        return (self.noisy - self.clean).square().mean().item()
 
     @property
     def psnr(self) -> float:
@@ -75,6 +111,16 @@ class Look:
     def mean_activation(self) -> float:
         """Over the latents, in [0, 1)."""
         return self.activations.mean().item()
+
+    @property
+    def effective_l0(self) -> float:
+        """How many latents carry this image."""
+        return effective_l0(self.latents[None]).item()
+
+    @property
+    def l0(self) -> int:
+        """How many latents are not exactly zero."""
+        return int(self.latents.count_nonzero())
 
 
 def psnr(mse: float) -> float:
@@ -94,10 +140,9 @@ class Lab:
         self.test = load_split(DATASET, "test")
         self.images, self.labels = self.test
         self.user_models = UserModels(self.test)
-        self.variants: dict[str, SparseAutoencoder] = {name: fold(load_variant(name)) for name in list_variants()}
-        self.evaluations = {name: Evaluation.read(ZOO / name / "evaluation.json") for name in self.variants}
-        self.by_k = {name: read_by_k(ZOO / name) for name in self.variants}
-        self.recipes = {recipe.name: recipe for recipe in RECIPES if recipe.name in self.variants}
+        self.evaluations = {name: Evaluation.read(ZOO / name / "evaluation.json") for name in list_variants()}
+        self.by_k = {name: read_by_k(ZOO / name) for name in list_variants()}
+        self.recipes = {recipe.name: recipe for recipe in RECIPES if recipe.name in list_variants()}
         self.of_class = [(self.labels == label).nonzero().flatten() for label in range(len(CLASSES))]
         self.families = self._families()
 
@@ -113,7 +158,7 @@ class Lab:
         name = recipe.name
         if recipe.noise:
             without = replace(recipe, noise=0.0).name
-            return [Stop(without, "no noise")] * (without in self.variants) + [Stop(name, f"up to {recipe.noise:g}")]
+            return [Stop(without, "no noise")] * (without in list_variants()) + [Stop(name, f"up to {recipe.noise:g}")]
         return [Stop(name, str(k), k) for k in self.by_k[name]] or [Stop(name, _label(recipe))]
 
     def family(self, choice: str) -> str:
@@ -157,7 +202,7 @@ class Lab:
             InputError: as `family`, or no such stop.
         """
         stops = self.stops(choice)
-        if not _is_whole(position) or not 0 <= position < len(stops):
+        if not is_whole(position) or not 0 <= position < len(stops):
             raise InputError(f"A stop is a whole number from 0 to {len(stops) - 1}; got {position!r}.")
         return stops[position]
 
@@ -195,9 +240,14 @@ class Lab:
         """
         if stop.is_users:
             return self.user_models.find(stop.variant).model
-        if not isinstance(stop.variant, str) or stop.variant not in self.variants:
-            raise InputError(f"There is no variant {stop.variant!r}; there are: {', '.join(self.variants)}.")
-        return self.variants[stop.variant]
+        if stop.variant not in list_variants():
+            raise InputError(f"There is no variant {stop.variant!r:.80}; there are: {', '.join(list_variants())}.")
+        return _variant(stop.variant)
+
+    def load_all(self) -> None:
+        """Load every bundled model now, so that no visitor waits for one."""
+        for name in list_variants():
+            _variant(name)
 
     def evaluation(self, stop: Stop) -> Evaluation:
         """The metrics of a stop on the test split: the committed ones, or those of a user's model as measured here."""
@@ -210,49 +260,95 @@ class Lab:
         return self.evaluation(stop).denoise_mse[f"{SIGMA:g}"]
 
     def statistics(self, stop: Stop) -> LatentStatistics:
-        """Those of a stop's latents; of a bundled model they are computed when they are first asked for."""
-        return self.user_models.find(stop.variant).statistics if stop.is_users else self._bundled_statistics(stop)
+        """Those of a stop's latents on the first `SAMPLE` test images."""
+        return self.user_models.find(stop.variant).statistics if stop.is_users else self._statistics(stop)
 
     @lru_cache(maxsize=32)  # noqa: B019 (one Lab lives as long as the page)
-    def _bundled_statistics(self, stop: Stop) -> LatentStatistics:
-        return latent_statistics(self.model(stop), self.images, self.labels, stop.k)
+    def _statistics(self, stop: Stop) -> LatentStatistics:
+        return latent_statistics(self.model(stop), self.images[:SAMPLE], self.labels[:SAMPLE], stop.k)
 
     def random_image(self, label: int, other_than: int | None = None) -> int:
         """Position in the test split of a random image of a class, another one than the one given."""
         candidates = [index for index in self.of_class[label].tolist() if index != other_than]
         return candidates[torch.randint(len(candidates), ()).item()]
 
-    @torch.inference_mode()
-    def look(self, index: int, sigma: float, seed: int, stops: list[Stop], drawing: str = "") -> list[Look]:
-        """Give one image, with noise, to the models of some stops.
-
-        Args:
-            index: position in the test split.
-            sigma: standard deviation of the noise, in [0, 1]. It scales one fixed draw, so that only it changes.
-            seed: which draw.
-            stops: which models, and how many latents they keep.
-            drawing: a visitor's own digit in place of the test image, as `own_digit.to_text` writes it.
+    def look(self, specimen: Specimen, stop: Stop) -> Look:
+        """Give one image, with noise, to the model of a stop.
 
         Raises:
             InputError: a value out of its range, no drawing, an unknown variant, or a user's model that is not here.
         """
-        self._check(index, sigma, seed)
+        self._check(specimen)  # here too, since a cache takes True for 1
+        self.model(stop)
+        # A user's model may be loaded anew under the same name.
+        return self._look.__wrapped__(self, specimen, stop) if stop.is_users else self._look(specimen, stop)
+
+    @lru_cache(maxsize=1024)  # noqa: B019
+    @torch.inference_mode()
+    def _look(self, specimen: Specimen, stop: Stop) -> Look:
+        model, (clean, noisy) = self.model(stop), self.images_of(specimen)
+        latents = model.encode(noisy, stop.k)
+        return Look(clean[0, 0], noisy[0, 0], model.decode(latents)[0, 0], latents[0])
+
+    @torch.inference_mode()
+    def edited(self, look: Look, stop: Stop, edits: Mapping[int, float]) -> Look:
+        """The same look with some of its latents set to other values.
+
+        Raises:
+            InputError: there is no such latent.
+        """
+        latents = look.latents.clone()
+        for latent, value in edits.items():
+            if not 0 <= latent < len(latents):
+                raise InputError(f"A latent of {stop.title} is a whole number from 0 to {len(latents) - 1}.")
+            latents[latent] = value
+        return replace(look, latents=latents, reconstruction=self.model(stop).decode(latents[None])[0, 0])
+
+    @torch.inference_mode()
+    def atom(self, stop: Stop, latent: int) -> Tensor:
+        """What one unit of a latent adds to the logits of every image, (28, 28): its atom.
+
+        Of a decoder that is not linear, what its largest value on the test images adds where all others are off.
+        """
+        model = self.model(stop)
+        if model.is_linear:
+            return model.dictionary[latent, 0]
+        latents = torch.zeros(2, model.latent_dim)
+        latents[0, latent] = self.statistics(stop).peak[latent]
+        alone, none = model.logits(latents)[:, 0]
+        return alone - none
+
+    @lru_cache(maxsize=4096)  # noqa: B019
+    def means(self, stop: Stop, sigma: float, seed: int) -> Histogram:
+        """How the mean activations of the latents over the first `SEVERAL` test images are spread, under noise."""
+        noisy = add_noise(as_floats(self.images[:SEVERAL]), sigma, torch.Generator().manual_seed(seed))
+        with torch.inference_mode():
+            return histogram_of(unit_activation(self.model(stop).encode(noisy, stop.k)).mean(0))
+
+    def images_of(self, specimen: Specimen) -> tuple[Tensor, Tensor]:
+        """The clean and the noisy image, (1, 1, 28, 28) each.
+
+        Raises:
+            InputError: a value out of its range, or no drawing.
+        """
+        self._check(specimen)
+        index, drawing = specimen.digit, specimen.drawing
         clean = from_text(drawing)[None, None] if drawing else as_floats(self.images[index : index + 1])
-        noisy = add_noise(clean, sigma, torch.Generator().manual_seed(seed))
-        return [_look(clean, noisy, self.model(stop), stop.k) for stop in stops]
+        return clean, add_noise(clean, specimen.sigma, torch.Generator().manual_seed(specimen.seed))
 
-    def _check(self, index: int, sigma: float, seed: int) -> None:
-        count = len(self.images)
-        if not _is_whole(index) or not 0 <= index < count:
-            raise InputError(f"digit_index is a whole number from 0 to {count - 1}; got {index!r}.")
-        if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 <= sigma <= 1:
-            raise InputError(f"sigma is a number from 0 to 1; got {sigma!r}.")
-        if not _is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
-            raise InputError(f"seed is a whole number from 0 to {LARGEST_SEED}; got {seed!r}.")
+    def _check(self, specimen: Specimen) -> None:
+        index, sigma, seed, count = specimen.digit, specimen.sigma, specimen.seed, len(self.images)
+        if not is_whole(index) or not 0 <= index < count:
+            raise InputError(f"digit_index is a whole number from 0 to {count - 1}; got {index!r:.40}.")
+        if not is_number(sigma) or not 0 <= sigma <= 1:
+            raise InputError(f"sigma is a number from 0 to 1; got {sigma!r:.40}.")
+        if not is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
+            raise InputError(f"seed is a whole number from 0 to {LARGEST_SEED}; got {seed!r:.40}.")
 
 
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+@cache
+def _variant(name: str) -> SparseAutoencoder:
+    return fold(load_variant(name))
 
 
 def _label(recipe: Recipe) -> str:
@@ -260,17 +356,3 @@ def _label(recipe: Recipe) -> str:
     if recipe.architecture != DEFAULT_ARCHITECTURE or recipe.sparsity.value is None:
         return recipe.name
     return f"{recipe.sparsity.value:g}".removeprefix("0") or "0"
-
-
-def _look(clean: Tensor, noisy: Tensor, model: SparseAutoencoder, k: int | None) -> Look:
-    latents = model.encode(noisy, k)
-    reconstruction = model.decode(latents)
-    return Look(
-        clean=clean[0, 0],
-        noisy=noisy[0, 0],
-        reconstruction=reconstruction[0, 0],
-        activations=unit_activation(latents[0]),
-        mse=(reconstruction - clean).square().mean().item(),
-        effective_l0=effective_l0(latents).item(),
-        l0=int(latents.count_nonzero()),
-    )

@@ -1,11 +1,16 @@
-"""What the tabs share."""
+"""What the tabs share: how a tab is a set of parts, each drawn from what is on the bench."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
 
 import gradio as gr
 
+from space.bench import Bench
+from space.errors import with_error_message
 from space.lab import USER, Lab
 from space.user_models import title
 from training.zoo import FAMILIES
@@ -17,17 +22,84 @@ LIVE = {"show_progress": "hidden", "concurrency_limit": 2, "api_visibility": "pr
 SPEAK_CHANGES = "element.setAttribute('aria-live', 'polite');"
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The components that hold which model is chosen; the other tabs read them, and the frontier sets them."""
+QUICK, SLOW, LONG = range(3)
+"""When a part is drawn: first, as what one looks at while a slider moves; after that; or after that and in seconds."""
 
-    method: gr.Radio
-    """Its value is a choice, as `Lab` explains."""
-    stop: gr.Slider
-    picks: gr.State
-    """Counts choices that were made in another tab; the page follows each."""
-    user_models: gr.State
+
+@dataclass(frozen=True)
+class Part:
+    """Some components that are drawn anew when the bench changes and their tab is open."""
+
+    outputs: Sequence[gr.Component]
+    render: Callable[..., Sequence[Any]]
+    """(bench, *values of `inputs`) -> a value for each output. Raises InputError."""
+    inputs: Sequence[gr.Component] = ()
+    """Controls of the tab's own."""
+    tab: str | None = None
+    """Its tab's key; None where it is seen in every tab."""
+    when: int = SLOW
+
+
+@dataclass
+class Page:
+    """The page while it is laid out; `wire` then lets its parts follow the controls."""
+
+    lab: Lab
+    first: Bench
+    """What is on the bench when the page opens."""
+    bench: list[gr.Component] = field(default_factory=list)
+    """The components whose values a `Bench` holds, in its order."""
+    user_models: gr.State | None = None
     """Names of the models that this visitor loaded."""
+    _parts: list[Part] = field(default_factory=list)
+    _changes: list[Any] = field(default_factory=list)
+
+    @property
+    def choice(self) -> list[gr.Component]:
+        """The radio of the sparsity methods and the slider of the stops."""
+        return self.bench[4:6]
+
+    def html(self, elem_id: str, value: str = "", **options: Any) -> gr.HTML:
+        """A part of the page in our own HTML."""
+        return gr.HTML(value, elem_id=elem_id, **BARE, **options)
+
+    def add(self, part: Part, bench: bool = True, own: bool = True) -> None:
+        """Draw a part anew when the bench changes, and when one of its own controls does."""
+        if bench:
+            self._parts.append(part)
+        triggers = [control.input for control in part.inputs if own and not isinstance(control, gr.State)]
+        if triggers:
+            gr.on(triggers, *self._drawing([part]), trigger_mode="always_last", **LIVE)
+
+    def follow(self, change: Any) -> None:
+        """Draw everything anew after an event that has changed the bench."""
+        self._changes.append(change)
+
+    def wire(self, sliders: Sequence[Any]) -> None:
+        """Draw everything after each event of `follow`, and live while one of some sliders moves."""
+        stages = [self._drawing(parts) for when in range(3) if (parts := [p for p in self._parts if p.when == when])]
+        for stage in stages:
+            gr.on(sliders, *stage, trigger_mode="always_last", **LIVE)
+        for change in self._changes:
+            for stage in stages:
+                change = change.then(*stage, **LIVE)
+
+    def _drawing(self, parts: Sequence[Part]) -> tuple[Callable[..., list[Any]], list[Any], list[Any]]:
+        """Handler, inputs and outputs that draw some parts."""
+        inputs = [*self.bench, *(control for part in parts for control in part.inputs)]
+        outputs = [output for part in parts for output in part.outputs]
+
+        @with_error_message
+        def draw(*values: Any) -> list[Any]:
+            bench, rest = Bench(*values[: len(self.bench)]), iter(values[len(self.bench) :])
+            drawn: list[Any] = []
+            for part in parts:
+                own = list(islice(rest, len(part.inputs)))
+                shown = part.tab in (None, bench.tab)
+                drawn += part.render(bench, *own) if shown else [gr.skip()] * len(part.outputs)
+            return drawn if len(drawn) > 1 else drawn[0]
+
+        return draw, inputs, outputs
 
 
 def method_choices(lab: Lab, user_models: list[str]) -> list[tuple[str, str]]:

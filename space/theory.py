@@ -1,4 +1,4 @@
-"""The third tab: what a rate costs, and why the mean activation alone proves nothing."""
+"""The fourth tab: what a rate costs, and why the mean activation alone proves nothing."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import gradio as gr
 import torch
 
 from sae_model import effective_l0, unit_activation
-from space.errors import with_error_message
+from space.bench import Bench
 from space.lab import Lab, Stop
-from space.parts import BARE, LIVE, Choice
+from space.parts import Page, Part
 from training import model_charts
 from training.charts import Axis, Chart, Drawing, Frame, curve_keys, legend, responsive
 from training.data import as_floats
 from training.model_charts import COST_KEYS, cost_note
 
+KEY, TITLE = "rates", "Rates"
 RATE_INTRO = """
 ## Stating the rate
 L1 adds beta times the actual rate p̂ (the mean activation) to the loss: a straight line through the origin, least at a
@@ -36,32 +37,29 @@ this way. The lecture's network has no such limit.
 SAMPLE = 500
 
 
-def build(lab: Lab, choice: Choice, tab: gr.Tab) -> None:
-    """Lay out the tab inside the current Blocks and wire it."""
+def build(page: Page) -> None:
+    """Lay out the tab inside the current Blocks, and let it follow the bench."""
+    lab = page.lab
     with gr.Row():
-        with gr.Column(min_width=460):
+        with gr.Column(min_width=320):
             gr.Markdown(RATE_INTRO)
             target = gr.Slider(0.01, 0.99, 0.1, step=0.01, label="Target rate (p)", elem_id="target")
-            costs = gr.HTML(cost_chart(0.1, None), elem_id="costs", **BARE)
-        with gr.Column(min_width=460):
+            costs = page.html("costs", cost_chart(0.1, None))
+        with gr.Column(min_width=320):
             gr.Markdown(SCALE_INTRO)
-            scales = gr.HTML("", elem_id="scales", **BARE)
+            scales = page.html("scales")
 
-    @with_error_message
-    def enter(method: str, stop: int) -> tuple[object, str, str]:
-        chosen = lab.stop_at(method, stop)
-        rate = lab.evaluation(chosen).mean_activation
-        stated = getattr(lab.model(chosen).sparsity, "target", None)
-        p = stated or 0.1
-        return gr.Slider(value=p), cost_chart(p, (chosen.title, rate)), scale_chart(lab, chosen)
+    def of_model(bench: Bench, target: float) -> list[object]:
+        stated = getattr(lab.model(bench.stop(lab)).sparsity, "target", None)
+        return [stated or gr.skip(), *of_target(bench, stated or target)]
 
-    @with_error_message
-    def move(target: float, method: str, stop: int) -> str:
-        chosen = lab.stop_at(method, stop)
-        return cost_chart(target, (chosen.title, lab.evaluation(chosen).mean_activation))
+    def of_target(bench: Bench, target: float) -> list[str]:
+        stop = bench.stop(lab)
+        return [cost_chart(target, (stop.title, lab.evaluation(stop).mean_activation))]
 
-    tab.select(enter, [choice.method, choice.stop], [target, costs, scales], **LIVE)
-    target.change(move, [target, choice.method, choice.stop], costs, trigger_mode="always_last", **LIVE)
+    page.add(Part([target, costs], of_model, [target], KEY), own=False)
+    page.add(Part([costs], of_target, [target], KEY), bench=False)
+    page.add(Part([scales], lambda bench: [scale_chart(lab, bench.stop(lab))], tab=KEY))
 
 
 def cost_chart(target: float, measured: tuple[str, float] | None) -> str:

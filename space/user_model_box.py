@@ -9,14 +9,10 @@ from urllib.parse import urlencode
 
 import gradio as gr
 
-from space.errors import InputError
+from space.errors import in_words
 from space.lab import USER, Lab
-from space.parts import BARE, LIVE, SPEAK_CHANGES, Choice, method_choices, stop_slider
+from space.parts import BARE, LIVE, SPEAK_CHANGES, Page, method_choices, stop_slider
 from space.user_models import title
-from space.view import view
-
-# A link to the page may name a model, as in /?model=owner/name. Pages without one ask the server nothing.
-READ_LINK = "() => { const model = new URLSearchParams(location.search).get('model') ?? ''; return [model, model]; }"
 
 
 @dataclass(frozen=True)
@@ -35,24 +31,21 @@ def lay_out(lab: Lab) -> Box:
     places = "A repo on the Hub, owner/name or owner/name@revision" + ", or a folder here" * (
         not lab.user_models.hosted
     )
-    with gr.Row(elem_id="user-model"):
-        address = gr.Textbox(label="Load your own model", info=places, placeholder="owner/name", max_lines=1)
-        load = gr.Button("Load and measure it", scale=0, min_width=200)
+    with gr.Accordion("Load your own model", open=False, elem_id="user-model"):
+        address = gr.Textbox(label="Its address", info=places, placeholder="owner/name", max_lines=1)
+        load = gr.Button("Load and measure it", size="sm")
     message = gr.HTML("", elem_id="message", js_on_load=SPEAK_CHANGES, **BARE)
     linked = gr.Textbox(visible="hidden")
     return Box(address, load, message, linked)
 
 
-def wire(
-    page: gr.Blocks, lab: Lab, box: Box, choice: Choice, controls: list[gr.Component], shown: list[gr.HTML]
-) -> None:
-    """Let the box load models. `controls` are index, seed, sigma and drawing; `shown` is what `view` fills."""
-    outputs = [box.message, choice.user_models, choice.method, choice.stop, *shown]
+def wire(page: Page, box: Box) -> None:
+    """Let the box load models."""
+    lab = page.lab
+    outputs = [box.message, page.user_models, *page.choice]
     unchanged = [gr.skip()] * (len(outputs) - 1)
 
-    def load(
-        text: str, mine: list[str], index: int, seed: int, sigma: float, drawing: str
-    ) -> Iterator[tuple[object, ...]]:
+    def load(text: str, mine: list[str]) -> Iterator[tuple[object, ...]]:
         try:
             name = (text or "").strip()
             if name in lab.recipes:
@@ -66,20 +59,16 @@ def wire(
                 mine = [*(other for other in mine if other in lab.user_models and other != name), name]
                 position = lab.first_position(method)
                 words = _loaded(lab, name)
-            html = view(lab, index, seed, sigma, method, position, drawing)
             radio = gr.Radio(method_choices(lab, mine), value=method)
-            yield _message(words), mine, radio, stop_slider(lab, method, position), *html
-        except InputError as error:
-            yield _message(escape(str(error)), "error"), *unchanged
-        except gr.Error as error:  # ZeroGPU has no time left for this visitor
-            yield _message(escape(error.message), "error"), *unchanged
+            yield _message(words), mine, radio, stop_slider(lab, method, position)
+        except Exception as error:
+            yield _message(escape(in_words(error)), "error"), *unchanged
 
-    inputs = [choice.user_models, *controls]
-    # Fetching and measuring take seconds, and have a queue of their own: all else goes on.
-    slow = LIVE | {"concurrency_id": "user-models"}
-    gr.on([box.load.click, box.address.submit], load, [box.address, *inputs], outputs, trigger_mode="once", **slow)
-    box.linked.change(load, [box.linked, *inputs], outputs, **slow)
-    page.load(None, None, [box.address, box.linked], js=READ_LINK)
+    # Fetching and measuring take seconds, and have a queue of their own, one at a time: all else goes on.
+    slow = LIVE | {"concurrency_id": "user-models", "concurrency_limit": 1}
+    typed = [box.load.click, box.address.submit]
+    page.follow(gr.on(typed, load, [box.address, page.user_models], outputs, trigger_mode="once", **slow))
+    page.follow(box.linked.change(load, [box.linked, page.user_models], outputs, **slow))
 
 
 def _loaded(lab: Lab, name: str) -> str:

@@ -1,36 +1,41 @@
-"""Users' models, from the Hub or from a folder: measured here, and kept for a while."""
+"""Users' models, from the Hub or from a folder: measured in a process of their own, and kept for a while."""
 
 from __future__ import annotations
 
-import copy
-import math
+import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Timer
 from typing import Any
 
 import torch
-from huggingface_hub import get_hf_file_metadata, hf_hub_url
-from huggingface_hub.errors import HFValidationError, HTTPError
+from safetensors.torch import load_file, save_file
 
 from sae_model import ModelLoadError, SparseAutoencoder
-from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME, find_files, read_config
+from sae_model.hub import as_folder
 from space.errors import InputError
+from space.user_model_process import STATISTICS_NAME, measured
 from space.zero_gpu import on_gpu
 from training.data import Split
-from training.evaluation import Evaluation, evaluate
-from training.latent_statistics import LatentStatistics, latent_statistics
+from training.evaluation import Evaluation
+from training.latent_statistics import LatentStatistics
+from training.record import EVALUATION_NAME
 
+ROOT = Path(__file__).resolve().parents[1]
 MOST_MODELS = 8
-LARGEST_SIZE = 4096
-LARGEST_FILE = {CONFIG_NAME: 1_000_000, WEIGHTS_NAME: 100_000_000}  # bytes; the largest models come to 50 MB
+MOST_SECONDS = 240
+"""For one model, from the first question to the Hub to the last metric."""
 LONGEST_ADDRESS = 200
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?", re.ASCII)
+measure = on_gpu(measured)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class UserModel:
     evaluation: Evaluation
     """Measured here, on the test split."""
     statistics: LatentStatistics
-    """Of its latents, on the same."""
+    """Of its latents, on the first `SAMPLE` of these."""
 
 
 class UserModels:
@@ -68,7 +73,7 @@ class UserModels:
         self.hosted = "SPACE_ID" in os.environ
         self._test = test
         self._models: OrderedDict[str, UserModel] = OrderedDict()
-        self._lock = Lock()
+        self._lock, self._one_at_a_time = Lock(), Lock()
 
     def address(self, text: str) -> Address:
         """The address that a visitor typed: owner/name, owner/name@revision or, on one's own machine, a folder.
@@ -76,22 +81,22 @@ class UserModels:
         Raises:
             InputError: it is none of these.
         """
-        text = text.strip()
+        text = text.strip() if isinstance(text, str) else ""
         if not text:
             raise InputError("Type the id of a repo on the Hub, such as owner/name, and load it then.")
         if len(text) > LONGEST_ADDRESS:
             raise InputError(f"This is longer than any address of a model ({LONGEST_ADDRESS} characters).")
-        if not self.hosted and _is_folder(text):
+        if not self.hosted and as_folder(text) is not None:
             return Address(text)
         source, _, revision = text.partition("@")
-        if ".." in text or not REPO.fullmatch(text) or _is_folder(source):
+        if ".." in text or not REPO.fullmatch(text) or as_folder(source) is not None:
             folder_or = "" if self.hosted else "a folder here or "
             raise InputError(f"{text} is not {folder_or}a repo id of the form owner/name or owner/name@revision.")
         return Address(source, revision or None)
 
     def is_repo(self, name: str) -> bool:
         """Whether a model's name is an address that others may use, too."""
-        return REPO.fullmatch(name) is not None and not _is_folder(name)
+        return REPO.fullmatch(name) is not None and as_folder(name) is None
 
     def load(self, address: Address) -> Iterator[str]:
         """Load a model, measure it and keep it. Before each step that takes seconds it yields what is being done.
@@ -101,26 +106,66 @@ class UserModels:
                 or cannot be measured.
         """
         yield f"Fetching {address.name} …"
-        # A hosted page fetches anew each time, so that its disk does not fill, and without its owner's token.
-        with tempfile.TemporaryDirectory() as scratch:
-            hub = {"token": False, "cache_dir": scratch} if self.hosted else {"token": None}
-            _check_files(address, hub["token"])
+        known = self._models.get(address.name)
+        try:
+            message: dict[str, Any] = {}
+            with self._one_at_a_time, tempfile.TemporaryDirectory() as scratch:
+                save_file(self._test._asdict(), Path(scratch) / "test.safetensors")
+                # A hosted page fetches anew each time, so that its disk does not fill, and without its owner's token.
+                hub = {"token": False, "cache_dir": scratch} if self.hosted else {"token": None}
+                job = {"name": address.name, "source": address.source, "revision": address.revision, "hub": hub}
+                job |= {"known": known and known.config, "measure": not torch.cuda.is_available()}
+                (Path(scratch) / "job.json").write_text(json.dumps(job), encoding="utf-8")
+                with closing(self._messages(Path(scratch))) as messages:
+                    for message in messages:
+                        if "error" in message:  # a visitor has no use for the folders of the server
+                            words = re.sub(rf"{re.escape(scratch)}\S*/", f"{address.name}/", message["error"])
+                            raise InputError(words)
+                        if "measuring" in message:
+                            yield f"Measuring {address.name} on {len(self._test.images):,} test images …"
+                if "config" not in message:
+                    raise InputError(
+                        f"{address.name} was stopped: it took more than {MOST_SECONDS} seconds, or more memory than "
+                        "this page gives to a model."
+                    )
+                if known is None or known.config != message["config"]:
+                    known = self._read(address, message["config"], Path(scratch) / "model")
+                self._keep(known)
+        except OSError as error:
+            raise InputError(f"{address.name} could not be loaded here: {error.strerror}. Try again later.") from error
+
+    def _messages(self, folder: Path) -> Iterator[dict[str, Any]]:
+        """What the process that works in a folder says; it is killed when its time is over, or nobody listens."""
+        # What of the page's environment is secret is of no use to it.
+        own = {name: value for name, value in os.environ.items() if not self.hosted or "TOKEN" not in name}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "space.user_model_process", str(folder)],
+            env=own | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        timer = Timer(MOST_SECONDS, process.kill)
+        timer.start()
+        try:
+            for line in process.stdout:
+                yield json.loads(line)
+        finally:
+            timer.cancel()
+            process.kill()
+            process.communicate()
+
+    def _read(self, address: Address, config: dict[str, Any], folder: Path) -> UserModel:
+        """The model that the process left in a folder, with what it measured."""
+        model = SparseAutoencoder.from_pretrained(folder)
+        if (folder / EVALUATION_NAME).exists():
+            evaluation = Evaluation.read(folder / EVALUATION_NAME)
+        else:
             try:
-                config_path, _ = find_files(address.source, tuple(LARGEST_FILE), revision=address.revision, **hub)
-                config = read_config(config_path)
-                known = self._models.get(address.name)
-                if known is not None and known.config == config:
-                    self._keep(known)
-                    return
-                _check_sizes(address, config, self._test)
-                model = SparseAutoencoder.from_pretrained(config_path.parent)
+                evaluation = measure(address.name, model, self._test)
             except ModelLoadError as error:
-                # A visitor has no use for the folders of the server.
-                raise InputError(re.sub(rf"{re.escape(scratch)}\S*/", f"{address.name}/", str(error))) from error
-        yield f"Measuring {address.name} on {len(self._test.images):,} test images …"
-        evaluation = _measured(address, model, self._test)
-        fold(model)
-        self._keep(UserModel(address.name, config, model, evaluation, latent_statistics(model, *self._test)))
+                raise InputError(str(error)) from error
+        statistics = LatentStatistics(**load_file(folder / STATISTICS_NAME))
+        return UserModel(address.name, config, fold(model), evaluation, statistics)
 
     def find(self, name: str) -> UserModel:
         """A model that was loaded.
@@ -159,55 +204,3 @@ def fold(model: SparseAutoencoder) -> SparseAutoencoder:
     if model.is_linear:
         model.network.fold()
     return model
-
-
-@on_gpu
-def measure(model: SparseAutoencoder, test: Split) -> Evaluation:
-    """All metrics of a model that is not folded. Where a GPU is lent this runs in another process."""
-    if torch.cuda.is_available():
-        model = copy.deepcopy(model).cuda()
-    return evaluate(model, test)
-
-
-def _is_folder(text: str) -> bool:
-    try:
-        return Path(text).expanduser().is_dir()
-    except (OSError, RuntimeError):  # longer than a name may be, or the home of an unknown user
-        return False
-
-
-def _check_files(address: Address, token: bool | None) -> None:
-    """Reject files that are too large before they are fetched; for all else, loading has better error messages."""
-    folder = Path(address.source).expanduser()
-    for filename, most in LARGEST_FILE.items():
-        try:
-            if folder.is_dir():
-                size = (folder / filename).stat().st_size
-            else:
-                url = hf_hub_url(address.source, filename, revision=address.revision)
-                size = get_hf_file_metadata(url, token=token).size or 0
-        except (HTTPError, HFValidationError, OSError):
-            return
-        if size > most:
-            raise InputError(f"{filename} of {address.name} is too large for this page ({size / 1e6:,.0f} MB).")
-
-
-def _check_sizes(address: Address, config: dict[str, Any], test: Split) -> None:
-    size, shape, ours = config.get("latent_dim"), config.get("image_shape"), list(test.images.shape[1:])
-    if isinstance(size, int) and size > LARGEST_SIZE:
-        raise InputError(
-            f"{address.name} is too large: its latent_dim is {size:,}, and this page takes up to {LARGEST_SIZE:,}."
-        )
-    if shape is not None and shape != ours:
-        raise InputError(f"{address.name} is for images of {shape!s:.40}, and this page shows images of {ours}.")
-
-
-def _measured(address: Address, model: SparseAutoencoder, test: Split) -> Evaluation:
-    try:
-        evaluation = measure(model, test)
-    except RuntimeError as error:  # torch rejects reconstructions that are not numbers
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{address.name} cannot be measured on the test images: {reason}.") from error
-    if not math.isfinite(evaluation.bce + evaluation.mean_activation + evaluation.effective_l0):
-        raise InputError(f"{address.name} makes latents that are not numbers: its training went wrong.")
-    return evaluation

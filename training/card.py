@@ -8,6 +8,7 @@ import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from sae_model import SparseAutoencoder
+from sae_model.errors import UserError
 from training.evaluation import Evaluation
 from training.record import Record
 
@@ -73,7 +74,7 @@ The weights: MIT. {credit}
 """
 
 
-class CardError(Exception):
+class CardError(UserError):
     """A card cannot be read. The message says why."""
 
 

@@ -1,8 +1,7 @@
 """Runs that can be killed at any moment and taken up again.
 
-A run that writes to `my-model` keeps one file beside it, `my-model.checkpoint`, and replaces it on a steady beat; the
-next one is written to `my-model.checkpoint.new` first, so there is always a whole one. Both are gone when the model is
-there.
+A run that writes to `my-model` keeps one file beside it, `my-model.checkpoint`, and replaces it, whole, on a steady
+beat. It is gone when the model is there. While the run lasts, nobody else writes to `my-model`.
 """
 
 from __future__ import annotations
@@ -11,26 +10,37 @@ import hashlib
 import io
 import os
 import pickle
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from sae_model.errors import UserError
+from sae_model.storage import PARTIAL, write_file
 from training.loop import Snapshot
 from training.recipe import Recipe
+
+try:
+    import fcntl
+except ImportError:  # on Windows two runs on one output are not kept apart
+    fcntl = None
 
 STEPS_PER_CHECKPOINT = 500
 
 
-class CheckpointError(Exception):
-    """A checkpoint cannot be used. The message says why."""
+class CheckpointError(UserError):
+    """A checkpoint cannot be used, or the output is another run's. The message says why."""
 
 
 class Checkpoint:
     """The checkpoint of one run: of one recipe, on these images, for this output folder."""
 
     def __init__(self, output: Path, recipe: Recipe, images: Tensor) -> None:
-        self.path, self.next_path = checkpoint_paths(output)
+        self.path = checkpoint_path(output)
         digest = hashlib.sha256(recipe.to_json().encode())
         digest.update(images.numpy())
         self.run = digest.hexdigest()
@@ -46,16 +56,7 @@ class Checkpoint:
         """
         content = io.BytesIO()  # a few megabytes; written by ourselves, so that errors are those of the disk
         torch.save({"run": self.run, "snapshot": snapshot}, content)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with self.next_path.open("wb") as file:
-                file.write(content.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            self.next_path.replace(self.path)
-        except OSError:
-            self.next_path.unlink(missing_ok=True)
-            raise
+        write_file(self.path, content.getvalue())
 
     def read(self) -> Snapshot:
         """The snapshot that was written last.
@@ -76,12 +77,52 @@ class Checkpoint:
         return snapshot
 
 
-def checkpoint_paths(output: Path) -> tuple[Path, Path]:
-    """Where the checkpoint of a run for this output folder is, and where the next one is written."""
-    return output.with_name(f"{output.name}.checkpoint"), output.with_name(f"{output.name}.checkpoint.new")
+def checkpoint_path(output: Path) -> Path:
+    """Where the checkpoint of a run for this output folder is."""
+    return _beside(output, "", ".checkpoint")
 
 
 def remove_checkpoint(output: Path) -> None:
     """Remove what is left of a run that is done."""
-    for path in checkpoint_paths(output):
-        path.unlink(missing_ok=True)
+    checkpoint_path(output).unlink(missing_ok=True)
+    _beside(output, ".", f".checkpoint{PARTIAL}").unlink(missing_ok=True)
+
+
+def _beside(output: Path, before: str, after: str) -> Path:
+    """A file beside the output folder, which has a name even where it is called "."."""
+    place = output.resolve()
+    return place.with_name(before + place.name + after)
+
+
+@contextmanager
+def locked(output: Path) -> Iterator[None]:
+    """Keep other runs from writing to an output folder, for the time of the block.
+
+    The lock is the system's, on the file `.NAME.lock` beside the folder: it ends with the process, however that ends.
+
+    Raises:
+        CheckpointError: another run holds it; the message says which.
+    """
+    path = _beside(output, ".", ".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with path.open("a+", encoding="utf-8") as file:
+            try:
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise CheckpointError(
+                    f"{output} is being written by another run ({file.read(100) or 'which just began'}): "
+                    "wait until it is done, or name another output."
+                ) from None
+            if not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                continue  # the run that held it was done, and removed it, just now
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {platform.node()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}")
+            file.flush()
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return

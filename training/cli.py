@@ -6,9 +6,12 @@ What only one command needs, such as matplotlib, is imported there: `fit` starts
 from __future__ import annotations
 
 import inspect
+import io
+import math
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from functools import wraps
 from pathlib import Path
@@ -18,21 +21,20 @@ import torch
 import typer
 from tqdm import tqdm
 
-from sae_model import ModelLoadError, SparseAutoencoder
+from sae_model import SparseAutoencoder
 from sae_model.architectures import ARCHITECTURES
+from sae_model.errors import UserError, one_line
 from sae_model.methods import METHODS, sparsity_from_config
-from sae_model.storage import CONFIG_NAME, staged_folder
+from sae_model.storage import CONFIG_NAME, PARTIAL, staged_folder, write_file
 from sae_model.zoo import ZOO
 from training import parallel
-from training.checkpoint import Checkpoint, CheckpointError, remove_checkpoint
-from training.data import BUNDLED, DATASETS, DataError, Dataset, Split, open_dataset
+from training.checkpoint import Checkpoint, locked, remove_checkpoint
+from training.data import BUNDLED, DATASETS, Dataset, Split, open_dataset
 from training.evaluation import Evaluation, evaluate
 from training.history import read_history
 from training.hub import HubError, check_login, push, push_all
-from training.loop import TrainingError
-from training.machine import MachineError
 from training.recipe import Recipe, fine_tuning, for_any_range, tuned
-from training.record import Record, RecordError
+from training.record import Record
 from training.runs import Data, run_all, run_one
 from training.zoo import RECIPES
 
@@ -62,7 +64,7 @@ DeviceOption = Annotated[str | None, typer.Option(help="cpu, or cuda.", show_def
 DataDirOption = Annotated[Path, typer.Option(help="Folder that holds MNIST/raw and its like.", show_default="bundled")]
 
 
-class UsageError(Exception):
+class UsageError(UserError):
     """What was asked for cannot be done. The message says why."""
 
 
@@ -147,12 +149,13 @@ def fit_command(
     place = _device(device)
     changes = {"epochs": epochs, "noise": noise, "latent_dim": latent_dim, "seed": seed, "limit": limit}
     changes |= {"image_size": image_size}
-    with parallel.joined(place):
+    with parallel.joined(place), _alone(output):
         try:
-            recipe = _tuned(init, sparsity, architecture, _given(hyperparameters))
+            pretrained = None if init is None else SparseAutoencoder.from_pretrained(init)
+            recipe = _tuned(init, pretrained, sparsity, architecture, _given(hyperparameters))
             recipe = for_any_range(recipe) if loss == "mse" else replace(recipe, **_given({"loss": loss}))
             recipe = replace(recipe, dataset=dataset, grey=grey, **_given(changes))
-            SparseAutoencoder(recipe.latent_dim, recipe.sparsity, recipe.architecture)  # what cannot be is said at once
+            _check_size(recipe)  # what cannot be is said at once
         except ValueError as error:
             raise UsageError(str(error)) from error
         if _is_finished(output, recipe, resume):
@@ -161,7 +164,7 @@ def fit_command(
         with parallel.first_process_first():
             data = _load(recipe, data_dir, skip_broken, license, credit)
         try:
-            model = recipe.new_model(data.train.images).to(place)
+            model = recipe.new_model(data.train.images, pretrained).to(place)
         except ValueError as error:
             raise UsageError(str(error)) from error
         _warn_of_few_steps(recipe, len(data.train.images))
@@ -186,16 +189,21 @@ def _push_after_fit(folder: Path, repo_id: str | None) -> None:
         raise HubError(f"{error} The model is in {folder}; `push {folder} {repo_id}` publishes it.") from error
 
 
-def _tuned(init: str | None, sparsity: str | None, architecture: str | None, hyperparameters: dict[str, Any]) -> Recipe:
+def _tuned(
+    init: str | None,
+    pretrained: SparseAutoencoder | None,
+    sparsity: str | None,
+    architecture: str | None,
+    hyperparameters: dict[str, Any],
+) -> Recipe:
     """The recipe that measured best for what was asked: of a new model, or of one that is fine-tuned."""
     if architecture not in (None, *ARCHITECTURES):
         raise ValueError(f"Unknown architecture: {architecture!r}. Known ones: {', '.join(ARCHITECTURES)}.")
-    if init is None:
+    if pretrained is None:
         architecture = architecture or DEFAULT.architecture
         usual = ARCHITECTURES[architecture].sparsity
         config = usual if sparsity in (None, usual["kind"]) else {"kind": sparsity}
         return tuned(sparsity_from_config(config | hyperparameters), architecture)
-    pretrained = SparseAutoencoder.from_pretrained(init)
     if architecture not in (None, pretrained.architecture):
         raise ValueError(f"{init} has the architecture {pretrained.architecture}: leave --architecture out.")
     same_method = sparsity in (None, pretrained.sparsity.kind)
@@ -234,13 +242,14 @@ def zoo_command(
             print(push_all(folders, push_to, lambda _: bar.update()))
         return
     data = _load(DEFAULT, BUNDLED)
-    for recipe, metrics in run_all(RECIPES, data, output, jobs or os.cpu_count() or 1):
-        tqdm.write(
-            f"{recipe.name}: bce {metrics.bce:.4f}, fvu {metrics.fvu:.4f}, "
-            f"mean activation {metrics.mean_activation:.4f}, effective l0 {metrics.effective_l0:.0f}, "
-            f"dead {metrics.dead_fraction:.1%}",
-            file=sys.stderr,
-        )
+    with _alone(output):
+        for recipe, metrics in run_all(RECIPES, data, output, jobs or os.cpu_count() or 1):
+            tqdm.write(
+                f"{recipe.name}: bce {metrics.bce:.4f}, fvu {metrics.fvu:.4f}, "
+                f"mean activation {metrics.mean_activation:.4f}, effective l0 {metrics.effective_l0:.0f}, "
+                f"dead {metrics.dead_fraction:.1%}",
+                file=sys.stderr,
+            )
 
 
 @app.command("push")
@@ -335,9 +344,9 @@ def scaling_command(
 
     if output.suffix != ".png":
         raise UsageError(f"The figure is a PNG; {output} does not end in .png.")
-    scaling = measure_scaling()
-    with staged_folder(output.parent) as stage:
-        scaling_figure(scaling).savefig(stage / output.name, dpi=100)
+    scaling, png = measure_scaling(), io.BytesIO()
+    scaling_figure(scaling).savefig(png, dpi=100)
+    write_file(output, png.getvalue())
     print(scaling_table(scaling))
 
 
@@ -361,7 +370,30 @@ def _warn_of_few_steps(recipe: Recipe, images: int) -> None:
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that somebody gave."""
-    return {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
+    for name, value in given.items():
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise UsageError(f"--{name.replace('_', '-')} has at most 18 digits; got {value!s:.40}.")
+    return given
+
+
+def _check_size(recipe: Recipe) -> None:
+    """Refuse what cannot be, or does not fit into this machine's memory: weights, gradients, and AdamW's two means.
+
+    Raises:
+        ValueError: sizes that there cannot be. UsageError: too large.
+    """
+    try:
+        with torch.device("meta"):
+            model = SparseAutoencoder(recipe.latent_dim, recipe.sparsity, recipe.architecture)
+        needed = 4 * sum(parameter.nbytes for parameter in model.parameters())
+    except (RuntimeError, OverflowError):  # more than torch can count
+        needed = math.inf
+    if hasattr(os, "sysconf") and needed > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+        raise UsageError(
+            f"A model of {recipe.latent_dim:,} latents does not fit into this machine's memory "
+            f"({needed / 1e9:,.0f} GB to train it): choose a smaller --latent-dim."
+        )
 
 
 def _load(
@@ -387,16 +419,20 @@ def _device(name: str | None = None) -> torch.device:
     """The device of a name; a GPU where there is one by default."""
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.empty(1, device=device)
+        torch.zeros(1, device=device).item()  # "meta" has no numbers
     except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"There is no device {name!r} here: name cpu, or cuda where there is a GPU.") from error
+        raise UsageError(f"There is no device {name!r:.40} here: name cpu, or cuda where there is a GPU.") from error
     return device
 
 
 def _check_output(output: Path) -> None:
     """Refuse before the training what would fail after it."""
-    if output.is_dir() and any(output.iterdir()):
+    _check_place(output)
+    if output.is_dir() and any(path.name != PARTIAL for path in output.iterdir()):
         raise UsageError(f"{output} is not empty, and nothing is overwritten: name another --output, or remove it.")
+
+
+def _check_place(output: Path) -> None:
     for parent in (output, *output.absolute().parents):
         if parent.exists():
             if not parent.is_dir():
@@ -404,33 +440,32 @@ def _check_output(output: Path) -> None:
             break
 
 
+def _alone(output: Path) -> AbstractContextManager[None]:
+    """Keep other runs away from an output; of several processes of one run the first one does it."""
+    _check_place(output)
+    return locked(output) if parallel.rank() == 0 else nullcontext()
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-MESSAGES = (
-    UsageError,
-    DataError,
-    ModelLoadError,
-    TrainingError,
-    CheckpointError,
-    RecordError,
-    HubError,
-    MachineError,
-)
+CTRL_C = 130
 
 
 def main() -> None:
     """Run the command line. What a person can mend ends in one line and exit code 1."""
     try:
         app(prog_name="python -m training")
-    except MESSAGES as error:
+    except UserError as error:
         _end(f"Error: {error}")
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
-        _end(f"Error: {error.strerror or error}{place}. Nothing was half-written.")
-    except KeyboardInterrupt:
-        _end("Stopped. Nothing was half-written; `fit` goes on where it was with --resume.")
+        _end(one_line(f"Error: {error.strerror or error}{place}. Nothing was half-written."))
+    except SystemExit as done:  # which is what typer makes of a KeyboardInterrupt
+        if done.code == CTRL_C and os.environ.get("RANK", "0") == "0":
+            _say("Stopped. Nothing was half-written; `fit` goes on where it was with --resume.")
+        raise
 
 
 def _end(message: str) -> None:

@@ -11,15 +11,14 @@ from huggingface_hub.errors import (
     EntryNotFoundError,
     HFValidationError,
     HTTPError,
-    LocalTokenNotFoundError,
-    OfflineModeIsEnabled,
     RepositoryNotFoundError,
-    RevisionNotFoundError,
 )
 from huggingface_hub.utils import validate_repo_id
 
 from sae_model import SparseAutoencoder
-from sae_model.storage import CARD_NAME, SECONDS_TO_ANSWER
+from sae_model.errors import UserError
+from sae_model.hub import SECONDS_TO_ANSWER, why_not_written
+from sae_model.storage import CARD_NAME
 from training.card import CardError, merge_cards, render_card
 from training.publishing import FILES
 from training.record import Record
@@ -29,7 +28,7 @@ COLLECTION = "Sparse autoencoders, by touch"
 ABOUT = "A model for every sparsity method and several strengths of each, trained on MNIST and measured alike."
 
 
-class HubError(Exception):
+class HubError(UserError):
     """Something could not be published. The message says what to do."""
 
 
@@ -39,32 +38,7 @@ def hub_errors(undone: str) -> Iterator[None]:
     try:
         yield
     except (HTTPError, OSError, RuntimeError, ValueError, CardError) as error:
-        raise HubError(f"{undone}: {_why(error)}") from error
-
-
-def _why(error: Exception) -> str:
-    """What went wrong and what to do, in words. Nothing of the request is repeated, for it holds the token."""
-    if isinstance(error, RuntimeError) and isinstance(error.__cause__, HTTPError):
-        error = error.__cause__  # the client wraps what happened to one of several files
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    again = "Nothing was half-written: run the same command again"
-    if isinstance(error, OfflineModeIsEnabled):
-        return "the Hub is switched off (HF_HUB_OFFLINE): unset it, and run the same command again."
-    if isinstance(error, LocalTokenNotFoundError) or status == 401:
-        return "the Hub does not accept this login: run `hf auth login`, or set HF_TOKEN to a token that may write."
-    if status == 403:
-        return "this login may not write there: take a token with write access, or a name of your own as OWNER."
-    if isinstance(error, RevisionNotFoundError):
-        return "there is no such branch: name one with --branch, which is made if it is not there."
-    if isinstance(error, RepositoryNotFoundError):
-        return "there is no such repo that this login may see: check the spelling, and `hf auth whoami`."
-    if status in (409, 412):
-        return f"somebody else changed it meanwhile. {again}."
-    if status is not None:
-        return f"the Hub failed with status {status}. {again}, later if it fails again."
-    if isinstance(error, HTTPError):
-        return f"the Hub cannot be reached ({type(error).__name__}). {again} when the network is back."
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise HubError(f"{undone}: {why_not_written(error)}") from error
 
 
 def check_repo_id(repo_id: str) -> None:

@@ -8,13 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sae_model.errors import UserError
+
 Half = Literal["train", "test"]
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in a grey image (ITU-R BT.601)."""
 BATCH = 1000
 
 
-class DataError(Exception):
+class DataError(UserError):
     """Images could not be had. The message names the file and says what to do."""
 
 

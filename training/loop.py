@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sae_model import SparseAutoencoder, load_balancing_loss, unit_activation
+from sae_model.errors import UserError
 from sae_model.outputs import OUTPUTS
 from training import parallel
 from training.data import add_noise, as_floats
@@ -23,7 +24,7 @@ STEPS_PER_REPORT = 20
 Snapshot = dict[str, Any]
 
 
-class TrainingError(Exception):
+class TrainingError(UserError):
     """A run went wrong. The message says what, and what to do."""
 
 
@@ -63,14 +64,18 @@ def fit(
         model: what to train, on the device on which to train it.
         images: (n, channels, height, width), bytes or floats; they stay where they are, which may be a file that is
             mapped into memory, and each batch is moved to the model's device.
-        recipe: the hyperparameters. (Which data set it names is not looked at: `images` are what is learned.)
+        recipe: the hyperparameters; of its data set, `images` are what is learned.
         snapshot: where an earlier run of the same model, images and recipe was left; the rest of it is then done, and
             on the same machine ends with the same bits.
 
     Raises:
-        TrainingError: no images, more processes than images in a batch or than batch norm allows, or a loss that is no
-            longer a finite number.
+        TrainingError: a model that is not the recipe's (`Recipe.new_model` makes it), no images, more processes than
+            images in a batch or than batch norm allows, or a loss that is no longer a finite number.
     """
+    for field in ("sparsity", "architecture", "latent_dim"):
+        has, asked = getattr(model, field), getattr(recipe, field)
+        if has != asked:
+            raise TrainingError(f"The model's {field} is {has}, and the recipe's is {asked}: train one that it makes.")
     if len(images) == 0:
         raise TrainingError("There are no images to train on.")
     device = next(model.parameters()).device

@@ -11,12 +11,14 @@ from types import TracebackType
 
 import torch
 
+from sae_model.errors import UserError
+
 MEMORY_EVERY = 0.01  # seconds between two looks at the memory
 PRODUCT_SIDES = (512, 1024, 2048)
 SECONDS_A_PRODUCT = 0.5
 
 
-class MachineError(Exception):
+class MachineError(UserError):
     """This machine cannot be measured. The message says what to do."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sae_model import SparseAutoencoder
-from sae_model.storage import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, staged_folder
+from sae_model.storage import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, staged_folder, write_model
 from training.card import IMAGE_NAME, render_card
 from training.card_image import card_image, examples
 from training.data import Split
@@ -47,7 +47,7 @@ def save_run(
         if history:
             write_history(stage, history)
         (stage / IMAGE_NAME).write_bytes(card_image(model, examples(test)))
-        model.save_pretrained(stage)
+        write_model(stage, model.state_dict(), model.config())
 
 
 def _from_here(folder: Path) -> str:

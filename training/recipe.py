@@ -130,11 +130,12 @@ class Recipe:
         """
         return cls(**values | {"sparsity": sparsity_from_config(values["sparsity"])})
 
-    def new_model(self, images: Tensor) -> SparseAutoencoder:
+    def new_model(self, images: Tensor, pretrained: SparseAutoencoder | None = None) -> SparseAutoencoder:
         """The model that this recipe starts from: the one of `init`, or a new one, which follows from the seed.
 
         Args:
             images: (n, channels, height, width), bytes or floats in [0, 1], those to train on.
+            pretrained: the model of `init`, where it was loaded already.
 
         Raises:
             ValueError: sizes that there cannot be, or that are not those of `init`.
@@ -145,7 +146,7 @@ class Recipe:
             torch.manual_seed(self.seed)
             model = SparseAutoencoder(self.latent_dim, self.sparsity, self.architecture, shape, OUTPUT_OF[self.loss])
         if self.init is not None:
-            pretrained = SparseAutoencoder.from_pretrained(self.init)
+            pretrained = pretrained or SparseAutoencoder.from_pretrained(self.init)
             for size in ("architecture", "image_shape", "latent_dim", "output"):
                 there, here = getattr(pretrained, size), getattr(model, size)
                 if there != here:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 import sae_model
+from sae_model.errors import UserError
 from training.data import DATASETS, About
 from training.evaluation import Evaluation
 from training.recipe import Recipe
@@ -18,7 +19,7 @@ RECIPE_NAME = "recipe.json"
 EVALUATION_NAME = "evaluation.json"
 
 
-class RecordError(Exception):
+class RecordError(UserError):
     """A folder does not tell how its model was made. The message says what is missing, and what to do."""
 
 

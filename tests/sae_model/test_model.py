@@ -62,6 +62,18 @@ def test_bytes_are_refused(any_model: SparseAutoencoder, digits: Split) -> None:
         any_model(digits.images[:2])
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_images_and_latents_of_another_precision_are_converted(
+    any_model: SparseAutoencoder, dtype: torch.dtype
+) -> None:
+    images = torch.rand(2, 1, 28, 28).to(dtype)
+    reconstruction, latents, _ = any_model(images)
+    assert latents.dtype == reconstruction.dtype == torch.float32
+    assert torch.equal(latents, any_model.encode(images.float()))
+    assert torch.equal(any_model.decode(latents.to(dtype)), any_model.decode(latents.to(dtype).float()))
+    assert any_model.double()(images).reconstruction.dtype == torch.float64
+
+
 def test_latents_of_another_shape_are_refused(any_model: SparseAutoencoder) -> None:
     for wrong in (torch.rand(2, 29), torch.rand(30)):
         with pytest.raises(ValueError, match=r"Latents come as \(batch, 30\); got \("):

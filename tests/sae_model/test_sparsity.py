@@ -62,6 +62,14 @@ def test_kl_is_never_negative_nor_infinite(p: float, q: float) -> None:
     assert divergence.isfinite()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
+def test_kl_is_finite_and_right_in_half_precision(dtype: torch.dtype, rate: float) -> None:
+    divergence = bernoulli_kl(0.1, torch.tensor(rate, dtype=dtype))
+    assert divergence.dtype == dtype
+    assert divergence.item() == pytest.approx(bernoulli_kl(0.1, torch.tensor(rate)).item(), rel=0.01)
+
+
 @pytest.mark.parametrize("p", [0.01, 0.1, 0.5, 0.9])
 def test_kl_is_smallest_at_the_target_and_pulls_towards_it(p: float) -> None:
     rates = torch.tensor([p / 2, p, (1 + p) / 2], dtype=torch.float64, requires_grad=True)
@@ -193,6 +201,14 @@ def test_top_k_refuses_a_k_that_is_not_there(k: int) -> None:
         keep_top_k(torch.randn(2, 40), k)
 
 
+@pytest.mark.parametrize(
+    "k", [True, 2.0, 1.5, "2", None, torch.tensor([1.5, 2.5]), torch.tensor([True, True]), torch.tensor([1, 2, 3])]
+)
+def test_top_k_refuses_what_is_no_whole_number_for_each_image(k: object) -> None:
+    with pytest.raises(ValueError, match=r"^k (lies between|is one whole number)"):
+        keep_top_k(torch.randn(2, 40), k)
+
+
 @pytest.mark.parametrize("on", [1, 5, 40])
 def test_effective_l0_counts_equal_latents_at_any_scale(on: int) -> None:
     latents = torch.zeros(2, 40)
@@ -203,3 +219,16 @@ def test_effective_l0_counts_equal_latents_at_any_scale(on: int) -> None:
 
 def test_effective_l0_of_nothing_is_zero() -> None:
     assert effective_l0(torch.zeros(1, 40)).item() == 0
+
+
+@given(latents_arrays, st.integers(-140, 120))
+def test_no_scale_changes_effective_l0(latents: np.ndarray, power: int) -> None:
+    exact = latents.round().astype(np.float64)  # times a power of 2 these are exact, even among the smallest floats
+    expected = np.abs(exact).sum(1) ** 2 / np.maximum((exact**2).sum(1), 1e-300)
+    scaled = effective_l0(torch.from_numpy(exact * 2.0**power).float())
+    np.testing.assert_allclose(scaled.numpy(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_effective_l0_counts_many_latents_in_half_precision_too(dtype: torch.dtype) -> None:
+    assert effective_l0(torch.full((1, 900), 3.0, dtype=dtype)).item() == pytest.approx(900, rel=0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,3 +20,18 @@ def open_page(browser: Browser, address: str, **options: object) -> Page:
     page.wait_for_selector("#images .steps img")
     page.wait_for_selector("#beta input[aria-valuetext]")
     return page
+
+
+def hand_over(page: Page, event: str, content: bytes, kind: str = "image/png", onto: str = "#draw canvas") -> None:
+    """Drop or paste a file."""
+    page.evaluate(
+        """([event, data, kind, onto]) => {
+          const files = new DataTransfer();
+          files.items.add(new File([Uint8Array.from(atob(data), c => c.charCodeAt(0))], 'a', {type: kind}));
+          const options = {bubbles: true, cancelable: true};
+          document.querySelector(onto).dispatchEvent(
+            event === 'paste' ? new ClipboardEvent(event, {...options, clipboardData: files})
+                              : new DragEvent(event, {...options, dataTransfer: files}));
+        }""",
+        [event, base64.b64encode(content).decode(), kind, onto],
+    )

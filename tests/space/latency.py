@@ -1,13 +1,16 @@
 """How live the page is: `python tests/space/latency.py` starts the Space and moves its sliders in a real browser.
 
-Prints the seconds from start to first page, and the milliseconds from a slider's move to the new image on the page.
+Prints the seconds from start to first page beside those that the imports alone take, and the milliseconds from a
+slider's move to the new image on the page.
 """
 
 from __future__ import annotations
 
 import shutil
 import statistics
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -37,12 +40,31 @@ def measure(page: Page, selector: str, values: list[float]) -> str:
     return f"median {statistics.median(times):.0f} ms, 95th percentile {times[int(0.95 * len(times))]:.0f} ms"
 
 
+def seconds_of_imports() -> float:
+    """How long `import torch, gradio` takes in a process of its own."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import torch, gradio"], check=True)
+    return time.perf_counter() - began
+
+
+def seconds_to_page() -> float:
+    """How long it takes from the start of the app to its first page."""
+    with running_space() as server:
+        return server.seconds
+
+
 def main() -> None:
     browser_path = shutil.which("chromium") or shutil.which("google-chrome")
     if browser_path is None:
         sys.exit("No Chromium on this machine: install one (apt-get install chromium) to measure the page.")
+    seconds_of_imports()  # from now on the files are in memory
+    pairs = [(seconds_to_page(), seconds_of_imports()) for _ in range(3)]
+    page_seconds, import_seconds = (statistics.median(times) for times in zip(*pairs, strict=True))
+    ratio = statistics.median(page / imports for page, imports in pairs)
+    print(
+        f"first page after {page_seconds:.1f} s; imports of torch and gradio {import_seconds:.1f} s; ratio {ratio:.2f}"
+    )
     with running_space() as server, sync_playwright() as playwright:
-        print(f"first page after {server.seconds:.1f} s")
         browser = playwright.chromium.launch(
             executable_path=browser_path, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )

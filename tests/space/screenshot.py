@@ -21,7 +21,7 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=browser_path, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
-        page = browser.new_page(viewport={"width": 1280, "height": 860})
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(server.address)
         page.wait_for_selector("#images .steps img")
         page.wait_for_selector("#beta input[aria-valuetext]")

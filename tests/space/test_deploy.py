@@ -20,11 +20,11 @@ ROOT = Path(__file__).resolve().parents[2]
 ID = "ada/by-touch"
 ASK = """
 from space.app import CSS, build_app
-from space.lab import Lab, Stop
+from space.lab import Lab, Specimen, Stop
 lab = Lab()
 build_app(lab)
 print(CSS.read_text())
-print(lab.look(3, 0.2, 0, [Stop("l1-0.3", "0.3")])[0].psnr)
+print(lab.look(Specimen(3, 0.2), Stop("l1-0.3", "0.3")).psnr)
 """
 
 

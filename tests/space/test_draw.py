@@ -19,6 +19,7 @@ from torch import Tensor
 from space import draw
 from space.errors import InputError
 from space.own_digit import CANVAS, SIDE
+from tests.space.browser import hand_over
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -132,21 +133,6 @@ def paper(size: tuple[int, int], background: object, ink: object, mode: str = "R
 
 def choose(page: Page, content: bytes, name: str = "a.png", kind: str = "image/png") -> None:
     page.set_input_files("#draw input[type=file]", {"name": name, "mimeType": kind, "buffer": content})
-
-
-def hand_over(page: Page, event: str, content: bytes, kind: str = "image/png", onto: str = "#draw canvas") -> None:
-    """Drop or paste a file."""
-    page.evaluate(
-        """([event, data, kind, onto]) => {
-          const files = new DataTransfer();
-          files.items.add(new File([Uint8Array.from(atob(data), c => c.charCodeAt(0))], 'a', {type: kind}));
-          const options = {bubbles: true, cancelable: true};
-          document.querySelector(onto).dispatchEvent(
-            event === 'paste' ? new ClipboardEvent(event, {...options, clipboardData: files})
-                              : new DragEvent(event, {...options, dataTransfer: files}));
-        }""",
-        [event, base64.b64encode(content).decode(), kind, onto],
-    )
 
 
 def has_line_in_the_middle(ink: Tensor) -> bool:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-import gradio as gr
 import pytest
 import torch
 
 from sae_model import L1, list_variants, load_variant, unit_activation
-from space.errors import InputError, with_error_message
-from space.lab import Lab, Stop
-from space.view import view
+from space import controls, see
+from space.bench import Bench, opening
+from space.errors import InputError
+from space.lab import SAMPLE, SEVERAL, Lab, Specimen, Stop
 from tests.space.server import ROOT
-from training.data import as_floats
+from training.data import add_noise, as_floats
 from training.zoo import FAMILIES
 
 
@@ -25,11 +27,15 @@ def lab() -> Lab:
     return Lab()
 
 
+def on_bench(lab: Lab, method: str, position: int) -> Bench:
+    return replace(opening(lab), method=method, position=position)
+
+
 def test_a_look_is_what_the_model_says(lab: Lab) -> None:
     clean = as_floats(lab.images[42:43])
     stops = [stop for stops in lab.families.values() for stop in stops]
-    for stop, look in zip(stops, lab.look(42, 0.0, 0, stops), strict=True):
-        model = lab.variants[stop.variant]
+    for stop in stops:
+        look, model = lab.look(Specimen(42, 0.0), stop), load_variant(stop.variant)
         latents = model.encode(clean, stop.k)
         reconstruction, activations = model.decode(latents), unit_activation(latents)
         assert torch.equal(look.clean, clean[0, 0])
@@ -44,7 +50,7 @@ def test_a_look_is_what_the_model_says(lab: Lab) -> None:
 def test_models_of_the_page_answer_as_loaded_ones(lab: Lab) -> None:
     images = as_floats(lab.images[:20])
     for name in list_variants():
-        for here, loaded in zip(lab.variants[name](images), load_variant(name)(images), strict=True):
+        for here, loaded in zip(lab.model(Stop(name, name))(images), load_variant(name)(images), strict=True):
             torch.testing.assert_close(here, loaded, atol=1e-6, rtol=1e-5)
 
 
@@ -52,10 +58,10 @@ def test_only_sigma_changes_when_sigma_changes(lab: Lab) -> None:
     stop = Stop("dense", "0")
     noise = {}
     for sigma in (0.2, 0.8):
-        (look,) = lab.look(3, sigma, 7, [stop])
+        look = lab.look(Specimen(3, sigma, 7), stop)
         noise[sigma] = look.noisy - look.clean
     torch.testing.assert_close(noise[0.8], 4 * noise[0.2], atol=1e-5, rtol=1e-4)
-    (other,) = lab.look(3, 0.2, 8, [stop])
+    other = lab.look(Specimen(3, 0.2, 8), stop)
     assert not torch.equal(other.noisy - other.clean, noise[0.2])
 
 
@@ -71,24 +77,27 @@ def test_random_images_are_of_the_class_and_never_the_same_twice(lab: Lab) -> No
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"index": -1}, "digit_index is a whole number from 0 to 9999"),
-        ({"index": 10_000}, "digit_index"),
-        ({"index": 1.5}, "digit_index"),
-        ({"index": True}, "digit_index"),
-        ({"index": None}, "digit_index"),
+        ({"digit": -1}, "digit_index is a whole number from 0 to 9999"),
+        ({"digit": 10_000}, "digit_index"),
+        ({"digit": 1.5}, "digit_index"),
+        ({"digit": True}, "digit_index"),
+        ({"digit": None}, "digit_index"),
         ({"sigma": -0.1}, "sigma is a number from 0 to 1"),
         ({"sigma": 1.1}, "sigma"),
         ({"sigma": math.nan}, "sigma"),
         ({"sigma": "0.3"}, "sigma"),
         ({"seed": -1}, "seed is a whole number"),
         ({"seed": 2**40}, "seed"),
-        ({"stops": [Stop("l1-none", "?")]}, "There is no variant 'l1-none'; there are: dense"),
+        ({"stop": Stop("l1-none", "?")}, "There is no variant 'l1-none'; there are: dense"),
+        ({"stop": Stop(["dense"], "?")}, "There is no variant"),
     ],
 )
 def test_wrong_arguments_end_in_an_error_message(lab: Lab, change: dict, words: str) -> None:
-    arguments = {"index": 0, "sigma": 0.3, "seed": 0, "stops": [Stop("dense", "0")]} | change
+    arguments = {"digit": 0, "sigma": 0.3, "seed": 0, "stop": Stop("dense", "0")} | change
+    lab.look(Specimen(1, 0.3), Stop("dense", "0"))  # what is kept of this is no answer to True
+    stop = arguments.pop("stop")
     with pytest.raises(InputError, match=words):
-        lab.look(**arguments)
+        lab.look(Specimen(**arguments), stop)
 
 
 def test_every_variant_has_a_stop_and_every_family_a_slider(lab: Lab) -> None:
@@ -108,18 +117,23 @@ def test_every_slider_starts_where_the_error_with_noise_is_lowest_and_says_so(la
         start = lab.first_position(family)
         errors = [lab.evaluation(stop).denoise_mse["0.3"] for stop in stops if stop.variant != "lecture"]
         assert errors[start] == min(errors)
-        _, html, *_ = view(lab, 0, 0, 0.3, family, start)
+        html = controls._stops(lab, on_bench(lab, family, start))
         assert f"<b><span>{min(errors):.4f} at " in html
         assert f"{errors[0]:.4f} at " in html
         assert f"{errors[-1]:.4f} at " in html
 
 
-def test_the_summary_gives_the_metrics_of_the_stop(lab: Lab) -> None:
+def test_the_table_gives_the_metrics_of_the_stop(lab: Lab) -> None:
     for position, stop in enumerate(lab.families["l1"]):
-        e = lab.evaluation(stop)
-        _, _, summary, _, _ = view(lab, 0, 0, 0.3, "l1", position)
-        assert f"mean activation {e.mean_activation:.3f}, effective L0 {e.effective_l0:.0f};" in summary
-        assert f"{e.mse:.4f} without noise, {e.denoise_mse['0.3']:.4f} with noise of sigma 0.3" in summary
+        e, bench = lab.evaluation(stop), on_bench(lab, "l1", position)
+        table = re.findall("<td>([^<]*)</td>", see._metrics(lab, bench))
+        assert table[1::2] == [
+            f"{e.mse:.4f}", f"{e.denoise_mse['0.3']:.4f}", f"{e.fvu:.1%}", f"{e.mean_activation:.3f}",
+            f"{e.effective_l0:.0f}", f"{e.l0:.0f}", f"{e.dead_fraction:.1%}",
+        ]  # fmt: skip
+        look = lab.look(bench.specimen, stop)
+        assert table[0] == f"{look.mse:.4f}"
+        assert table[8] == f"{look.effective_l0:.0f}"
 
 
 NEW_METHOD = """
@@ -146,7 +160,9 @@ sae_model.zoo.ZOO = Path(sys.argv[1])  # before anything else imports it
 from space.app import build_app
 from space.frontier import frontier_chart
 from space.lab import Lab
-from space.view import view
+from space.controls import _description, _stops
+from dataclasses import replace
+from space.bench import opening
 from training.data import load_split
 from training.evaluation import evaluate
 from training.zoo import RECIPES
@@ -160,7 +176,8 @@ for recipe in RECIPES:
 lab = Lab()
 config = build_app(lab).get_config_file()
 (choices,) = [part["props"]["choices"] for part in config["components"] if part["props"].get("elem_id") == "method"]
-description, stops, *_ = view(lab, 0, 0, 0.3, "shout", 1)
+bench = replace(opening(lab), method="shout", position=1)
+description, stops = _description(lab, bench.stop(lab)), _stops(lab, bench)
 assert [tuple(choice) for choice in choices] == [("L1 penalty", "l1"), ("Shout <loud>", "shout")], choices
 assert [stop.label for stop in lab.stops("shout")] == [".25", ".5"]
 assert lab.slider_label("shout") == "Loudness"
@@ -182,7 +199,8 @@ def test_stops_of_the_model_for_every_k_keep_that_many(lab: Lab) -> None:
     stops = lab.families["adaptive-topk"]
     assert stops[0].k == 1
     assert stops[-1].k == 900
-    for stop, look in zip(stops, lab.look(5, 0.0, 0, stops), strict=True):
+    for stop in stops:
+        look = lab.look(Specimen(5, 0.0), stop)
         assert look.l0 <= stop.k
         assert lab.evaluation(stop).l0 <= stop.k
 
@@ -191,9 +209,10 @@ def test_latent_statistics_say_which_latents_are_on_for_which_class(lab: Lab) ->
     stop = Stop("l1-0.3", ".3")
     statistics = lab.statistics(stop)
     with torch.no_grad():
-        activations = unit_activation(lab.variants["l1-0.3"].encode(as_floats(lab.images)))
+        activations = unit_activation(load_variant("l1-0.3").encode(as_floats(lab.images[:SAMPLE])))
     for label in (0, 7):
-        torch.testing.assert_close(statistics.class_means[label], activations[lab.labels == label].mean(0))
+        of_class = activations[lab.labels[:SAMPLE] == label]
+        torch.testing.assert_close(statistics.class_means[label], of_class.mean(0), atol=1e-6, rtol=1e-4)
     latent = int(activations.mean(0).argmax())
     assert statistics.top_images[latent].tolist() == activations[:, latent].topk(12).indices.tolist()
     assert unit_activation(statistics.peak[latent]).item() == pytest.approx(
@@ -210,11 +229,41 @@ def test_a_stop_that_is_not_there_ends_in_an_error_message(lab: Lab, family: str
         lab.stop_at(family, position)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"stop": None}, {"stop": math.nan}, {"method": "l7"}, {"method": ["l1"]}, {"sigma": math.nan}, {"index": -1}],
-)
+@pytest.mark.parametrize("wrong", [{"position": None}, {"position": math.nan}, {"method": "l7"}, {"method": ["l1"]}])
 def test_what_no_control_can_send_is_answered_with_an_error_message(lab: Lab, wrong: dict) -> None:
-    arguments = {"index": 0, "seed": 0, "sigma": 0.3, "method": "l1", "stop": 2} | wrong
-    with pytest.raises(gr.Error, match=r"That cannot be shown: .*; (got|there are)"):
-        with_error_message(view)(lab, **arguments)
+    with pytest.raises(InputError, match=r"; (got|there are)"):
+        replace(opening(lab), **wrong).look(lab)
+
+
+def test_the_means_are_those_of_the_first_test_images_under_the_same_noise(lab: Lab) -> None:
+    stop = Stop("l1-1", "1")
+    noisy = add_noise(as_floats(lab.images[:SEVERAL]), 0.4, torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        means = unit_activation(load_variant("l1-1").encode(noisy)).mean(0)
+    histogram = lab.means(stop, 0.4, 3)
+    assert histogram.mean == pytest.approx(means.mean().item(), rel=1e-4)
+    assert abs(histogram.zero - int((means == 0).sum())) <= 2
+    assert lab.means(stop, 0.0, 3) != histogram
+
+
+def test_an_edited_latent_changes_the_image_as_its_atom_says(lab: Lab) -> None:
+    stop = Stop("l1-1", "1")
+    model, look = load_variant("l1-1"), lab.look(Specimen(0, 0.3), stop)
+    latent = int(look.latents.argmax())
+    changed = lab.edited(look, stop, {latent: 0.0})
+    logits = torch.logit(look.reconstruction.double()) - look.latents[latent] * model.dictionary[latent, 0]
+    torch.testing.assert_close(changed.reconstruction.double(), torch.sigmoid(logits), atol=1e-4, rtol=1e-3)
+    assert changed.l0 == look.l0 - 1
+    assert lab.edited(look, stop, {}).mse == look.mse
+    torch.testing.assert_close(lab.atom(stop, latent), model.dictionary[latent, 0])
+    with pytest.raises(InputError, match="a whole number from 0 to 899"):
+        lab.edited(look, stop, {900: 1.0})
+
+
+def test_an_atom_of_the_lectures_network_is_what_a_latent_adds_to_all_others_off(lab: Lab) -> None:
+    stop, model = Stop("lecture", "lecture"), load_variant("lecture")
+    latents = torch.zeros(2, 900)
+    latents[0, 5] = lab.statistics(stop).peak[5]
+    with torch.no_grad():
+        alone, none = model.logits(latents)[:, 0]
+    torch.testing.assert_close(lab.atom(stop, 5), alone - none, atol=1e-4, rtol=1e-3)

@@ -52,12 +52,12 @@ def wait_for_another(page: Page, reconstruction: str) -> None:
 def test_the_first_page_shows_everything_at_once(page: Page) -> None:
     assert page.title() == "Sparse autoencoders, by touch"
     assert page.locator("#images .steps img").count() == 4
-    assert page.locator("#images .strip figure").count() == len(STOPS)
-    assert page.locator("#images .strip figure.chosen").count() == 1
-    assert page.locator("#metrics svg").count() == 2
-    for words in ("Mean activation", "effective L0", "FVU"):
+    assert page.locator("#strip button").count() == len(STOPS)
+    assert page.locator("#strip button.chosen").count() == 1
+    assert page.locator("#histograms svg").count() == 2
+    for words in ("Mean activation", "Effective L0", "Variance lost"):
         assert words in page.inner_text("#metrics table")
-    decibels = page.locator("#images .strip figcaption").all_inner_texts()
+    decibels = page.locator("#strip button").all_inner_texts()
     assert all(re.search(r"\d+\.\d dB", text) for text in decibels)
 
 
@@ -83,12 +83,13 @@ def test_beta_changes_latents_reconstruction_histograms_and_table(page: Page) ->
     for stop in (len(STOPS) - 1, 1):
         change(page, BETA, str(stop))
         page.wait_for_function(
-            "name => document.querySelector('#metrics h2').textContent.startsWith(name)", arg=STOPS[stop]
+            "name => document.querySelector('#metrics th').textContent === name"
+            "&& document.querySelector('#strip .chosen b').textContent === name",
+            arg=STOPS[stop],
         )
-        assert STOPS[stop] in page.inner_text("#images .strip figure.chosen")
         assert STOPS[stop] in page.inner_text("#summary")
         page.wait_for_selector(f"{BETA}[aria-valuetext='{STOPS[stop]}']")
-        seen.append((*sources(page), page.inner_html("#metrics svg >> nth=0"), page.inner_text("#metrics table")))
+        seen.append((*sources(page), page.inner_html("#histograms svg >> nth=0"), page.inner_text("#metrics table")))
     strong, weak = seen
     assert weak[:2] == strong[:2]
     assert all(one != other for one, other in zip(weak[2:], strong[2:], strict=True))
@@ -104,10 +105,10 @@ def test_without_a_penalty_noise_comes_through_and_where_the_page_opens_it_is_le
     assert best == page.inner_text("#summary b >> nth=0")
     assert best not in (STOPS[0], STOPS[-2])
     assert f"{errors[best]:.4f} at {best}, the lowest" in page.inner_text("#stops .turn")
-    clean = float(page.inner_text("#metrics td >> nth=1"))
+    clean = float(page.inner_text("#metrics td >> nth=0"))
     change(page, BETA, "0")
-    page.wait_for_selector(f"{BETA}[aria-valuetext='dense']")
-    noisy = float(page.inner_text("#metrics td >> nth=1"))
+    page.wait_for_function("document.querySelector('#metrics th').textContent === 'dense'")
+    noisy = float(page.inner_text("#metrics td >> nth=0"))
     assert errors["dense"] > 2 * errors[best]
     assert noisy > 2 * clean
 
@@ -126,11 +127,11 @@ def test_a_digit_can_be_picked_and_another_one_of_it(page: Page) -> None:
     wait_for_another(page, first[3])
     three = sources(page)
     assert three[0] != first[0]
-    assert "reconstructs this 3" in page.inner_text("#summary")
-    page.get_by_role("button", name="Another one of these").click()
+    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 3')")
+    page.get_by_role("button", name="Another one").click()
     wait_for_another(page, three[3])
     assert sources(page)[0] != three[0]
-    assert "reconstructs this 3" in page.inner_text("#summary")
+    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 3')")
 
 
 def test_any_digit_may_come_and_its_class_is_then_the_chosen_one(page: Page) -> None:
@@ -138,12 +139,12 @@ def test_any_digit_may_come_and_its_class_is_then_the_chosen_one(page: Page) -> 
     page.get_by_role("button", name="Any digit").click()
     wait_for_another(page, before[3])
     label = page.locator("#digit input:checked").get_attribute("value")
-    assert f"reconstructs this {label}" in page.inner_text("#summary")
+    page.wait_for_function(f"document.querySelector('#summary').innerText.includes('carry this {label}')")
 
 
 def test_a_drawing_becomes_the_image_and_the_digit_comes_back(page: Page) -> None:
     first = sources(page)
-    strip = page.locator("#images .strip img").first.get_attribute("src")
+    strip = page.locator("#strip img").first.get_attribute("src")
     page.locator("#draw canvas").scroll_into_view_if_needed()
     box = page.locator("#draw canvas").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 5
@@ -151,31 +152,31 @@ def test_a_drawing_becomes_the_image_and_the_digit_comes_back(page: Page) -> Non
     page.mouse.down()
     page.mouse.move(x, y + 0.6 * box["height"], steps=6)
     page.mouse.up()
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('reconstructs this drawing')")
+    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this drawing')")
     page.wait_for_timeout(500)  # the last of several answers to one stroke
     drawn = sources(page)
     assert all(one != other for one, other in zip(first, drawn, strict=True))
-    assert page.locator("#images .strip img").first.get_attribute("src") != strip
+    assert page.locator("#strip img").first.get_attribute("src") != strip
     change(page, NOISE, "0.6")
     assert sources(page)[0] == drawn[0]
     change(page, BETA, "0")
     assert sources(page)[0] == drawn[0]
     page.locator("#draw").get_by_role("button", name="Clear").click()
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('reconstructs this 7')")
+    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 7')")
     assert sources(page)[0] == first[0]
 
 
 def test_a_digit_that_is_picked_takes_the_place_of_a_drawing(page: Page) -> None:
     page.locator("#draw canvas").click()
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('reconstructs this drawing')")
+    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this drawing')")
     page.locator("#digit").get_by_role("radio", name="3", exact=True).check()
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('reconstructs this 3')")
+    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 3')")
     page.wait_for_selector("#draw .frame.empty")
 
 
 def test_noise_can_be_drawn_anew(page: Page) -> None:
     before = sources(page)
-    page.get_by_role("button", name="Draw the noise anew").click()
+    page.get_by_role("button", name="New noise").click()
     wait_for_another(page, before[3])
     after = sources(page)
     assert after[0] == before[0]
@@ -184,9 +185,79 @@ def test_noise_can_be_drawn_anew(page: Page) -> None:
 
 def test_every_image_and_control_has_a_name_for_those_who_do_not_see_it(page: Page) -> None:
     assert all(page.eval_on_selector_all("img", "images => images.map(image => image.alt)"))
-    assert all(page.eval_on_selector_all("#metrics svg", "charts => charts.map(c => c.getAttribute('aria-label'))"))
+    assert all(page.eval_on_selector_all("#histograms svg", "charts => charts.map(c => c.getAttribute('aria-label'))"))
     for selector in (NOISE, BETA):
         assert page.get_attribute(selector, "aria-label"), selector
+
+
+def test_everything_of_the_first_tab_is_on_one_screen(browser: Browser, server: str) -> None:
+    page = open_page(browser, server)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.wait_for_timeout(300)
+    for part in (
+        "#method",
+        "#beta",
+        "#noise",
+        "#digit",
+        "#draw",
+        "#images",
+        "#summary",
+        "#strip",
+        "#histograms",
+        "#metrics",
+    ):
+        box = page.locator(part).bounding_box()
+        assert box["y"] >= 0, part
+        assert box["y"] + box["height"] <= 800, part
+    page.context.close()
+
+
+def test_on_a_phone_sliders_and_images_are_seen_together(browser: Browser, server: str) -> None:
+    page = open_page(browser, server)
+    page.set_viewport_size(NARROW)
+    page.wait_for_timeout(300)
+    for scrolled in (0, 60):
+        page.evaluate(f"window.scrollTo(0, {scrolled})")
+        top = page.locator("#sliders").bounding_box()["y"]
+        assert top > 600  # in reach of a thumb
+        for slider in (NOISE, BETA):
+            box = page.locator(slider).bounding_box()
+            assert top < box["y"] < NARROW["height"] - 5
+    shown = [image.bounding_box() for image in page.locator("#images .steps img").all()]
+    assert all(box["y"] > 0 and box["y"] + box["height"] < top for box in shown)
+    before = sources(page)
+    page.fill(NOISE, "0.8")
+    wait_for_another(page, before[3])
+    page.context.close()
+
+
+def test_every_tab_is_in_reach_on_a_phone(browser: Browser, server: str) -> None:
+    page = open_page(browser, server)
+    page.set_viewport_size(NARROW)
+    page.wait_for_timeout(500)
+    for name in ("Strokes", "Classes", "Rates", "Frontier", "Figures", "See"):
+        tab = page.locator("#tabs").get_by_role("tab", name=name, exact=True)
+        box = tab.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= NARROW["width"]
+        tab.click()
+        page.wait_for_selector(f"#tabs [role=tab][aria-selected=true]:text-is('{name}')")
+    page.context.close()
+
+
+def test_the_tens_bins_of_the_lecture_are_one_click_away(page: Page) -> None:
+    logarithmic = page.inner_html("#histograms")
+    assert logarithmic.count("exactly 0") >= 2
+    page.locator("#bins").get_by_role("radio", name="ten equal").check()
+    page.wait_for_function("!document.querySelector('#histograms').textContent.includes('exactly 0')")
+    assert page.locator("#histograms svg rect.bar").count() == 20
+
+
+def test_both_histograms_move_with_the_noise(page: Page) -> None:
+    before = [page.inner_html(f"#histograms svg >> nth={i}") for i in (0, 1)]
+    change(page, NOISE, "0.9")
+    page.wait_for_function("old => document.querySelectorAll('#histograms svg')[1].innerHTML !== old", arg=before[1])
+    assert page.inner_html("#histograms svg >> nth=0") != before[0]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

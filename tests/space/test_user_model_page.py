@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SHOWN = """[
-  ...['#images', '#summary', '#metrics', '#stops', '#method'].map(id => document.querySelector(id).innerText),
+  ...['#images .sae', '#strip .sae', '#summary .sae', '#metrics .sae', '#stops .stops', '#method .wrap:last-child']
+    .map(part => document.querySelector(part).innerText),
   ...[...document.querySelectorAll('#images img')].map(image => image.src),
   document.querySelector('#beta input').value,
 ]"""
@@ -38,7 +39,9 @@ def folder(tiny_model: SparseAutoencoder, tmp_path: Path) -> Path:
 
 def ask_for(page: Page, address: object) -> None:
     """With the keyboard alone."""
-    page.get_by_label("Load your own model").focus()
+    if not page.get_by_label("Its address").is_visible():
+        page.get_by_role("button", name="Load your own model").click()
+    page.get_by_label("Its address").focus()
     page.keyboard.insert_text(str(address))
     page.keyboard.press("Enter")
 
@@ -58,30 +61,31 @@ def test_a_users_model_is_compared_live_and_shown_in_every_tab(
     ask_for(page, folder)
     wait_for_model(page, "/mine")
     assert page.locator("#method input:checked").get_attribute("value") == f"user:{folder}"
-    cards = page.locator("#images .strip figure")
+    page.wait_for_function("document.querySelector('#strip .chosen b')?.textContent === 'mine'")
+    cards = page.locator("#strip button")
     assert "dense" in cards.first.inner_text()
     assert "mine" in cards.last.inner_text()
     assert "chosen" in cards.last.get_attribute("class")
-    assert "of its 30 latents" in page.inner_text("#summary")
+    assert "of 30 latents" in page.inner_text("#summary")
     page.wait_for_selector("#beta input[aria-valuetext$='/mine']")
 
     reconstruction = cards.last.locator("img").get_attribute("src")
     page.fill("#noise input[type=range]", "0.8")
-    page.wait_for_function("old => [...document.querySelectorAll('.strip img')].at(-1).src !== old", arg=reconstruction)
+    page.wait_for_function("old => [...document.querySelectorAll('#strip img')].at(-1).src !== old", arg=reconstruction)
     page.focus("#beta input[type=range]")
     page.keyboard.press("ArrowLeft")  # to the last bundled one
     page.wait_for_function("document.querySelector('#summary b').textContent === 'lecture'")
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.querySelector('#summary b').textContent.endsWith('/mine')")
 
-    page.get_by_role("tab", name="Latents by class").click()
-    page.wait_for_selector("#maps .maps[data-side='6'] img")
-    box = page.locator("#maps .maps img").first.bounding_box()
-    page.locator("#maps .maps img").first.click(position={"x": 4.5 / 6 * box["width"], "y": 2.5 / 6 * box["height"]})
-    page.wait_for_function("document.querySelector('#about h2').textContent.startsWith('Latent 16')")
-    assert page.get_attribute("#latent input", "max") == "29"
+    page.get_by_role("tab", name="Strokes").click()
+    page.wait_for_function("document.querySelector('#atoms h2')?.textContent.includes('/mine')")
 
-    page.get_by_role("tab", name="What a rate costs").click()
+    page.get_by_role("tab", name="Classes").click()
+    page.wait_for_selector("#ranks .latent-map[data-latents='30']")
+    assert page.inner_text("#ranks section >> nth=1").split()[0].endswith("/mine")
+
+    page.get_by_role("tab", name="Rates").click()
     page.wait_for_function("document.querySelector('#scales h2')?.textContent.endsWith('/mine')")
 
     page.get_by_role("tab", name="Frontier").click()
@@ -126,7 +130,7 @@ def test_long_names_do_not_stick_out_of_a_narrow_page(page: Page, folder: Path) 
     page.wait_for_selector("#message .error")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     long = folder.rename(folder.with_name("y" * 60))
-    page.get_by_label("Load your own model").fill("")
+    page.get_by_label("Its address").fill("")
     ask_for(page, long)
     wait_for_model(page, "y" * 60)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -144,7 +148,7 @@ def test_a_link_loads_a_model_from_the_hub(browser: Browser, server: str, folder
     HfApi().upload_folder(repo_id="ada/mine", folder_path=folder)
     page = open_page(browser, f"{server}/?model=ada%2Fmine")
     wait_for_model(page, "ada/mine")
-    assert page.get_by_label("Load your own model").input_value() == "ada/mine"
+    page.wait_for_function("location.search.includes('model=ada%2Fmine')")
     assert page.get_attribute("#message a", "href") == "?model=ada%2Fmine"
     assert page.errors == []
     page.context.close()

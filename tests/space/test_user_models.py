@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,18 +12,26 @@ from huggingface_hub import HfApi
 from huggingface_hub.constants import HF_HUB_CACHE
 
 from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, SparseAutoencoder, TopK
-from space import user_models as module
-from space.errors import InputError, with_error_message
-from space.lab import USER, Lab
-from space.latents import about_latent
+from space import controls, see, strokes
+from space.bench import Bench, opening
+from space.errors import InputError
+from space.lab import USER, Lab, Specimen
+from space.latent_card import latent_card
+from space.user_model_process import work
 from space.user_models import MOST_MODELS, Address, UserModels, title
-from space.view import view
 from tests.loopback_hub import LoopbackHub
 from training.data import Split, as_floats
 from training.evaluation import evaluate
 from training.latent_statistics import latent_statistics
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the tests that are not about it the seconds that a process of its own takes to start."""
+    if "own_process" not in request.keywords:
+        monkeypatch.setattr(UserModels, "_messages", lambda _, folder: work(folder))
 
 
 @pytest.fixture
@@ -58,6 +67,10 @@ def lab(whole_lab: Lab, models: UserModels) -> Lab:
     return whole_lab
 
 
+def on_bench(lab: Lab, method: str, position: int) -> Bench:
+    return replace(opening(lab), method=method, position=position)
+
+
 def load(models: UserModels, text: object) -> list[str]:
     return list(models.load(models.address(str(text))))
 
@@ -80,7 +93,7 @@ def test_a_users_model_is_measured_here_and_stands_last_beside_the_bundled_model
     assert measured.fvu == pytest.approx(expected.fvu, rel=1e-4)
     assert measured.effective_l0 == pytest.approx(expected.effective_l0, rel=1e-4)
     torch.testing.assert_close(lab.statistics(mine).class_means, latent_statistics(loaded, *few).class_means)
-    (look,) = lab.look(3, 0.0, 0, [mine])
+    look = lab.look(Specimen(3, 0.0), mine)
     torch.testing.assert_close(look.reconstruction, loaded(as_floats(lab.images[3:4])).reconstruction[0, 0])
     assert look.activations.shape == (30,)
 
@@ -100,10 +113,11 @@ def test_users_models_of_every_method_can_be_shown(lab: Lab, tmp_path: Path, spa
     choice = f"{USER}{tmp_path / 'it'}"
     assert lab.stops(choice)[:-1] == lab.families[family]
     last = len(lab.stops(choice)) - 1
-    _, _, summary, images, metrics = view(lab, 0, 0, 0.3, choice, last)
-    assert "of its 50 latents" in summary
-    assert images.count("<img") == 4 + len(lab.stops(choice))
-    assert f"{lab.evaluation(lab.stop_at(choice, last)).fvu:.1%}" in metrics
+    bench = on_bench(lab, choice, last)
+    assert "of 50 latents" in see._summary(lab, bench)
+    assert see._images(lab, bench).count("<img") == 4
+    assert see._strip(lab, bench).count("<img") == len(lab.stops(choice))
+    assert f"{lab.evaluation(lab.stop_at(choice, last)).fvu:.1%}" in see._metrics(lab, bench)
 
 
 def test_a_users_model_without_a_dictionary_can_be_shown(lab: Lab, tmp_path: Path) -> None:
@@ -112,17 +126,18 @@ def test_a_users_model_without_a_dictionary_can_be_shown(lab: Lab, tmp_path: Pat
     choice = f"{USER}{tmp_path / 'it'}"
     stop = lab.stop_at(choice, lab.first_position(choice))
     assert stop.is_users
-    assert "of its 20 latents" in view(lab, 0, 0, 0.3, choice, lab.first_position(choice))[2]
-    about = about_latent(lab, stop, 7)
-    assert "Its atom" not in about
-    assert about.count("<img") == 12 + 2
+    bench = on_bench(lab, choice, lab.first_position(choice))
+    assert "of 20 latents" in see._summary(lab, bench)
+    card = latent_card(lab, json.dumps({"bench": asdict(bench), "latent": 7, "open": True}))
+    assert "its atom" not in card
+    assert "what it adds where all others are off" in card
 
 
 def test_a_name_like_a_bundled_one_changes_nothing_for_that(lab: Lab, folder: Path) -> None:
-    before = lab.look(0, 0.3, 0, lab.families["l1"])
+    before = [lab.look(Specimen(0, 0.3), stop) for stop in lab.families["l1"]]
     namesake = folder.rename(folder.with_name("l1-0.3"))
     load(lab.user_models, namesake)
-    after = lab.look(0, 0.3, 0, lab.families["l1"])
+    after = [lab.look(Specimen(0, 0.3), stop) for stop in lab.families["l1"]]
     assert all(torch.equal(a.reconstruction, b.reconstruction) for a, b in zip(before, after, strict=True))
 
 
@@ -133,7 +148,13 @@ def test_names_are_told_by_their_last_two_parts_and_escaped(lab: Lab, folder: Pa
     strange = folder.rename(folder.with_name("<b>&"))
     load(lab.user_models, strange)
     choice = f"{USER}{strange}"
-    for html in view(lab, 0, 0, 0.3, choice, len(lab.stops(choice)) - 1):
+    bench = on_bench(lab, choice, len(lab.stops(choice)) - 1)
+    stop = bench.stop(lab)
+    for html in (
+        controls._description(lab, stop), controls._stops(lab, bench), see._images(lab, bench),
+        see._summary(lab, bench), see._strip(lab, bench), see._metrics(lab, bench), strokes._atoms(lab, bench),
+        latent_card(lab, json.dumps({"bench": asdict(bench), "latent": 7, "open": True})),
+    ):  # fmt: skip
         assert "<b>&<" not in html
         assert "/<b>" not in html
 
@@ -151,7 +172,7 @@ def spoil(folder: Path, how: str) -> None:
         case "truncated":
             (folder / WEIGHTS).write_bytes(weights[:500])
         case "too many latents":
-            (folder / CONFIG).write_text(json.dumps(config | {"latent_dim": 4097}))
+            (folder / CONFIG).write_text(json.dumps(config | {"latent_dim": 2049}))
         case "old":
             (folder / CONFIG).write_text(json.dumps(config | {"hidden_dim": 10**9}))
         case "other images":
@@ -167,7 +188,7 @@ def spoil(folder: Path, how: str) -> None:
         ("another kind", "its model_type is 'bert'"),
         ("no weights", "has no model.safetensors"),
         ("truncated", "no whole safetensors file"),
-        ("too many latents", "its latent_dim is 4,097, and this page takes up to 4,096"),
+        ("too many latents", "its latent_dim is 2049, and this page takes up to 2048"),
         ("old", "whose models had hidden layers"),
         ("other images", r"mine is for images of \[3, 32, 32\], and this page shows images of \[1, 28, 28\]"),
         ("no shape", "mine is for images of wide"),
@@ -181,13 +202,15 @@ def test_what_cannot_be_loaded_ends_in_an_error_message(models: UserModels, fold
     assert str(folder) not in models
 
 
-def test_a_file_that_is_too_large_is_not_read(
-    models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("hub")
+def test_a_file_that_is_too_large_is_not_fetched(
+    hosted: UserModels, folder: Path, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(module.LARGEST_FILE, WEIGHTS, 1000)
-    monkeypatch.setattr(SparseAutoencoder, "from_pretrained", lambda *_, **__: pytest.fail("it was read"))
-    with pytest.raises(InputError, match=r"model.safetensors of .* is too large for this page"):
-        load(models, folder)
+    push(folder, "ada/mine")
+    monkeypatch.setattr("space.user_model_process.LARGEST_FILE", 1000)
+    with pytest.raises(InputError, match=r"model.safetensors of ada/mine is too large for this page"):
+        load(hosted, "ada/mine")
+    assert ("GET", "/ada/mine/resolve/main/model.safetensors") not in hub.requests
 
 
 def test_a_model_that_makes_no_numbers_ends_in_an_error_message(
@@ -241,7 +264,7 @@ def test_the_models_used_last_are_kept_and_others_are_to_be_loaded_again(lab: La
     assert str(places[0]) in lab.user_models
     assert str(places[1]) not in lab.user_models
     with pytest.raises(Exception, match=r"mine-1 is not here any more: .* Load it again\."):
-        with_error_message(view)(lab, 0, 0, 0.3, f"{USER}{places[1]}", 0)
+        on_bench(lab, f"{USER}{places[1]}", 0).look(lab)
 
 
 def test_an_unchanged_model_is_not_measured_again_and_a_changed_one_is(models: UserModels, folder: Path) -> None:

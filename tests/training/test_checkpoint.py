@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import shutil
@@ -18,7 +19,7 @@ import torch
 
 from sae_model import AdaptiveTopK, KLPerNeuron, SparseAutoencoder
 from tests.command_line import assert_refused, run
-from training.checkpoint import Checkpoint, CheckpointError, remove_checkpoint
+from training.checkpoint import Checkpoint, CheckpointError, locked, remove_checkpoint
 from training.data import Split
 from training.loop import fit
 from training.recipe import Recipe
@@ -120,7 +121,7 @@ def test_kill_9_at_random_moments_changes_nothing(tmp_path: Path, few_digits: Pa
         time.sleep(dice.uniform(0.3, 1) * took)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert len(list(tmp_path.glob("killed*"))) <= 3  # the model, its checkpoint, and the next one
+        assert len(list(tmp_path.glob("killed*"))) <= 2  # the model, its checkpoint
     last = run(*COMMAND, few_digits, "--output", killed, "--resume")
     assert last.returncode == 0, last.stderr
     assert (killed / "model.safetensors").read_bytes() == (tmp_path / "unharmed" / "model.safetensors").read_bytes()
@@ -138,8 +139,11 @@ def test_an_unfinished_run_is_not_overwritten_and_a_finished_one_is_not_repeated
     while not Path(f"{output}.checkpoint").exists():
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
-    process.kill()
-    process.wait()
+    process.send_signal(signal.SIGINT)
+    said = process.communicate()[1]
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "Stopped. Nothing was half-written; `fit` goes on where it was with --resume."
+    assert "Traceback" not in said
     left = Path(f"{output}.checkpoint").read_bytes()
     assert_refused(run(*command), "model.checkpoint is left of an unfinished run: add --resume")
     assert_refused(run(*command, "--resume", "--seed", "3"), "was left by a run of another recipe")
@@ -153,6 +157,53 @@ def test_an_unfinished_run_is_not_overwritten_and_a_finished_one_is_not_repeated
     assert (output / "model.safetensors").stat().st_mtime_ns == weights
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert_refused(run(*command, "--resume", "--seed", "3"), "is not empty, and nothing is overwritten")
+
+
+def test_two_runs_do_not_write_to_one_output(tmp_path: Path, few_digits: Path) -> None:
+    output = tmp_path / "model"
+    command = ("fit", "--limit", "100", "--epochs", "1", "--latent-dim", "20", "--data-dir", few_digits, "--output")
+    with locked(output):
+        for name in (output, tmp_path / "other" / ".." / "model"):
+            refused = run(*command, name)
+            assert_refused(refused, f"is being written by another run (process {os.getpid()} on ")
+            assert "wait until it is done, or name another output" in refused.stderr
+        assert [path.name for path in tmp_path.iterdir()] == [".model.lock"]
+    assert list(tmp_path.iterdir()) == []
+    assert run(*command, output).returncode == 0
+    assert_refused(run(*command, output), "is not empty, and nothing is overwritten")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_the_lock_of_a_killed_run_blocks_nobody(tmp_path: Path) -> None:
+    output = tmp_path / "model"
+    wait = "import sys, time, pathlib; from training.checkpoint import locked\nwith locked(pathlib.Path(sys.argv[1])):"
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{wait}\n    print(1, flush=True)\n    time.sleep(600)", output],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+    )
+    process.stdout.read(1)
+    with pytest.raises(CheckpointError, match=f"process {process.pid} on"), locked(output):
+        pass
+    process.kill()
+    process.wait()
+    assert (tmp_path / ".model.lock").exists()
+    with locked(output):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_may_write_to_the_folder_one_is_in(
+    tmp_path: Path, few_digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    done = run(
+        "fit", "--limit", "100", "--epochs", "1", "--latent-dim", "20", "--data-dir", few_digits, "--output", "."
+    )
+    assert done.returncode == 0, done.stderr
+    SparseAutoencoder.from_pretrained(".")
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
 FULL = """
@@ -183,19 +234,19 @@ def test_a_full_disk_is_an_error_message_and_leaves_nothing(
     assert "Error: File too large" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "model").exists()
-    assert not list(tmp_path.glob("*.new")) + list(tmp_path.glob(".*"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_model_appears_whole_in_an_empty_folder(tiny_model: SparseAutoencoder, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    (tmp_path / ".model.partial").mkdir()
-    (tmp_path / ".model.partial" / "rest").write_text("what a killed process left")
+    (tmp_path / "model" / ".partial").mkdir()
+    (tmp_path / "model" / ".partial" / "rest").write_text("what a killed process left")
     tiny_model.save_pretrained(tmp_path / "model")
     assert {path.name for path in (tmp_path / "model").iterdir()} == {"config.json", "model.safetensors", "README.md"}
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def test_checkpoints_are_gone_with_their_run(checkpoint: Checkpoint) -> None:
-    shutil.copy(checkpoint.path, checkpoint.next_path)
+    shutil.copy(checkpoint.path, checkpoint.path.with_name(".model.checkpoint.partial"))
     remove_checkpoint(checkpoint.path.with_name("model"))
     assert list(checkpoint.path.parent.iterdir()) == []

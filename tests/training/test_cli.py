@@ -126,6 +126,15 @@ WRONG = {
     "unknown data set": (("--dataset", "cifar"), "Unknown data set 'cifar'"),
     "no data folder": (("--data-dir", "no/such"), "There is no folder no/such"),
     "no device": (("--device", "abacus"), "There is no device 'abacus' here"),
+    "device without numbers": (("--device", "meta"), "There is no device 'meta' here"),
+    "more latents than memory": (("--latent-dim", "999999999999"), "does not fit into this machine's memory"),
+    "more latents than bytes": (("--latent-dim", "9" * 18), "does not fit into this machine's memory"),
+    "more digits than a number has": (("--latent-dim", "9" * 30), "--latent-dim has at most 18 digits"),
+    "seed of many digits": (("--seed", "9" * 30), "--seed has at most 18 digits"),
+    "negative seed": (("--seed", "-1"), "seed is at least 0"),
+    "epochs of many digits": (("--epochs", "9" * 4000), "--epochs has at most 18 digits"),
+    "k of many digits": (("--sparsity", "topk", "--k", "9" * 30), "--k has at most 18 digits"),
+    "beta without end": (("--beta", "inf"), "beta is a number of at least 0"),
     "no model to fine-tune": (("--init", "no/such"), "no/such is no folder here"),
 }
 

@@ -179,12 +179,12 @@ def test_branches_tags_shas_and_pull_requests_load_what_they_hold(hub: LoopbackH
 @pytest.mark.usefixtures("hub")
 def test_config_and_weights_come_from_one_commit(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody pushes between the two downloads."""
-    import sae_model.storage
+    import sae_model.hub
 
     first = SparseAutoencoder.from_pretrained(copied)
     push(copied, ID)
     with_other_weights(copied)
-    real, asked = sae_model.storage.hf_hub_download, []
+    real, asked = sae_model.hub.hf_hub_download, []
 
     def download(repo_id: str, filename: str, **options: object) -> str:
         asked.append(filename)
@@ -193,7 +193,7 @@ def test_config_and_weights_come_from_one_commit(copied: Path, monkeypatch: pyte
             push(copied, ID)
         return path
 
-    monkeypatch.setattr("sae_model.storage.hf_hub_download", download)
+    monkeypatch.setattr("sae_model.hub.hf_hub_download", download)
     assert_same(SparseAutoencoder.from_pretrained(ID), first)
     assert asked == ["config.json", "model.safetensors"]
 
@@ -324,7 +324,7 @@ def test_a_repo_of_another_kind_is_refused(trained: Path) -> None:
         "sae_model_version": "9.1",
     }
     HfApi().upload_file(path_or_fileobj=json.dumps(config).encode(), path_in_repo="config.json", repo_id=ID)
-    with pytest.raises(ModelLoadError, match=r"Unknown sparsity method: 'l0'.*written by 9\.1, which could load it"):
+    with pytest.raises(ModelLoadError, match=r"Unknown sparsity method: 'l0'.*9\.1 wrote it, and could load it"):
         SparseAutoencoder.from_pretrained(ID)
 
 

@@ -1,0 +1,87 @@
+"""The third tab: which latents belong to a class, in two models side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html import escape
+
+import gradio as gr
+import torch
+
+from space.bench import Bench
+from space.drawing import ACTIVATION_COLOURS, colour_bar, digit_image
+from space.lab import CLASSES, SAMPLE, Lab, Stop
+from space.latent_card import atom_image, latent_map
+from space.parts import Page, Part
+from space.terms import term
+from training.data import as_floats
+
+KEY, TITLE = "classes", "Classes"
+RANKED = 8
+
+
+def build(page: Page) -> None:
+    """Lay out the tab inside the current Blocks, and let it follow the bench."""
+    lab = page.lab
+    with gr.Row(elem_id="classes-row"):
+        names = [(name, str(label)) for label, name in enumerate(CLASSES)]
+        label = gr.Radio(names, value="7", label="Class", elem_id="class", scale=3)
+        others = [stop.title for stop in _bundled(lab)]
+        beside = gr.Dropdown(others, value=others[0], label="Beside", elem_id="beside", scale=1, min_width=180)
+    ranks = page.html("ranks")
+    page.add(Part([ranks], lambda bench, label, beside: [_two(lab, bench, label, beside)], [label, beside], KEY))
+
+
+def _bundled(lab: Lab) -> dict[Stop, tuple[str, int]]:
+    """Every bundled stop once, and its choice and position; the first model without penalty leads."""
+    places: dict[Stop, tuple[str, int]] = {}
+    for method, stops in lab.families.items():
+        for position, stop in enumerate(stops):
+            places.setdefault(replace(stop, label=""), (method, position))
+    return places
+
+
+def _two(lab: Lab, bench: Bench, label: str, beside: str) -> str:
+    places = {stop.title: place for stop, place in _bundled(lab).items()}
+    method, position = places[beside]
+    other = replace(bench, method=method, position=position)
+    return f'<div class="sae"><div class="two">{"".join(_one(lab, b, int(label)) for b in (other, bench))}</div></div>'
+
+
+@torch.inference_mode()
+def _one(lab: Lab, bench: Bench, label: int) -> str:
+    """One model: its map for the class, and its latents ranked."""
+    stop, name = bench.stop(lab), CLASSES[label]
+    model, statistics = lab.model(stop), lab.statistics(stop)
+    means = statistics.class_means
+    excess = means[label] - means.mean(0)
+    order = excess.argsort(descending=True)[:RANKED].tolist()
+    typical = _typical(lab, stop, label)
+    rows = ""
+    for place, latent in enumerate(order, 1):
+        latents = typical.repeat(2, 1)
+        latents[0, latent], latents[1, latent] = 0, statistics.peak[latent]
+        without, with_it = model.decode(latents)[:, 0]
+        share = means[label, latent] / means[:, latent].sum().clamp_min(1e-9)
+        rows += (
+            f'<tr><th scope="row">{place}</th><td>{atom_image(lab, stop, latent, with_words=False)}</td>'
+            f"<td>{digit_image(without, f'The typical {name} with latent {latent} off')}</td>"
+            f"<td>{digit_image(with_it, f'The typical {name} with latent {latent} at its largest value')}</td>"
+            f"<td>{means[label, latent]:.3f}</td><td>{share:.0%}</td></tr>"
+        )
+    highest = max(means.max().item(), 1e-6)
+    return (
+        f'<section><h2>{escape(stop.title)}</h2><div class="class-map"><div>'
+        f"{latent_map(lab, bench, means[label] / highest, {})}{colour_bar(ACTIVATION_COLOURS, '0', f'{highest:.2f}')}"
+        f'</div><div>{digit_image(model.decode(typical)[0, 0], f"The typical {name}")}<p class="muted">Typical '
+        f"{escape(name)}: decoded from the mean latents of the class</p></div></div>"
+        f'<table class="ranks"><thead><tr><td></td><th scope="col">{term("atom", "Atom")}</th><th scope="col">off</th>'
+        f'<th scope="col">at its largest</th><th scope="col">mean for {escape(name)}</th>'
+        f'<th scope="col">of its sum over classes</th></tr></thead><tbody>{rows}</tbody></table></section>'
+    )
+
+
+def _typical(lab: Lab, stop: Stop, label: int) -> torch.Tensor:
+    """The mean latents of the images of a class, (1, latent_dim)."""
+    images = lab.images[:SAMPLE][lab.labels[:SAMPLE] == label]
+    return lab.model(stop).encode(as_floats(images), stop.k).mean(0, keepdim=True)

@@ -1,0 +1,229 @@
+"""The controls, which stand beside every tab: model, noise, image, and the link that holds the state of all."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from space import draw, user_model_box
+from space.bench import Bench, restored
+from space.errors import InputError, in_words, with_error_message
+from space.lab import CLASSES, LARGEST_SEED, SIGMA, Lab, Stop
+from space.latent_card import latent_card
+from space.own_digit import from_text, standardise, to_text
+from space.parts import LIVE, QUICK, Page, Part, method_choices, stop_slider
+from training.recipe import DEFAULT_ARCHITECTURE
+from training.zoo import FAMILIES
+
+SCRIPT = Path(__file__).with_name("page.js")
+
+# Screen readers would read the slider's position; tell them the stop's name instead, and follow it.
+NAME_STOPS = """
+function tell() {
+  const slider = document.querySelector('#beta input[type=range]');
+  const stop = element.querySelector('[data-stop]');
+  if (slider && stop) slider.setAttribute('aria-valuetext', stop.dataset.stop);
+  else setTimeout(tell, 100);
+}
+tell();
+watch('value', tell);
+"""
+
+
+class Controls:
+    """Lays out the controls inside the current Blocks, and wires them when the tabs are there."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        lab, first = page.lab, page.first
+        self.index, self.seed, self.drawing = gr.State(first.digit), gr.State(first.seed), gr.State(first.drawing)
+        self.tab = gr.State(first.tab)
+        page.user_models = gr.State([])
+        with gr.Group(elem_id="model"):
+            choices = method_choices(lab, [])
+            self.method = gr.Radio(choices, value=first.method, label="Sparsity method", elem_id="method")
+            self.description = page.html("description", _description(lab, first.stop(lab)))
+        with gr.Column(elem_id="sliders", min_width=0), gr.Group():
+            self.stop = stop_slider(lab, first.method, first.position)
+            self.stops = page.html("stops", _stops(lab, first), js_on_load=NAME_STOPS)
+            self.sigma = gr.Slider(0, 1, first.sigma, step=0.01, label="Noise (sigma)", elem_id="noise")
+        with gr.Group(elem_id="specimen"):
+            digits = [(name, str(label)) for label, name in enumerate(CLASSES)]
+            label = str(lab.labels[first.digit].item())
+            self.digit = gr.Radio(digits, value=label, label="Digit", elem_id="digit")
+            with gr.Row(elem_id="digit-buttons"):
+                self.another = gr.Button("Another one", size="sm", min_width=70)
+                self.any_digit = gr.Button("Any digit", size="sm", min_width=70)
+                self.redraw = gr.Button("New noise", size="sm", min_width=70)
+            self.canvas = draw.build()
+
+        def card(request: str) -> str:
+            try:
+                return latent_card(lab, request)
+            except Exception as error:
+                return f'<p class="error">{escape(in_words(error))}</p>'
+
+        # What the visitor does to latents; its value is Bench.edits.
+        self.hand = page.html(
+            "hand",
+            first.edits,
+            html_template="",
+            js_on_load=SCRIPT.read_text(encoding="utf-8"),
+            server_functions=[card],
+        )
+        self.link = page.html("link", "", html_template='<p class="sr" role="status"></p>', js_on_load=LINK)
+        self.trouble = page.html("trouble")
+        self.box = user_model_box.lay_out(lab)
+        page.bench += [
+            self.index, self.drawing, self.sigma, self.seed, self.method, self.stop, self.hand, self.tab
+        ]  # fmt: skip
+
+    def wire(self, blocks: gr.Blocks, tabs: gr.Tabs, keys: Sequence[str]) -> None:
+        """Let every control change the bench, and the page follow; after all tabs are laid out."""
+        page, lab = self.page, self.page.lab
+        words = Part(
+            [self.description, self.stops],
+            lambda bench: [_description(lab, bench.stop(lab)), _stops(lab, bench)],
+            when=QUICK,
+        )
+        page.add(words)
+        page.add(Part([self.link], lambda bench: [bench.query(lab)]))
+
+        def change_method(method: str) -> gr.Slider:
+            return stop_slider(lab, method, lab.first_position(method))
+
+        def choose(label: str, index: int) -> tuple[int, str, str]:
+            return lab.random_image(int(label), other_than=index), "", ""
+
+        def choose_any(index: int) -> tuple[object, ...]:
+            label = str(random.randrange(len(CLASSES)))
+            return label, *choose(label, index)
+
+        def take(value: str) -> str:
+            ink = draw.drawn(value)
+            return "" if ink is None else to_text(standardise(ink))
+
+        image = [self.index, self.drawing, self.canvas]
+        page.follow(self.method.input(with_error_message(change_method), self.method, self.stop, **LIVE))
+        page.follow(
+            gr.on(
+                [self.digit.input, self.another.click],
+                with_error_message(choose),
+                [self.digit, self.index],
+                image,
+                **LIVE,
+            )
+        )
+        page.follow(self.any_digit.click(choose_any, self.index, [self.digit, *image], **LIVE))
+        drawn = [self.canvas.input, self.canvas.clear]
+        page.follow(
+            gr.on(drawn, with_error_message(take), self.canvas, self.drawing, trigger_mode="always_last", **LIVE)
+        )
+        page.follow(self.redraw.click(lambda: random.randint(0, LARGEST_SEED), None, self.seed, **LIVE))
+        for tab, key in zip(tabs.children, keys, strict=True):
+            page.follow(tab.select(lambda key=key: key, None, self.tab, **LIVE))
+
+        def open_link(query: str) -> list[object]:
+            unchanged = [gr.skip()] * (len(page.bench) + 4)
+            if not query or query == "?":
+                return [*unchanged, ""]
+            try:
+                bench, missing = restored(lab, query, tuple(keys))
+            except InputError as error:
+                return [*unchanged, f'<div class="sae error"><p>{escape(str(error))}</p></div>']
+            return [
+                bench.digit, bench.drawing, bench.sigma, bench.seed, bench.method,
+                stop_slider(lab, bench.method, bench.position), bench.edits, bench.tab,
+                str(lab.labels[bench.digit].item()),
+                draw.address(from_text(bench.drawing)) if bench.drawing else "",
+                gr.Tabs(selected=bench.tab), missing, "",
+            ]  # fmt: skip
+
+        restored_parts = [*page.bench, self.digit, self.canvas, tabs, self.box.linked, self.trouble]
+        page.follow(blocks.load(open_link, self.link, restored_parts, js="() => [location.search]", **LIVE))
+        page.follow(self.link.input(open_link, self.link, restored_parts, **LIVE))
+        user_model_box.wire(page, self.box)
+        page.wire([self.sigma.input, self.stop.input, self.hand.input])
+
+
+LINK = """
+// The state of the page stands in the address. Python sets the value to the query that holds it; going back or forward
+// sends the query of that moment.
+let settling = false; // what comes next is only a state that the address has already
+let home = null; // the state in which the page opened; its address stays short until something changes
+let last = 0;
+function write() {
+  const query = props.value ?? '';
+  if (!location.search) home ??= query;
+  if (!query || query === location.search || (!location.search && query === home)) return void (settling = false);
+  // A drag makes one entry of the history, and so does everything that follows at once.
+  const quick = performance.now() - last < 800;
+  history[quick || settling ? 'replaceState' : 'pushState'](null, '', query);
+  last = performance.now();
+  settling = false;
+}
+settling = location.search.length > 1;
+watch('value', write);
+window.addEventListener('popstate', () => {
+  settling = true;
+  props.value = location.search || '?digit=';
+  trigger('input');
+});
+document.addEventListener('click', async event => {
+  const button = event.target.closest('#copy-link');
+  if (!button) return;
+  const said = element.querySelector('[role=status]');
+  try {
+    await navigator.clipboard.writeText(location.href);
+    said.textContent = 'Link copied';
+  } catch {
+    window.prompt('The link to this page as it is now:', location.href);
+  }
+  const words = button.textContent;
+  if (said.textContent) button.textContent = 'Link copied';
+  setTimeout(() => { said.textContent = ''; button.textContent = words; }, 1500);
+});
+"""
+
+
+def _description(lab: Lab, stop: Stop) -> str:
+    sparsity, recipe = lab.model(stop).sparsity, lab.recipes.get(stop.variant)
+    words = f"<b>{escape(sparsity.title)}</b> asks for {escape(sparsity.asks_for)}."
+    if recipe and not stop.is_users and recipe.architecture != DEFAULT_ARCHITECTURE:
+        words = f"<b>{escape(FAMILIES[recipe.family])}</b>, in the place of a dictionary. {words}"
+    if recipe and not stop.is_users and recipe.noise:
+        words += f" Trained on images with noise of sigma up to {recipe.noise:g}."
+    return f'<div class="sae"><p class="muted">{words}</p></div>'
+
+
+def _stops(lab: Lab, bench: Bench) -> str:
+    stops, chosen = lab.stops(bench.method), bench.stop(lab)
+    marks = "".join(f'<span class="{"chosen" * (stop == chosen)}">{escape(stop.label)}</span>' for stop in stops)
+    ends = "".join(f"<span>{escape(end)}</span>" for end in lab.ends(bench.method))
+    width = (len(lab.compared(bench.method)) - 1) / max(len(stops) - 1, 1)  # not below the stops after those
+    return (
+        f'<div data-stop="{escape(chosen.title)}"><div class="stops" aria-hidden="true">{marks}</div>'
+        + f'<div class="stops-ends" style="width: {width:.0%}" aria-hidden="true">{ends}</div>' * (width > 0)
+        + f"{_turn(lab, bench.method)}</div>"
+    )
+
+
+def _turn(lab: Lab, method: str) -> str:
+    """Where the error with noise is lowest, and what it is at both ends."""
+    compared = lab.compared(method)
+    if len(compared) < 2:
+        return ""
+    least = lab.least_noise(method)
+    ends = [_error_at(lab, stop) for stop in (compared[0], compared[-1]) if stop != least]
+    return (
+        f'<p class="turn">Error per pixel with noise {SIGMA:g}, test images: '
+        f"<b>{_error_at(lab, least)}</b>, the lowest; {', '.join(ends)}.</p>"
+    )
+
+
+def _error_at(lab: Lab, stop: Stop) -> str:
+    return f"<span>{lab.denoise_mse(stop):.4f} at {escape(stop.short)}</span>"

@@ -1,0 +1,123 @@
+"""The map of latents, and the card that page.js opens for a cell of it: one latent, large; where one may change it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from html import escape
+
+from torch import Tensor
+
+from sae_model import unit_activation
+from space.bench import Bench
+from space.drawing import SIGNED_COLOURS, activation_image, colour_bar, digit_image, map_side, ring, signed_image
+from space.errors import InputError
+from space.lab import CLASSES, SAMPLE, Lab, Stop
+from space.terms import term
+from training.data import as_floats
+
+TOP_IMAGES = 5
+
+
+def latent_map(lab: Lab, bench: Bench, activations: Tensor, edits: dict[int, float]) -> str:
+    """A map whose cells page.js lets one hover, focus and click."""
+    stop, latents = bench.stop(lab), len(activations)
+    words = (
+        f"Map of the {latents} latents of {stop.title}; mean activation {activations.mean():.3f}. "
+        "Arrow keys move over them, Enter opens one, Escape leaves it"
+    )
+    rings = "".join(ring(latent, latents, "edited") for latent in edits if latent < latents)
+    return (
+        f'<div class="latent-map" tabindex="0" role="application" aria-label="{escape(words)}" '
+        f'data-side="{map_side(latents)}" data-latents="{latents}" data-stop="{escape(stop.title)}" '
+        f'data-bench="{escape(json.dumps(asdict(bench)))}">{activation_image(activations, words)}{rings}</div>'
+    )
+
+
+def latent_card(lab: Lab, request: str) -> str:
+    """One latent as HTML.
+
+    Args:
+        lab: the models.
+        request: JSON: {"bench": what a map holds as data-bench, "latent": its position, "open": whether it is to be
+            changed}.
+
+    Raises:
+        InputError: the page does not write such a request.
+    """
+    try:
+        wanted = json.loads(request)
+        bench, latent, is_open = Bench(**wanted["bench"]), wanted["latent"], wanted["open"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise InputError("This is no latent of the page: reload it.") from None
+    stop = bench.stop(lab)
+    latents = bench.look(lab).latents
+    if not isinstance(latent, int) or isinstance(latent, bool) or not 0 <= latent < len(latents):
+        raise InputError(f"A latent of {stop.title} is a whole number from 0 to {len(latents) - 1}.")
+    encoded, edits = latents[latent].item(), bench.edits_of(stop)
+    value = edits.get(latent, encoded)
+    share = abs(encoded) / max(latents.abs().sum().item(), 1e-9)
+    sign = "off" if value == 0 else "on" if value > 0 else "on, negative"
+    facts = (
+        f"<p><b>{sign}</b>: z = {value:.2f}, {term('activation')} {unit_activation(latents.new_tensor(value)):.3f}. "
+        + (f"As encoded: z = {encoded:.2f}." if latent in edits else f"{share:.1%} of the sum of this image's latents.")
+        + "</p>"
+    )
+    return (
+        f'<h2>Latent {latent} <span class="muted">of {escape(stop.title)}</span></h2>'
+        f'<div class="card-body"><div>{atom_image(lab, stop, latent)}</div><div>{facts}{_profile(lab, stop, latent)}'
+        f"</div></div>{_top_images(lab, stop, latent)}{_controls(lab, stop, latent, value) if is_open else HINT}"
+    )
+
+
+HINT = '<p class="muted">Click, or press Enter, to switch it off or to set it.</p>'
+
+
+def atom_image(lab: Lab, stop: Stop, latent: int, with_words: bool = True) -> str:
+    """The atom of a latent as an image, with what its colours mean."""
+    atom = lab.atom(stop, latent)
+    largest = max(atom.abs().max().item(), 1e-6)
+    alt = f"Atom of latent {latent}: values from {atom.min():.2f}, blue, to {atom.max():.2f}, orange; white is 0"
+    image = signed_image(atom, largest, alt)
+    bar = colour_bar(SIGNED_COLOURS, f"−{largest:.2g}", "0", f"+{largest:.2g}")
+    name = term("atom", "its atom") if lab.model(stop).is_linear else "what it adds where all others are off"
+    return f'{image}{bar}<p class="muted">{name}</p>' if with_words else image
+
+
+def _profile(lab: Lab, stop: Stop, latent: int) -> str:
+    means = lab.statistics(stop).class_means[:, latent]
+    largest = max(means.max().item(), 1e-9)
+    bars = "".join(
+        f'<div class="class-bar"><span>{escape(name)}</span><i style="width: {mean / largest:.0%}"></i>'
+        f"<span>{mean:.3f}</span></div>"
+        for name, mean in zip(CLASSES, means.tolist(), strict=True)
+    )
+    return (
+        f'<div class="profile"><p class="muted">Mean activation for each class, {SAMPLE:,} test images</p>{bars}</div>'
+    )
+
+
+def _top_images(lab: Lab, stop: Stop, latent: int) -> str:
+    statistics = lab.statistics(stop)
+    if statistics.peak[latent] == 0:
+        return f'<p class="muted">It is off for every one of the {SAMPLE:,} images.</p>'
+    images = "".join(
+        digit_image(as_floats(lab.images[i, 0]), f"A {CLASSES[lab.labels[i]]} for which this latent is large")
+        for i in statistics.top_images[latent, :TOP_IMAGES]
+    )
+    return f'<div class="top-images">{images}</div><p class="muted">The images with its largest activations</p>'
+
+
+def _controls(lab: Lab, stop: Stop, latent: int, value: float) -> str:
+    """A slider and two buttons; what they do stands in page.js."""
+    peak = abs(lab.statistics(stop).peak[latent].item())
+    high = max(1.25 * peak, value, 1.0)
+    low = 0 if lab.model(stop).is_linear else -high
+    return (
+        f'<label class="set">Set it <input type="range" min="{low:.2f}" max="{high:.2f}" step="any" '
+        f'value="{value:.4f}" '
+        f'aria-label="Value of latent {latent}"><output>{value:.2f}</output></label><div class="buttons">'
+        '<button type="button" class="off">Switch it off</button>'
+        '<button type="button" class="back">As encoded</button>'
+        '<button type="button" class="close">Close</button></div>'
+    )

@@ -1,0 +1,140 @@
+"""A process of its own for one user's model: it fetches, checks and measures it, and then ends.
+
+Whatever is in the files, nothing but this process stops or grows: it has a limit on time, memory and the size of files,
+and works at a low priority. `user_models` starts it with a folder in which job.json and test.safetensors lie; it says
+what it does on stdout, a line of JSON each, and leaves the model, evaluation.json and statistics.safetensors in `model`
+of that folder. Starting it costs two seconds; the measuring that follows costs ten for a model of 900 latents.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import get_hf_file_metadata, hf_hub_url
+from huggingface_hub.errors import HFValidationError, HTTPError
+from safetensors.torch import load_file, save_file
+
+from sae_model import ModelLoadError, SparseAutoencoder
+from sae_model.errors import first_line
+from sae_model.hub import find_files
+from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME, read_config
+from training.data import Split
+from training.evaluation import Evaluation, evaluate
+from training.latent_statistics import latent_statistics
+from training.record import EVALUATION_NAME
+
+LARGEST_SIZE = 2048
+"""Latents. Of the methods the one for every k takes longest to measure: 45 seconds on one core for so many."""
+LARGEST_FILE = 50_000_000
+"""Bytes; the largest model that fits has 30 MB."""
+MEMORY = 3_000_000_000
+"""Bytes; the largest model takes 700 MB."""
+CPU_SECONDS = 120
+SAMPLE = 2500
+"""So many test images are looked at for what is said about a latent."""
+STATISTICS_NAME = "statistics.safetensors"
+
+
+def work(folder: Path) -> Iterator[dict[str, Any]]:
+    """Do the job of a folder.
+
+    Yields:
+        {"measuring": True} when the model is here and whole; at the end {"config": ...}, its config.json; or an
+        {"error": message}. Where the config is the job's "known" one, nothing is measured.
+    """
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    name, test = job["name"], Split(**load_file(folder / "test.safetensors"))
+    try:
+        _check_files(job, name)
+        paths = find_files(job["source"], (CONFIG_NAME, WEIGHTS_NAME), revision=job["revision"], **job["hub"])
+        config = read_config(paths[0])
+        if config != job["known"]:
+            _check_sizes(name, config, list(test.images.shape[1:]))
+            model = SparseAutoencoder.from_pretrained(paths[0].parent)
+            yield {"measuring": True}
+            model.save_pretrained(folder / "model")
+            if job["measure"]:
+                (folder / "model" / EVALUATION_NAME).write_text(measured(name, model, test).to_json(), encoding="utf-8")
+            statistics = vars(latent_statistics(model, test.images[:SAMPLE], test.labels[:SAMPLE]))
+            save_file(
+                {key: tensor.contiguous() for key, tensor in statistics.items()}, folder / "model" / STATISTICS_NAME
+            )
+        yield {"config": config}
+    except ModelLoadError as error:
+        yield {"error": str(error)}
+    except OSError as error:  # the disk is full
+        yield {"error": f"{name} could not be loaded here: {error.strerror or first_line(error)}. Try again later."}
+    except (MemoryError, RuntimeError) as error:
+        print(first_line(error), file=sys.stderr)
+        yield {"error": f"{name} takes more memory than this page gives to a model, {MEMORY / 1e9:.0f} GB."}
+
+
+def measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
+    """All metrics of a model that is not folded, on a GPU where there is one.
+
+    Raises:
+        ModelLoadError: its latents or reconstructions are no numbers.
+    """
+    if torch.cuda.is_available():
+        model = copy.deepcopy(model).cuda()
+    try:
+        evaluation = evaluate(model, test)
+    except RuntimeError as error:  # torch rejects reconstructions that are not numbers
+        if "memory" in str(error):
+            raise
+        raise ModelLoadError(f"{name} cannot be measured on the test images: {first_line(error)}.") from error
+    if not math.isfinite(evaluation.bce + evaluation.mean_activation + evaluation.effective_l0):
+        raise ModelLoadError(f"{name} makes latents that are not numbers: its training went wrong.")
+    return evaluation
+
+
+def _check_files(job: dict[str, Any], name: str) -> None:
+    """Reject files that are too large before they are fetched; for all else, loading has better error messages."""
+    for filename in (CONFIG_NAME, WEIGHTS_NAME):
+        try:
+            url = hf_hub_url(job["source"], filename, revision=job["revision"])
+            size = get_hf_file_metadata(url, token=job["hub"]["token"]).size or 0
+        except (HTTPError, HFValidationError, OSError):
+            return
+        if size > LARGEST_FILE:
+            raise ModelLoadError(f"{filename} of {name} is too large for this page ({size / 1e6:,.0f} MB).")
+
+
+def _check_sizes(name: str, config: dict[str, Any], ours: list[int]) -> None:
+    size, shape = config.get("latent_dim"), config.get("image_shape")
+    if isinstance(size, int) and size > LARGEST_SIZE:
+        raise ModelLoadError(
+            f"{name} is too large: its latent_dim is {size!s:.20}, and this page takes up to {LARGEST_SIZE}."
+        )
+    if shape is not None and shape != ours:
+        raise ModelLoadError(f"{name} is for images of {shape!s:.40}, and this page shows images of {ours}.")
+
+
+def _limit() -> None:
+    with contextlib.suppress(ImportError):  # Windows has no such limits
+        import resource
+
+        os.nice(5)
+        for limit, most in (
+            (resource.RLIMIT_CPU, CPU_SECONDS),
+            (resource.RLIMIT_DATA, MEMORY),
+            (resource.RLIMIT_FSIZE, LARGEST_FILE),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            resource.setrlimit(limit, (most, most))
+
+
+if __name__ == "__main__":
+    _limit()
+    torch.set_num_threads(1)
+    for message in work(Path(sys.argv[1])):
+        print(json.dumps(message), flush=True)
