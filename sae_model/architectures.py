@@ -49,6 +49,7 @@ class Dictionary(nn.Module):
     # Length of every atom, in logits. It is fixed: with atoms of free length the decoder could grow while latents
     # shrink, which satisfies every penalty without being any sparser. A digit needs logits of length 100 and more.
     ATOM_LENGTH: ClassVar[float] = 10.0
+    USUAL_PIXELS: ClassVar[int] = 28 * 28  # of which these are the length and the step size
     LINEAR_ATOM_LENGTH: ClassVar[float] = 1.0  # with a linear output, whose images lie about 1 from their mean
     # Fields of `training.recipe.Recipe` that differ from its defaults, and the sparsity method where none is named.
     recipe: ClassVar[dict[str, Any]] = {}
@@ -58,7 +59,12 @@ class Dictionary(nn.Module):
         super().__init__()
         pixels = math.prod(image_shape)
         self.reconstruction = OUTPUTS[output].reconstruction
-        self.atom_length = self.ATOM_LENGTH if output == "sigmoid" else self.LINEAR_ATOM_LENGTH
+        # The same picture with four times as many pixels has the same latents, by atoms of twice the length and steps
+        # of a quarter.
+        self.relative_size = pixels / self.USUAL_PIXELS if output == "sigmoid" else 1.0
+        self.atom_length = (
+            self.ATOM_LENGTH * math.sqrt(self.relative_size) if output == "sigmoid" else self.LINEAR_ATOM_LENGTH
+        )
         self.image_shape = image_shape
         self.atoms = nn.Parameter(F.normalize(torch.randn(latent_dim, pixels), dim=1))
         self.bias = nn.Parameter(torch.zeros(pixels))
@@ -126,7 +132,7 @@ class Dictionary(nn.Module):
         for log_step, threshold in zip(self.log_step, self.threshold, strict=True):
             z = z if k is None else keep_top_k(z, k)
             residual = x - self.reconstruction(F.linear(z, dictionary.T, self.bias).float())
-            z = F.relu(z + log_step.exp() * F.linear(residual, dictionary) - threshold)
+            z = F.relu(z + log_step.exp() / self.relative_size * F.linear(residual, dictionary) - threshold)
         return z
 
     def logits(self, latents: Tensor) -> Tensor:
