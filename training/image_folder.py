@@ -6,6 +6,7 @@ held out. Image files that lie in a half directly are one class.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import warnings
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -35,12 +37,11 @@ class Files:
     """The image files of one half, and the class of each."""
 
     classes: tuple[str, ...]
-    paths: list[Path]
+    paths: list[str]
     labels: list[int]
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What the head of an image file says, or why the file cannot be read."""
 
     size: tuple[int, int] = (0, 0)
@@ -85,14 +86,14 @@ def read_folder(
             half: [(files.paths[row], files.labels[row]) for row in shuffled(len(files.paths))]
             for half, files in (("train", train), ("test", test))
         }
-    version = [
-        (half, str(path), label, (stat := path.stat()).st_size, stat.st_mtime_ns)
-        for half in ("train", "test")
-        for path, label in order[half]
-    ]
+    version = hashlib.sha256()
+    for half, files in order.items():
+        for path, label in files:
+            stat = Path(path).stat()
+            version.update(f"{half} {path} {label} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     contents, parts = stored(
         f"{folder.resolve()} {image_size} {grey} {skip_broken}",
-        version,
+        version.hexdigest(),
         partial(_pieces, order, image_size, grey, skip_broken),
     )
     _check_no_class_is_lost(contents, train.classes, folder)
@@ -102,16 +103,16 @@ def read_folder(
 
 def _files(root: Path) -> Files:
     """The image files below a folder: those of each class folder, or those in the folder itself."""
-    own = [path for path in sorted(root.iterdir()) if path.is_file() and _is_image(path)]
+    own = sorted(str(path) for path in root.iterdir() if path.is_file() and _is_image(path))
     folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     if root.name != "train" and not own:
         folders = [path for path in folders if path.name != "test"]
-    of_class = {path.name: sorted(filter(_is_image, path.rglob("*"))) for path in folders}
+    of_class = {path.name: sorted(map(str, filter(_is_image, path.rglob("*")))) for path in folders}
     if own and any(of_class.values()):
         lost = next(name for name, paths in of_class.items() if paths)
         raise DataError(
-            f"{root} has image files both directly in it ({own[0].name}) and in folders ({lost}): put each into the "
-            "folder of its class, or all of them directly in it."
+            f"{root} has image files both directly in it ({Path(own[0]).name}) and in folders ({lost}): put each into "
+            "the folder of its class, or all of them directly in it."
         )
     if own:
         return Files((root.name,), own, [0] * len(own))
@@ -146,21 +147,14 @@ def _check_no_class_is_lost(contents: Contents, classes: tuple[str, ...], folder
 
 
 def _pieces(
-    order: dict[Half, list[tuple[Path, int]]], image_size: int | None, grey: bool, skip_broken: bool
+    order: dict[Half, list[tuple[str, int]]], image_size: int | None, grey: bool, skip_broken: bool
 ) -> Iterator[Piece]:
     """Decode all files, by workers where there are many."""
     everything = [path for files in order.values() for path, _ in files]
-    looks = [look for batch in _worked(everything, _look, "looked at") for look in batch]
-    broken = {path: look.broken for path, look in zip(everything, looks, strict=True) if look.broken}
-    whole = {path: look for path, look in zip(everything, looks, strict=True) if not look.broken}
-    _check_broken(broken, skip_broken)
-    if image_size is None:
-        _check_sizes(whole)
-    in_colour = not grey and not all(look.is_grey for look in whole.values())
-    unreadable: dict[Path, str] = dict(broken)
+    unreadable, in_colour = _look_at_all(everything, skip_broken, image_size is None)
+    decode = partial(_decode, in_colour=in_colour and not grey, image_size=image_size)
     for half, files in order.items():
-        kept = [(path, label) for path, label in files if path in whole]
-        decode = partial(_decode, in_colour=in_colour, image_size=image_size)
+        kept = [(path, label) for path, label in files if path not in unreadable]
         position = 0
         for batch in _worked([path for path, _ in kept], decode, f"{half} images read"):
             some = kept[position : position + len(batch)]
@@ -177,7 +171,33 @@ def _pieces(
         print(f"Left out {len(unreadable):,} files that cannot be read, such as {path} ({why}).", file=sys.stderr)
 
 
-def _worked(paths: list[Path], work: partial, words: str) -> Iterator[list]:
+def _look_at_all(paths: list[str], skip_broken: bool, one_size: bool) -> tuple[dict[str, str], bool]:
+    """Which files cannot be read, and why; and whether any of the others is in colour.
+
+    Raises:
+        DataError: a file that cannot be read and may not be skipped; images of different sizes, where one is needed.
+    """
+    unreadable, in_colour, first, other = {}, False, None, None
+    looks = (look for batch in _worked(paths, _look, "looked at") for look in batch)
+    for path, look in zip(paths, looks, strict=True):
+        if look.broken:
+            unreadable[path] = look.broken
+            continue
+        in_colour |= not look.is_grey
+        first = first or (path, look.size)
+        if look.size != first[1]:
+            other = other or (path, look.size)
+    _check_broken(unreadable, skip_broken)
+    if one_size and other:
+        (one, (w, h)), (path, (v, g)) = first, other
+        raise DataError(
+            f"Images have different sizes: {one} has {w} x {h} pixels, {path} has {v} x {g}. Bring all to one by "
+            "--image-size N."
+        )
+    return unreadable, in_colour
+
+
+def _worked(paths: list[str], work: partial, words: str) -> Iterator[list]:
     """What `work` makes of each file, a list for each batch, in order; done by a DataLoader's workers."""
     workers = min(os.cpu_count() or 1, len(paths) // FILES_A_WORKER)
     loader = DataLoader(_Work(paths, work), BATCH, num_workers=workers, collate_fn=list)
@@ -191,7 +211,7 @@ def _worked(paths: list[Path], work: partial, words: str) -> Iterator[list]:
 class _Work:
     """Files as what a DataLoader takes."""
 
-    paths: list[Path]
+    paths: list[str]
     work: partial
 
     def __len__(self) -> int:
@@ -201,7 +221,7 @@ class _Work:
         return self.work(self.paths[i])
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: str) -> Image.Image:
     """An image as a camera meant it to be seen. It is decoded when its pixels are asked for.
 
     Raises:
@@ -233,7 +253,7 @@ def _why(error: Exception) -> str:
     return "it is no whole image"
 
 
-def _look(path: Path) -> Look:
+def _look(path: str) -> Look:
     try:
         with _open(path) as image:
             return Look(image.size, image.mode in GREY_MODES)
@@ -241,7 +261,7 @@ def _look(path: Path) -> Look:
         return Look(broken=_why(error))
 
 
-def _decode(path: Path, in_colour: bool, image_size: int | None) -> Tensor | str:
+def _decode(path: str, in_colour: bool, image_size: int | None) -> Tensor | str:
     """An image file as bytes (1 or 3, height, width), or why it cannot be read."""
     try:
         with _open(path) as image:
@@ -255,23 +275,10 @@ def _decode(path: Path, in_colour: bool, image_size: int | None) -> Tensor | str
     return resized(tensor.unsqueeze(0), image_size, grey=False)[0]
 
 
-def _check_broken(broken: dict[Path, str], skip_broken: bool) -> None:
+def _check_broken(broken: dict[str, str], skip_broken: bool) -> None:
     if broken and not skip_broken:
         path, why = next(iter(broken.items()))
         more = f" ({len(broken):,} such files)" if len(broken) > 1 else ""
         raise DataError(
             f"{path} cannot be read: {why}{more}. Mend or remove it, or leave such files out by --skip-broken."
         )
-
-
-def _check_sizes(looks: dict[Path, Look]) -> None:
-    if not looks:
-        return
-    first = next(iter(looks))
-    for path, look in looks.items():
-        if look.size != looks[first].size:
-            (w, h), (v, g) = looks[first].size, look.size
-            raise DataError(
-                f"Images have different sizes: {first} has {w} x {h} pixels, {path} has {v} x {g}. Bring all to one by "
-                "--image-size N."
-            )

@@ -209,6 +209,9 @@ def test_sizes_that_differ_are_named(folder: Path) -> None:
     assert "has 8 x 6 pixels" in message
     assert "has 9 x 6" in message
     assert message.count(".png") == 2
+    (folder / "train" / "disc" / "broken.png").write_bytes(b"")
+    refused("Images have different sizes", folder, skip_broken=True)
+    (folder / "train" / "disc" / "broken.png").unlink()
     assert open_dataset(str(folder), image_size=4).half("test").images.shape == (25, 3, 4, 4)
 
 
