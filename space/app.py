@@ -18,7 +18,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(2**62))
 import gradio as gr
 import torch
 
-from space import by_class, figures, frontier, see, strokes, theory
+from space import by_class, figures, frontier, learn, see, strokes, theory
 from space.bench import opening
 from space.controls import Controls
 from space.draw import STYLE
@@ -42,7 +42,7 @@ THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_m
 )
 
 
-TABS = (see, strokes, by_class, theory, frontier, figures)
+TABS = (see, strokes, by_class, learn, theory, frontier, figures)
 """The modules of the tabs, in their order: each has KEY, TITLE and build(page)."""
 
 
@@ -61,6 +61,12 @@ def build_app(lab: Lab) -> gr.Blocks:
                     with gr.Tab(module.TITLE, id=module.KEY):
                         module.build(page)
         controls.wire(app, tabs, [module.KEY for module in TABS])
+
+        def leave(request: gr.Request) -> None:
+            for what in page.leaves:
+                what(request)
+
+        app.unload(leave)
 
         def reconstruct(
             digit_index: int, sigma: float, variant: str, seed: int

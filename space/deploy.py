@@ -16,7 +16,7 @@ from sae_model.storage import CARD_NAME
 from training.hub import HubError, check_repo_id, hub_errors, repo_name
 
 ROOT = Path(__file__).resolve().parents[1]
-# What the page runs on: code, the models with their metrics, the images that it shows. No tests, no training images.
+# What the page runs on: code, the models with their metrics, the images that it shows and trains on. No tests.
 NEEDED = (
     "requirements.txt",
     "LICENSE",
@@ -25,7 +25,7 @@ NEEDED = (
     "sae_model/zoo/*/model.safetensors",
     "sae_model/zoo/*/evaluation*.json",
     "training/*.py",
-    "training/data/MNIST/raw/t10k-*.gz",
+    "training/data/MNIST/raw/*.gz",
     "space/*.py",
     "space/*.css",
     "space/*.js",

@@ -80,3 +80,16 @@ def ring(latent: int, latents: int, css_class: str) -> str:
     cell = 100 / side
     place = f"left: {column * cell:.2f}%; top: {row * cell:.2f}%; width: {cell:.2f}%; height: {cell:.2f}%"
     return f'<span class="ring {css_class}" style="{place}"></span>'
+
+
+def wall(images: Tensor, columns: int, alt: str) -> str:
+    """An `<img>` of signed images (n, height, width) side by side, each in the full range of colours."""
+    n, height, width = images.shape
+    scaled = images / images.abs().amax((1, 2), keepdim=True).clamp_min(1e-6)
+    levels = (127.5 + 127.5 * scaled).round().byte().numpy()
+    rows = -(-n // columns)
+    sheet = np.full((rows * (height + 1), columns * (width + 1)), 127, np.uint8)
+    for i, cell in enumerate(levels):
+        top, left = i // columns * (height + 1), i % columns * (width + 1)
+        sheet[top : top + height, left : left + width] = cell
+    return _img(Image.fromarray(SIGNED_COLOURS[sheet]), alt)

@@ -52,6 +52,8 @@ class Page:
     user_models: gr.State | None = None
     """Names of the models that this visitor loaded."""
     _parts: list[Part] = field(default_factory=list)
+    leaves: list[Callable[[gr.Request], Any]] = field(default_factory=list)
+    """What is to be done when a visitor closes the page."""
     _changes: list[Any] = field(default_factory=list)
 
     @property

@@ -51,9 +51,13 @@ class Progress:
 
 
 def fit(
-    model: SparseAutoencoder, images: Tensor, recipe: Recipe, snapshot: Snapshot | None = None
+    model: SparseAutoencoder,
+    images: Tensor,
+    recipe: Recipe,
+    snapshot: Snapshot | None = None,
+    steps_per_report: int = STEPS_PER_REPORT,
 ) -> Iterator[Progress]:
-    """Train a model in place; yields every 20 steps and after each epoch. Prints nothing, writes nothing.
+    """Train a model in place; yields every so many steps and after each epoch. Prints nothing, writes nothing.
 
     When the generator is exhausted the model is in eval mode and its weights are rounded to half precision (they stay
     single-precision tensors), so that the small file that is saved holds exactly the model that was measured.
@@ -67,6 +71,7 @@ def fit(
         recipe: the hyperparameters; of its data set, `images` are what is learned.
         snapshot: where an earlier run of the same model, images and recipe was left; the rest of it is then done, and
             on the same machine ends with the same bits.
+        steps_per_report: yield after every so many steps.
 
     Raises:
         TrainingError: a model that is not the recipe's (`Recipe.new_model` makes it), no images, more processes than
@@ -97,7 +102,7 @@ def fit(
         position = run.step % batches * batch_size
         clean = as_floats(images[run.order[position : position + batch_size]].to(device))
         measure = run.learn(clean)
-        if run.step % STEPS_PER_REPORT == 0 or run.step % batches == 0:
+        if run.step % steps_per_report == 0 or run.step % batches == 0:
             reconstruction_loss, penalty, mean_activation = measure()
             yield Progress(
                 step=run.step,

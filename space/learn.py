@@ -1,0 +1,219 @@
+"""The tab in which a model is trained before the visitor's eyes, kept, and taken home."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from sae_model.methods import METHODS, sparsity_from_config
+from space.bench import Bench
+from space.drawing import card, digit_image, wall
+from space.errors import InputError, in_words, with_error_message
+from space.lab import DATASET, LARGEST_SEED, SEVERAL, USER
+from space.live_training import LONGEST, LiveTraining, LiveTrainings
+from space.parts import LIVE, SPEAK_CHANGES, Page, method_choices, stop_slider
+from space.see import name_of
+from space.terms import term
+from space.user_models import Address, title
+from training.charts import Axis, Chart, Frame
+from training.data import as_floats
+from training.histograms import activation_charts, histogram_of
+from training.publishing import save_run
+from training.recipe import Recipe, tuned
+from training.record import Record, versions
+
+KEY, TITLE = "learn", "Learn"
+INTRO = """
+A model learns here from the training images, by the loop of the command line; its atoms are noise at first. The chosen
+image is reconstructed as the model does it at the moment.
+"""
+MOMENT = 0.3
+"""Seconds of training between two images of it."""
+EPOCHS = 2
+SIZES = (100, 225, 400, 900)
+COLUMNS, ROWS = 12, 12
+CURVE = Frame("small", 360, 190, 1, (1, 2, 5), left=46, right=12, top=12, bottom=38)
+
+
+def build(page: Page) -> None:
+    """Lay out the tab inside the current Blocks, and wire it."""
+    lab = page.lab
+    trainings = LiveTrainings(as_floats(lab.images[:SEVERAL]))
+    gr.Markdown(INTRO)
+    with gr.Row(elem_id="train-settings"):
+        kinds = [(method.title, kind) for kind, method in METHODS.items()]
+        kind = gr.Dropdown(kinds, value=next(k for k, m in METHODS.items() if m.hyperparameter), label="Method")
+        strength = gr.Dropdown(**_strengths(kind.value), elem_id="train-strength")
+        size = gr.Dropdown(list(SIZES), value=400, label="Latents")
+        noise = gr.Slider(0, 0.6, 0, step=0.1, label="Noise in training")
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED)
+    with gr.Row(elem_id="train-buttons"):
+        start = gr.Button("Start", size="sm", variant="primary", elem_id="train-start", min_width=90)
+        pause = gr.Button("Pause", size="sm", elem_id="train-pause", min_width=90)
+        step = gr.Button("Step", size="sm", elem_id="train-step", min_width=90)
+        stop = gr.Button("Stop", size="sm", elem_id="train-stop", min_width=90)
+        keep = gr.Button("Keep it", size="sm", elem_id="train-keep", min_width=90)
+        file = gr.DownloadButton("Download", size="sm", elem_id="train-file", min_width=90, interactive=False)
+    said = page.html("train-said", "", js_on_load=SPEAK_CHANGES)
+    frame = gr.HTML("", elem_id="train", apply_default_css=False, container=False)
+
+    settings = [kind, strength, size, noise, seed]
+
+    def recipe_of(kind: str, strength: str, size: int, noise: float, seed: int) -> Recipe:
+        method = METHODS[kind]
+        named = {_name(method, values): values for values in method.bundled}
+        sparsity = sparsity_from_config({"kind": kind, **named[strength]})
+        recipe = replace(tuned(sparsity), latent_dim=int(size), noise=float(noise), seed=int(seed or 0))
+        return replace(recipe, epochs=EPOCHS, dataset=DATASET)
+
+    def run(request: gr.Request, *values: object, single: bool = False) -> Iterator[tuple[str, str]]:
+        """Start, or go on; a step takes one moment."""
+        chosen, bench = values[: len(settings)], Bench(*values[len(settings) :])
+        try:
+            training = trainings.find(request.session_hash)
+            if training is None or training.finished:
+                training = trainings.begin(request.session_hash, recipe_of(*chosen))
+                yield "", _frame(page, training, bench)
+            training.paused = single
+            began = time.monotonic()
+            while not training.finished:
+                training.advance(0.0 if single else MOMENT)
+                yield _said(training), _frame(page, training, bench)
+                if training.paused or time.monotonic() - began > LONGEST:
+                    break
+            training.paused = True
+            yield _said(training), _frame(page, training, bench)
+        except Exception as error:
+            words = in_words(error)
+            yield f'<div class="sae error"><p>{escape(words)}</p></div>', gr.skip()
+
+    def one_step(request: gr.Request, *values: object) -> Iterator[tuple[str, str]]:
+        yield from run(request, *values, single=True)
+
+    def hold(request: gr.Request) -> None:
+        if training := trainings.find(request.session_hash):
+            training.paused = True
+
+    def end(request: gr.Request) -> tuple[str, str]:
+        trainings.drop(request.session_hash)
+        return "", ""
+
+    def take(mine: list[str], request: gr.Request) -> Iterator[tuple[object, ...]]:
+        """Measure the model as it is now, set it beside the bundled ones, and make the folder that `fit` writes."""
+        unchanged = [gr.skip()] * 4
+        training = trainings.find(request.session_hash)
+        try:
+            if training is None or not training.history:
+                raise InputError("There is no model yet: start a training first.")
+            training.paused = True
+            model, name = training.trained(), f"{training.recipe.name}-{uuid.uuid4().hex[:6]}"
+            with tempfile.TemporaryDirectory() as scratch:
+                folder = Path(scratch) / "trained" / name
+                model.save_pretrained(folder)
+                for words in lab.user_models.load(Address(str(folder))):
+                    yield f'<div class="sae"><p>{escape(words.replace(str(folder), name))}</p></div>', *unchanged
+                evaluation = lab.user_models.find(str(folder)).evaluation
+                record = Record(training.recipe, versions(), len(lab.images), evaluation)
+                save_run(Path(scratch) / "save" / name, model, record, lab.test, {})
+                archive = shutil.make_archive(str(Path(tempfile.mkdtemp()) / name), "zip", Path(scratch) / "save")
+            choice = USER + str(folder)
+            mine = [*(other for other in mine if other in lab.user_models), str(folder)]
+            words = (
+                f"<b>{escape(title(str(folder)))}</b> stands beside the bundled models now, in every tab: FVU "
+                f"{evaluation.fvu:.1%} at an effective L0 of {evaluation.effective_l0:.0f}, measured on the "
+                f"{len(lab.images):,} test images."
+            )
+            radio = gr.Radio(method_choices(lab, mine), value=choice)
+            file = gr.DownloadButton(value=archive, interactive=True)
+            yield (
+                f'<div class="sae"><p>{words}</p></div>', mine, radio,
+                stop_slider(lab, choice, lab.first_position(choice)), file,
+            )  # fmt: skip
+        except Exception as error:
+            yield f'<div class="sae error"><p>{escape(in_words(error))}</p></div>', *unchanged
+
+    # One training at a time, in a line of its own: sliders go on beside it.
+    line = {"concurrency_id": "training", "concurrency_limit": 1, "api_visibility": "private", "trigger_mode": "once"}
+    inputs = [*settings, *page.bench]
+    kind.input(with_error_message(lambda kind: gr.Dropdown(**_strengths(kind))), kind, strength, **LIVE)
+    start.click(run, inputs, [said, frame], show_progress="minimal", show_progress_on=said, **line)
+    step.click(one_step, inputs, [said, frame], show_progress="hidden", **line)
+    pause.click(hold, None, None, **LIVE)
+    stop.click(end, None, [said, frame], **LIVE)
+    kept = keep.click(
+        take, page.user_models, [said, page.user_models, *page.choice, file],
+        **LIVE | {"concurrency_id": "user-models", "concurrency_limit": 1},
+    )  # fmt: skip
+    page.follow(kept)
+    page.leaves.append(end)
+
+
+def _name(method: type, values: dict[str, float]) -> str:
+    """What one of the bundled values of a method is called."""
+    return " ".join(f"{value:g}" for name, value in values.items() if name == method.hyperparameter) or method.title
+
+
+def _strengths(kind: str) -> dict[str, object]:
+    """Label, choices and value of the dropdown over a method's hyperparameter."""
+    method = METHODS[kind]
+    names = [_name(method, values) for values in method.bundled]
+    return {"choices": names, "value": names[len(names) // 2], "label": method.label}
+
+
+def _said(training: LiveTraining) -> str:
+    words = "Running."
+    if training.finished:
+        words = "Done. Keep it, and it stands beside the bundled models; or start another one."
+    elif training.paused:
+        words = "Paused. Start goes on from here; Stop discards it."
+    return f'<div class="sae"><p>{words}</p></div>'
+
+
+def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
+    """One moment of a training as HTML."""
+    name = name_of(page.lab, bench)
+    _, noisy = page.lab.images_of(bench.specimen)
+    activations, carried = training.watched()
+    loss = training.history[-1][1] if training.history else float("nan")
+    rows = [
+        ("Step", f"{training.step} of {training.steps}"),
+        ("Loss (bce)", f"{loss:.4f}" if training.history else "–"),
+        (term("mean activation", "Mean activation"), f"{activations.mean():.3f}"),
+        (term("effective L0", "Effective L0"), f"{carried:.0f} of {training.recipe.latent_dim}"),
+    ]
+    table = "".join(f'<tr><th scope="row">{what}</th><td>{value}</td></tr>' for what, value in rows)
+    with training.lock:
+        atoms = training.model.dictionary[: COLUMNS * ROWS, 0].clone()
+    pair = card(digit_image(training.reconstruct(noisy), f"The {name} as reconstructed now"), "Reconstruction", "now")
+    pair += card(digit_image(noisy[0, 0], f"The {name} that it is given"), "Given", f"noise {bench.sigma:g}")
+    charts = "".join(
+        chart.svg() for chart in activation_charts(histogram_of(activations), histogram_of(activations.mean(0)))
+    )
+    return (
+        '<div class="sae train"><div><h2>Atoms '
+        f'<span class="muted">the first {len(atoms)} of {training.recipe.latent_dim}</span></h2>'
+        f"{wall(atoms, COLUMNS, f'{len(atoms)} atoms as they are now')}</div>"
+        f'<div><div class="pair">{pair}</div><table><tbody>{table}</tbody></table></div>'
+        f"<div>{_curve(training)}{charts}</div></div>"
+    )
+
+
+def _curve(training: LiveTraining) -> str:
+    ticks = tuple(step for step in (0, 100, 200, 300, 400, 500) if step <= training.steps)
+    chart = Chart(
+        Axis("step", 0, training.steps, ticks),
+        Axis("loss (bce)", 0.05, 0.5, (0.05, 0.1, 0.2, 0.5), log=True),
+        CURVE,
+    )
+    spoken = f"Reconstruction loss of {len(training.history)} batches"
+    if training.history:
+        spoken += f", from {training.history[0][1]:.3f} to {training.history[-1][1]:.3f}"
+    return chart.drawing(chart.curve(training.history, 0), spoken).svg()

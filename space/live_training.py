@@ -1,0 +1,127 @@
+"""Trainings that visitors watch: one goes on while its next moment is asked for, and never by itself."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections import OrderedDict
+from threading import Lock
+
+import torch
+from torch import Tensor
+
+from sae_model import SparseAutoencoder, effective_l0, unit_activation
+from space.errors import InputError
+from training.data import load_split
+from training.loop import TrainingError, fit, round_to_half
+from training.recipe import Recipe
+
+MOST_TRAININGS = 8
+STEPS_PER_MOMENT = 4
+"""Of 256 images: a quarter of a second on one core for 900 latents."""
+LONGEST = 90.0
+"""Seconds of training in one go; then others have their turn."""
+
+
+class LiveTraining:
+    """One visitor's training.
+
+    Args:
+        recipe: what to do.
+        images: (n, 1, 28, 28), those to learn from.
+        watched: (m, 1, 28, 28), floats: the images on which one sees how the latents do.
+    """
+
+    def __init__(self, recipe: Recipe, images: Tensor, watched: Tensor) -> None:
+        self.recipe, self.images = recipe, len(images)
+        self.model = recipe.new_model(images)
+        self.paused, self.finished = False, False
+        self.step, self.steps = 0, recipe.epochs * (len(images) // recipe.batch_size)
+        self.history: list[tuple[int, float]] = []
+        """(step, reconstruction loss)."""
+        self._watched = watched
+        self._run = fit(self.model, images, recipe, steps_per_report=STEPS_PER_MOMENT)
+        self.lock = Lock()
+        """Held while a step is taken, or the weights are read."""
+
+    def advance(self, seconds: float) -> None:
+        """Train for at least so long, but not beyond the end.
+
+        Raises:
+            InputError: the loss is no number any more.
+        """
+        until = time.monotonic() + seconds
+        try:
+            with self.lock:
+                for progress in self._run:
+                    self.step = progress.step
+                    self.history.append((progress.step, progress.reconstruction_loss))
+                    if time.monotonic() >= until:
+                        break
+                self.finished = self.step >= self.steps
+        except TrainingError as error:
+            self.finished = True
+            raise InputError(f"{error} Stop, and start anew.") from error
+
+    @torch.inference_mode()
+    def latents(self, images: Tensor) -> Tensor:
+        """Images (n, 1, 28, 28) -> latents (n, latent_dim), as the model is now."""
+        with self.lock:
+            return self.model.encode(images)
+
+    def watched(self) -> tuple[Tensor, float]:
+        """Activations (m, latent_dim) of the watched images, and their mean effective L0."""
+        latents = self.latents(self._watched)
+        return unit_activation(latents), effective_l0(latents).mean().item()
+
+    @torch.inference_mode()
+    def reconstruct(self, image: Tensor) -> Tensor:
+        """An image (1, 1, 28, 28) -> its reconstruction (28, 28), as the model is now."""
+        with self.lock:
+            return self.model.decode(self.model.encode(image))[0, 0]
+
+    def trained(self) -> SparseAutoencoder:
+        """The model as it is now, as `fit` leaves it: rounded to half precision, and in eval mode."""
+        with self.lock:
+            model = copy.deepcopy(self.model)
+        round_to_half(model)
+        return model.eval()
+
+
+class LiveTrainings:
+    """The trainings of all visitors, by their sessions; of too many, those are dropped that rested longest."""
+
+    def __init__(self, watched: Tensor) -> None:
+        self._watched = watched
+        self._trainings: OrderedDict[str, LiveTraining] = OrderedDict()
+        self._lock = Lock()
+
+    def begin(self, session: str, recipe: Recipe) -> LiveTraining:
+        """Begin anew.
+
+        Raises:
+            DataError: there are no training images.
+        """
+        training = LiveTraining(recipe, load_split(recipe.dataset, "train", limit=recipe.limit).images, self._watched)
+        with self._lock:
+            self._trainings[session] = training
+            while len(self._trainings) > MOST_TRAININGS:
+                self._trainings.popitem(last=False)[1].paused = True
+        return training
+
+    def find(self, session: str) -> LiveTraining | None:
+        """The training of a session, if it has one."""
+        with self._lock:
+            if session in self._trainings:
+                self._trainings.move_to_end(session)
+            return self._trainings.get(session)
+
+    def drop(self, session: str) -> None:
+        """End the training of a session, if it has one: it takes no further step."""
+        with self._lock:
+            training = self._trainings.pop(session, None)
+        if training is not None:
+            training.paused = True
+
+    def __len__(self) -> int:
+        return len(self._trainings)

@@ -1,0 +1,120 @@
+"""Training on the page, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sae_model import SparseAutoencoder
+from tests.space.browser import open_page
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+STEP = "Number(document.querySelector('#train table td')?.textContent.split(' ')[0] ?? -1)"
+PATIENCE = 120_000
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    page = open_page(browser, server)
+    open_tab(page)
+    yield page
+    assert page.errors == []
+    page.context.close()
+
+
+def open_tab(page: Page) -> None:
+    page.get_by_role("tab", name="Learn").click()
+    page.wait_for_selector("#train-start")
+    page.get_by_label("Latents", exact=True).click()
+    page.get_by_role("option", name="100", exact=True).click()
+
+
+def begin(page: Page) -> None:
+    page.click("#train-start")
+    page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
+
+
+def hold(page: Page) -> int:
+    page.click("#train-pause")
+    page.wait_for_function("document.querySelector('#train-said').innerText.startsWith('Paused')", timeout=PATIENCE)
+    return page.evaluate(STEP)
+
+
+def test_a_training_starts_is_seen_pauses_steps_and_stops(page: Page) -> None:
+    begin(page)
+    early = page.get_attribute("#train img >> nth=0", "src")
+    loss = float(page.inner_text("#train table td >> nth=1"))
+    page.wait_for_function(f"{STEP} > 60", timeout=PATIENCE)
+    assert page.get_attribute("#train img >> nth=0", "src") != early
+    assert page.locator("#train svg").count() == 3
+    held = hold(page)
+    assert float(page.inner_text("#train table td >> nth=1")) < loss
+    page.wait_for_timeout(700)
+    assert page.evaluate(STEP) == held
+    page.click("#train-step")
+    page.wait_for_function(f"{STEP} === {held + 4}", timeout=PATIENCE)
+    page.click("#train-stop")
+    page.wait_for_selector("#train table", state="detached")
+    page.click("#train-keep")
+    page.wait_for_selector("#train-said .error")
+    assert "start a training first" in page.inner_text("#train-said")
+
+
+def test_what_was_trained_stands_in_every_tab_and_can_be_taken_home(page: Page, tmp_path: Path) -> None:
+    begin(page)
+    page.wait_for_function(f"{STEP} > 100", timeout=PATIENCE)
+    held = hold(page)
+    page.click("#train-keep")
+    page.wait_for_function(
+        "document.querySelector('#train-said').innerText.includes('stands beside')", timeout=PATIENCE
+    )
+    name = page.inner_text("#train-said b")
+    assert name.startswith("trained/l1-1-")
+    assert page.locator("#method input:checked").get_attribute("value").endswith(name)
+    page.get_by_role("tab", name="See", exact=True).click()
+    page.wait_for_function("name => document.querySelector('#summary b')?.textContent === name", arg=name)
+    assert "of 100 latents" in page.inner_text("#summary")
+    page.get_by_role("tab", name="Strokes").click()
+    page.wait_for_function("name => document.querySelector('#atoms h2')?.textContent.includes(name)", arg=name)
+    page.get_by_role("tab", name="Frontier").click()
+    page.wait_for_function("name => document.querySelector('#frontier .now b')?.textContent === name", arg=name)
+    page.get_by_role("tab", name="Learn").click()
+    with page.expect_download() as download:
+        page.click("#train-file")
+    download.value.save_as(tmp_path / "model.zip")
+    with zipfile.ZipFile(tmp_path / "model.zip") as archive:
+        archive.extractall(tmp_path)
+    (folder,) = (path.parent for path in tmp_path.rglob("config.json"))
+    assert {path.name for path in folder.iterdir()} >= {
+        "README.md", "config.json", "evaluation.json", "model.safetensors", "recipe.json",
+    }  # fmt: skip
+    model = SparseAutoencoder.from_pretrained(folder)
+    assert (model.latent_dim, model.sparsity.name) == (100, "l1-1")
+    fvu = json.loads((folder / "evaluation.json").read_text())["fvu"]
+    page.get_by_role("tab", name="See", exact=True).click()
+    page.wait_for_function("fvu => document.querySelector('#metrics').innerText.includes(fvu)", arg=f"{fvu:.1%}")
+    assert held < 428
+
+
+def test_visitors_train_one_after_the_other_and_one_who_leaves_makes_room(
+    browser: Browser, server: str, page: Page
+) -> None:
+    begin(page)
+    other = open_page(browser, server)
+    open_tab(other)
+    other.click("#train-start")
+    other.wait_for_timeout(600)
+    assert other.evaluate(STEP) == -1  # in the line
+    page.close()
+    other.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
+    other.fill("#noise input[type=range]", "0.9")  # and sliders go on
+    other.get_by_role("tab", name="See", exact=True).click()
+    other.wait_for_function("document.querySelector('#images').innerText.includes('With noise 0.9')")
+    other.context.close()

@@ -1,0 +1,75 @@
+"""Trainings that visitors watch, without the page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from sae_model import L1
+from space.live_training import MOST_TRAININGS, LiveTraining, LiveTrainings
+from training.data import Split, as_floats
+from training.loop import fit
+from training.recipe import Recipe, tuned
+
+RECIPE = replace(tuned(L1(1.0)), latent_dim=40, epochs=2, limit=600, batch_size=100)
+
+
+def begin(digits: Split, recipe: Recipe = RECIPE) -> LiveTraining:
+    return LiveTraining(recipe, digits.images[:600], as_floats(digits.images[:8]))
+
+
+def test_moment_by_moment_it_ends_as_the_command_line_does(digits: Split) -> None:
+    training = begin(digits)
+    moments = 0
+    while not training.finished:
+        training.advance(0.0)
+        training.watched()
+        training.reconstruct(as_floats(digits.images[:1]))
+        training.trained()
+        moments += 1
+    assert moments == 3  # of 4, 4 and 4 steps
+    assert (training.step, training.steps) == (12, 12)
+    expected = RECIPE.new_model(digits.images[:600])
+    for _ in fit(expected, digits.images[:600], RECIPE):
+        pass
+    for here, there in zip(training.trained().parameters(), expected.parameters(), strict=True):
+        assert torch.equal(here, there)
+    assert not training.trained().training
+
+
+def test_it_rests_when_nobody_asks_and_can_be_looked_at(digits: Split) -> None:
+    training = begin(digits)
+    training.advance(0.0)
+    assert training.step == 4
+    activations, carried = training.watched()
+    assert activations.shape == (8, 40)
+    assert 0 < carried <= 40
+    before = training.trained().network.atoms
+    training.advance(0.0)
+    assert not torch.equal(training.trained().network.atoms, before)
+    assert [step for step, _ in training.history] == [4, 8]
+
+
+def test_each_session_has_its_own_and_too_many_are_dropped(digits: Split) -> None:
+    trainings = LiveTrainings(as_floats(digits.images[:8]))
+    recipe = replace(RECIPE, limit=100)
+    first = trainings.begin("a", recipe)
+    assert trainings.find("a") is first
+    assert trainings.find("b") is None
+    for session in map(str, range(MOST_TRAININGS)):
+        trainings.begin(session, recipe)
+    assert trainings.find("a") is None
+    assert first.paused
+    assert len(trainings) == MOST_TRAININGS
+    trainings.drop("3")
+    assert trainings.find("3") is None
+    trainings.drop("nobody")
+
+
+def test_a_loss_that_is_no_number_is_told(digits: Split) -> None:
+    training = begin(digits, replace(RECIPE, sparsity=L1(1e299)))
+    with pytest.raises(Exception, match="no finite number"):
+        training.advance(10.0)
+    assert training.finished
