@@ -56,8 +56,9 @@ def fit(
     recipe: Recipe,
     snapshot: Snapshot | None = None,
     steps_per_report: int = STEPS_PER_REPORT,
+    after_epochs: bool = False,
 ) -> Iterator[Progress]:
-    """Train a model in place; yields every so many steps and after each epoch. Prints nothing, writes nothing.
+    """Train a model in place; yields every so many steps and at the end. Prints nothing, writes nothing.
 
     When the generator is exhausted the model is in eval mode and its weights are rounded to half precision (they stay
     single-precision tensors), so that the small file that is saved holds exactly the model that was measured.
@@ -72,6 +73,7 @@ def fit(
         snapshot: where an earlier run of the same model, images and recipe was left; the rest of it is then done, and
             on the same machine ends with the same bits.
         steps_per_report: yield after every so many steps.
+        after_epochs: yield after every epoch too.
 
     Raises:
         TrainingError: a model that is not the recipe's (`Recipe.new_model` makes it), no images, more processes than
@@ -102,7 +104,8 @@ def fit(
         position = run.step % batches * batch_size
         clean = as_floats(images[run.order[position : position + batch_size]].to(device))
         measure = run.learn(clean)
-        if run.step % steps_per_report == 0 or run.step % batches == 0:
+        epoch_is_done = run.step % batches == 0 and (after_epochs or run.step == run.steps)
+        if run.step % steps_per_report == 0 or epoch_is_done:
             reconstruction_loss, penalty, mean_activation = measure()
             yield Progress(
                 step=run.step,

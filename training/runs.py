@@ -56,7 +56,7 @@ def run_one(
     snapshot = checkpoint.read() if checkpoint.exists() else None
     history = [Epoch(**epoch) for epoch in snapshot.get("history", [])] if snapshot else []
     with tqdm(desc=recipe.name, unit=" steps", dynamic_ncols=True, disable=not leads) as bar:
-        for progress in fit(model, data.train.images, recipe, snapshot):
+        for progress in fit(model, data.train.images, recipe, snapshot, after_epochs=True):
             _show(bar, progress, recipe)
             if not leads:
                 continue

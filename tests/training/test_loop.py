@@ -70,10 +70,11 @@ def test_weights_end_as_numbers_that_half_precision_can_hold(brief_model: Sparse
         assert torch.equal(parameter.half().float(), parameter), name
 
 
-def test_progress_is_yielded_on_a_steady_beat_and_after_each_epoch(training_digits: Split) -> None:
+def test_progress_is_yielded_on_a_steady_beat_and_where_asked_after_each_epoch(training_digits: Split) -> None:
     recipe = replace(SHORT, batch_size=10)
     images = training_digits.images[:250]
-    reports = list(fit(recipe.new_model(images), images, recipe))
+    assert [report.step for report in fit(recipe.new_model(images), images, recipe)] == [20, 40, 50]
+    reports = list(fit(recipe.new_model(images), images, recipe, after_epochs=True))
     assert [report.step for report in reports] == [20, 25, 40, 50]
     assert [report.epochs for report in reports] == [0.8, 1, 1.6, 2]
     assert {report.steps for report in reports} == {50}
