@@ -18,7 +18,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(2**62))
 import gradio as gr
 import torch
 
-from space import by_class, figures, frontier, learn, see, strokes, theory
+from space import by_class, figures, frontier, learn, lessons, see, strokes, theory
 from space.bench import opening
 from space.controls import Controls
 from space.draw import STYLE
@@ -28,8 +28,7 @@ from space.parts import Page
 
 INTRO = """
 # Sparse autoencoders, by touch
-784 pixels become 900 numbers, the *latents*, and an image again. With **more** numbers than pixels a model may just
-copy, noise included. A penalty, weighted by **beta**, turns latents off: move beta and the noise.
+784 pixels become 900 numbers, the *latents*, and an image again. With so many a model may just copy, noise included.
 """
 CSS = Path(__file__).parent / "style.css"
 FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
@@ -53,6 +52,7 @@ def build_app(lab: Lab) -> gr.Blocks:
         with gr.Row(elem_id="head"):
             gr.Markdown(INTRO, elem_id="intro")
             gr.Button("Copy link", elem_id="copy-link", size="sm", scale=0)
+            lessons.build(page)
         with gr.Row(elem_id="page"):
             with gr.Column(scale=0, min_width=300, elem_id="controls"):
                 controls = Controls(page)

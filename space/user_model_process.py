@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 
 from sae_model import ModelLoadError, SparseAutoencoder
 from sae_model.errors import first_line
-from sae_model.hub import find_files
+from sae_model.hub import as_folder, find_files
 from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME, read_config
 from training.data import Split
 from training.evaluation import Evaluation, evaluate
@@ -99,7 +99,7 @@ def measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
 
 def _check_files(job: dict[str, Any], name: str) -> None:
     """Reject files that are too large before they are fetched; for all else, loading has better error messages."""
-    for filename in (CONFIG_NAME, WEIGHTS_NAME):
+    for filename in () if as_folder(job["source"]) else (CONFIG_NAME, WEIGHTS_NAME):
         try:
             url = hf_hub_url(job["source"], filename, revision=job["revision"])
             size = get_hf_file_metadata(url, token=job["hub"]["token"]).size or 0

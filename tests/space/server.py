@@ -26,6 +26,8 @@ class Server:
     pid: int
     seconds: float
     """From its start to its first page."""
+    log: Path
+    """What it prints."""
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def running_space(environment: Mapping[str, str] = os.environ) -> Iterator[Serve
                     log.seek(0)
                     raise RuntimeError(f"The Space did not come up:\n{log.read()}")
                 time.sleep(0.05)
-            yield Server(address, process.pid, time.perf_counter() - began)
+            yield Server(address, process.pid, time.perf_counter() - began, Path(log.name))
         finally:
             process.terminate()
             process.wait(timeout=30)

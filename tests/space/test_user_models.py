@@ -28,10 +28,9 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
 @pytest.fixture(autouse=True)
-def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare the tests that are not about it the seconds that a process of its own takes to start."""
-    if "own_process" not in request.keywords:
-        monkeypatch.setattr(UserModels, "_messages", lambda _, folder: work(folder))
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare these tests the seconds that a process of its own takes to start."""
+    monkeypatch.setattr(UserModels, "_messages", lambda _, folder: work(folder))
 
 
 @pytest.fixture

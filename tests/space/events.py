@@ -1,0 +1,84 @@
+"""The page's private events as a hostile client sends them: without a browser, with any data."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+# What Python, its libraries or the server's folders would say; nothing of it is for visitors.
+INTERNALS = re.compile(
+    r"Traceback|\w+Error\b|object has no attribute|not supported between|NoneType|positional argument"
+    r"|unexpected keyword|object is not|must be real number|can't be|codec can|surrogate|not iterable|unhashable"
+    r"|concatenate|/tmp/|\.py\b|site-packages|invalid literal|could not convert|index out of range"
+    r"|cannot be interpreted|null byte|float NaN"
+)
+
+
+GRADIO = re.compile(
+    r"Could not preprocess input component|An event handler|Value:? |.*validation error|Minimum|Maximum"
+    r"|str is not valid UTF-8"
+)
+"""How Gradio's own refusals begin; they repeat what was sent, at whatever length, to the one who sent it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How an event ended."""
+
+    ok: bool
+    output: list[Any]
+    """The values of its outputs; none where it failed."""
+    error: str | None
+    """What the visitor reads, if anything."""
+
+
+class Client:
+    """A visitor of a running page, by its address."""
+
+    def __init__(self, address: str) -> None:
+        self.address, self.session = address, uuid.uuid4().hex
+        self.config = json.loads(self._get("/config"))
+        self.components = {component["id"]: component for component in self.config["components"]}
+        events = [event for event in self.config["dependencies"] if event["backend_fn"]]
+        # What is drawn after an event is drawn by one function after each.
+        self.events = list({(*event["inputs"], None, *event["outputs"]): event for event in reversed(events)}.values())
+
+    def send(self, event: dict[str, Any], data: list[Any], event_data: Any = None, seconds: float = 120) -> Answer:
+        """Send an event and wait for its end.
+
+        Raises:
+            OSError: no answer came.
+        """
+        body = {"data": data, "fn_index": event["id"], "session_hash": self.session, "event_data": event_data}
+        request = urllib.request.Request(
+            f"{self.address}/gradio_api/queue/join", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        urllib.request.urlopen(request, timeout=seconds).read()
+        stream = f"{self.address}/gradio_api/queue/data?session_hash={self.session}"
+        with urllib.request.urlopen(stream, timeout=seconds) as lines:
+            for line in lines:
+                message = json.loads(line.removeprefix(b"data: ")) if line.startswith(b"data: ") else {}
+                if message.get("msg") == "process_completed":
+                    output = message["output"]
+                    return Answer(message["success"], output.get("data") or [], output.get("error"))
+                if message.get("msg") in ("unexpected_error", "server_stopped"):
+                    return Answer(False, [], message.get("message"))
+        raise ConnectionError("The stream of events ended without an answer.")
+
+    def usual(self, event: dict[str, Any]) -> list[Any]:
+        """What a page that was just opened would send with an event."""
+        return [self.components[number]["props"].get("value") for number in event["inputs"]]
+
+    def moved(self, elem_id: str) -> tuple[dict[str, Any], int]:
+        """What a component's movement draws live: the event, and the component's place among its inputs."""
+        number = next(number for number, one in self.components.items() if one["props"].get("elem_id") == elem_id)
+        event = next(event for event in self.events if [number, "input"] in [list(t) for t in event["targets"]])
+        return event, event["inputs"].index(number)
+
+    def _get(self, path: str) -> bytes:
+        with urllib.request.urlopen(self.address + path, timeout=120) as answer:
+            return answer.read()

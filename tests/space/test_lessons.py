@@ -1,0 +1,101 @@
+"""The lessons: each is done by what it asks for, and by nothing less; and the page ticks it off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from space.bench import Bench, opening
+from space.lab import Lab
+from space.lessons import LESSONS
+from tests.space.browser import open_page
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+
+@pytest.fixture(scope="module")
+def lab() -> Lab:
+    return Lab()
+
+
+def bench_of(lab: Lab, variant: str, sigma: float = 0.3, k: int | None = None) -> Bench:
+    method, position = lab.find(variant)
+    if k is not None:
+        position = [stop.k for stop in lab.stops(method)].index(k)
+    return replace(opening(lab), method=method, position=position, sigma=sigma)
+
+
+@pytest.mark.parametrize(
+    ("number", "right", "wrong"),
+    [
+        (0, [("dense",), ("dense", 0.5)], [("dense", 0.2), ("l1-0.1",), ("adaptive-topk",)]),
+        (1, [("l1-1", 0.0), ("topk-10",)], [("dense", 0.0), ("kl-neuron-0.2", 0.0)]),
+        (2, [], [("dense",), ("l1-30",), ("lecture",)]),
+        (3, [("topk-25",), ("topk-10",)], [("dense", 0.0), ("kl-image-0.2",)]),
+        (4, [("kl-image-0.05",), ("kl-neuron-0.05",)], [("kl-image-0.1",), ("l1-1",)]),
+        (5, [("topk-10",), ("adaptive-topk", 0.3, 10)], [("topk-25",), ("l1-10",), ("adaptive-topk", 0.3, 25)]),
+    ],
+)
+def test_a_lesson_is_done_by_what_it_asks_for(lab: Lab, number: int, right: list, wrong: list) -> None:
+    lesson = LESSONS[number]
+    for place in right:
+        bench = bench_of(lab, *place)
+        assert lesson.is_done(lab, bench), place
+        assert "nan" not in lesson.shows(lab, bench)
+    for place in wrong:
+        assert not lesson.is_done(lab, bench_of(lab, *place)), place
+
+
+def test_the_noise_lesson_is_done_at_the_lowest_error(lab: Lab) -> None:
+    stops = lab.compared("l1")
+    best = min(stops, key=lambda stop: lab.evaluation(stop).denoise_mse["0.3"])
+    done = [stop for stop in stops if LESSONS[2].is_done(lab, bench_of(lab, stop.variant))]
+    assert done == [best]
+    assert f"{lab.evaluation(best).denoise_mse['0.3']:.4f} at {best.variant}" in LESSONS[2].shows(
+        lab, bench_of(lab, best.variant)
+    )
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    page = open_page(browser, server)
+    yield page
+    assert page.errors == []
+    page.context.close()
+
+
+def test_all_six_are_done_by_hand_and_ticked_off(page: Page) -> None:
+    def ticked(number: int) -> None:
+        page.wait_for_function("n => document.querySelectorAll('#lessons li.done').length === n", arg=number)
+
+    def method(name: str) -> None:
+        page.locator("#method").get_by_role("radio", name=name, exact=True).check()
+
+    def stop(name: str) -> None:
+        page.locator("#strip button").filter(has_text=name).first.click()
+        page.wait_for_function("name => document.querySelector('#summary b').textContent === name", arg=name)
+
+    assert page.locator("#lessons li.done").count() == 0
+    stop("dense")
+    ticked(1)
+    assert "squared error" in page.inner_text("#lessons p")
+    stop("l1-30")
+    ticked(2)
+    best = page.inner_text("#stops .turn b").rpartition(" ")[2]
+    stop(best)
+    ticked(3)
+    stop("l1-30")
+    ticked(4)
+    method("KL per image")
+    page.wait_for_function("document.querySelector('#summary b').textContent.startsWith('kl-image')")
+    stop("kl-image-0.05")
+    ticked(5)
+    method("Top k")
+    page.wait_for_function("document.querySelector('#summary b').textContent.startsWith('topk')")
+    stop("topk-10")
+    ticked(6)
+    assert "all six" in page.inner_text("#lessons p")

@@ -1,0 +1,285 @@
+"""Users' models are loaded in a process of its own, whose end, size and silence hurt nobody; and hostile Hubs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+
+from sae_model import L1, SparseAutoencoder
+from space import user_models as module
+from space.errors import InputError
+from space.user_model_process import work
+from space.user_models import UserModels
+from tests.loopback_hub import TOKEN
+from training.data import Split
+from training.evaluation import evaluate
+from training.latent_statistics import latent_statistics
+
+ROOT = Path(__file__).resolve().parents[2]
+ENDLESS = 10**12
+
+
+@pytest.fixture
+def few(digits: Split) -> Split:
+    return Split(digits.images[:200], digits.labels[:200])
+
+
+@pytest.fixture
+def models(few: Split) -> UserModels:
+    return UserModels(few)
+
+
+@pytest.fixture
+def hosted(few: Split, monkeypatch: pytest.MonkeyPatch) -> UserModels:
+    monkeypatch.setenv("SPACE_ID", "ada/touch")
+    return UserModels(few)
+
+
+@pytest.fixture
+def folder(tiny_model: SparseAutoencoder, tmp_path: Path) -> Path:
+    tiny_model.save_pretrained(tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen]:
+    """The processes that are started in this test."""
+    processes: list[subprocess.Popen] = []
+    real = subprocess.Popen
+
+    def start(*arguments: object, **options: object) -> subprocess.Popen:
+        processes.append(real(*arguments, **options))
+        return processes[-1]
+
+    monkeypatch.setattr(module.subprocess, "Popen", start)
+    return processes
+
+
+def load(models: UserModels, text: object) -> list[str]:
+    return list(models.load(models.address(str(text))))
+
+
+def assert_clean(error: InputError) -> None:
+    """A message for visitors: short, and without folders of the server or secrets."""
+    message = str(error)
+    assert message.isprintable()
+    assert len(message) < 300
+    assert "/tmp/" not in message
+    assert "Error" not in message
+    assert TOKEN not in message
+
+
+def test_a_model_that_its_own_process_loaded_is_the_one_that_was_saved(
+    models: UserModels, folder: Path, few: Split, started: list
+) -> None:
+    assert [step.split()[0] for step in load(models, folder)] == ["Fetching", "Measuring"]
+    mine, saved = models.find(str(folder)), SparseAutoencoder.from_pretrained(folder)
+    assert (mine.model.sparsity, mine.model.latent_dim) == (saved.sparsity, saved.latent_dim)
+    assert all(torch.equal(one, other) for one, other in zip(mine.model.parameters(), saved.parameters(), strict=True))
+    assert mine.evaluation.fvu == pytest.approx(evaluate(saved, few).fvu, rel=1e-4)
+    torch.testing.assert_close(mine.statistics.class_means, latent_statistics(saved, *few).class_means)
+    (process,) = started
+    assert process.returncode == 0
+
+
+def test_a_visitor_who_leaves_ends_the_process(models: UserModels, folder: Path, started: list) -> None:
+    steps = models.load(models.address(str(folder)))
+    assert [next(steps).split()[0] for _ in range(2)] == ["Fetching", "Measuring"]
+    steps.close()
+    assert started[0].returncode is not None
+    assert str(folder) not in models
+    assert models._one_at_a_time.acquire(blocking=False)
+
+
+def test_a_model_that_takes_too_long_is_stopped(
+    models: UserModels, folder: Path, started: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_SECONDS", 0.2)
+    with pytest.raises(InputError, match=r"was stopped: it took more than 0\.2 seconds, or more memory") as caught:
+        load(models, folder)
+    assert started[0].returncode == -9
+    assert len(str(caught.value)) < 300
+
+
+def test_the_process_has_limits_that_hold(tmp_path: Path) -> None:
+    script = """
+import os, resource, torch
+from space import user_model_process as process
+process._limit()
+try:
+    torch.zeros(4 * 10**9, dtype=torch.uint8)
+except RuntimeError:
+    print("memory")
+try:
+    with open(os.path.join(os.environ["FOLDER"], "large"), "wb") as file:
+        file.write(bytes(process.LARGEST_FILE + 1))
+except OSError:
+    print("file")
+print(resource.getrlimit(resource.RLIMIT_CPU)[0] == process.CPU_SECONDS)
+"""
+    environment = {"PYTHONPATH": str(ROOT), "FOLDER": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.stdout.split() == ["memory", "file", "True"], done.stderr
+
+
+def test_many_loads_are_done_one_at_a_time(models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, failed = threading.Lock(), []
+
+    def messages(_: UserModels, job: Path) -> Iterator[dict]:
+        if not busy.acquire(blocking=False):
+            failed.append("two at once")
+        time.sleep(0.002)
+        yield from work(job)
+        busy.release()
+
+    monkeypatch.setattr(UserModels, "_messages", messages)
+    places = [folder.with_name(f"mine-{number}") for number in range(30)]
+    for number, place in enumerate(places):
+        SparseAutoencoder(latent_dim=20 + number, sparsity=L1(0.1)).save_pretrained(place)
+    threads = [threading.Thread(target=load, args=(models, place)) for place in places]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    here = [place for place in places if str(place) in models]
+    assert len(here) == module.MOST_MODELS
+    for place in here:
+        assert models.find(str(place)).model.latent_dim == 20 + places.index(place)
+
+
+@pytest.mark.parametrize("where", ["space.user_models.save_file", "space.user_model_process.save_file"])
+def test_a_full_disk_ends_in_an_error_message(
+    models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device", "/tmp/secret")
+
+    monkeypatch.setattr(UserModels, "_messages", lambda _, job: work(job))
+    monkeypatch.setattr(where, fail)
+    with pytest.raises(InputError, match=r"could not be loaded here: No space left on device\. Try again later\.$"):
+        load(models, folder)
+    assert str(folder) not in models
+
+
+class HostileHub(BaseHTTPRequestHandler):
+    """A Hub that answers as its mode says, and notes who asked with which token."""
+
+    mode = ""
+    asked: list[tuple[str, str | None]] = []  # noqa: RUF012 (emptied by the fixture)
+
+    def do_GET(self) -> None:
+        self.asked.append((self.path, self.headers.get("Authorization")))
+        commit, file = "0" * 40, "/resolve/" in self.path
+        body = b"x" * 1000 if file else json.dumps({"id": "ada/mine", "sha": commit, "siblings": []}).encode()
+        size, sent, status, location = len(body), body, 200, None
+        if file and self.mode == "too short":
+            sent = body[:10]
+        elif file and self.mode == "no size":
+            size = None
+        elif file and self.mode == "endless":
+            size, sent = ENDLESS, bytes(1_000_000)
+        elif file and self.mode == "elsewhere" and not self.path.startswith("/else"):
+            status, location = 302, f"http://localhost:{self.server.server_port}/else{self.path}"
+        elif file and self.mode == "round and round":
+            status, location = 307, self.path
+        elif file and self.mode == "to a file of the server":
+            status, location = 302, "file:///etc/passwd"
+        elif not file and self.mode == "no JSON":
+            sent = body = b"\x00<html>" * 10
+            size = len(body)
+        elif not file and self.mode == "another JSON":
+            sent = body = b"[[]]"
+            size = len(body)
+        self.send_response(status)
+        headers = {"ETag": '"1"', "X-Repo-Commit": commit, "Location": location}
+        headers["Content-Length"] = None if size is None else str(size)
+        for name, value in headers.items():
+            if value is not None:
+                self.send_header(name, value)
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        try:
+            while True:
+                self.wfile.write(sent)
+                if self.mode != "endless" or not file:
+                    break
+        except OSError:
+            pass
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hostile_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[HostileHub]]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), HostileHub)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setenv("HF_ENDPOINT", address)  # for processes that are started
+    HostileHub.asked.clear()
+    yield HostileHub
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "plain rubbish",
+        "too short",
+        "no size",
+        "endless",
+        "elsewhere",
+        "round and round",
+        "to a file of the server",
+        "no JSON",
+        "another JSON",
+    ],
+)
+def test_a_hostile_hub_ends_in_an_error_message_and_gets_no_token(
+    hosted: UserModels,
+    hostile_hub: type[HostileHub],
+    mode: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hostile_hub.mode = mode
+    if mode != "endless":  # which the limits of a process of its own end
+        monkeypatch.setattr(UserModels, "_messages", lambda _, job: work(job))
+    with pytest.raises(InputError) as caught:
+        load(hosted, "ada/mine")
+    assert_clean(caught.value)
+    assert hostile_hub.asked
+    assert {token for _, token in hostile_hub.asked} == {None}
+    assert TOKEN not in "".join(capfd.readouterr())
+    assert "ada/mine" not in hosted
+
+
+def test_a_token_goes_to_the_hub_and_not_to_where_that_redirects(
+    models: UserModels, hostile_hub: type[HostileHub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page of somebody who is logged in, on a machine of their own."""
+    hostile_hub.mode = "elsewhere"
+    monkeypatch.setattr(UserModels, "_messages", lambda _, job: work(job))
+    with pytest.raises(InputError):
+        load(models, "ada/mine")
+    tokens = {path.startswith("/else"): token for path, token in hostile_hub.asked}
+    assert tokens == {False: f"Bearer {TOKEN}", True: None}
