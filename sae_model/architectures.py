@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sae_model.outputs import OUTPUTS
 from sae_model.sparsity import keep_top_k
 
 ImageShape = tuple[int, int, int]
@@ -39,7 +40,8 @@ class Dictionary(nn.Module):
         z_i = relu(y_i + eta_i D (x - sigmoid(b + y_i D)) - t_i)        i = 1 ... STEPS
 
     The steps are proximal gradient on the binary cross-entropy plus an L1 penalty: the gradient of the cross-entropy
-    in the logits is the residual. (LISTA with a tied dictionary; eta and t are learned for each step.) With no steps
+    in the logits is the residual. (With a linear output there is no sigmoid, and it is the gradient of the squared
+    error.) (LISTA with a tied dictionary; eta and t are learned for each step.) With no steps
     it is the classical sparse autoencoder.
     """
 
@@ -47,13 +49,22 @@ class Dictionary(nn.Module):
     # Length of every atom, in logits. It is fixed: with atoms of free length the decoder could grow while latents
     # shrink, which satisfies every penalty without being any sparser. A digit needs logits of length 100 and more.
     ATOM_LENGTH: ClassVar[float] = 10.0
+    USUAL_PIXELS: ClassVar[int] = 28 * 28  # of which these are the length and the step size
+    LINEAR_ATOM_LENGTH: ClassVar[float] = 1.0  # with a linear output, whose images lie about 1 from their mean
     # Fields of `training.recipe.Recipe` that differ from its defaults, and the sparsity method where none is named.
     recipe: ClassVar[dict[str, Any]] = {}
     sparsity: ClassVar[dict[str, Any]] = {"kind": "l1", "beta": 1.0}
 
-    def __init__(self, latent_dim: int, image_shape: ImageShape) -> None:
+    def __init__(self, latent_dim: int, image_shape: ImageShape, output: str = "sigmoid") -> None:
         super().__init__()
         pixels = math.prod(image_shape)
+        self.reconstruction = OUTPUTS[output].reconstruction
+        # The same picture with four times as many pixels has the same latents, by atoms of twice the length and steps
+        # of a quarter.
+        self.relative_size = pixels / self.USUAL_PIXELS if output == "sigmoid" else 1.0
+        self.atom_length = (
+            self.ATOM_LENGTH * math.sqrt(self.relative_size) if output == "sigmoid" else self.LINEAR_ATOM_LENGTH
+        )
         self.image_shape = image_shape
         self.atoms = nn.Parameter(F.normalize(torch.randn(latent_dim, pixels), dim=1))
         self.bias = nn.Parameter(torch.zeros(pixels))
@@ -86,13 +97,19 @@ class Dictionary(nn.Module):
         """Give all steps one size, above 0, to be learned from there."""
         self.log_step.fill_(math.log(size))
 
+    @torch.no_grad()
+    def centre_on(self, mean: Tensor) -> None:
+        """Begin from a mean image (channels, height, width), for a linear output: no latent has to stand for it."""
+        self.bias.copy_(mean.flatten())
+        self.first.bias.copy_(-INITIAL_THRESHOLD - self.first.weight @ self.bias)
+
     @property
     def dictionary(self) -> Tensor:
         """D, (latent_dim, pixels)."""
         if self._folded is not None:
             return self._folded
         squares = self.atoms.square().sum(1, keepdim=True)
-        dictionary = self.ATOM_LENGTH * self.atoms * torch.rsqrt(squares + 1e-12)  # finite for zeros too
+        dictionary = self.atom_length * self.atoms * torch.rsqrt(squares + 1e-12)  # finite for zeros too
         device = dictionary.device.type
         # Under autocast it is cast once here, instead of in each product.
         return dictionary.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else dictionary
@@ -114,8 +131,8 @@ class Dictionary(nn.Module):
         z = F.relu(self.first(x))
         for log_step, threshold in zip(self.log_step, self.threshold, strict=True):
             z = z if k is None else keep_top_k(z, k)
-            residual = x - torch.sigmoid(F.linear(z, dictionary.T, self.bias).float())
-            z = F.relu(z + log_step.exp() * F.linear(residual, dictionary) - threshold)
+            residual = x - self.reconstruction(F.linear(z, dictionary.T, self.bias).float())
+            z = F.relu(z + log_step.exp() / self.relative_size * F.linear(residual, dictionary) - threshold)
         return z
 
     def logits(self, latents: Tensor) -> Tensor:
@@ -149,10 +166,12 @@ class Lecture(nn.Module):
     }
     sparsity: ClassVar[dict[str, Any]] = {"kind": "l1", "beta": 0.01}
 
-    def __init__(self, latent_dim: int, image_shape: ImageShape) -> None:
+    def __init__(self, latent_dim: int, image_shape: ImageShape, output: str = "sigmoid") -> None:
         super().__init__()
         if tuple(image_shape) != (1, 28, 28):
             raise ValueError(f"The lecture's network takes images of (1, 28, 28); got {tuple(image_shape)}.")
+        if output != "sigmoid":
+            raise ValueError(f"The lecture's network has a sigmoid output; got {output!r}.")
         down = []
         for inputs, outputs in itertools.pairwise(self.DOWN):
             down += _block(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), outputs)

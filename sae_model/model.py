@@ -3,9 +3,10 @@
 Shapes, in the order in which an image meets them:
 
     images          x      (batch, channels, height, width) in [0, 1]; noisy ones may leave that range
+                           (of any range, and vectors as (batch, length, 1, 1), where the output is linear)
     latents         z      (batch, latent_dim), many of them exactly 0; at least 0 (of the lecture's network: any sign)
     activations     a      (batch, latent_dim) in [0, 1), tanh(|z| / 2)
-    reconstruction  x-hat  (batch, channels, height, width) in [0, 1]
+    reconstruction  x-hat  (batch, channels, height, width) in [0, 1]; of any range where the output is linear
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sae_model.architectures import ARCHITECTURES
 from sae_model.errors import is_whole, one_line
 from sae_model.hub import find_files
 from sae_model.methods import Dense, Sparsity, sparsity_from_config
+from sae_model.outputs import OUTPUTS
 from sae_model.sparsity import keep_top_k, unit_activation
 from sae_model.storage import (
     CARD_NAME,
@@ -51,7 +53,7 @@ class SparseAutoencoder(
     library_name="sae-model",
     license="mit",
     pipeline_tag="image-feature-extraction",
-    tags=["sparse-autoencoder", "mnist", "interpretability"],
+    tags=["sparse-autoencoder", "interpretability"],
 ):
     """An autoencoder with more latents than pixels, and the sparsity method that it was trained with.
 
@@ -61,9 +63,11 @@ class SparseAutoencoder(
             {"kind": "l1", "beta": 0.1}. `Dense()` where none is given.
         architecture: a name in `sae_model.architectures.ARCHITECTURES`.
         image_shape: (channels, height, width) of the images.
+        output: "sigmoid", for images in [0, 1]; or "linear", for values of any range.
 
     Raises:
-        ValueError: a size that is no positive whole number, an unknown architecture, or a sparsity that is none.
+        ValueError: a size that is no positive whole number, an unknown architecture or output, or a sparsity that is
+            none.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class SparseAutoencoder(
         sparsity: Sparsity | dict[str, Any] | None = None,
         architecture: str = "dictionary",
         image_shape: tuple[int, int, int] = (1, 28, 28),
+        output: str = "sigmoid",
     ) -> None:
         super().__init__()
         if not _is_size(latent_dim):
@@ -81,6 +86,8 @@ class SparseAutoencoder(
         if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
             known = ", ".join(ARCHITECTURES)
             raise ValueError(f"Unknown architecture: {architecture!r:.80}. Known ones: {known}.")
+        if not isinstance(output, str) or output not in OUTPUTS:
+            raise ValueError(f"Unknown output: {output!r:.80}. Known ones: {', '.join(OUTPUTS)}.")
         if sparsity is None:
             sparsity = Dense()
         self.latent_dim = latent_dim
@@ -89,20 +96,43 @@ class SparseAutoencoder(
         self.image_shape: tuple[int, int, int] = tuple(image_shape)
         if (self.sparsity.default_k or 1) > latent_dim:
             raise ValueError(f"k is at most the number of latents, {latent_dim}; got {self.sparsity.default_k}.")
-        self.network = ARCHITECTURES[architecture](latent_dim, self.image_shape)
+        self.output = output
+        # In units of which the network sees images and makes logits. A linear output has the distance of its training
+        # images from their mean, and keeps it with its weights: so values of any size are learned alike.
+        if output == "linear":
+            self.register_buffer("scale", torch.ones(()))
+        else:
+            self.scale = 1.0
+        self.network = ARCHITECTURES[architecture](latent_dim, self.image_shape, output)
+
+    @torch.no_grad()
+    def centre_on(self, images: Tensor) -> None:
+        """Take the scale and the first bias of a linear output from images (n, *image_shape), floats.
+
+        The scale is the root of their mean squared distance from their mean.
+
+        Raises:
+            ValueError: the images are all alike.
+        """
+        mean = images.mean(0)
+        scale = (images - mean).square().flatten(1).sum(1).mean().sqrt()
+        if scale == 0:
+            raise ValueError("These images are all alike, so there is nothing to learn.")
+        self.scale.copy_(scale)
+        self.network.centre_on(mean / scale)
 
     @property
     def dictionary(self) -> Tensor:
         """The atoms, (latent_dim, channels, height, width).
 
-        The logits of `decode(z)` are a bias image plus z @ dictionary.
+        The logits of `decode(z)` are a bias image plus z @ dictionary. With a linear output the reconstruction is.
 
         Raises:
             ValueError: the decoder is not linear (the lecture's network).
         """
         if not self.is_linear:
             raise ValueError(f"A decoder of the architecture {self.architecture!r} is not linear: it has no atoms.")
-        return self.network.dictionary.detach().unflatten(1, self.image_shape)
+        return (self.network.dictionary.detach() * self.scale).unflatten(1, self.image_shape)
 
     @property
     def is_linear(self) -> bool:
@@ -127,30 +157,40 @@ class SparseAutoencoder(
         if not images.is_floating_point():
             raise ValueError(f"Images are floats in [0, 1]; got {images.dtype}: convert, and divide bytes by 255.")
         k = self.sparsity.default_k if k is None else k
-        latents = self.network.encode(images.to(self._dtype), None if self.sparsity.default_k is None else k)
+        latents = self.network.encode(
+            images.to(self._dtype) / self.scale, None if self.sparsity.default_k is None else k
+        )
         return latents if k is None else keep_top_k(latents, k)
 
     def logits(self, latents: Tensor) -> Tensor:
-        """Latents (batch, latent_dim) -> the reconstruction before the sigmoid, (batch, *image_shape).
+        """Latents (batch, latent_dim) -> the reconstruction before the sigmoid, if there is one, (batch, *image_shape).
 
         Raises:
             ValueError: another shape.
         """
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
             raise ValueError(f"Latents come as (batch, {self.latent_dim}); got {tuple(latents.shape)}.")
-        return self.network.logits(latents.to(self._dtype))
+        return self.network.logits(latents.to(self._dtype)) * self.scale
+
+    def reconstruction_loss(self, logits: Tensor, images: Tensor) -> Tensor:
+        """How far logits are from images, both (batch, *image_shape), as a scalar; see `sae_model.outputs`.
+
+        The mean binary cross-entropy in nats per pixel, or, with a linear output, the squared error over the variance
+        of the images that the model was trained on.
+        """
+        return OUTPUTS[self.output].loss(logits / self.scale, images / self.scale)
 
     @property
     def _dtype(self) -> torch.dtype:
         return next(self.parameters()).dtype
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Latents (batch, latent_dim) -> reconstruction (batch, *image_shape) in [0, 1].
+        """Latents (batch, latent_dim) -> reconstruction (batch, *image_shape), in [0, 1] unless the output is linear.
 
         Raises:
             ValueError: another shape.
         """
-        return torch.sigmoid(self.logits(latents))
+        return OUTPUTS[self.output].reconstruction(self.logits(latents))
 
     def forward(self, images: Tensor) -> Output:
         """Images (batch, *image_shape) -> (reconstruction, latents, activations), as in `Output`."""
@@ -163,6 +203,7 @@ class SparseAutoencoder(
             "architecture": self.architecture,
             "image_shape": list(self.image_shape),
             "latent_dim": self.latent_dim,
+            "output": self.output,
             "sparsity": self.sparsity.to_config(),
         }
 

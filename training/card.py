@@ -9,7 +9,6 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from sae_model import SparseAutoencoder
 from sae_model.errors import UserError
-from training.data import DATASETS
 from training.evaluation import Evaluation
 from training.record import Record
 
@@ -20,10 +19,10 @@ END = "<!-- Generated up to here. -->"
 
 BODY = """# {name}
 
-A sparse autoencoder for images of {shape} pixels: {latent_dim} latents, {architecture}.
+A sparse autoencoder for {kind} of {shape}: {latent_dim} latents, {architecture}.
 Trained on {dataset}{noisy}. Sparsity method: {method}{values}. It asks for {asks_for}.
 
-![Four rows of ten digits: test images, their reconstructions, the images with noise of sigma 0.3, and the
+![Four rows: {shown} of the test split, their reconstructions, the same with noise of sigma 0.3, and the
 reconstructions of those]({image})
 
 ## Load it
@@ -35,7 +34,7 @@ import torch
 from sae_model import SparseAutoencoder
 
 model = SparseAutoencoder.from_pretrained("{source}")
-reconstruction, latents, activations = model(torch.rand(8, {image_shape}))  # images in [0, 1]
+reconstruction, latents, activations = model({some}(8, {image_shape}))  # {values_are}
 ```
 
 Loading is strict: weights that are not exactly those that were saved end in an error message.{dictionary}
@@ -52,7 +51,7 @@ Measured on the {images} images of {dataset}'s test split, by `python -m trainin
 
 {init}{epochs} epochs over {limit}{dataset}'s training images (less the last ones, which are the validation split) in
 batches of {batch_size}, with AdamW at a learning rate of {learning_rate:g}{schedule} (weight decay {weight_decay:g}).
-Seed: {seed}. The loss is the mean binary cross-entropy per pixel{squared}{balanced} plus the penalty. `recipe.json`
+Seed: {seed}. The loss is {loss}{squared}{balanced} plus the penalty. `recipe.json`
 holds every hyperparameter; the same recipe on the same machine gives the same weights.
 
 Versions: {versions}.
@@ -88,12 +87,15 @@ def render_card(model: SparseAutoencoder, record: Record, source: str) -> str:
         source: where it is loaded from: a folder or `owner/name`.
     """
     recipe, evaluation = record.recipe, record.evaluation
-    dataset, sparsity = DATASETS[recipe.dataset], recipe.sparsity
+    about, sparsity = record.about, recipe.sparsity
     values = ", ".join(f"{name} = {value:g}" for name, value in dataclasses.asdict(sparsity).items())
     linear = "\n`model.dictionary` holds its atoms, an image for each latent." if model.is_linear else ""
     body = BODY.format(
         name=recipe.name,
-        shape=" x ".join(map(str, model.image_shape)),
+        kind="vectors" if model.image_shape[1:] == (1, 1) else "images",
+        shape=f"{model.image_shape[0]} values"
+        if model.image_shape[1:] == (1, 1)
+        else f"{' x '.join(map(str, model.image_shape))} pixels",
         image_shape=", ".join(map(str, model.image_shape)),
         latent_dim=model.latent_dim,
         architecture="a linear dictionary" if model.is_linear else "the network of a lecture",
@@ -101,10 +103,16 @@ def render_card(model: SparseAutoencoder, record: Record, source: str) -> str:
         method=sparsity.title,
         values=f" ({values})" if values else "",
         asks_for=sparsity.asks_for,
-        dataset=dataset.title,
+        dataset=about.title,
         noisy=f" with noise of a sigma drawn from 0 to {recipe.noise:g} on each image" if recipe.noise else "",
         image=IMAGE_NAME,
         source=source,
+        shown=f"images of {about.title}",
+        some="torch.rand" if recipe.loss == "bce" else "torch.randn",
+        values_are="images in [0, 1]" if recipe.loss == "bce" else "values of any range",
+        loss="the mean binary cross-entropy per pixel"
+        if recipe.loss == "bce"
+        else "the squared error over the variance",
         images=f"{record.test_images:,}",
         table="\n".join(f"| {name} | {value} | {meaning} |" for name, _, value, meaning in _metrics(evaluation)),
         init=f"Fine-tuned from {recipe.init}. " if recipe.init else "",
@@ -118,7 +126,7 @@ def render_card(model: SparseAutoencoder, record: Record, source: str) -> str:
         squared=f", plus {recipe.squared_error:g} times the squared error" if recipe.squared_error else "",
         balanced=f", plus {recipe.load_balancing:g} times a load-balancing loss" if recipe.load_balancing else "",
         versions=", ".join(f"{name} {version}" for name, version in record.versions.items()),
-        credit=dataset.credit,
+        credit=about.attribution,
         effective_l0=evaluation.effective_l0,
         fvu=evaluation.fvu,
     )
@@ -127,12 +135,12 @@ def render_card(model: SparseAutoencoder, record: Record, source: str) -> str:
 
 def _metadata(model: SparseAutoencoder, record: Record) -> ModelCardData:
     """What the Hub shows and searches, every metric among it (the `model-index`)."""
-    info, dataset = model._hub_mixin_info.model_card_data, record.recipe.dataset
+    info, about = model._hub_mixin_info.model_card_data, record.about
     results = [
         EvalResult(
             task_type=info.pipeline_tag,
-            dataset_type=DATASETS[dataset].hub or dataset,
-            dataset_name=DATASETS[dataset].title,
+            dataset_type=about.hub or about.title,
+            dataset_name=about.title,
             dataset_split="test",
             metric_type=name.strip("`").replace("` ", "_"),
             metric_name=meaning,
@@ -144,8 +152,8 @@ def _metadata(model: SparseAutoencoder, record: Record) -> ModelCardData:
         library_name=info.library_name,
         license=info.license,
         pipeline_tag=info.pipeline_tag,
-        tags=[*info.tags, record.recipe.sparsity.kind],
-        datasets=[DATASETS[dataset].hub] if DATASETS[dataset].hub else None,
+        tags=[*info.tags, about.title.lower().replace(" ", "-"), record.recipe.sparsity.kind],
+        datasets=[about.hub] if about.hub else None,
         model_name=record.recipe.name,
         eval_results=results,
     )
@@ -154,7 +162,7 @@ def _metadata(model: SparseAutoencoder, record: Record) -> ModelCardData:
 def _metrics(e: Evaluation) -> list[tuple[str, float, str, str]]:
     """Every metric of an evaluation: its name, its value, the same as text, and what it means."""
     return [
-        ("`bce`", e.bce, f"{e.bce:.4f}", "binary cross-entropy, nats per pixel"),
+        *((("`bce`", e.bce, f"{e.bce:.4f}", "binary cross-entropy, nats per pixel"),) if e.bce is not None else ()),
         ("`mse`", e.mse, f"{e.mse:.5f}", "squared error per pixel"),
         ("`fvu`", e.fvu, f"{e.fvu:.4f}", "share of the variance that is lost"),
         *(

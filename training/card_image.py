@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -12,12 +14,37 @@ from sae_model import SparseAutoencoder
 from training.data import Split, add_noise, as_floats
 
 SIGMA = 0.3
-SCALE, GAP = 2, 4  # each pixel is drawn as 2 x 2; 4 such pixels lie between two images
+COUNT = 10
+HEIGHT, GAP = 56, 4  # each image is drawn about so high, by whole pixels; 4 pixels of an image lie between two
 
 
-def one_of_each(test: Split) -> Tensor:
-    """The first image of every class, (classes, channels, height, width)."""
-    return torch.stack([test.images[test.labels == label][0] for label in test.labels.unique().tolist()])
+def examples(test: Split) -> Tensor:
+    """The first image of each of the first ten classes, and then as many others as make it ten, (10, *image_shape)."""
+    firsts = [int((test.labels == label).nonzero()[0]) for label in test.labels.unique().tolist()][:COUNT]
+    others = [row for row in range(COUNT) if row not in firsts]
+    return test.images[(firsts + others)[:COUNT]]
+
+
+def value_range(model: SparseAutoencoder, images: Tensor) -> tuple[float, float]:
+    """What is drawn black and white: 0 and 1, or the lowest and highest of the images where the output is linear."""
+    return (0.0, 1.0) if model.output == "sigmoid" else (images.min().item(), images.max().item())
+
+
+def as_pictures(images: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """Images of any shape (n, channels, height, width) as (n, 1 or 3, height, width) in [0, 1], to be drawn.
+
+    Vectors become squares, row by row and padded with `low`; of other numbers of channels the mean is drawn.
+
+    Args:
+        images: floats.
+        low, high: which values are drawn as 0 and as 1.
+    """
+    if images.shape[2:] == (1, 1):
+        side = math.ceil(math.sqrt(images.shape[1]))
+        images = F.pad(images.flatten(1), (0, side * side - images.shape[1]), value=low).reshape(-1, 1, side, side)
+    elif images.shape[1] not in (1, 3):
+        images = images.mean(1, keepdim=True)
+    return ((images - low) / max(high - low, 1e-12)).clamp(0, 1)
 
 
 @torch.no_grad()
@@ -26,17 +53,19 @@ def card_image(model: SparseAutoencoder, images: Tensor) -> bytes:
 
     Args:
         model: the model.
-        images: (n, 1 or 3, height, width), bytes or floats in [0, 1].
+        images: (n, *image_shape), bytes or floats.
     """
     device = next(model.parameters()).device
     clean = as_floats(images)
     noisy = add_noise(clean, SIGMA, torch.Generator().manual_seed(0))
     rows = [clean, model(clean.to(device)).reconstruction.cpu(), noisy, model(noisy.to(device)).reconstruction.cpu()]
-    cells = torch.nn.functional.pad(torch.stack(rows).clamp(0, 1), (GAP, 0, GAP, 0), value=1.0)
+    drawn = torch.stack([as_pictures(row, *value_range(model, clean)) for row in rows])
+    cells = F.pad(drawn, (GAP, 0, GAP, 0), value=1.0)
     sheet = cells.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (rows * height, n * width, channels)
     levels = (sheet * 255).round().byte()
     sheet_image = Image.fromarray((levels[..., 0] if levels.shape[-1] == 1 else levels).numpy())
-    large = sheet_image.resize((SCALE * sheet_image.width, SCALE * sheet_image.height), Image.Resampling.NEAREST)
+    scale = max(1, round(HEIGHT / drawn.shape[-2]))
+    large = sheet_image.resize((scale * sheet_image.width, scale * sheet_image.height), Image.Resampling.NEAREST)
     file = io.BytesIO()
     large.save(file, "WEBP", quality=40, method=6)
     return file.getvalue()

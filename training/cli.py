@@ -29,10 +29,11 @@ from sae_model.storage import CONFIG_NAME, PARTIAL, staged_folder, write_file
 from sae_model.zoo import ZOO
 from training import parallel
 from training.checkpoint import Checkpoint, locked, remove_checkpoint
-from training.data import BUNDLED, DATASETS, Split, load_split
+from training.data import BUNDLED, DATASETS, Dataset, Split, open_dataset
 from training.evaluation import Evaluation, evaluate
+from training.history import read_history
 from training.hub import HubError, check_login, push, push_all
-from training.recipe import Recipe, fine_tuning, tuned
+from training.recipe import Recipe, fine_tuning, for_any_range, tuned
 from training.record import Record
 from training.runs import Data, run_all, run_one
 from training.zoo import RECIPES
@@ -45,7 +46,20 @@ app = typer.Typer(
 )
 
 DEFAULT = Recipe()
-DatasetOption = Annotated[str, typer.Option(help=f"One of: {', '.join(DATASETS)}.")]
+FEW_STEPS = 300
+MOST_PROBED = 60_000  # the classifier needs the activations of all its images at once
+DatasetOption = Annotated[
+    str,
+    typer.Option(
+        help=f"One of: {', '.join(DATASETS)}; or a folder of images, a .npz or .safetensors file, or "
+        "hub:OWNER/NAME[@REVISION]."
+    ),
+]
+ImageSizeOption = Annotated[
+    int | None, typer.Option(help="Scale images to so many pixels a side.", show_default="as they are")
+]
+GreyOption = Annotated[bool, typer.Option("--grey", help="Turn images in colour grey.")]
+SkipBrokenOption = Annotated[bool, typer.Option("--skip-broken", help="Leave out image files that cannot be read.")]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu, or cuda.", show_default="a GPU where there is one")]
 DataDirOption = Annotated[Path, typer.Option(help="Folder that holds MNIST/raw and its like.", show_default="bundled")]
 
@@ -101,6 +115,19 @@ def fit_command(
     latent_dim: Annotated[int | None, typer.Option(help="Number of latents.", show_default="900")] = None,
     dataset: DatasetOption = DEFAULT.dataset,
     data_dir: DataDirOption = BUNDLED,
+    image_size: ImageSizeOption = None,
+    grey: GreyOption = False,
+    skip_broken: SkipBrokenOption = False,
+    license: Annotated[
+        str | None, typer.Option(help="Of the images, for the model's card.", show_default="unknown")
+    ] = None,
+    credit: Annotated[str | None, typer.Option(help="Who made the images, for the card.", show_default="none")] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="bce, for images in [0, 1]; or mse, for values of any range.", show_default="that of --init, or bce"
+        ),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Fixes first weights, order and noise.", show_default="0, the lecture's 42")
     ] = None,
@@ -117,27 +144,30 @@ def fit_command(
 
     Started by torchrun, several processes train it together.
     """
-    _check_dataset(dataset)
     if push_to_hub is not None:
         check_login(push_to_hub)
     place = _device(device)
     changes = {"epochs": epochs, "noise": noise, "latent_dim": latent_dim, "seed": seed, "limit": limit}
+    changes |= {"image_size": image_size}
     with parallel.joined(place), _alone(output):
         try:
             pretrained = None if init is None else SparseAutoencoder.from_pretrained(init)
             recipe = _tuned(init, pretrained, sparsity, architecture, _given(hyperparameters))
-            recipe = replace(recipe, dataset=dataset, **_given(changes))
+            recipe = for_any_range(recipe) if loss == "mse" else replace(recipe, **_given({"loss": loss}))
+            recipe = replace(recipe, dataset=dataset, grey=grey, **_given(changes))
             _check_size(recipe)  # what cannot be is said at once
         except ValueError as error:
             raise UsageError(str(error)) from error
         if _is_finished(output, recipe, resume):
             _push_after_fit(output, push_to_hub)
             return
-        data = _load(recipe, data_dir)
+        with parallel.first_process_first():
+            data = _load(recipe, data_dir, skip_broken, license, credit)
         try:
             model = recipe.new_model(data.train.images, pretrained).to(place)
         except ValueError as error:
             raise UsageError(str(error)) from error
+        _warn_of_few_steps(recipe, len(data.train.images))
         checkpoint = Checkpoint(output, recipe, data.train.images)
         if checkpoint.exists() and not resume:
             raise UsageError(
@@ -240,14 +270,16 @@ def evaluate_command(
     dataset: DatasetOption = DEFAULT.dataset,
     split: Annotated[str, typer.Option(help="test, or validation: the last 5,000 training images.")] = "test",
     data_dir: DataDirOption = BUNDLED,
+    image_size: ImageSizeOption = None,
+    grey: GreyOption = False,
+    skip_broken: SkipBrokenOption = False,
 ) -> None:
     """Measure a model on a whole split and print its metrics as JSON, alone, on stdout."""
-    _check_dataset(dataset)
     if split not in ("test", "validation"):
         raise UsageError(f"A model is measured on the test or the validation split; got {split!r}.")
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(_device()))
-    train = load_split(dataset, "train", data_dir)
-    print(_measure(loaded, load_split(dataset, split, data_dir), train).to_json())
+    images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
+    print(_measure(loaded, images.split(split), _to_probe(images)).to_json())
 
 
 @app.command("report")
@@ -256,19 +288,20 @@ def report_command(
     output: Annotated[Path, typer.Option(help="Folder for the figures: new, or empty.")],
     dataset: DatasetOption = DEFAULT.dataset,
     data_dir: DataDirOption = BUNDLED,
+    image_size: ImageSizeOption = None,
+    grey: GreyOption = False,
+    skip_broken: SkipBrokenOption = False,
 ) -> None:
     """Measure a model on the test split and draw the lecture's figures of it: charts as SVG, images also as PNG."""
     from training.figures import draw_report
 
-    _check_dataset(dataset)
     _check_output(output)
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(_device()))
-    test = load_split(dataset, "test", data_dir)
-    evaluation = _measure(loaded, test)
+    images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
+    test = images.split("test")
+    figures = draw_report(loaded, _measure(loaded, test), test, images.about, history=read_history(model))
     with staged_folder(output) as stage:
-        for name, figure in tqdm(
-            draw_report(loaded, evaluation, test, DATASETS[dataset].classes), desc="figures", unit=" figures"
-        ):
+        for name, figure in tqdm(figures, desc="figures", unit=" figures"):
             if isinstance(figure, str):
                 (stage / f"{name}.svg").write_text(figure, encoding="utf-8")
                 continue
@@ -325,6 +358,16 @@ def _measure(model: SparseAutoencoder, images: Split, train: Split | None = None
         raise UsageError(f"This model cannot be measured on these images: {error}") from error
 
 
+def _warn_of_few_steps(recipe: Recipe, images: int) -> None:
+    """Epochs that are enough for 55,000 images are far too few for 500."""
+    a_pass = max(1, images // recipe.batch_size)
+    if recipe.epochs * a_pass < FEW_STEPS:
+        _say(
+            f"Only {recipe.epochs * a_pass} steps: {recipe.epochs} epochs of {images:,} images in batches of "
+            f"{recipe.batch_size}. A model takes several hundred; --epochs {-(-FEW_STEPS // a_pass)} makes {FEW_STEPS}."
+        )
+
+
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that somebody gave."""
     given = {name: value for name, value in options.items() if value is not None}
@@ -353,10 +396,23 @@ def _check_size(recipe: Recipe) -> None:
         )
 
 
-def _load(recipe: Recipe, data_dir: Path) -> Data:
-    probe = load_split(recipe.dataset, "train", data_dir)
-    train = Split(*(values[: recipe.limit] for values in probe))
-    return Data(train, load_split(recipe.dataset, "test", data_dir), probe)
+def _load(
+    recipe: Recipe,
+    data_dir: Path,
+    skip_broken: bool = False,
+    licence: str | None = None,
+    credit: str | None = None,
+) -> Data:
+    images = open_dataset(
+        recipe.dataset, data_dir, recipe.image_size, recipe.grey, skip_broken, recipe.loss == "bce", licence, credit
+    )
+    parts = images.split("train", recipe.limit), images.split("test"), _to_probe(images), images.split("validation")
+    return Data(*parts, images.about)
+
+
+def _to_probe(images: Dataset) -> Split | None:
+    """What the linear classifier of `probe_error` is fitted on; None where there are no classes to tell apart."""
+    return images.split("train", MOST_PROBED) if len(images.classes) > 1 else None
 
 
 def _device(name: str | None = None) -> torch.device:
@@ -367,11 +423,6 @@ def _device(name: str | None = None) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"There is no device {name!r:.40} here: name cpu, or cuda where there is a GPU.") from error
     return device
-
-
-def _check_dataset(dataset: str) -> None:
-    if dataset not in DATASETS:
-        raise UsageError(f"Unknown data set {dataset!r}. Known ones: {', '.join(DATASETS)}.")
 
 
 def _check_output(output: Path) -> None:

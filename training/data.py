@@ -1,179 +1,188 @@
-"""MNIST and its relatives as one tensor, and noise to put on it.
+"""Data sets: whatever `--dataset` names, as two halves of images and what is known about them.
 
-A data folder is laid out as torchvision does it: `MNIST/raw/`, `FashionMNIST/raw/` or `KMNIST/raw/` hold the four IDX
-files, plain or .gz. MNIST itself comes with the project: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of
-handwritten digits", licence CC BY-SA 3.0.
+There is one way in, `open_dataset`. Named data sets are read by `training.named_data`, folders of image files by
+`training.image_folder`, files of arrays by `training.array_file`; a repo on the Hub is fetched, and then a folder.
 """
 
 from __future__ import annotations
 
-import gzip
-import tempfile
-import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
-import numpy as np
-import torch
-from torch import Tensor
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import (
+    HFValidationError,
+    HTTPError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
-from sae_model.errors import UserError
+from training import array_file, image_folder
+from training.about_data import About
+from training.images import DataError, Half, Split, add_noise, as_floats, resized
+from training.named_data import DATASETS
+
+__all__ = [
+    "BUNDLED",
+    "DATASETS",
+    "About",
+    "DataError",
+    "Dataset",
+    "Split",
+    "add_noise",
+    "as_floats",
+    "load_split",
+    "open_dataset",
+]
 
 BUNDLED = Path(__file__).parent / "data"
 VALIDATION_IMAGES = 5_000
+HUB = "hub:"
 
 Part = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """All that is known about a data set; another one of the same form is one more entry in `DATASETS`."""
+    """A data set: what is known about it, and its images."""
 
-    source: str
-    """Its class in `torchvision.datasets`, and its folder."""
-    title: str
-    """What people call it."""
-    credit: str
-    """Who made it, and its licence."""
-    classes: tuple[str, ...]
-    """What the labels stand for."""
-    hub: str | None = None
-    """Its repo on the Hub."""
+    about: About
+    """Title, classes, licence, credit, repo on the Hub."""
+    half: Callable[[Half], Split]
+    """Reads all training images, those of the validation split among them, or all test images."""
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the labels stand for; one class where there are none."""
+        return self.about.classes
 
-DATASETS = {
-    "mnist": Dataset(
-        "MNIST",
-        "MNIST",
-        "MNIST: Y. LeCun, C. Cortes and C. J. C. Burges, CC BY-SA 3.0.",
-        tuple("0123456789"),
-        "ylecun/mnist",
-    ),
-    "fashion-mnist": Dataset(
-        "FashionMNIST",
-        "Fashion-MNIST",
-        "Fashion-MNIST: H. Xiao, K. Rasul and R. Vollgraf (2017), MIT.",
-        ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-        "zalando-datasets/fashion_mnist",
-    ),
-    "kmnist": Dataset(
-        "KMNIST",
-        "Kuzushiji-MNIST",
-        "Kuzushiji-MNIST: T. Clanuwat et al. (2018), CC BY-SA 4.0.",
-        ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
-    ),
-}
+    def split(self, part: Part, limit: int | None = None) -> Split:
+        """A part of the data set.
 
+        Args:
+            part: "test", its test half; "validation", the last 5,000 training images, or a twelfth if that is less;
+                "train", those before them.
+            limit: take the first so many images only.
 
-class DataError(UserError):
-    """Images could not be had. The message names the file and says what to do."""
+        Raises:
+            DataError: images that cannot be had, labels out of range, or a limit below 1.
+        """
+        if limit is not None and limit < 1:
+            raise DataError(f"A limit of {limit} leaves no image to train on: give at least 1.")
+        images, labels = self.half("test" if part == "test" else "train")
+        if not 0 <= int(labels.min()) <= int(labels.max()) < len(self.classes):
+            raise DataError(
+                f"{self.about.title} has labels from {int(labels.min())} to {int(labels.max())}; its "
+                f"{len(self.classes)} classes are numbered from 0: its files are not what they should be."
+            )
+        kept = len(images)
+        if part != "test":
+            kept = len(images) - min(VALIDATION_IMAGES, len(images) // 12)
+        chosen = slice(kept, None) if part == "validation" else slice(None, kept)
+        return Split(images[chosen][:limit], labels[chosen][:limit])
 
 
-class Split(NamedTuple):
-    """A part of a data set: images (n, 1, 28, 28) as bytes, labels (n,) from 0 to 9."""
+def open_dataset(
+    name: str,
+    data_dir: Path = BUNDLED,
+    image_size: int | None = None,
+    grey: bool = False,
+    skip_broken: bool = False,
+    bounded: bool = True,
+    licence: str | None = None,
+    credit: str | None = None,
+) -> Dataset:
+    """A data set by its name.
 
-    images: Tensor
-    labels: Tensor
+    Args:
+        name: one in `DATASETS`; a folder of image files; a .npz or .safetensors file; or `hub:OWNER/NAME[@REVISION]`, a
+            repo of image files.
+        data_dir: the folder that holds those in `DATASETS`, or to which they are downloaded once.
+        image_size: the middle square of each image is scaled to this many pixels a side.
+        grey: turn images in colour grey.
+        skip_broken: leave out image files that cannot be read.
+        bounded: whether floats must lie in [0, 1], as for every model whose reconstruction does.
+        licence: of the images, where it is not known.
+        credit: who made them, where that is not known.
+
+    Raises:
+        DataError: there is no such data set, or its images cannot be had.
+    """
+    if image_size is not None and image_size < 1:
+        raise DataError(f"An image has at least 1 pixel a side; got --image-size {image_size}.")
+    try:
+        about, half = _read(name, Path(data_dir).expanduser(), image_size, grey, skip_broken, bounded)
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system's word: no permission, no space left
+        raise DataError(f"{name} cannot be read ({str(error)[:100]}).") from error
+    given = {"licence": licence, "credit": credit}
+    return Dataset(replace(about, **{key: value for key, value in given.items() if value}), half)
 
 
 def load_split(dataset: str, part: Part, data_dir: Path = BUNDLED, limit: int | None = None) -> Split:
-    """Read a part of a data set. Files are read where they are; nothing is unpacked on disk.
+    """A part of a data set by its name; see `open_dataset` and `Dataset.split`."""
+    return open_dataset(dataset, data_dir).split(part, limit)
 
-    Where none of the data set's files are in `data_dir`, they are downloaded to it once.
 
-    Args:
-        dataset: a name in `DATASETS`.
-        part: "test", the 10,000 test images; "validation", the last 5,000 training images; "train", those before them.
-        data_dir: the folder that holds `MNIST/raw/` and its like.
-        limit: take the first so many images only.
+def _read(
+    name: str, data_dir: Path, image_size: int | None, grey: bool, skip_broken: bool, bounded: bool
+) -> tuple[About, Callable[[Half], Split]]:
+    """What is known about a data set, and a function that reads a half of it."""
+    if name in DATASETS:
+        if not data_dir.is_dir():
+            raise DataError(f"There is no folder {data_dir} to read {name} from: check --data-dir.")
+        known = DATASETS[name]
 
-    Raises:
-        DataError: a missing, truncated or foreign file, no way to download, or a limit below 1.
-    """
-    if limit is not None and limit < 1:
-        raise DataError(f"A limit of {limit} leaves no image to train on: give at least 1.")
-    half = "t10k" if part == "test" else "train"
-    raw = _raw_folder(dataset, data_dir, half)
-    images = _read(raw, f"{half}-images-idx3-ubyte", dimensions=3)
-    labels = _read(raw, f"{half}-labels-idx1-ubyte", dimensions=1)
-    if images.shape[1:] != (28, 28) or len(images) == 0:
+        def read_half(half: Half) -> Split:
+            images, labels = known.read(data_dir, half)
+            return Split(resized(images, image_size, grey), labels)
+
+        return known.about, cache(read_half)
+    path, hub = Path(name).expanduser(), None
+    if name.startswith(HUB):
+        hub, _, revision = name.removeprefix(HUB).partition("@")
+        path = _fetch(hub, revision or None)
+    if path.is_dir():
+        classes, halves = image_folder.read_folder(path, image_size, grey, skip_broken)
+    elif path.suffix in array_file.ENDINGS and path.is_file():
+        classes, halves = array_file.read_arrays(path, image_size, grey, bounded)
+    else:
         raise DataError(
-            f"{raw}/{half}-images-idx3-ubyte holds images of {tuple(images.shape)}; 28 x 28 pixels are needed."
+            f"Unknown data set {name!r:.80}. Known ones: {', '.join(DATASETS)}; a folder of images, a file ending in "
+            f"{' or '.join(array_file.ENDINGS)}, or {HUB}OWNER/NAME."
         )
-    if len(labels) != len(images):
-        raise DataError(f"{raw} has {len(images)} {half} images and {len(labels)} labels: they do not belong together.")
-    kept = len(images)
-    if part != "test":
-        kept = len(images) - min(VALIDATION_IMAGES, len(images) // 12)
-    chosen = slice(kept, None) if part == "validation" else slice(None, kept)
-    return Split(images.unsqueeze(1)[chosen][:limit], labels.long()[chosen][:limit])
+    title = hub.rpartition("/")[2] if hub else path.resolve().stem
+    return About(title, classes, hub=hub), halves.__getitem__
 
 
-def as_floats(images: Tensor) -> Tensor:
-    """Images as floats in [0, 1]: bytes are divided by 255, floats are passed on."""
-    return images if images.is_floating_point() else images.float() / 255
-
-
-def add_noise(images: Tensor, sigma: float | Tensor, generator: torch.Generator) -> Tensor:
-    """Images plus Gaussian noise of standard deviation sigma (one, or one an image), not clipped to [0, 1]."""
-    noise = torch.randn(images.shape, generator=generator, device=images.device)
-    return images + torch.as_tensor(sigma, device=images.device).reshape(-1, 1, 1, 1) * noise
-
-
-def _raw_folder(dataset: str, data_dir: Path, half: str) -> Path:
-    """The folder of a data set's files, in which those of one half are."""
-    data_dir = Path(data_dir).expanduser()
-    if not data_dir.is_dir():
-        raise DataError(f"There is no folder {data_dir} to read {dataset} from: check --data-dir.")
-    raw = data_dir / DATASETS[dataset].source / "raw"
-    names = [f"{of}-{what}" for of in ("train", "t10k") for what in ("images-idx3-ubyte", "labels-idx1-ubyte")]
-    missing = [name for name in names if not any((raw / f"{name}{end}").is_file() for end in (".gz", ""))]
-    if len(missing) == len(names):
-        _download(dataset, data_dir, raw)
-        return raw
-    for name in missing:
-        if name.startswith(half):
-            raise DataError(
-                f"{raw / name}.gz is missing (the plain file would do): put it there, or name another --data-dir."
-            )
-    return raw
-
-
-def _download(dataset: str, data_dir: Path, raw: Path) -> None:
-    """Fetch a data set into `raw`, all its files or none."""
-    from training.torchvision_import import datasets  # a second to import, and nothing else needs it
-
+def _fetch(repo_id: str, revision: str | None) -> Path:
+    """The folder of a data set's repo on the Hub: its image files, fetched or cached."""
+    where = f"The data set {repo_id} on the Hub"
+    patterns = [f"*{case}" for ending in image_folder.ENDINGS for case in (ending, ending.upper())]
     try:
-        with tempfile.TemporaryDirectory(dir=data_dir, prefix=".download-") as stage:
-            fetched = Path(getattr(datasets, DATASETS[dataset].source)(stage, download=True).raw_folder)
-            raw.mkdir(parents=True, exist_ok=True)
-            for archive in fetched.glob("*.gz"):
-                archive.replace(raw / archive.name)
-    except (RuntimeError, OSError) as error:  # OSError covers an unwritable folder and urllib's URLError
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        folder = Path(snapshot_download(repo_id, repo_type="dataset", revision=revision, allow_patterns=patterns))
+    except HFValidationError as error:
+        raise DataError(f"{repo_id!r:.80} is no Hub id of the form owner/name: write hub:OWNER/NAME.") from error
+    except RepositoryNotFoundError as error:
         raise DataError(
-            f"{dataset} is not in {raw} and could not be downloaded ({reason}): "
-            "put its four files there, or name the folder that has them with --data-dir."
+            f"{where} is not there, or is not shown to you: check the spelling, and log in with `hf auth login` if it "
+            "is private."
         ) from error
-
-
-def _read(raw: Path, name: str, dimensions: int) -> Tensor:
-    """An IDX file of bytes: out of its .gz where there is one (it carries a checksum), else plain.
-
-    The format: two zero bytes, 8 for bytes, the number of dimensions, each dimension as four bytes, then the values.
-    """
-    packed = raw / f"{name}.gz"
-    path = packed if packed.is_file() else raw / name
-    try:
-        content = gzip.decompress(path.read_bytes()) if path == packed else path.read_bytes()
-        start = 4 + 4 * dimensions
-        shape = np.frombuffer(content[4:start], ">u4").tolist()
-        values = np.frombuffer(content, np.uint8, offset=start)
-        if content[:4] != bytes((0, 0, 8, dimensions)) or len(values) != np.prod(shape):
-            raise ValueError("not what the first bytes say")
-        return torch.from_numpy(values.copy()).reshape(shape)
-    except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the system's word: no permission, no space left
-        raise DataError(f"{path} is not a whole IDX file of images or labels: fetch it again.") from error
+    except RevisionNotFoundError as error:
+        raise DataError(f"{where} has no revision {revision!r:.60}.") from error
+    except LocalEntryNotFoundError as error:
+        raise DataError(
+            f"{where} is not in the local cache, and the Hub cannot be reached: try again later."
+        ) from error
+    except (HTTPError, OSError) as error:
+        raise DataError(
+            f"{where} could not be fetched ({type(error).__name__}): run the same command again."
+        ) from error
+    if not folder.is_dir() or not any(folder.iterdir()):
+        raise DataError(f"{where} holds no image files ({', '.join(image_folder.ENDINGS)}): only such repos are read.")
+    return folder

@@ -27,8 +27,8 @@ BATCH = 1000
 class Evaluation:
     """What a model does on a set of images. Means are over all images unless said otherwise."""
 
-    bce: float
-    """Mean binary cross-entropy of the reconstruction, nats per pixel."""
+    bce: float | None
+    """Mean binary cross-entropy of the reconstruction, nats per pixel. None where the output is linear."""
     mse: float
     """Mean squared error per pixel, pixels in [0, 1]."""
     fvu: float
@@ -137,7 +137,8 @@ def _evaluate(model: SparseAutoencoder, images: Tensor, k: int | None) -> Evalua
         latents = model.encode(clean, k)
         reconstruction = model.decode(latents)
         activations = unit_activation(latents)
-        sums["bce"] += F.binary_cross_entropy(reconstruction, clean, reduction="sum").item()
+        if model.output == "sigmoid":
+            sums["bce"] += F.binary_cross_entropy(reconstruction, clean, reduction="sum").item()
         sums["error"] += _squared_error(reconstruction, clean)
         sums["l0"] += latents.count_nonzero().item()
         sums["effective_l0"] += effective_l0(latents).sum().item()
@@ -154,7 +155,7 @@ def _evaluate(model: SparseAutoencoder, images: Tensor, k: int | None) -> Evalua
         raise ValueError("These images are all alike, so there is no variance to explain: evaluate several.")
     latent_means = (activation_sums / n).float()
     return Evaluation(
-        bce=sums["bce"] / (n * pixels),
+        bce=sums["bce"] / (n * pixels) if model.output == "sigmoid" else None,
         mse=sums["error"] / (n * pixels),
         fvu=sums["error"] / sums["variance"],
         denoise_mse={f"{sigma:g}": total / (n * pixels) for sigma, total in denoise.items()},

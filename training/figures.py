@@ -5,6 +5,7 @@ Those are made without pyplot, so that threads can draw at once and nothing pile
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,10 +14,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from sae_model import SparseAutoencoder
-from training.card_image import one_of_each
-from training.data import Split, add_noise, as_floats
+from training.card_image import as_pictures, examples, value_range
+from training.data import About, Split, add_noise, as_floats
 from training.evaluation import Evaluation, activations_of
 from training.histograms import activation_charts, histogram_of
+from training.history import Epoch
+from training.history_charts import history_charts
 from training.latent_statistics import LatentStatistics, latent_statistics
 from training.model_charts import (
     COST_KEYS,
@@ -33,7 +36,12 @@ SIGMAS = (0.0, 0.3, 0.6)
 
 
 def draw_report(
-    model: SparseAutoencoder, evaluation: Evaluation, test: Split, classes: Sequence[str], k: int | None = None
+    model: SparseAutoencoder,
+    evaluation: Evaluation,
+    test: Split,
+    about: About,
+    history: Sequence[Epoch] = (),
+    k: int | None = None,
 ) -> Iterator[tuple[str, str | Figure]]:
     """Every figure of one model, as (file name without ending, SVG file or figure), each drawn when it is asked for.
 
@@ -41,7 +49,8 @@ def draw_report(
         model: the model.
         evaluation: its metrics on the test split.
         test: the test split.
-        classes: the names of its classes.
+        about: what is known about its data set. Without classes there are no class maps.
+        history: the metrics of its training, if they are known.
         k: as in `model.encode`.
     """
     activations = activations_of(model, test.images, k)
@@ -49,21 +58,33 @@ def draw_report(
     yield "activation-histograms", standalone("How active the latents are", activation_charts(*histograms))
     linear = activation_charts(*histograms, linear=True)
     yield "activation-histograms-linear", standalone("How active the latents are, in ten equal bins", linear)
-    yield "reconstructions", reconstructions(model, one_of_each(test), k)
-    yield "class-maps", class_maps(latent_statistics(model, test.images, test.labels, k), classes)
+    yield "reconstructions", reconstructions(model, examples(test), about.title, k)
+    if len(about.classes) > 1:
+        yield "class-maps", class_maps(latent_statistics(model, test.images, test.labels, k), about)
+    if history:
+        epochs = f"{about.title}, validation split, after each epoch"
+        yield "history", standalone(epochs, history_charts(history))
     target = getattr(model.sparsity, "target", 0.1)
     costs = cost_chart(target, ("this model", evaluation.mean_activation))
     yield "cost-of-a-rate", standalone("What a rate costs", [costs], COST_KEYS, cost_note(target))
     points = [*bundled_points(), Point("this model", "this model", evaluation.effective_l0, evaluation.fvu)]
     chart = frontier_chart(points, len(points) - 1)
-    yield "frontier", standalone("What sparsity costs", [chart], frontier_keys(points, "This model"))
+    yield (
+        "frontier",
+        standalone(
+            "What sparsity costs",
+            [chart],
+            frontier_keys(points, "This model"),
+            f"This model was measured on {about.title}, the others on MNIST." if about.title != "MNIST" else "",
+        ),
+    )
 
 
 @torch.inference_mode()
 def reconstructions(
-    model: SparseAutoencoder, images: Tensor, k: int | None = None, sigmas: tuple[float, ...] = SIGMAS
+    model: SparseAutoencoder, images: Tensor, title: str, k: int | None = None, sigmas: tuple[float, ...] = SIGMAS
 ) -> Figure:
-    """Ten images (10, 1, 28, 28) at some levels of noise, each above what the model makes of it."""
+    """Ten images (10, *image_shape) at some levels of noise, each above what the model makes of it."""
     device = next(model.parameters()).device
     clean = as_floats(images)
     figure = Figure(figsize=(10, 0.3 + 2.3 * len(sigmas)), layout="constrained")
@@ -75,24 +96,29 @@ def reconstructions(
             (2 * level, noisy, f"sigma {sigma:g}"),
             (2 * level + 1, reconstructed, "reconstruction"),
         ):
-            for ax, image in zip(axes[row], shown, strict=True):
-                ax.imshow(image[0].clamp(0, 1).numpy(), cmap="gray", vmin=0, vmax=1)
+            pictures = as_pictures(shown, *value_range(model, clean)).permute(0, 2, 3, 1)
+            for ax, picture in zip(axes[row], pictures.numpy(), strict=True):
+                ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
                 ax.set(xticks=[], yticks=[])
             axes[row][0].set_ylabel(what)
-    figure.suptitle("Noisy digits, and what the model makes of them")
+    figure.suptitle(f"{title}: noisy images, and what the model makes of them")
     return figure
 
 
-def class_maps(statistics: LatentStatistics, classes: Sequence[str]) -> Figure:
+def class_maps(statistics: LatentStatistics, about: About) -> Figure:
     """The mean activation of every latent for each class, all on one scale, 900 latents as 30 x 30."""
-    figure = Figure(figsize=(11, 5), layout="constrained")
-    axes = figure.subplots(2, 5).ravel()
+    rows = math.ceil(len(about.classes) / 5)
+    figure = Figure(figsize=(11, 2.5 * rows), layout="constrained")
+    axes = figure.subplots(rows, 5, squeeze=False).ravel()
+    for unused in axes[len(about.classes) :]:
+        unused.remove()
+    axes = axes[: len(about.classes)]
     highest = max(statistics.class_means.max().item(), 1e-6)
-    for ax, means, name in zip(axes, statistics.class_means, classes, strict=True):
+    for ax, means, name in zip(axes, statistics.class_means, about.classes, strict=True):
         image = ax.imshow(as_square(means.numpy()), cmap="inferno", vmin=0, vmax=highest)
         ax.set(title=name, xticks=[], yticks=[])
     figure.colorbar(image, ax=list(axes), label="mean activation over the class")
-    figure.suptitle("Which latents respond to which class")
+    figure.suptitle(f"{about.title}: which latents respond to which class")
     return figure
 
 

@@ -100,7 +100,7 @@ def push(folder: Path, repo_id: str, private: bool = False, branch: str | None =
         commit = api.create_commit(
             repo_id,
             [CommitOperationAdd(name, content) for name, content in files.items()],
-            commit_message=f"{record.recipe.name}, trained on {record.recipe.dataset}",
+            commit_message=f"{record.recipe.name}, trained on {record.about.title}",
             revision=branch,
             create_pr=create_pr,
             parent_commit=parent,  # whoever changes the card meanwhile is not overwritten

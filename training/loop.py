@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sae_model import SparseAutoencoder, load_balancing_loss, unit_activation
 from sae_model.errors import UserError
+from sae_model.outputs import OUTPUTS
 from training import parallel
 from training.data import add_noise, as_floats
 from training.recipe import Recipe
@@ -35,10 +36,12 @@ class Progress:
     """Steps done, from 1 to `steps`."""
     steps: int
     """Steps of the whole run."""
+    epochs: float
+    """Passes over the images done; a whole number after each."""
     images_per_second: float
     """Since the run began, or was taken up again; of all processes together."""
     reconstruction_loss: float
-    """Mean binary cross-entropy, nats per pixel."""
+    """As `SparseAutoencoder.reconstruction_loss` tells it; for images in [0, 1] the mean binary cross-entropy."""
     penalty: float
     """What sparsity adds to it."""
     mean_activation: float
@@ -53,6 +56,7 @@ def fit(
     recipe: Recipe,
     snapshot: Snapshot | None = None,
     steps_per_report: int = STEPS_PER_REPORT,
+    after_epochs: bool = False,
 ) -> Iterator[Progress]:
     """Train a model in place; yields every so many steps and at the end. Prints nothing, writes nothing.
 
@@ -63,11 +67,13 @@ def fit(
 
     Args:
         model: what to train, on the device on which to train it.
-        images: (n, channels, height, width), bytes or floats in [0, 1]; moved to the model's device once.
+        images: (n, channels, height, width), bytes or floats; they stay where they are, which may be a file that is
+            mapped into memory, and each batch is moved to the model's device.
         recipe: the hyperparameters; of its data set, `images` are what is learned.
         snapshot: where an earlier run of the same model, images and recipe was left; the rest of it is then done, and
             on the same machine ends with the same bits.
         steps_per_report: yield after every so many steps.
+        after_epochs: yield after every epoch too.
 
     Raises:
         TrainingError: a model that is not the recipe's (`Recipe.new_model` makes it), no images, more processes than
@@ -80,7 +86,6 @@ def fit(
     if len(images) == 0:
         raise TrainingError("There are no images to train on.")
     device = next(model.parameters()).device
-    images = images.to(device)
     batch_size = min(recipe.batch_size, len(images))
     if parallel.count() > batch_size:
         raise TrainingError(f"A batch of {batch_size} images cannot be shared by {parallel.count()} processes.")
@@ -95,15 +100,17 @@ def fit(
     began = time.perf_counter()
     while run.step < run.steps:
         if run.step % batches == 0:
-            run.order = torch.randperm(len(images), generator=run.generator, device=device)
+            run.order = torch.randperm(len(images), generator=run.generator, device=device).to(images.device)
         position = run.step % batches * batch_size
-        clean = as_floats(images[run.order[position : position + batch_size]])
+        clean = as_floats(images[run.order[position : position + batch_size]].to(device))
         measure = run.learn(clean)
-        if run.step % steps_per_report == 0 or run.step == run.steps:
+        epoch_is_done = run.step % batches == 0 and (after_epochs or run.step == run.steps)
+        if run.step % steps_per_report == 0 or epoch_is_done:
             reconstruction_loss, penalty, mean_activation = measure()
             yield Progress(
                 step=run.step,
                 steps=run.steps,
+                epochs=run.step / batches,
                 images_per_second=(run.step - first) * batch_size / (time.perf_counter() - began),
                 reconstruction_loss=reconstruction_loss,
                 penalty=penalty,
@@ -172,10 +179,11 @@ class _Run:
             latents, logits = self.forward(noisy, None if k is None else k[mine])
         # Gradients are averaged over processes. Weighted thus, the average is that of the whole batch's mean.
         share = parallel.count() * len(noisy) / batch_size
-        reconstruction_loss = share * F.binary_cross_entropy_with_logits(logits.float(), clean[mine])
+        reconstruction_loss = share * self.model.reconstruction_loss(logits.float(), clean[mine])
         loss = reconstruction_loss
         if self.recipe.squared_error:
-            loss = loss + share * self.recipe.squared_error * F.mse_loss(logits.float().sigmoid(), clean[mine])
+            reconstruction = OUTPUTS[self.model.output].reconstruction(logits.float())
+            loss = loss + share * self.recipe.squared_error * F.mse_loss(reconstruction, clean[mine])
         latents = parallel.whole_batch(latents.float(), batch_size)
         penalty = sparsity.penalty(latents)
         balance = self.recipe.load_balancing * load_balancing_loss(latents)
@@ -208,7 +216,7 @@ class _Run:
 
     def restore(self, snapshot: Snapshot) -> None:
         self.step = snapshot["step"]
-        self.order = snapshot["order"].to(self.device)
+        self.order = snapshot["order"]
         self.generator.set_state(snapshot["generator"])
         self.model.load_state_dict(snapshot["model"])
         self.optimizer.load_state_dict(snapshot["optimizer"])

@@ -41,6 +41,16 @@ def count() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+@contextmanager
+def first_process_first() -> Iterator[None]:
+    """The first process does the block before the others do: what it leaves on disk is then found by them."""
+    if rank() > 0:
+        dist.barrier()
+    yield
+    if rank() == 0 and count() > 1:
+        dist.barrier()
+
+
 def my_share(batch_size: int) -> slice:
     """Which images of a batch are this process's; shares differ by one image at most."""
     return slice(batch_size * rank() // count(), batch_size * (rank() + 1) // count())

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sae_model import SparseAutoencoder
 from sae_model.storage import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, staged_folder, write_model
 from training.card import IMAGE_NAME, render_card
-from training.card_image import card_image, one_of_each
+from training.card_image import card_image, examples
 from training.data import Split
 from training.evaluation import BY_K_NAME, Evaluation, write_by_k
+from training.history import HISTORY_NAME, Epoch, write_history
 from training.record import EVALUATION_NAME, RECIPE_NAME, Record
 
 # All that `save_run` writes, less the card, which a push writes anew.
-FILES = (CONFIG_NAME, WEIGHTS_NAME, RECIPE_NAME, EVALUATION_NAME, BY_K_NAME, IMAGE_NAME)
+FILES = (CONFIG_NAME, WEIGHTS_NAME, RECIPE_NAME, EVALUATION_NAME, BY_K_NAME, HISTORY_NAME, IMAGE_NAME)
 
 
-def save_run(folder: Path, model: SparseAutoencoder, record: Record, test: Split, by_k: dict[int, Evaluation]) -> None:
+def save_run(
+    folder: Path,
+    model: SparseAutoencoder,
+    record: Record,
+    test: Split,
+    by_k: dict[int, Evaluation],
+    history: Sequence[Epoch],
+) -> None:
     """Write weights, config, metrics, recipe, an image and the card to a folder, all of them or none.
 
     Args:
@@ -25,6 +34,7 @@ def save_run(folder: Path, model: SparseAutoencoder, record: Record, test: Split
         record: how it was made, and what it does.
         test: the images that it was measured on, for the card's image.
         by_k: metrics at several k, for a model that serves every k; written as evaluation_by_k.json.
+        history: metrics after each epoch, where they were measured; written as history.json.
 
     Raises:
         OSError: the folder cannot be written. What was in it before is untouched.
@@ -34,7 +44,9 @@ def save_run(folder: Path, model: SparseAutoencoder, record: Record, test: Split
         record.write(stage)
         if by_k:
             write_by_k(stage, by_k)
-        (stage / IMAGE_NAME).write_bytes(card_image(model, one_of_each(test)))
+        if history:
+            write_history(stage, history)
+        (stage / IMAGE_NAME).write_bytes(card_image(model, examples(test)))
         write_model(stage, model.state_dict(), model.config())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from sae_model.methods import sparsity_from_config
 from training.data import as_floats
 
 DEFAULT_ARCHITECTURE = "dictionary"
+OUTPUT_OF = {"bce": "sigmoid", "mse": "linear"}
+"""Loss -> the output of a model that is trained with it, as `sae_model.outputs` calls it."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,15 @@ class Recipe:
     architecture: str = DEFAULT_ARCHITECTURE
     """A name in `sae_model.architectures.ARCHITECTURES`."""
     dataset: str = "mnist"
-    """What is learned."""
+    """What is learned; see `training.data.open_dataset`."""
+    image_size: int | None = None
+    """Pixels a side to which its images are scaled; None leaves them."""
+    grey: bool = False
+    """Whether its images in colour are turned grey."""
     limit: int | None = None
     """Train on the first so many images only; None takes all."""
+    loss: Literal["bce", "mse"] = "bce"
+    """Cross-entropy, for images in [0, 1]; or squared error, for values of any range, with a linear output."""
     latent_dim: int = 900
     """Number of latents."""
     epochs: int = 12
@@ -67,6 +75,7 @@ class Recipe:
             "epochs": 1,
             "batch_size": 1,
             "limit": 1,
+            "image_size": 1,
             "seed": 0,
             "squared_error": 0,
             "load_balancing": 0,
@@ -82,6 +91,10 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name} is above 0; got {value}.")
+        if self.loss not in OUTPUT_OF:
+            raise ValueError(f"Unknown loss: {self.loss!r:.80}. Known ones: {', '.join(OUTPUT_OF)}.")
+        if self.loss == "mse" and self.squared_error:
+            raise ValueError("The loss mse is the squared error already: squared_error is 0 with it.")
         if not 0 <= self.beta2 < 1:
             raise ValueError(f"beta2 is at least 0 and below 1; got {self.beta2}.")
 
@@ -131,10 +144,10 @@ class Recipe:
         shape = tuple(images.shape[1:])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            model = SparseAutoencoder(self.latent_dim, self.sparsity, self.architecture, shape)
+            model = SparseAutoencoder(self.latent_dim, self.sparsity, self.architecture, shape, OUTPUT_OF[self.loss])
         if self.init is not None:
             pretrained = pretrained or SparseAutoencoder.from_pretrained(self.init)
-            for size in ("architecture", "image_shape", "latent_dim"):
+            for size in ("architecture", "image_shape", "latent_dim", "output"):
                 there, here = getattr(pretrained, size), getattr(model, size)
                 if there != here:
                     raise ValueError(f"{self.init} has the {size} {there}, so it cannot be fine-tuned with {here}.")
@@ -144,6 +157,8 @@ class Recipe:
             if self.atoms_from_images:
                 some = as_floats(images[: 20 * self.latent_dim])
                 model.network.start_from(some, torch.Generator().manual_seed(self.seed))
+            if self.loss == "mse":
+                model.centre_on(as_floats(images[: 20 * self.latent_dim]))
         return model
 
 
@@ -152,8 +167,14 @@ def tuned(sparsity: Sparsity, architecture: str = DEFAULT_ARCHITECTURE) -> Recip
     return Recipe(sparsity, architecture, **(ARCHITECTURES[architecture].recipe or sparsity.recipe()))
 
 
+def for_any_range(recipe: Recipe) -> Recipe:
+    """The same recipe for values of any range: the loss is the squared error. Atoms of length 1 bear larger steps."""
+    return replace(recipe, loss="mse", squared_error=0.0, initial_step=0.5)
+
+
 def fine_tuning(recipe: Recipe, init: str, pretrained: SparseAutoencoder) -> Recipe:
     """A recipe that starts from the weights of a model: of its sizes, a quarter as long, and with smaller steps."""
+    recipe = recipe if pretrained.output == "sigmoid" else for_any_range(recipe)
     return replace(
         recipe,
         init=init,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
 import sae_model
 from sae_model.errors import UserError
+from training.data import DATASETS, About
 from training.evaluation import Evaluation
 from training.recipe import Recipe
 
@@ -32,10 +33,19 @@ class Record:
     test_images: int
     """How many images the evaluation is of."""
     evaluation: Evaluation
+    data: About | None = None
+    """What is known about the data set, where it is none of `DATASETS` or more was given."""
+
+    @property
+    def about(self) -> About:
+        """What is known about the data set."""
+        return self.data or DATASETS[self.recipe.dataset].about
 
     def write(self, folder: Path) -> None:
         """Write recipe.json and evaluation.json."""
         made = self.recipe.to_dict() | {"versions": self.versions, "test_images": self.test_images}
+        if self.data is not None:
+            made["data"] = asdict(self.data)
         (folder / RECIPE_NAME).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
         (folder / EVALUATION_NAME).write_text(self.evaluation.to_json() + "\n", encoding="utf-8")
 
@@ -52,7 +62,11 @@ class Record:
         try:
             made = json.loads((folder / RECIPE_NAME).read_text(encoding="utf-8"))
             versions, test_images = made.pop("versions"), made.pop("test_images")
-            return cls(Recipe.from_dict(made), versions, test_images, Evaluation.read(folder / EVALUATION_NAME))
+            data = made.pop("data", None)
+            data = data and About(**data | {"classes": tuple(data["classes"])})
+            record = cls(Recipe.from_dict(made), versions, test_images, Evaluation.read(folder / EVALUATION_NAME), data)
+            record.about  # noqa: B018, a data set of which nothing is known is an error here
+            return record
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise RecordError(
                 f"{folder} holds no record of this version ({type(error).__name__}: {error}): train it anew."

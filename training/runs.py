@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from tqdm import tqdm
 from sae_model import SparseAutoencoder
 from training import parallel
 from training.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint, remove_checkpoint
-from training.data import Split
+from training.data import About, Split
 from training.evaluation import Evaluation, evaluate
+from training.history import Epoch, measure_epoch
 from training.loop import Progress, fit
 from training.publishing import save_run
 from training.recipe import Recipe
@@ -31,8 +33,13 @@ class Data:
     """To learn from, at most `limit` of them."""
     test: Split
     """To measure on."""
-    probe: Split
-    """To fit the linear classifier of `probe_error` on: all training images, whatever the limit."""
+    probe: Split | None
+    """To fit the linear classifier of `probe_error` on: all training images, whatever the limit. None where there are
+    no classes to tell apart."""
+    validation: Split | None = None
+    """To measure on after each epoch; None measures nothing then."""
+    about: About | None = None
+    """What is known about the data set; None leaves it to `DATASETS`."""
 
 
 def run_one(
@@ -47,34 +54,43 @@ def run_one(
     """
     leads = parallel.rank() == 0
     snapshot = checkpoint.read() if checkpoint.exists() else None
+    history = [Epoch(**epoch) for epoch in snapshot.get("history", [])] if snapshot else []
     with tqdm(desc=recipe.name, unit=" steps", dynamic_ncols=True, disable=not leads) as bar:
-        for progress in fit(model, data.train.images, recipe, snapshot):
-            _show(bar, progress)
-            if leads and (progress.step % STEPS_PER_CHECKPOINT == 0 or progress.step == progress.steps):
-                checkpoint.write(progress.snapshot())
+        for progress in fit(model, data.train.images, recipe, snapshot, after_epochs=True):
+            _show(bar, progress, recipe)
+            if not leads:
+                continue
+            if progress.epochs.is_integer() and data.validation is not None and len(data.validation.images) > 0:
+                history.append(measure_epoch(model, data.validation.images, int(progress.epochs)))
+                tqdm.write(f"Epoch {progress.epochs:g} of {recipe.epochs}, validation: {history[-1]}", file=sys.stderr)
+            if progress.step % STEPS_PER_CHECKPOINT == 0 or progress.step == progress.steps:
+                checkpoint.write(progress.snapshot() | {"history": [asdict(epoch) for epoch in history]})
     if not leads:
         return None
-    evaluation = measure_and_save(recipe, model, data, output)
+    evaluation = measure_and_save(recipe, model, data, output, history)
     remove_checkpoint(output)
     return evaluation
 
 
-def _show(bar: tqdm, progress: Progress) -> None:
+def _show(bar: tqdm, progress: Progress, recipe: Recipe) -> None:
     bar.total = progress.steps
     bar.set_postfix_str(
-        f"{progress.images_per_second:,.0f} images/s, bce {progress.reconstruction_loss:.4f}, "
+        f"{progress.images_per_second:,.0f} images/s, {recipe.loss} {progress.reconstruction_loss:.4f}, "
         f"penalty {progress.penalty:.4f}, mean activation {progress.mean_activation:.4f}",
         refresh=False,
     )
     bar.update(progress.step - bar.n)
 
 
-def measure_and_save(recipe: Recipe, model: SparseAutoencoder, data: Data, output: Path) -> Evaluation:
+def measure_and_save(
+    recipe: Recipe, model: SparseAutoencoder, data: Data, output: Path, history: Sequence[Epoch] = ()
+) -> Evaluation:
     """Measure a trained model on the test split, and write all its files, or none."""
     evaluation = evaluate(model, data.test, data.probe)
     stops = [k for k in recipe.sparsity.measured_k if k <= model.latent_dim]
     by_k = {k: evaluate(model, data.test, k=k) for k in stops}
-    save_run(output, model, Record(recipe, versions(), len(data.test.images), evaluation), data.test, by_k)
+    record = Record(recipe, versions(), len(data.test.images), evaluation, data.about)
+    save_run(output, model, record, data.test, by_k, history)
     return evaluation
 
 

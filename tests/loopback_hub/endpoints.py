@@ -72,7 +72,7 @@ class Call:
             return self.store(self.hub.repos[repo_type, f"{owner}/{name}"], oid)
         if self.user is None and self.method not in ("GET", "HEAD") and self.path != ["api", "validate-yaml"]:
             # The client takes any 401 about a repo of an https Hub for "not found"; over http it wants this code.
-            in_a_repo = self.path[:2] in (["api", "models"], ["api", "spaces"])
+            in_a_repo = self.path[:2] in (["api", "models"], ["api", "datasets"], ["api", "spaces"])
             raise RefusalError(401, "Invalid username or password.", "RepoNotFound" if in_a_repo else None)
         match [self.method, *self.path]:
             case ["GET", "api", "whoami-v2"]:
@@ -85,10 +85,10 @@ class Call:
                 return self.create_repo(**self.json)
             case [_, "api", "collections", *rest]:
                 return self.collections(rest)
-            case [_, "api", "models" | "spaces" as kind, owner, name, *rest]:
+            case [_, "api", "models" | "datasets" | "spaces" as kind, owner, name, *rest]:
                 return self.repo_api(self.repo(kind[:-1], owner, name), rest)
-            case [_, "spaces", owner, name, *rest]:
-                return self.git(self.repo("space", owner, name.removesuffix(".git")), rest)
+            case [_, "datasets" | "spaces" as kind, owner, name, *rest]:
+                return self.git(self.repo(kind[:-1], owner, name.removesuffix(".git")), rest)
             case [_, owner, name, *rest] if owner != "api":
                 return self.git(self.repo("model", owner, name.removesuffix(".git")), rest)
         raise self.unknown()
@@ -138,8 +138,10 @@ class Call:
     ) -> Reply:
         owner = organization or self.user.name
         self.require_write(owner, f'You don\'t have the rights to create a {type} under the namespace "{owner}"')
-        if type not in ("model", "space") or (type == "space" and not sdk):
-            raise RefusalError(400, f"The loopback Hub makes models and Spaces with an sdk, not: {type} {sdk}")
+        if type not in ("model", "dataset", "space") or (type == "space" and not sdk):
+            raise RefusalError(
+                400, f"The loopback Hub makes models, data sets and Spaces with an sdk, not: {type} {sdk}"
+            )
         repo = Repo(f"{owner}/{name}", type, visibility == "private", sdk or None)
         url = f"{self.hub.url}/{repo.path}"
         if (type, repo.id) in self.hub.repos:

@@ -75,7 +75,7 @@ class Commit:
 
 @dataclass
 class Repo:
-    """A model or a Space: commits, and the refs that name them."""
+    """A model, a data set or a Space: commits, and the refs that name them."""
 
     id: str
     type: str

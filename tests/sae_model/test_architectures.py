@@ -39,7 +39,8 @@ def in_numpy(model: SparseAutoencoder) -> dict[str, np.ndarray]:
     """Its weights as doubles, and D worked out of them."""
     weights = {name.removeprefix("network."): w.double().numpy() for name, w in model.state_dict().items()}
     lengths = np.linalg.norm(weights["atoms"], axis=1, keepdims=True)
-    return weights | {"D": Dictionary.ATOM_LENGTH * weights["atoms"] / lengths}
+    size = weights["atoms"].shape[1] / 784
+    return weights | {"D": Dictionary.ATOM_LENGTH * size**0.5 * weights["atoms"] / lengths}
 
 
 def largest(z: np.ndarray, k: np.ndarray) -> np.ndarray:
@@ -59,7 +60,8 @@ def infer(model: SparseAutoencoder, images: torch.Tensor, k: np.ndarray | None) 
     for i in range(Dictionary.STEPS):
         y = z if k is None else largest(z, k)
         residual = x - sigmoid(w["bias"] + y @ w["D"])
-        z = np.maximum(y + np.exp(w["log_step"][i]) * residual @ w["D"].T - w["threshold"][i], 0)
+        step = np.exp(w["log_step"][i]) * 784 / x.shape[1]
+        z = np.maximum(y + step * residual @ w["D"].T - w["threshold"][i], 0)
     return z
 
 
@@ -166,6 +168,24 @@ def test_first_weights_follow_from_images_and_seed() -> None:
     # Half of each atom is an image less the mean, so it looks like one of them; noise alone does not.
     centred = nn.functional.normalize(images.flatten(1) - images.flatten(1).mean(0), dim=1)
     assert (centred @ first["network.atoms"].T).amax(0).min() > 0.5
+
+
+def test_a_picture_of_twice_the_side_is_inferred_alike() -> None:
+    """Each pixel becomes four, in images and atoms: the latents are the same."""
+    small, large = drawn_model(Dense()), drawn_model(Dense(), image_shape=(1, 56, 56))
+
+    def doubled(pictures: torch.Tensor) -> torch.Tensor:
+        square = pictures.reshape(-1, 1, 28, 28)
+        return square.repeat_interleave(2, 2).repeat_interleave(2, 3).flatten(1)
+
+    with torch.no_grad():
+        for name, weights in small.network.named_parameters():
+            part = large.network.get_parameter(name)
+            grows = {"atoms": 1, "bias": 1, "first.weight": 0.25}.get(name)
+            part.copy_(weights if grows is None else grows * doubled(weights).reshape(part.shape))
+        images = torch.rand(3, 1, 28, 28)
+        larger = doubled(images).reshape(3, 1, 56, 56)
+        torch.testing.assert_close(large.encode(larger), small.encode(images), rtol=1e-3, atol=1e-3)
 
 
 def test_images_of_any_shape_are_learned(tmp_path: object) -> None:

@@ -63,6 +63,7 @@ def test_config_json_says_what_the_model_is(saved: Path) -> None:
         "architecture": "dictionary",
         "image_shape": [1, 28, 28],
         "latent_dim": 30,
+        "output": "sigmoid",
         "sparsity": {"kind": "l1", "beta": 0.1},
         "weights_sha256": sha256,
     }

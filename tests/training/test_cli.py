@@ -20,6 +20,7 @@ from training.zoo import LECTURE
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"config.json", "model.safetensors", "README.md", "evaluation.json", "recipe.json", "reconstructions.webp"}
+FILES |= {"history.json"}
 QUICK = ("--limit", "500", "--epochs", "1", "--latent-dim", "40")
 FIT = ("fit", "--sparsity", "l1", "--beta", "0.2", *QUICK)
 Fitted = tuple[Path, subprocess.CompletedProcess[str]]
@@ -60,7 +61,7 @@ def test_the_card_holds_the_metrics_and_loads_as_it_says(fitted: Fitted) -> None
     assert f"{metrics['bce']:.4f}" in card
     assert f"{metrics['probe_error']['all']:.1%}" in card
     assert "Sparsity method: L1 penalty (beta = 0.2)." in card
-    assert "1 x 28 x 28 pixels: 40 latents, a linear dictionary" in card
+    assert "images of 1 x 28 x 28 pixels: 40 latents, a linear dictionary" in card
     assert "`model.dictionary` holds its atoms" in card
     snippet = card.partition("```python")[2].partition("```")[0]
     assert f'from_pretrained("{folder}")' in snippet
@@ -210,7 +211,7 @@ def test_report_draws_every_figure_or_nothing(fitted: Fitted, few_digits: Path, 
     folder, _ = fitted
     done = run("report", folder, "--data-dir", few_digits, "--output", tmp_path / "figures")
     assert done.returncode == 0, done.stderr
-    charts = ("activation-histograms", "activation-histograms-linear", "cost-of-a-rate", "frontier")
+    charts = ("history", "activation-histograms", "activation-histograms-linear", "cost-of-a-rate", "frontier")
     images = {f"{name}.{ending}" for name in ("reconstructions", "class-maps") for ending in ("png", "svg")}
     assert {path.name for path in (tmp_path / "figures").iterdir()} == images | {f"{name}.svg" for name in charts}
     assert_refused(run("report", folder, "--output", tmp_path / "figures"), "nothing is overwritten")

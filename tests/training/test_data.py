@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import pickle
 import shutil
 from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +19,7 @@ import torch
 
 from tests.idx import write_idx
 from training.benchmarks.lecture import unpack_mnist
-from training.data import BUNDLED, DATASETS, DataError, add_noise, as_floats, load_split
+from training.data import BUNDLED, DATASETS, DataError, add_noise, as_floats, load_split, open_dataset
 from training.torchvision_import import datasets
 
 RAW = BUNDLED / "MNIST" / "raw"
@@ -75,12 +78,12 @@ def test_bundled_files_are_read_as_torchvision_reads_them(tmp_path: Path) -> Non
 @pytest.mark.parametrize(("images", "held_back"), [(20, 1), (24, 2), (11, 0), (1200, 100)])
 def test_a_small_data_set_holds_a_twelfth_back(tmp_path: Path, images: int, held_back: int) -> None:
     for half in ("train", "t10k"):
-        marks = np.arange(images) % 251
+        marks = np.arange(images) % 10
         write_idx(tmp_path / "MNIST" / "raw", half, np.broadcast_to(marks[:, None, None], (images, 28, 28)), marks)
     train, validation = (load_split("mnist", part, tmp_path) for part in ("train", "validation"))
     assert len(validation.images) == len(validation.labels) == held_back
     marks = torch.cat([train.labels, validation.labels])
-    assert marks.tolist() == [number % 251 for number in range(images)]
+    assert marks.tolist() == [number % 10 for number in range(images)]
     assert torch.equal(torch.cat([train.images, validation.images])[:, 0, 0, 0].long(), marks)
     assert len(load_split("mnist", "test", tmp_path).images) == images
 
@@ -199,7 +202,7 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 
 def test_a_failed_download_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.KMNIST, "mirrors", ["http://127.0.0.1:9/"])  # nothing listens on this port
-    with pytest.raises(DataError, match=r"kmnist is not in .* and could not be downloaded .*--data-dir") as caught:
+    with pytest.raises(DataError, match=r"KMNIST is not in .* and could not be downloaded .*--data-dir") as caught:
         load_split("kmnist", "test", data_dir=tmp_path)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -246,10 +249,87 @@ def test_bytes_become_floats_and_floats_stay() -> None:
 
 
 def test_classes_have_names() -> None:
-    for dataset in DATASETS.values():
-        assert len(dataset.classes) == len(set(dataset.classes)) == 10
-        assert dataset.title
-        assert dataset.credit.startswith(dataset.title)
+    for name, dataset in DATASETS.items():
+        assert len(dataset.classes) == len(set(dataset.classes)) == (26 if name == "emnist-letters" else 10)
+        assert dataset.about.attribution.startswith(f"{dataset.about.title}: {dataset.about.credit}, ")
+    assert DATASETS["mnist"].about.attribution == "MNIST: Y. LeCun, C. Cortes and C. J. C. Burges, CC BY-SA 3.0."
     assert DATASETS["mnist"].classes == tuple("0123456789")
     assert DATASETS["fashion-mnist"].classes[1] == "Trouser"
-    assert DATASETS["mnist"].hub == "ylecun/mnist"
+    assert DATASETS["mnist"].about.hub == "ylecun/mnist"
+
+
+def test_emnist_is_turned_upright_and_counted_from_0(tmp_path: Path) -> None:
+    """EMNIST's files hold images on their side, and its letters are labelled from 1."""
+    generator = np.random.default_rng(0)
+    images, labels = generator.integers(0, 256, (30, 28, 28)), np.arange(30) % 26 + 1
+    raw = tmp_path / "EMNIST" / "raw"
+    for half in ("train", "test"):
+        write_idx(raw, f"emnist-letters-{half}", images, labels)
+    for packed in raw.glob("*.gz"):
+        packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
+        packed.unlink()
+    for half, first in (("train", slice(28)), ("test", slice(30))):
+        split = load_split("emnist-letters", half, tmp_path)
+        assert split.labels.tolist() == (labels[first] - 1).tolist()
+        assert np.array_equal(split.images[:, 0].numpy(), images.transpose(0, 2, 1)[first])
+    (raw / "emnist-letters-test-labels-idx1-ubyte").write_bytes(b"\0\0\10\1half")
+    with pytest.raises(DataError, match=r"EMNIST is not whole in .*--data-dir"):
+        load_split("emnist-letters", "test", tmp_path)
+
+
+@pytest.fixture
+def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """Images (50, 3, 32, 32), as CIFAR-10's own files hold them: five batches to train on and one to test."""
+    images = np.random.default_rng(0).integers(0, 256, (60, 3, 32, 32)).astype(np.uint8)
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+
+    def write(name: str, content: object) -> str:
+        (folder / name).write_bytes(pickle.dumps(content))
+        return hashlib.md5((folder / name).read_bytes()).hexdigest()
+
+    lists = {"train_list": [], "test_list": []}
+    for number, name in enumerate([f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]):
+        rows = slice(10 * number, 10 * number + 10)
+        md5 = write(name, {"data": images[rows].reshape(10, -1), "labels": list(range(10))})
+        lists["test_list" if name == "test_batch" else "train_list"].append([name, md5])
+    meta = {"filename": "batches.meta", "key": "label_names", "md5": write("batches.meta", {"label_names": []})}
+    for name, value in {**lists, "meta": meta}.items():
+        monkeypatch.setattr(datasets.CIFAR10, name, value)
+    return images
+
+
+def test_cifar_comes_in_colour_and_may_be_scaled_and_grey(tmp_path: Path, cifar: np.ndarray) -> None:
+    assert np.array_equal(load_split("cifar10", "test", tmp_path).images.numpy(), cifar[50:])
+    train = load_split("cifar10", "train", tmp_path)
+    assert np.array_equal(train.images.numpy(), cifar[:46])
+    assert train.labels[:12].tolist() == [*range(10), 0, 1]
+    small = open_dataset("cifar10", tmp_path, image_size=16, grey=True).split("test")
+    assert small.images.shape == (10, 1, 16, 16)
+
+
+def test_svhn_asks_for_what_reads_it_and_takes_it_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own files are read by SciPy, which the project does not need for anything else."""
+    images = np.random.default_rng(0).integers(0, 256, (20, 3, 32, 32)).astype(np.uint8)
+    asked = []
+
+    def stand_in(root: Path, split: str, download: bool) -> SimpleNamespace:
+        asked.append((root, split, download))
+        return SimpleNamespace(data=images, labels=np.arange(20) % 10)
+
+    monkeypatch.setattr(datasets, "SVHN", stand_in)
+    assert np.array_equal(load_split("svhn", "test", tmp_path).images.numpy(), images)
+    assert asked == [(tmp_path, "test", True)]
+
+    def without_scipy(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'scipy'", name="scipy")
+
+    monkeypatch.setattr(datasets, "SVHN", without_scipy)
+    with pytest.raises(DataError, match="SVHN is read with the help of scipy: `pip install scipy`"):
+        load_split("svhn", "test", tmp_path)
+
+
+def test_labels_beyond_the_classes_are_noticed(data_dir: Path) -> None:
+    write_idx(data_dir / "MNIST" / "raw", "t10k", np.zeros((10, 28, 28)), np.full(10, 10))
+    with pytest.raises(DataError, match="MNIST has labels from 10 to 10; its 10 classes are numbered from 0"):
+        load_split("mnist", "test", data_dir)

@@ -12,18 +12,19 @@ from PIL import Image
 
 from sae_model import SparseAutoencoder
 from sae_model.zoo import ZOO
-from training.card_image import card_image, one_of_each
-from training.data import Split
+from training.card_image import card_image, examples
+from training.data import DATASETS, Split
 from training.evaluation import Evaluation, activations_of
 from training.figures import class_maps, draw_report
 from training.histograms import histogram_of, percent
+from training.history import Epoch
 from training.latent_statistics import LatentStatistics, latent_statistics
 
 
 def test_class_maps_share_one_scale_and_hold_the_means() -> None:
     means = torch.rand(10, 900) / 2
     figure = class_maps(
-        LatentStatistics(means, torch.zeros(900, 12, dtype=torch.long), torch.zeros(900)), tuple("0123456789")
+        LatentStatistics(means, torch.zeros(900, 12, dtype=torch.long), torch.zeros(900)), DATASETS["mnist"].about
     )
     images = [ax.images[0] for ax in figure.axes[:10]]
     for image, expected in zip(images, means.numpy(), strict=True):
@@ -36,19 +37,21 @@ def test_a_report_draws_every_figure_and_its_charts_are_files_of_their_own(
 ) -> None:
     evaluation = Evaluation.read(ZOO / "dense" / "evaluation.json")
     some = Split(digits.images[:300], digits.labels[:300])
-    drawn = dict(draw_report(brief_model, evaluation, some, tuple("0123456789")))
+    history = [Epoch(1, 0.2, 0.5, 90.0, 0.3), Epoch(2, 0.1, 0.25, 60.0, 0.1)]
+    drawn = dict(draw_report(brief_model, evaluation, some, DATASETS["mnist"].about, history))
     assert list(drawn) == [
         "activation-histograms",
         "activation-histograms-linear",
         "reconstructions",
         "class-maps",
+        "history",
         "cost-of-a-rate",
         "frontier",
     ]
     activations = activations_of(brief_model, some.images)
     zero = percent(histogram_of(activations).zero_share, exact=True)
     charts = {name: figure for name, figure in drawn.items() if isinstance(figure, str)}
-    assert len(charts) == 4
+    assert len(charts) == 5
     for svg in charts.values():
         root = ET.fromstring(svg)  # well-formed, and in the namespace of SVG
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
@@ -83,7 +86,7 @@ def test_the_latent_that_responds_to_a_class_is_found(tiny_model: SparseAutoenco
 
 
 def test_the_image_of_a_card_shows_images_above_reconstructions(brief_model: SparseAutoencoder, digits: Split) -> None:
-    images = one_of_each(digits)
+    images = examples(digits)
     assert digits.labels[[(digits.images == image).all((1, 2, 3)).nonzero().item() for image in images]].tolist() == [
         *range(10)
     ]

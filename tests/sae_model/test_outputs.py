@@ -1,0 +1,110 @@
+"""A linear output: values of any range, rebuilt as a bias plus latents times atoms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from sae_model import L1, SparseAutoencoder, TopK
+from sae_model.outputs import OUTPUTS
+from training.loop import fit
+from training.recipe import Recipe, for_any_range, tuned
+
+
+@pytest.fixture
+def vectors() -> torch.Tensor:
+    """(500, 12, 1, 1), far from 0 and of any sign."""
+    return 40 * torch.randn(500, 12, 1, 1, generator=torch.Generator().manual_seed(0)) - 300
+
+
+@pytest.fixture
+def model(vectors: torch.Tensor) -> SparseAutoencoder:
+    torch.manual_seed(1)
+    model = SparseAutoencoder(30, L1(0.1), image_shape=(12, 1, 1), output="linear").eval()
+    model.centre_on(vectors)
+    return model
+
+
+def test_the_reconstruction_is_a_bias_plus_latents_times_atoms(model: SparseAutoencoder) -> None:
+    latents = torch.rand(5, 30)
+    bias = model.decode(torch.zeros(1, 30))
+    expected = bias + torch.einsum("nd,dchw->nchw", latents, model.dictionary)
+    torch.testing.assert_close(model.decode(latents), expected)
+    assert torch.equal(model.decode(latents), model.logits(latents))
+
+
+def test_it_begins_at_the_mean_and_in_units_of_the_distance_from_it(
+    model: SparseAutoencoder, vectors: torch.Tensor
+) -> None:
+    mean = vectors.mean(0)
+    torch.testing.assert_close(model.decode(torch.zeros(1, 30))[0], mean)
+    distance = (vectors - mean).square().sum((1, 2, 3)).mean().sqrt()
+    torch.testing.assert_close(model.scale, distance)
+    torch.testing.assert_close(model.dictionary.flatten(1).norm(dim=1), distance.expand(30))
+    constant = model.reconstruction_loss(mean.expand_as(vectors), vectors)
+    torch.testing.assert_close(constant, torch.tensor(1.0))  # the whole variance
+    with pytest.raises(ValueError, match="all alike"):
+        model.centre_on(vectors[:1].expand(5, -1, -1, -1))
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_the_gradient_of_the_loss_in_the_logits_is_the_residual(output: str) -> None:
+    kind, images = OUTPUTS[output], torch.rand(1, 1, 3, 4)
+    logits = torch.randn(1, 1, 3, 4, requires_grad=True)
+    kind.loss(logits, images).backward()
+    residual = (kind.reconstruction(logits) - images).detach()
+    constant = logits.grad / residual
+    torch.testing.assert_close(constant, constant.flatten()[0].expand_as(constant))
+    assert constant.min() > 0
+
+
+def test_config_and_weights_bring_it_back(model: SparseAutoencoder, vectors: torch.Tensor, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path / "model")
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["output"] == "linear"
+    loaded = SparseAutoencoder.from_pretrained(tmp_path / "model")
+    assert loaded.output == "linear"
+    for one, other in zip(model(vectors), loaded(vectors), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_config_without_an_output_has_a_sigmoid(tmp_path: Path) -> None:
+    SparseAutoencoder(20).save_pretrained(tmp_path / "model")
+    path = tmp_path / "model" / "config.json"
+    config = json.loads(path.read_text())
+    assert config.pop("output") == "sigmoid"
+    path.write_text(json.dumps(config))
+    model = SparseAutoencoder.from_pretrained(tmp_path / "model")
+    latents = torch.rand(3, 20)
+    assert torch.equal(model.decode(latents), torch.sigmoid(model.logits(latents)))
+
+
+def test_only_what_there_is_can_be_asked_for() -> None:
+    with pytest.raises(ValueError, match="Unknown output: 'tanh'"):
+        SparseAutoencoder(output="tanh")
+    with pytest.raises(ValueError, match="The lecture's network has a sigmoid output; got 'linear'"):
+        SparseAutoencoder(architecture="lecture", output="linear")
+    with pytest.raises(ValueError, match="Unknown loss: 'l2'"):
+        Recipe(loss="l2")
+    with pytest.raises(ValueError, match="squared_error is 0 with it"):
+        Recipe(loss="mse", squared_error=1.0)
+
+
+@pytest.mark.parametrize(("sparsity", "scale"), [(L1(1.0), 1.0), (L1(1.0), 100.0), (TopK(4), 1.0)])
+def test_the_directions_that_vectors_are_made_of_are_found(sparsity: L1 | TopK, scale: float) -> None:
+    """Each vector is a sum of about 4 of 60 directions in 32 dimensions, and an offset: whatever their scale."""
+    generator = torch.Generator().manual_seed(0)
+    directions = F.normalize(torch.randn(60, 32, generator=generator), dim=1)
+    chosen = torch.rand(4000, 60, generator=generator) < 4 / 60
+    mixed = (torch.rand(4000, 60, generator=generator) * chosen) @ directions
+    vectors = scale * (mixed + torch.randn(32, generator=generator)).reshape(-1, 32, 1, 1)
+    recipe = Recipe(**(vars(for_any_range(tuned(sparsity))) | {"latent_dim": 120, "epochs": 15}))
+    model = recipe.new_model(vectors)
+    for _ in fit(model, vectors, recipe):
+        pass
+    atoms = F.normalize(model.dictionary.flatten(1), dim=1)
+    likeness = (directions @ atoms.T).max(1).values
+    assert (likeness > 0.9).float().mean() > 0.9

@@ -1,0 +1,61 @@
+"""The tour for researchers does what it says, as it stands (against a Hub on loopback)."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from sae_model import SparseAutoencoder
+from tests.command_line import run
+from tests.loopback_hub import LoopbackHub
+
+ROOT = Path(__file__).resolve().parents[1]
+TOUR = (ROOT / "training" / "README.md").read_text(encoding="utf-8").partition("## Measured")[0]
+
+
+@pytest.mark.slow
+def test_the_tour_runs_from_its_first_line_to_its_last(
+    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, object] = {}
+    printed = {}
+    for language, code in re.findall(r"```(python|bash)\n(.*?)```", TOUR.replace("YOUR-NAME", "ada"), re.S):
+        if language == "python":
+            exec(code, scope)
+            continue
+        for line in code.strip().splitlines():
+            command = line.split()
+            assert command[:3] == ["python", "-m", "training"]
+            done = run(*command[3:])
+            assert done.returncode == 0, done.stderr
+            printed[line] = done.stdout
+    assert hub.files("ada/shapes-model")["model.safetensors"] == Path("shapes-model/model.safetensors").read_bytes()
+    assert torch.equal(scope["shapes"].dictionary, SparseAutoencoder.from_pretrained("shapes-model").dictionary)
+    assert scope["top"].shape == (12, 1, 28, 28)
+    assert scope["change"][0].abs().max() > 0.1
+    for name in ("shapes", "feature"):
+        assert {"history.svg", "class-maps.svg", "reconstructions.png"} <= {
+            path.name for path in Path(f"{name}-figures").iterdir()
+        }
+        (evaluated,) = (out for line, out in printed.items() if f"evaluate {name}-model" in line)
+        assert json.loads(evaluated) == json.loads(Path(f"{name}-model/evaluation.json").read_text())
+        assert json.loads(evaluated)["fvu"] < 0.2
+    assert_is_a_dictionary_of_the_features(scope["model"], scope["vectors"])
+    assert (scope["purity"] > 0.5).sum() > 20
+
+
+def assert_is_a_dictionary_of_the_features(model: SparseAutoencoder, vectors: torch.Tensor) -> None:
+    """Sums of few of its atoms are the features, far nearer than the mean or as many principal components are."""
+    latents = model.encode(vectors.reshape(-1, 64, 1, 1)).detach()
+    bias = model.decode(torch.zeros(1, 256)).flatten().detach()
+    rebuilt = bias + latents @ model.dictionary.flatten(1)
+    centred = vectors - vectors.mean(0)
+    lost = (vectors - rebuilt).square().sum() / centred.square().sum()
+    assert lost < 0.05
+    assert (latents != 0).float().sum(1).mean() < 60
+    assert torch.linalg.matrix_rank(model.dictionary.flatten(1)) > 32

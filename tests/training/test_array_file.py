@@ -1,0 +1,145 @@
+"""Files of arrays: read as numpy and safetensors read them, or an error message that says what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from training.data import DataError, open_dataset
+from training.images import resized
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of its own."""
+
+    def assets(*names: str) -> Path:
+        folder = tmp_path.joinpath("cache", *names)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    monkeypatch.setattr("training.image_store.cached_assets_path", assets)
+
+
+def write(path: Path, **arrays: np.ndarray) -> str:
+    if path.suffix == ".npz":
+        np.savez(path, **arrays)
+    else:
+        save_file({name: torch.from_numpy(array) for name, array in arrays.items()}, path)
+    return str(path)
+
+
+def numbered(count: int, shape: tuple[int, ...] = (3, 4, 5)) -> np.ndarray:
+    """Bytes whose first value is the image's number."""
+    images = np.random.default_rng(0).integers(0, 256, (count, *shape)).astype(np.uint8)
+    images[:, 0, 0, 0] = np.arange(count)
+    return images
+
+
+@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
+def test_every_image_is_there_once_with_its_label(tmp_path: Path, ending: str, capsys: pytest.CaptureFixture) -> None:
+    images, labels = numbered(200), np.repeat(np.arange(4), 50).astype(np.int32)
+    dataset = open_dataset(write(tmp_path / f"all{ending}", images=images, labels=labels))
+    assert "20 of its 200 images, a tenth of each class" in capsys.readouterr().err
+    assert (dataset.about.title, dataset.classes) == ("all", tuple("0123"))
+    halves = [dataset.half(half) for half in ("train", "test")]
+    assert [half.labels.bincount().tolist() for half in halves] == [[45] * 4, [5] * 4]
+    seen = []
+    for half in halves:
+        for image, label in zip(half.images, half.labels, strict=True):
+            seen.append(int(image[0, 0, 0]))
+            assert np.array_equal(image.numpy(), images[seen[-1]])
+            assert label == labels[seen[-1]]
+    assert sorted(seen) == list(range(200))
+    assert len(dataset.split("validation").labels.unique()) > 1  # not the last class alone
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_floats_stay_floats(tmp_path: Path, kind: type) -> None:
+    images = (numbered(150) / 255).astype(kind)
+    dataset = open_dataset(write(tmp_path / "floats.npz", images=images))
+    assert dataset.classes == ("floats",)
+    train = dataset.half("train").images
+    assert train.dtype == torch.float32
+    rows = {image.tobytes() for image in images.astype(np.float32)}
+    assert all(image.numpy().tobytes() in rows for image in train)
+
+
+def test_images_are_scaled_and_turned_grey(tmp_path: Path) -> None:
+    images = numbered(150, (3, 6, 6))
+    both = open_dataset(write(tmp_path / "a.npz", images=images), image_size=3, grey=True)
+    plain = open_dataset(str(tmp_path / "a.npz"))
+    assert torch.equal(both.half("test").images, resized(plain.half("test").images, 3, grey=True))
+    assert both.half("test").images.shape == (15, 1, 3, 3)
+
+
+def test_vectors_of_any_range_are_read_where_they_may_be(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).normal(0, 30, (150, 7, 1, 1)).astype(np.float32)
+    name = write(tmp_path / "vectors.safetensors", images=images)
+    train = open_dataset(name, bounded=False).half("train").images
+    assert train.shape == (135, 7, 1, 1)
+    assert train.max() > 30
+    with pytest.raises(DataError, match=r"have values from -\d+.* to \d+.*; floats lie in \[0, 1\].*--loss mse"):
+        open_dataset(name)
+
+
+def bad(**arrays: np.ndarray) -> dict[str, np.ndarray]:
+    return {"images": numbered(150), "labels": np.arange(150) % 3, **arrays}
+
+
+def with_nan(value: float) -> np.ndarray:
+    images = np.zeros((150, 1, 2, 2), np.float32)
+    images[77, 0, 1, 1] = value
+    return images
+
+
+WRONG = {
+    "labels below 0": (bad(labels=np.arange(150) % 3 - 1), "go from -1 to 1; they are whole numbers from 0"),
+    "labels far above": (bad(labels=np.full(150, 10**9)), "go from 1000000000 to 1000000000"),
+    "labels with a gap": (bad(labels=np.arange(150) % 3 * 2), "go up to 4, and no image has the label 1"),
+    "labels that are floats": (bad(labels=np.zeros(150, np.float32)), "is of float32; labels are whole numbers"),
+    "too few labels": (bad(labels=np.zeros(149, int)), r"shape \(149,\) for 150 images; it needs \(150,\)"),
+    "a class of one": (bad(labels=np.append(np.zeros(149, int), 1)), "has 1 image.* of the class '1'; it takes two"),
+    "whole numbers": (bad(images=numbered(150).astype(np.int64)), "is of int64; it holds bytes"),
+    "no channels": (
+        bad(images=numbered(150)[:, 0].copy()),
+        r"shape \(150, 4, 5\); it comes as \(n, channels, height, width\)",
+    ),
+    "no images": (bad(images=numbered(0), labels=np.zeros(0, int)), r"has the shape \(0, 3, 4, 5\)"),
+    "no array": ({"pictures": numbered(150)}, "has no array `images`"),
+    "NaN": ({"images": with_nan(np.nan)}, "holds NaN or infinity: leave such images out"),
+    "infinity": ({"images": with_nan(-np.inf)}, "holds NaN or infinity"),
+    "values above 1": ({"images": with_nan(1.5)}, r"values from 0 to 1.5; floats lie in \[0, 1\]"),
+    "ten images": ({"images": numbered(10)}, "has 10 images, 9 of them in the train half"),
+}
+
+
+@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_is_wrong_is_said_on_one_line(tmp_path: Path, wrong: str, ending: str) -> None:
+    arrays, words = WRONG[wrong]
+    with pytest.raises(DataError, match=words) as caught:
+        open_dataset(write(tmp_path / f"a{ending}", **arrays))
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.rglob("images.bin")) or wrong in ("values above 1", "ten images")
+
+
+@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
+@pytest.mark.parametrize("content", [b"", b"nothing", None])
+def test_a_broken_file_is_named(tmp_path: Path, ending: str, content: bytes | None) -> None:
+    path = tmp_path / f"a{ending}"
+    write(path, images=numbered(150))
+    path.write_bytes(path.read_bytes()[:-2000] if content is None else content)
+    with pytest.raises(DataError, match=f"a{ending} is no whole {ending} file") as caught:
+        open_dataset(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_objects_are_not_unpickled(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(DataError, match=r"is no whole \.npz file of numbers"):
+        open_dataset(str(tmp_path / "a.npz"))

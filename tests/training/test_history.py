@@ -1,0 +1,128 @@
+"""Metrics after each epoch are those that an evaluation gives, and survive a run that is killed."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from sae_model import L1, SparseAutoencoder, TopK
+from training import runs
+from training.checkpoint import Checkpoint
+from training.data import Split
+from training.evaluation import evaluate
+from training.history import Epoch, measure_epoch, read_history, write_history
+from training.history_charts import history_charts
+from training.recipe import Recipe
+from training.runs import Data, run_one
+from training.svg_file import standalone
+
+SHORT = Recipe(L1(0.3), latent_dim=40, epochs=3, batch_size=100)
+
+
+@pytest.mark.parametrize("sparsity", [L1(0.1), TopK(7)])
+@pytest.mark.parametrize("output", ["sigmoid", "linear"])
+def test_metrics_are_those_of_an_evaluation(sparsity: L1 | TopK, output: str, digits: Split) -> None:
+    some = Split(digits.images[:1500], digits.labels[:1500])
+    model = SparseAutoencoder(60, sparsity, output=output).train()
+    measured, evaluation = measure_epoch(model, some.images, 4), evaluate(model, some)
+    assert model.training
+    assert measured.epoch == 4
+    names = ("fvu", "effective_l0", "dead_fraction") if output == "linear" else ("bce", "fvu", "effective_l0")
+    for name in names:
+        assert getattr(measured, name) == pytest.approx(getattr(evaluation, name), rel=1e-5), name
+    assert (measured.bce is None) == (evaluation.bce is None) == (output == "linear")
+
+
+def test_images_that_are_all_alike_have_no_fvu() -> None:
+    assert measure_epoch(SparseAutoencoder(20), torch.zeros(3, 1, 28, 28), 1).fvu is None
+
+
+@pytest.fixture(scope="module")
+def data(training_digits: Split, digits: Split) -> Data:
+    train, test, validation = (
+        Split(*(values[rows] for values in split))
+        for split, rows in (
+            (training_digits, slice(500)),
+            (digits, slice(200)),
+            (training_digits, slice(500, 700)),
+        )
+    )
+    return Data(train, test, None, validation)
+
+
+def train(recipe: Recipe, data: Data, output: Path) -> list[Epoch]:
+    model = recipe.new_model(data.train.images)
+    run_one(recipe, model, data, output, Checkpoint(output, recipe, data.train.images))
+    return read_history(output)
+
+
+def test_a_run_shows_and_keeps_them_and_goes_on_with_them(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = train(SHORT, data, tmp_path / "whole")
+    assert [epoch.epoch for epoch in whole] == [1, 2, 3]
+    assert whole[2].fvu < whole[0].fvu
+    assert f"Epoch 2 of 3, validation: {whole[1]}" in capsys.readouterr().err
+    monkeypatch.setattr(runs, "STEPS_PER_CHECKPOINT", 10)
+    monkeypatch.setattr(runs, "measure_epoch", killed := KilledAfter(2))
+    with pytest.raises(KeyboardInterrupt):
+        train(SHORT, data, tmp_path / "killed")
+    assert not (tmp_path / "killed").exists()
+    killed.left = 9
+    assert train(SHORT, data, tmp_path / "killed") == whole
+    weights = [tmp_path / name / "model.safetensors" for name in ("whole", "killed")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+class KilledAfter:
+    """Measures so many epochs, and is then interrupted."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def __call__(self, *arguments: object) -> Epoch:
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return measure_epoch(*arguments)
+
+
+def test_measuring_changes_no_weights(data: Data, tmp_path: Path) -> None:
+    train(SHORT, data, tmp_path / "measured")
+    assert train(SHORT, replace(data, validation=None), tmp_path / "plain") == []
+    assert not (tmp_path / "plain" / "history.json").exists()
+    weights = [tmp_path / name / "model.safetensors" for name in ("measured", "plain")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_a_history_comes_back_and_what_is_none_is_left_out(tmp_path: Path) -> None:
+    history = [Epoch(1, None, 0.5, 12.0, 0.25), Epoch(2, None, 0.25, 10.0, 0.0)]
+    write_history(tmp_path, history)
+    assert read_history(tmp_path) == history
+    assert json.loads((tmp_path / "history.json").read_text())[0]["dead_fraction"] == 0.25
+    assert read_history("owner/name") == []
+    (tmp_path / "history.json").write_text('[{"what": 1}]')
+    assert read_history(tmp_path) == []
+
+
+def test_a_chart_has_each_metric_that_was_measured() -> None:
+    history = [Epoch(number, 0.2 / number, 0.5 / number, 100.0 / number, 0.0) for number in range(1, 31)]
+    charts = history_charts(history)
+    assert [chart.spoken.partition(" by epoch")[0] for chart in charts] == [
+        "bce (nats per pixel)",
+        "variance lost (FVU)",
+        "effective L0",
+        "share of dead latents",
+    ]
+    root = ET.fromstring(standalone("Training", charts))
+    lines = [line.get("points").split() for line in root.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert [len(points) for points in lines] == [30] * 4
+    heights = [float(point.split(",")[1]) for point in lines[1]]
+    assert heights == sorted(heights)  # the metric falls, so the line goes down
+    (alone,) = {len(history_charts([Epoch(1, None, 0.5, 12.0, 0.25)]))}
+    assert alone == 3

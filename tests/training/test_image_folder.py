@@ -1,0 +1,326 @@
+"""Folders of image files: read as PIL reads them, or an error message that names the file."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from huggingface_hub import HfApi, constants
+from PIL import Image
+
+from tests.loopback_hub import LoopbackHub
+from training import image_folder
+from training.data import DataError, Dataset, open_dataset
+from training.images import LUMA, resized
+
+CLASSES = ("disc", "square", "star")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own."""
+    monkeypatch.setattr(
+        "training.image_store.cached_assets_path", lambda *names: make(tmp_path.joinpath("cache", *names))
+    )
+    return tmp_path / "cache"
+
+
+def make(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write(folder: Path, count: int, size: tuple[int, int] = (8, 6), mode: str = "RGB", ending: str = "png") -> None:
+    """Image files whose first pixel is their number, and whose name is that number too."""
+    generator = np.random.default_rng(len(str(folder)))
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        shape = (size[1], size[0], 3) if mode == "RGB" else (size[1], size[0])
+        values = generator.integers(0, 256, shape).astype(np.uint8)
+        values[0, 0] = number
+        Image.fromarray(values).save(
+            folder / f"{number:03d}.{ending}", **({"lossless": True} if ending == "webp" else {})
+        )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three classes of 50 colour images to train on and 8 to measure on."""
+    for name in CLASSES:
+        write(tmp_path / "shapes" / "train" / name, 50)
+        write(tmp_path / "shapes" / "test" / name, 8)
+    return tmp_path / "shapes"
+
+
+def pixels(path: Path) -> torch.Tensor:
+    return torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1)
+
+
+def refused(words: str, name: Path, **options: object) -> str:
+    with pytest.raises(DataError, match=words) as caught:
+        open_dataset(str(name), **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 300 + 2 * len(str(name))
+    return message
+
+
+def halves(dataset: Dataset) -> dict[str, torch.Tensor]:
+    return {half: dataset.half(half).images for half in ("train", "test")}
+
+
+def test_every_image_is_there_once_with_its_class(folder: Path) -> None:
+    dataset = open_dataset(str(folder))
+    assert dataset.classes == CLASSES
+    assert (dataset.about.title, dataset.about.licence) == ("shapes", "unknown")
+    for half, count in (("train", 50), ("test", 8)):
+        images, labels = dataset.half(half)
+        assert images.shape == (3 * count, 3, 6, 8)
+        assert images.dtype == torch.uint8
+        for label, name in enumerate(CLASSES):
+            of_class = images[labels == label]
+            assert sorted(of_class[:, 0, 0, 0].tolist()) == list(range(count))
+            for image in of_class:
+                assert torch.equal(image, pixels(folder / half / name / f"{int(image[0, 0, 0]):03d}.png"))
+
+
+def test_parts_are_mixed_and_the_same_again(folder: Path, cache: Path) -> None:
+    dataset = open_dataset(str(folder))
+    train, validation = dataset.split("train"), dataset.split("validation")
+    assert (len(train.images), len(validation.images)) == (138, 12)
+    assert set(validation.labels.tolist()) == set(train.labels[:20].tolist()) == {0, 1, 2}
+    before = halves(dataset)
+    again = halves(open_dataset(str(folder)))
+    shutil.rmtree(cache)
+    anew = halves(open_dataset(str(folder)))
+    for half in before:
+        assert torch.equal(before[half], again[half])
+        assert torch.equal(before[half], anew[half])
+
+
+def test_images_are_decoded_once_and_stay_on_disk(
+    folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_dataset(str(folder))
+    (stored,) = cache.rglob("images.bin")
+    assert stored.stat().st_size == 174 * 3 * 6 * 8
+    with monkeypatch.context() as patch:
+        patch.setattr(image_folder, "_decode", None)
+        images = open_dataset(str(folder)).half("train").images
+    images[:] = 0  # of the process's own copy
+    assert open_dataset(str(folder)).half("train").images.any()
+    write(folder / "train" / "disc", 51)  # a file more: another version, and the old one is removed
+    assert len(open_dataset(str(folder)).half("train").images) == 151
+    assert len(list(cache.rglob("images.bin"))) == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_workers_change_nothing(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = halves(open_dataset(str(folder)))
+    shutil.rmtree(cache)
+    monkeypatch.setattr(image_folder, "FILES_A_WORKER", 20)
+    monkeypatch.setattr(image_folder.os, "cpu_count", lambda: 2)
+    helped = halves(open_dataset(str(folder)))
+    assert all(torch.equal(alone[half], helped[half]) for half in alone)
+
+
+def test_without_a_test_half_a_tenth_of_each_class_is_held_out_and_it_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, count in (("few", 20), ("many", 100)):
+        write(tmp_path / "shapes" / "train" / name, count)
+    dataset = open_dataset(str(tmp_path / "shapes"))
+    assert "has no test half: 12 of its 120 images, a tenth of each class" in capsys.readouterr().err
+    train, test = dataset.half("train"), dataset.half("test")
+    assert test.labels.bincount().tolist() == [2, 10]
+    assert train.labels.bincount().tolist() == [18, 90]
+    shutil.move(tmp_path / "shapes" / "train", tmp_path / "classes")  # and without `train` just the same
+    bare = open_dataset(str(tmp_path / "classes"))
+    assert bare.classes == ("few", "many")
+    assert torch.equal(bare.half("test").images, test.images)
+
+
+def test_files_without_classes_are_one_class(tmp_path: Path) -> None:
+    write(tmp_path / "photos", 130, ending="webp")
+    dataset = open_dataset(str(tmp_path / "photos"), licence="CC0", credit="Ada")
+    assert dataset.classes == ("photos",)
+    assert dataset.about.attribution == "photos: Ada, CC0."
+    assert (len(dataset.half("train").images), len(dataset.half("test").images)) == (117, 13)
+    assert sorted(torch.cat(list(halves(dataset).values()))[:, 0, 0, 0].tolist()) == list(range(130))
+
+
+def test_images_that_are_all_grey_stay_grey_and_others_come_in_colour(folder: Path, tmp_path: Path) -> None:
+    write(tmp_path / "grey", 130, mode="L", ending="bmp")
+    assert open_dataset(str(tmp_path / "grey")).half("train").images.shape == (117, 1, 6, 8)
+    Image.fromarray(np.full((6, 8, 3), (10, 200, 30), np.uint8)).save(tmp_path / "grey" / "colour.png")
+    assert open_dataset(str(tmp_path / "grey")).half("train").images.shape == (118, 3, 6, 8)
+    images = open_dataset(str(folder), grey=True).half("test").images
+    assert images.shape == (24, 1, 6, 8)
+    colour = open_dataset(str(folder)).half("test").images.float()
+    luma = sum(weight * colour[:, channel] for channel, weight in enumerate(LUMA))
+    assert (images[:, 0].float() - luma).abs().max() <= 1
+
+
+def test_images_of_other_kinds_are_read_as_one_would_see_them(tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    write(folder, 130, size=(6, 8))
+    sixteen = np.linspace(0, 65535, 48).reshape(8, 6).astype(np.uint16)
+    Image.fromarray(sixteen).save(folder / "a.png")
+    Image.fromarray(np.zeros((8, 6), np.uint8)).convert("P").save(folder / "b.png")
+    Image.fromarray(np.full((8, 6, 4), 7, np.uint8), "RGBA").save(folder / "c.PNG")
+    turned = Image.fromarray(np.zeros((6, 8, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # held on its side
+    turned.save(folder / "d.jpg", exif=exif)
+    (folder / ".hidden.png").write_bytes(b"no image")
+    (folder / "notes.txt").write_text("no image either")
+    images = torch.cat(list(halves(open_dataset(str(folder))).values()))
+    assert images.shape == (134, 3, 8, 6)
+    assert (images[:, 0].flatten(1) == torch.from_numpy((sixteen >> 8).astype(np.uint8)).flatten()).all(1).any()
+
+
+def test_the_middle_square_is_scaled(tmp_path: Path) -> None:
+    values = np.zeros((20, 40, 3), np.uint8)
+    values[:, 10:30] = 200  # the middle square, all of it
+    (tmp_path / "wide").mkdir()
+    for number in range(125):
+        Image.fromarray(values).save(tmp_path / "wide" / f"{number}.png")
+    images = open_dataset(str(tmp_path / "wide"), image_size=5).half("train").images
+    assert images.shape[1:] == (3, 5, 5)
+    assert (images == 200).all()
+
+
+def test_scaling_is_that_of_pil() -> None:
+    values = np.random.default_rng(0).integers(0, 256, (33, 33, 3)).astype(np.uint8)
+    ours = resized(torch.from_numpy(values).permute(2, 0, 1).unsqueeze(0), 7, grey=False)[0].permute(1, 2, 0)
+    theirs = np.array(Image.fromarray(values).resize((7, 7), Image.Resampling.BILINEAR))
+    assert np.abs(ours.numpy().astype(int) - theirs).max() <= 1
+
+
+def test_sizes_that_differ_are_named(folder: Path) -> None:
+    write(folder / "train" / "wider", 2, size=(9, 6))
+    write(folder / "test" / "wider", 1, size=(9, 6))
+    message = refused("Images have different sizes: .*--image-size N", folder)
+    assert "has 8 x 6 pixels" in message
+    assert "has 9 x 6" in message
+    assert message.count(".png") == 2
+    (folder / "train" / "disc" / "broken.png").write_bytes(b"")
+    refused("Images have different sizes", folder, skip_broken=True)
+    (folder / "train" / "disc" / "broken.png").unlink()
+    assert open_dataset(str(folder), image_size=4).half("test").images.shape == (25, 3, 4, 4)
+
+
+def damaged(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 8, 3)).astype(np.uint8)).save(file, "PNG")
+    whole = file.getvalue()
+    return {"empty": b"", "cut": whole[: len(whole) // 2], "text": b"<html>404</html>", "head alone": whole[:40]}[kind]
+
+
+@pytest.mark.parametrize("kind", ["empty", "cut", "text", "head alone"])
+def test_an_unreadable_image_is_named_or_skipped(
+    folder: Path, kind: str, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "train" / "star" / "007.png"
+    path.write_bytes(damaged(kind))
+    assert str(path) in refused(r"007\.png cannot be read: it is no whole image\. .*--skip-broken", folder)
+    assert not list(cache.rglob("images.bin"))
+    assert not [path for path in cache.rglob("*") if path.name.startswith(".writing")]
+    images, labels = open_dataset(str(folder), skip_broken=True).half("train")
+    assert len(images) == len(labels) == 149
+    assert 7 not in images[labels == 2][:, 0, 0, 0].tolist()
+    told = capsys.readouterr().err
+    assert "Left out 1 files that cannot be read" in told
+    assert str(path) in told
+
+
+def test_an_image_that_would_fill_the_memory_is_not_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 60)
+    Image.fromarray(np.zeros((10, 10, 3), np.uint8)).save(folder / "train" / "disc" / "bomb.png")
+    assert "bomb.png" in refused("cannot be read: it has more than 60 pixels", folder)
+
+
+def test_a_class_that_one_half_lacks_is_named(folder: Path) -> None:
+    shutil.rmtree(folder / "test" / "star")
+    assert str(folder / "test") in refused("has no images of the class 'star', which train/ has", folder)
+    write(folder / "test" / "star", 5)
+    write(folder / "test" / "heart", 5)
+    refused("has no images of the class 'heart', which test/ has", folder)
+
+
+def test_a_class_of_which_nothing_can_be_read_is_named(folder: Path) -> None:
+    for path in (folder / "test" / "star").iterdir():
+        path.write_bytes(b"")
+    refused("No file of the class 'star' in the test half", folder, skip_broken=True)
+    for path in folder.rglob("*.png"):
+        path.write_bytes(b"")
+    refused("None of the images can be read", folder, skip_broken=True)
+
+
+def test_folders_without_enough_images_are_refused(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "empty" / "train").mkdir(parents=True)
+    refused("holds no images: it needs files ending in .png", tmp_path / "empty")
+    write(tmp_path / "ten", 10)
+    refused("has 10 images, 9 of them in the train half: it takes 100 to train on and 12", tmp_path / "ten")
+    (folder / "train" / "heart").mkdir()
+    refused("has the folder heart, a class, without any image", folder)
+    (folder / "train" / "heart").rmdir()
+    write(folder / "train", 1)
+    refused("both directly in it .* and in folders", folder)
+    write(tmp_path / "single" / "one", 1)
+    write(tmp_path / "single" / "two", 120)
+    refused("has 1 image.* of the class 'one'; it takes two", tmp_path / "single")
+    (tmp_path / "half" / "test").mkdir(parents=True)
+    refused("holds no images", tmp_path / "half")
+    refused("Unknown data set .*Known ones: mnist, .* a folder of images", tmp_path / "typo")
+    refused("at least 1 pixel a side; got --image-size 0", folder, image_size=0)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_folder_that_may_not_be_read_ends_in_the_systems_word(folder: Path) -> None:
+    (folder / "train").chmod(0)
+    with pytest.raises(PermissionError):
+        open_dataset(str(folder))
+
+
+@pytest.fixture
+def on_hub(hub: LoopbackHub, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LoopbackHub:
+    """A Hub that has the folder as the data set ada/shapes, and an empty cache of the client."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
+    HfApi().create_repo("ada/shapes", repo_type="dataset")
+    HfApi().upload_folder(repo_id="ada/shapes", repo_type="dataset", folder_path=folder)
+    return hub
+
+
+@pytest.mark.usefixtures("on_hub")
+def test_a_repo_on_the_hub_is_the_folder_that_it_holds(folder: Path) -> None:
+    dataset, local = open_dataset("hub:ada/shapes"), open_dataset(str(folder))
+    assert (dataset.about.title, dataset.about.hub, dataset.classes) == ("shapes", "ada/shapes", CLASSES)
+    for half, images in halves(local).items():
+        assert torch.equal(dataset.half(half).images, images)
+    HfApi().create_tag("ada/shapes", repo_type="dataset", tag="v1")
+    shutil.rmtree(folder / "train" / "star")
+    HfApi().delete_folder("train/star", "ada/shapes", repo_type="dataset")
+    HfApi().delete_folder("test/star", "ada/shapes", repo_type="dataset")
+    assert open_dataset("hub:ada/shapes").classes == CLASSES[:2]
+    assert open_dataset("hub:ada/shapes@v1").classes == CLASSES
+
+
+def test_repos_that_cannot_be_had_end_in_one_line(on_hub: LoopbackHub) -> None:
+    for name, words in {
+        "hub:ada/nothing": "The data set ada/nothing on the Hub is not there",
+        "hub:ada/shapes@v9": "has no revision 'v9'",
+        "hub:a/b/c": "is no Hub id of the form owner/name",
+        "hub:": "is no Hub id of the form owner/name",
+    }.items():
+        refused(words, name)
+    HfApi().create_repo("ada/texts", repo_type="dataset")
+    HfApi().upload_file(path_or_fileobj=b"a,b", path_in_repo="a.csv", repo_id="ada/texts", repo_type="dataset")
+    refused("ada/texts on the Hub holds no image files", "hub:ada/texts")
+    on_hub.fail(None, "api/datasets/ada/shapes", 403, times=None)
+    refused("ada/shapes on the Hub could not be fetched|is not in the local cache", "hub:ada/shapes")

@@ -1,0 +1,119 @@
+"""A file of arrays as a data set: .npz or .safetensors with `images` and, if there are any, `labels`."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from training.image_store import Piece, Rows, batches, check_enough, halves, stored
+from training.images import DataError, Half, Split, resized
+
+ENDINGS = (".npz", ".safetensors")
+BATCH = 1000
+MOST_CLASSES = 10_000
+
+
+def read_arrays(
+    path: Path, image_size: int | None = None, grey: bool = False, bounded: bool = True
+) -> tuple[tuple[str, ...], dict[Half, Split]]:
+    """The classes and the two halves of a file: a seeded tenth of each class is held out to measure on.
+
+    Args:
+        path: a file with `images` (n, channels, height, width), bytes or floats, and `labels` (n,), whole numbers.
+        image_size, grey: as in `training.images.resized`.
+        bounded: whether floats must lie in [0, 1].
+
+    Raises:
+        DataError: no such arrays; another shape or type; NaN; values or labels out of range; too few images.
+    """
+    stat = path.stat()
+    images, labels = _arrays(path)
+    classes = (path.stem,) if labels is None else tuple(map(str, range(int(labels.max()) + 1)))
+    labels = torch.zeros(len(images), dtype=torch.long) if labels is None else labels
+    rows = halves(labels, classes, str(path))
+    print(
+        f"{path} has no test half: {len(rows.test):,} of its {len(images):,} images, a tenth of each class chosen by "
+        "seed, are held out to measure on.",
+        file=sys.stderr,
+    )
+    contents, parts = stored(
+        f"{path.resolve()} {image_size} {grey}",
+        (stat.st_size, stat.st_mtime_ns),
+        partial(_pieces, images, labels, rows, image_size, grey),
+    )
+    check_enough(contents, str(path))
+    if bounded and contents.dtype != "uint8" and not 0 <= contents.lowest <= contents.highest <= 1:
+        raise DataError(
+            f"The images in {path} have values from {contents.lowest:.3g} to {contents.highest:.3g}; floats lie in "
+            "[0, 1]. Scale them, or train on values of any range with --loss mse."
+        )
+    return classes, parts
+
+
+def _pieces(images: Tensor, labels: Tensor, rows: Rows, image_size: int | None, grey: bool) -> Iterator[Piece]:
+    for half, of_half in (("train", rows.train), ("test", rows.test)):
+        for some in batches(of_half, BATCH):
+            chosen = resized(images[some], image_size, grey)
+            yield Piece(half, chosen.float() if chosen.is_floating_point() else chosen, labels[some])
+
+
+def _arrays(path: Path) -> tuple[Tensor, Tensor | None]:
+    """`images` and `labels` of a file, of the right shapes and types. Those of .safetensors stay on disk."""
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                found = {name: torch.from_numpy(file[name]) for name in ("images", "labels") if name in file}
+        else:
+            with safe_open(path, "pt") as file:
+                found = {name: file.get_tensor(name) for name in ("images", "labels") if name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, zipfile.BadZipFile, ValueError, EOFError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} is no whole {path.suffix} file of numbers ({str(error)[:80]}): write it again."
+        ) from error
+    if "images" not in found:
+        raise DataError(f"{path} has no array `images`: it needs one of (n, channels, height, width).")
+    images, labels = found["images"], found.get("labels")
+    if images.ndim != 4 or images.numel() == 0:
+        raise DataError(
+            f"`images` of {path} has the shape {tuple(images.shape)}; it comes as (n, channels, height, width), and "
+            "vectors as (n, length, 1, 1)."
+        )
+    if images.dtype != torch.uint8 and not images.is_floating_point():
+        raise DataError(f"`images` of {path} is of {_type(images)}; it holds bytes (uint8), or floats in [0, 1].")
+    if labels is not None:
+        _check_labels(path, labels, len(images))
+        labels = labels.long()
+    return images, labels
+
+
+def _check_labels(path: Path, labels: Tensor, count: int) -> None:
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise DataError(f"`labels` of {path} is of {_type(labels)}; labels are whole numbers from 0.")
+    if labels.shape != (count,):
+        raise DataError(
+            f"`labels` of {path} has the shape {tuple(labels.shape)} for {count} images; it needs ({count},)."
+        )
+    labels = labels.long()
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < 0 or highest >= MOST_CLASSES:
+        raise DataError(
+            f"`labels` of {path} go from {lowest} to {highest}; they are whole numbers from 0, one for each class."
+        )
+    missing = (labels.bincount() == 0).nonzero().flatten()
+    if len(missing):
+        raise DataError(
+            f"`labels` of {path} go up to {highest}, and no image has the label {int(missing[0])}: number classes from "
+            "0 without gaps."
+        )
+
+
+def _type(values: Tensor) -> str:
+    return str(values.dtype).removeprefix("torch.")

@@ -1,0 +1,180 @@
+"""Images of a user's own data set, on disk as one tensor.
+
+Images of any number are decoded once, and written as they come to one file in the cache of huggingface_hub. Torch maps
+that file into memory as one tensor: the system reads what is asked for, and drops it again where memory runs short. So
+data that fits and data that does not are read by the same code, give the same bits, and take no memory of the
+process; no workers have to feed the training, and the second run on the same data begins at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from huggingface_hub import cached_assets_path
+from torch import Tensor
+
+from training.images import DataError, Half, Split
+
+SEED = 0
+"""Of the order of the images, and of which are held out."""
+FEWEST = {"train": 100, "test": 12}
+IMAGES_NAME, CONTENTS_NAME = "images.bin", "contents.json"
+
+
+class Piece(NamedTuple):
+    """Some images of a half, as they are written: images (n, channels, height, width) and labels (n,)."""
+
+    half: Half
+    images: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a stored file holds: the images of the half `train`, then those of the half `test`."""
+
+    shape: tuple[int, ...]
+    """Of one image: (channels, height, width)."""
+    dtype: str
+    """uint8 or float32."""
+    labels: dict[Half, list[int]]
+    lowest: float
+    highest: float
+    """The range of all values, as they are stored."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which images of a data set are in which half, in the order in which they are read."""
+
+    train: list[int]
+    test: list[int]
+
+
+def halves(labels: Tensor, classes: tuple[str, ...], where: str) -> Rows:
+    """Hold out a seeded tenth of each class, at least one image, as the test half. Both halves are in random order.
+
+    In random order, because the first or last images of a part are used in several places: of a data set that is
+    sorted they would all be of one class.
+
+    Args:
+        labels: (n,), from 0.
+        classes: their names.
+        where: what the error message calls the data set.
+
+    Raises:
+        DataError: a class of which there are not two images.
+    """
+    generator = torch.Generator().manual_seed(SEED)
+    order = torch.randperm(len(labels), generator=generator)
+    held_out = torch.zeros(len(labels), dtype=torch.bool)
+    for label, name in enumerate(classes):
+        rows = order[labels[order] == label]
+        if len(rows) < 2:
+            raise DataError(
+                f"{where} has {len(rows)} image(s) of the class {name!r:.60}; it takes two at least, one to train on "
+                "and one to measure on."
+            )
+        held_out[rows[: max(1, round(len(rows) / 10))]] = True
+    return Rows(order[~held_out[order]].tolist(), order[held_out[order]].tolist())
+
+
+def shuffled(count: int) -> list[int]:
+    """Numbers below `count` in a seeded random order."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(SEED)).tolist()
+
+
+def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) -> tuple[Contents, dict[Half, Split]]:
+    """The images of a source, out of the cache; written to it first where they are not there yet.
+
+    Args:
+        source: what is read, and how: one name for all its versions, of which only the latest is kept.
+        version: anything whose `repr` changes when the source does.
+        pieces: reads the source, the whole half `train` before the half `test`.
+
+    Raises:
+        DataError: the images are too few, of several shapes, or not finite.
+        OSError: the cache cannot be written.
+    """
+    shelf = cached_assets_path("sae-model", "data", _digest(source))
+    place = shelf / _digest(repr(version))
+    if not place.is_dir():
+        stage = Path(tempfile.mkdtemp(dir=shelf, prefix=".writing-"))
+        try:
+            contents = _write(stage / IMAGES_NAME, pieces())
+            (stage / CONTENTS_NAME).write_text(json.dumps(asdict(contents)), encoding="utf-8")
+            outdated = [path for path in shelf.iterdir() if not path.name.startswith(".")]
+            if not place.is_dir():  # two runs may have begun at once: each has its own, and the first one's stays
+                stage.rename(place)
+            for path in outdated:
+                shutil.rmtree(path, ignore_errors=True)  # a run that reads it goes on: its file is open
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+    values = json.loads((place / CONTENTS_NAME).read_text(encoding="utf-8"))
+    contents = Contents(**values | {"shape": tuple(values["shape"])})
+    return contents, _mapped(place / IMAGES_NAME, contents)
+
+
+def _digest(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()[:24]
+
+
+def _write(path: Path, pieces: Iterable[Piece]) -> Contents:
+    """Write images one after another."""
+    labels: dict[Half, list[int]] = {"train": [], "test": []}
+    shape, dtype, lowest, highest = None, None, float("inf"), float("-inf")
+    with path.open("wb") as file:
+        for half, images, its_labels in pieces:
+            if not bool(images.isfinite().all()):
+                first = int((~images.isfinite()).flatten(1).any(1).nonzero()[0])
+                raise DataError(
+                    f"An image of the {half} half (number {len(labels[half]) + first} in its seeded order, "
+                    f"label {int(its_labels[first])}) holds NaN or infinity: leave such images out."
+                )
+            shape, dtype = tuple(images.shape[1:]), str(images.dtype).removeprefix("torch.")
+            lowest, highest = min(lowest, images.min().item()), max(highest, images.max().item())
+            labels[half] += its_labels.tolist()
+            file.write(images.contiguous().numpy())
+    if shape is None:
+        raise DataError("None of the images can be read.")
+    return Contents(shape, dtype, labels, lowest, highest)
+
+
+def _mapped(path: Path, contents: Contents) -> dict[Half, Split]:
+    """The two halves of a stored file, mapped into memory: writing to these tensors does not change the file."""
+    train, test = (len(contents.labels[half]) for half in ("train", "test"))
+    pixels = torch.Size(contents.shape).numel()
+    flat = torch.from_file(str(path), False, (train + test) * pixels, dtype=getattr(torch, contents.dtype))
+    images = flat.reshape(train + test, *contents.shape)
+    return {
+        "train": Split(images[:train], torch.tensor(contents.labels["train"], dtype=torch.long)),
+        "test": Split(images[train:], torch.tensor(contents.labels["test"], dtype=torch.long)),
+    }
+
+
+def check_enough(contents: Contents, where: str) -> None:
+    """See that a model can be trained and measured.
+
+    Raises:
+        DataError: a half has too few images.
+    """
+    for half, fewest in FEWEST.items():
+        count = len(contents.labels[half])
+        if count < fewest:
+            raise DataError(
+                f"{where} has {sum(map(len, contents.labels.values()))} images, {count} of them in the {half} half: "
+                f"it takes {FEWEST['train']} to train on and {FEWEST['test']} to measure on."
+            )
+
+
+def batches(rows: list[int], size: int) -> Iterator[list[int]]:
+    """Rows, so many at a time."""
+    return (rows[i : i + size] for i in range(0, len(rows), size))

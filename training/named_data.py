@@ -1,0 +1,210 @@
+"""The data sets that have a name: one table. MNIST comes with the project, the others are downloaded once.
+
+A data folder is laid out as torchvision does it. `MNIST/raw/`, `FashionMNIST/raw/` or `KMNIST/raw/` hold the four IDX
+files, plain or .gz; they are read here, where they are, and nothing is unpacked. All others are read by torchvision.
+"""
+
+from __future__ import annotations
+
+import gzip
+import string
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.about_data import About
+from training.images import DataError, Half, Split
+
+
+@dataclass(frozen=True)
+class Named:
+    """A data set that has a name; another one is one more entry in `DATASETS`."""
+
+    about: About
+    """What is known about it."""
+    read: Callable[[Path, Half], Split]
+    """Reads a half of it from a data folder, where it is put first if it is not there."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What its labels stand for."""
+        return self.about.classes
+
+
+def _read_idx(source: str, data_dir: Path, half: Half) -> Split:
+    """A half of a data set in IDX files; `source` is its class in `torchvision.datasets`, and its folder."""
+    prefix = "t10k" if half == "test" else "train"
+    raw = _raw_folder(source, data_dir, prefix)
+    images = _idx_file(raw, f"{prefix}-images-idx3-ubyte", dimensions=3)
+    labels = _idx_file(raw, f"{prefix}-labels-idx1-ubyte", dimensions=1)
+    if images.numel() == 0:
+        raise DataError(f"{raw}/{prefix}-images-idx3-ubyte holds no images: fetch it again.")
+    if len(labels) != len(images):
+        raise DataError(
+            f"{raw} has {len(images)} {prefix} images and {len(labels)} labels: they do not belong together."
+        )
+    return Split(images.unsqueeze(1), labels.long())
+
+
+def _raw_folder(source: str, data_dir: Path, half: str) -> Path:
+    """The folder of a data set's files, in which those of one half are."""
+    raw = data_dir / source / "raw"
+    names = [f"{of}-{what}" for of in ("train", "t10k") for what in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+    missing = [name for name in names if not any((raw / f"{name}{end}").is_file() for end in (".gz", ""))]
+    if len(missing) == len(names):
+        _download_idx(source, data_dir, raw)
+        return raw
+    for name in missing:
+        if name.startswith(half):
+            raise DataError(
+                f"{raw / name}.gz is missing (the plain file would do): put it there, or name another --data-dir."
+            )
+    return raw
+
+
+def _download_idx(source: str, data_dir: Path, raw: Path) -> None:
+    """Fetch a data set into `raw`, all its files or none."""
+    from training.torchvision_import import datasets  # a second to import, and nothing else needs it
+
+    try:
+        with tempfile.TemporaryDirectory(dir=data_dir, prefix=".download-") as stage:
+            fetched = Path(getattr(datasets, source)(stage, download=True).raw_folder)
+            raw.mkdir(parents=True, exist_ok=True)
+            for archive in fetched.glob("*.gz"):
+                archive.replace(raw / archive.name)
+    except (RuntimeError, OSError) as error:  # OSError covers an unwritable folder and urllib's URLError
+        raise DataError(
+            f"{source} is not in {raw} and could not be downloaded ({_last_line(error)}): "
+            "put its four files there, or name the folder that has them with --data-dir."
+        ) from error
+
+
+def _idx_file(raw: Path, name: str, dimensions: int) -> Tensor:
+    """An IDX file of bytes: out of its .gz where there is one (it carries a checksum), else plain.
+
+    The format: two zero bytes, 8 for bytes, the number of dimensions, each dimension as four bytes, then the values.
+    """
+    packed = raw / f"{name}.gz"
+    path = packed if packed.is_file() else raw / name
+    try:
+        content = gzip.decompress(path.read_bytes()) if path == packed else path.read_bytes()
+        start = 4 + 4 * dimensions
+        shape = np.frombuffer(content[4:start], ">u4").tolist()
+        values = np.frombuffer(content, np.uint8, offset=start)
+        if content[:4] != bytes((0, 0, 8, dimensions)) or len(values) != np.prod(shape):
+            raise ValueError("not what the first bytes say")
+        return torch.from_numpy(values.copy()).reshape(shape)
+    except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system's word: no permission, no space left
+        raise DataError(f"{path} is not a whole IDX file of images or labels: fetch it again.") from error
+
+
+def _read_torchvision(
+    source: str,
+    data_dir: Path,
+    half: Half,
+    arranged: Callable[[Tensor], Tensor] = lambda images: images,
+    first_label: int = 0,
+    half_is: str = "train",
+    **options: str,
+) -> Split:
+    """A half of a data set that torchvision downloads, checks and reads.
+
+    Args:
+        source: its class in `torchvision.datasets`.
+        data_dir: torchvision's `root`.
+        half: which half.
+        arranged: brings its images to (n, channels, height, width).
+        first_label: the label of its first class.
+        half_is: what the class calls the half: "train", true or false, or "split", a name.
+        options: of the class.
+    """
+    from training.torchvision_import import datasets
+
+    which = {"train": half == "train"} if half_is == "train" else {half_is: half}
+    try:
+        with redirect_stdout(sys.stderr):
+            found = getattr(datasets, source)(data_dir, download=True, **which, **options)
+        labels = found.labels if hasattr(found, "labels") else found.targets
+    except ImportError as error:
+        raise DataError(f"{source} is read with the help of {error.name}: `pip install {error.name}`.") from error
+    except (RuntimeError, OSError, ValueError, AssertionError, EOFError) as error:
+        raise DataError(
+            f"{source} is not whole in {data_dir} and could not be downloaded ({_last_line(error)}): "
+            "put its files there as torchvision lays them out, or name the folder that has them with --data-dir."
+        ) from error
+    images = arranged(torch.as_tensor(np.asarray(found.data))).contiguous()
+    return Split(images, torch.as_tensor(np.asarray(labels)).long() - first_label)
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:100]
+
+
+def _idx(source: str) -> Callable[[Path, Half], Split]:
+    return partial(_read_idx, source)
+
+
+def _torchvision(source: str, **how: Any) -> Callable[[Path, Half], Split]:
+    return partial(_read_torchvision, source, **how)
+
+
+DIGITS = tuple(string.digits)
+
+DATASETS = {
+    "mnist": Named(
+        About("MNIST", DIGITS, "CC BY-SA 3.0", "Y. LeCun, C. Cortes and C. J. C. Burges", "ylecun/mnist"),
+        _idx("MNIST"),
+    ),
+    "fashion-mnist": Named(
+        About(
+            "Fashion-MNIST",
+            ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+            "MIT",
+            "H. Xiao, K. Rasul and R. Vollgraf (2017)",
+            "zalando-datasets/fashion_mnist",
+        ),
+        _idx("FashionMNIST"),
+    ),
+    "kmnist": Named(
+        About(
+            "Kuzushiji-MNIST",
+            ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+            "CC BY-SA 4.0",
+            "T. Clanuwat et al. (2018)",
+        ),
+        _idx("KMNIST"),
+    ),
+    "emnist-letters": Named(
+        About("EMNIST letters", tuple(string.ascii_lowercase), credit="G. Cohen et al. (2017)"),
+        _torchvision("EMNIST", split="letters", arranged=lambda images: images.mT.unsqueeze(1), first_label=1),
+    ),
+    "emnist-digits": Named(
+        About("EMNIST digits", DIGITS, credit="G. Cohen et al. (2017)"),
+        _torchvision("EMNIST", split="digits", arranged=lambda images: images.mT.unsqueeze(1)),
+    ),
+    "cifar10": Named(
+        About(
+            "CIFAR-10",
+            ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+            credit="A. Krizhevsky (2009)",
+            hub="uoft-cs/cifar10",
+        ),
+        _torchvision("CIFAR10", arranged=lambda images: images.permute(0, 3, 1, 2)),
+    ),
+    "svhn": Named(
+        About("SVHN", DIGITS, "non-commercial use only", "Y. Netzer et al. (2011)", "ufldl-stanford/svhn"),
+        _torchvision("SVHN", half_is="split"),
+    ),
+}
