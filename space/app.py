@@ -100,7 +100,7 @@ def main() -> None:
         css_paths=[CSS, STYLE],
         run_history=False,
         enable_monitoring=False,
-        show_error=True,
+        show_error=False,  # error messages of our own are shown anyway; others are for the log
         max_file_size="1mb",
     )
 

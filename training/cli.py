@@ -314,11 +314,17 @@ def results_command(
     seeds: Annotated[
         bool, typer.Option("--seeds", help="Also train the headline variants with two more seeds each.")
     ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Also write them into README.md and training/RESULTS.md.")
+    ] = False,
 ) -> None:
-    """Print README's tables of the bundled variants, as Markdown, from their evaluation.json files."""
-    from training.results import results
+    """Print the tables of the bundled variants, as Markdown, from their evaluation.json files."""
+    from training.results import results, write_tables
 
-    print(results(seeds))
+    tables = results(seeds)
+    print("\n\n".join(tables))
+    if write:
+        write_tables(tables)
 
 
 @app.command("benchmark")

@@ -1,10 +1,12 @@
-"""README's tables of the bundled variants, from their evaluation.json files."""
+"""The tables of the bundled variants in README.md and RESULTS.md, from their evaluation.json files."""
 
 from __future__ import annotations
 
+import re
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -21,8 +23,10 @@ from training.zoo import LECTURE, RECIPES
 SEEDS = (0, 1, 2)
 HEADLINE = ("dense", "l1-1", "l1-3", "topk-25")
 """The variants that are trained with several seeds."""
-BESIDE_LECTURE = "l1-1"
-"""The variant that is compared with the lecture's network."""
+BESIDE_LECTURE = ("dense", "l1-1", "l1-10")
+"""The variants that are compared with the lecture's network."""
+TEXTS = (Path(__file__).parents[1] / "README.md", Path(__file__).with_name("RESULTS.md"))
+"""Where the tables stand."""
 
 METRICS: dict[str, Callable[[Evaluation], str]] = {
     "bce": lambda e: f"{e.bce:.4f}",
@@ -45,7 +49,7 @@ NUMBERS: dict[str, Callable[[Evaluation], float]] = {
 }
 
 
-def results(with_seeds: bool) -> str:
+def results(with_seeds: bool) -> list[str]:
     """The tables as Markdown.
 
     Args:
@@ -56,7 +60,21 @@ def results(with_seeds: bool) -> str:
     tables = [table(evaluations) for table in of_evaluations]
     if with_seeds:
         tables.append(seeds_table(evaluations))
-    return "\n\n".join(tables)
+    return tables
+
+
+def write_tables(tables: Sequence[str]) -> None:
+    """Put tables into README.md and RESULTS.md, each in place of the one whose first cell and columns it has."""
+    for path in TEXTS:
+        path.write_text(with_tables(path.read_text(encoding="utf-8"), tables), encoding="utf-8")
+
+
+def with_tables(text: str, tables: Sequence[str]) -> str:
+    """A Markdown text with each of some tables in place of the one that begins with the same two cells."""
+    for table in tables:
+        first = re.escape("|".join(table.split("|")[:3]) + "|")
+        text = re.sub(rf"^{first}.*\n(\|.*(\n|$))*", lambda _, table=table: f"{table}\n", text, flags=re.MULTILINE)
+    return text
 
 
 def variants_table(evaluations: dict[str, Evaluation]) -> str:
@@ -66,11 +84,11 @@ def variants_table(evaluations: dict[str, Evaluation]) -> str:
 
 
 def lecture_table(evaluations: dict[str, Evaluation]) -> str:
-    """The lecture's network beside one of ours, by every metric."""
-    pair = [LECTURE.name, BESIDE_LECTURE]
+    """The lecture's network beside some of ours, by every metric."""
+    names = [LECTURE.name, *BESIDE_LECTURE]
     metrics = METRICS | {f"probe error, {PROBED[which]}": _probe_error(which) for which in PROBED}
-    rows = [[metric, *(of(evaluations[name]) for name in pair)] for metric, of in metrics.items()]
-    return _table(["metric", *(f"`{name}`" for name in pair)], rows)
+    rows = [[metric, *(of(evaluations[name]) for name in names)] for metric, of in metrics.items()]
+    return _table(["metric", *(f"`{name}`" for name in names)], rows)
 
 
 def _probe_error(which: str) -> Callable[[Evaluation], str]:
