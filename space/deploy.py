@@ -30,7 +30,7 @@ NEEDED = (
     "space/*.css",
     "space/*.js",
     "space/*.png",  # README shows these
-    "training/*.png",
+    "training/benchmarks/*.png",
 )
 FOLDERS = ("sae_model/", "training/", "space/")
 

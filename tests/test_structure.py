@@ -26,7 +26,7 @@ MAY_IMPORT = {
 }
 CLASSES = {method.__name__ for method in METHODS.values()}
 # Files whose subject is one model that they train, or that need a default.
-MAY_NAME_A_METHOD = {"training/benchmark.py", "training/scaling.py", "training/recipe.py"}
+MAY_NAME_A_METHOD = {"training/benchmarks/race.py", "training/benchmarks/scaling.py", "training/recipe.py"}
 
 
 def syntax(path: Path) -> ast.Module:

@@ -328,7 +328,7 @@ def benchmark_command(
     ] = False,
 ) -> None:
     """Race to the quality of the lecture's recipe: train by it and by ours, and print what each took, as Markdown."""
-    from training.benchmark import benchmark
+    from training.benchmarks.race import benchmark
 
     print(benchmark(quick))
 
@@ -337,10 +337,10 @@ def benchmark_command(
 def scaling_command(
     output: Annotated[
         Path, typer.Option(help="The figure, a PNG; replaced if it is there.", show_default="README's")
-    ] = Path(__file__).parent / "scaling.png",
+    ] = Path(__file__).parent / "benchmarks" / "scaling.png",
 ) -> None:
     """Measure how the cost of training grows with images, latents and processes; print it and draw it."""
-    from training.scaling import measure_scaling, scaling_figure, scaling_table
+    from training.benchmarks.scaling import measure_scaling, scaling_figure, scaling_table
 
     if output.suffix != ".png":
         raise UsageError(f"The figure is a PNG; {output} does not end in .png.")

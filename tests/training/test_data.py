@@ -18,8 +18,8 @@ import pytest
 import torch
 
 from tests.idx import write_idx
+from training.benchmarks.lecture import unpack_mnist
 from training.data import BUNDLED, DATASETS, DataError, add_noise, as_floats, load_split, open_dataset
-from training.lecture import unpack_mnist
 from training.torchvision_import import datasets
 
 RAW = BUNDLED / "MNIST" / "raw"

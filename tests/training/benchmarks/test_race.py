@@ -14,8 +14,8 @@ from sae_model import L1, SparseAutoencoder
 from sae_model.architectures import Dictionary
 from sae_model.zoo import ZOO
 from tests.command_line import run
-from training import benchmark, lecture
-from training.benchmark import Quality, Side, describe, quality_of_lecture, training_flops
+from training.benchmarks import lecture, race
+from training.benchmarks.race import Quality, Side, describe, quality_of_lecture, training_flops
 from training.data import Split
 from training.evaluation import Evaluation
 from training.recipe import Recipe
@@ -111,8 +111,8 @@ class OneSecondEach:
 
 def test_the_extrapolation_leaves_the_warm_up_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lecture.unpack_mnist(tmp_path)
-    monkeypatch.setattr(benchmark, "Meter", OneSecondEach)
-    side = benchmark.extrapolate_lecture(tmp_path, warm_up=1, measured=2)
+    monkeypatch.setattr(race, "Meter", OneSecondEach)
+    side = race.extrapolate_lecture(tmp_path, warm_up=1, measured=2)
     assert side.preparing == 1
     assert side.training == pytest.approx(5 * 860 / 2)  # a second for two of the 860 batches of an epoch
     assert side.images == 5 * 55_000
@@ -124,10 +124,10 @@ def test_the_lecture_trains_for_its_epochs_and_is_measured_after_each(
 ) -> None:
     measured = iter([TOO_BLURRED] * 4 + [AT_THE_BAR])
     lecture.unpack_mnist(tmp_path)
-    monkeypatch.setattr(benchmark, "Meter", OneSecondEach)
-    monkeypatch.setattr(benchmark.lecture, "train_epoch", lambda *_: iter([0.5]))
-    monkeypatch.setattr(benchmark, "evaluate", lambda *_: next(measured))
-    side = benchmark.run_lecture(tmp_path, digits)
+    monkeypatch.setattr(race, "Meter", OneSecondEach)
+    monkeypatch.setattr(race.lecture, "train_epoch", lambda *_: iter([0.5]))
+    monkeypatch.setattr(race, "evaluate", lambda *_: next(measured))
+    side = race.run_lecture(tmp_path, digits)
     assert side.epochs == len(side.evaluations) == 5
     assert side.training == 5  # the evaluations are not counted
     assert side.images == 5 * 55_000
@@ -135,7 +135,7 @@ def test_the_lecture_trains_for_its_epochs_and_is_measured_after_each(
 
 def test_our_side_is_a_run_of_the_loop(digits: Split) -> None:
     recipe = Recipe(L1(0.1), limit=500, latent_dim=120, epochs=3, batch_size=64)
-    side = benchmark.run_ours(recipe, Split(digits.images[:100], digits.labels[:100]))
+    side = race.run_ours(recipe, Split(digits.images[:100], digits.labels[:100]))
     assert side.images == 3 * 7 * 64  # the last few images of an epoch are left out
     assert side.flops_per_image == 3 * 2 * 784 * 120 * (2 + 2 * Dictionary.STEPS)
     (evaluation,) = side.evaluations
@@ -147,9 +147,9 @@ def test_our_side_is_a_run_of_the_loop(digits: Split) -> None:
 @pytest.mark.slow
 def test_the_command_prints_the_table_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a short run of ours; whether it reaches the quality is for the race itself to say."""
-    monkeypatch.setattr(benchmark, "OURS", Recipe(L1(0.1), limit=500, latent_dim=40, epochs=1))
-    monkeypatch.setattr(benchmark, "matrix_product_rate", lambda _: 1e11)
-    monkeypatch.setattr(benchmark, "extrapolate_lecture", partial(benchmark.extrapolate_lecture, measured=3, warm_up=1))
+    monkeypatch.setattr(race, "OURS", Recipe(L1(0.1), limit=500, latent_dim=40, epochs=1))
+    monkeypatch.setattr(race, "matrix_product_rate", lambda _: 1e11)
+    monkeypatch.setattr(race, "extrapolate_lecture", partial(race.extrapolate_lecture, measured=3, warm_up=1))
     done = run("benchmark", "--quick")
     assert done.returncode == 0, done.stderr
     assert rows(done.stdout)["the quality is reached"][0] == "not measured"
@@ -161,5 +161,5 @@ def test_the_command_prints_the_table_alone(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.slow
 def test_our_recipe_reaches_the_quality_of_the_lecture(digits: Split) -> None:
-    (evaluation,) = benchmark.run_ours(benchmark.OURS, digits).evaluations
+    (evaluation,) = race.run_ours(race.OURS, digits).evaluations
     assert quality_of_lecture().is_reached_by(Quality.of(evaluation)), evaluation

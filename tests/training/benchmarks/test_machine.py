@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from training import machine
-from training.machine import MachineError, Meter, describe_machine, matrix_product_rate, resident_bytes
+from training.benchmarks import machine
+from training.benchmarks.machine import MachineError, Meter, describe_machine, matrix_product_rate, resident_bytes
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 TWO_BLOCKS = """
 import torch
-from training.machine import Meter
+from training.benchmarks.machine import Meter
 meter = Meter()
 with meter:
     kept = torch.ones(50 * 2**20, dtype=torch.uint8)

@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from sae_model import L1
+from training.benchmarks.machine import Meter, describe_machine
 from training.data import load_split
 from training.loop import TrainingError, fit
-from training.machine import Meter, describe_machine
 from training.recipe import Recipe, tuned
 
 BLUE, ORANGE, GREY = "#1d4ed8", "#b45309", "#52525b"
@@ -46,7 +46,7 @@ class Cost:
     seconds: float
     """The least of three epochs, each of a fresh model."""
     peak_bytes: int
-    """Of the images, as bytes, and of the training, as `training.machine.Meter` tells it."""
+    """Of the images, as bytes, and of the training, as `training.benchmarks.machine.Meter` tells it."""
 
 
 @dataclass(frozen=True)

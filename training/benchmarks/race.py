@@ -21,11 +21,11 @@ from tqdm import tqdm
 
 from sae_model import L1, SparseAutoencoder
 from sae_model.zoo import ZOO
-from training import lecture
+from training.benchmarks import lecture
+from training.benchmarks.machine import Meter, describe_machine, matrix_product_rate
 from training.data import Split, as_floats, load_split
 from training.evaluation import Evaluation, evaluate
 from training.loop import fit, has_fast_bfloat16
-from training.machine import Meter, describe_machine, matrix_product_rate
 from training.recipe import Recipe
 from training.zoo import LECTURE
 
@@ -76,7 +76,7 @@ class Side:
     training: float
     """Seconds to train it."""
     peak_bytes: int
-    """As `training.machine.Meter` tells it."""
+    """As `training.benchmarks.machine.Meter` tells it."""
     flops_per_image: int
     """As `training_flops` tells it."""
     precision: torch.dtype
