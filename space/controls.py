@@ -11,7 +11,7 @@ import gradio as gr
 
 from space import draw, user_model_box
 from space.bench import Bench, restored
-from space.errors import InputError, in_words, with_error_message
+from space.errors import in_words, with_error_message
 from space.lab import CLASSES, LARGEST_SEED, SIGMA, Lab, Stop
 from space.latent_card import latent_card
 from space.own_digit import from_text, standardise, to_text
@@ -133,8 +133,8 @@ class Controls:
                 return [*unchanged, ""]
             try:
                 bench, missing = restored(lab, query, tuple(keys))
-            except InputError as error:
-                return [*unchanged, f'<div class="sae error"><p>{escape(str(error))}</p></div>']
+            except Exception as error:
+                return [*unchanged, f'<div class="sae error"><p>{escape(in_words(error))}</p></div>']
             return [
                 bench.digit, bench.drawing, bench.sigma, bench.seed, bench.method,
                 stop_slider(lab, bench.method, bench.position), bench.edits, bench.tab,

@@ -193,7 +193,7 @@ class Page:
         self.address, self.visitor, self.calls = address, Client(address), 0
         self.slowest_move = 0.0
         # Trainings are bounded by time, not by calls.
-        left_out = ("run", "one_step", "open_link", "open_link_1")
+        left_out = ("run", "one_step")  # trainings
         self.events = [event for event in self.visitor.events if event["api_name"] not in left_out]
         self.slider, self.place = self.visitor.moved("noise")
 
