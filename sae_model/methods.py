@@ -270,7 +270,7 @@ class KLPerNeuron(_TargetRate):
 # of `TopK` has come down to k; between which numbers `AdaptiveTopK` draws, and from when on.
 START_OF_LATENTS = 0.45
 AT_K_FROM = 0.8
-LOWEST_K, HIGHEST_K = 5, 400
+LOWEST_K, HIGHEST_K = 7, 250
 LOWEST_FROM = 0.4
 
 
@@ -314,13 +314,13 @@ class TopK(Sparsity):
 class AdaptiveTopK(Sparsity):
     """One model for every k: `encode(images, k=...)` chooses when it is used.
 
-    In training each image keeps a number of latents of its own, drawn log-uniformly between 5 and 400, so that the
+    In training each image keeps a number of latents of its own, drawn log-uniformly between 7 and 250, so that the
     largest latents must say most. (Nested dropout, Rippel et al. 2014, with the order left to each image.)
     """
 
     k: int = _k()
     kind = "adaptive-topk"
-    title = "Top k, any k"
+    title = "Adaptive top k"
     label = "Latents kept (k)"
     ends = ("fewest", "all")
     asks_for = "the k largest latents of every image, for a k that is chosen when the model is used"
@@ -339,7 +339,7 @@ class AdaptiveTopK(Sparsity):
         return _drawn(min(low, latent_dim), min(max(HIGHEST_K, low), latent_dim), batch_size, generator)
 
     def recipe(self) -> dict[str, Any]:
-        return TOP_K_RECIPE | {"load_balancing": 5e-3}
+        return TOP_K_RECIPE | {"epochs": 14, "load_balancing": 5e-3}
 
 
 TOP_K_RECIPE: dict[str, Any] = {

@@ -174,7 +174,7 @@ def test_exactly_k_latents_are_enough_and_one_model_for_every_k_is_close(k: int,
     assert dedicated.l0 <= k
     assert dedicated.l0 == pytest.approx(k, rel=0.05)  # latents of one sign: an easy image may not have k of them
     assert dedicated.fvu <= bar
-    assert read_by_k(ZOO / "adaptive-topk")[k].fvu <= 1.12 * dedicated.fvu
+    assert read_by_k(ZOO / "adaptive-topk")[k].fvu <= 1.1 * dedicated.fvu
 
 
 @pytest.mark.parametrize("name", NOISY)
