@@ -93,7 +93,8 @@ class SparseAutoencoder(
         self.latent_dim = latent_dim
         self.sparsity = sparsity if isinstance(sparsity, Sparsity) else sparsity_from_config(sparsity)
         self.architecture = architecture
-        self.image_shape: tuple[int, int, int] = tuple(image_shape)
+        channels, height, width = image_shape
+        self.image_shape = (channels, height, width)
         if (self.sparsity.default_k or 1) > latent_dim:
             raise ValueError(f"k is at most the number of latents, {latent_dim}; got {self.sparsity.default_k}.")
         self.output = output
@@ -103,7 +104,7 @@ class SparseAutoencoder(
             self.register_buffer("scale", torch.ones(()))
         else:
             self.scale = 1.0
-        self.network = ARCHITECTURES[architecture](latent_dim, self.image_shape, output)
+        self.network: Any = ARCHITECTURES[architecture](latent_dim, self.image_shape, output)
 
     @torch.no_grad()
     def centre_on(self, images: Tensor) -> None:
@@ -118,7 +119,7 @@ class SparseAutoencoder(
         scale = (images - mean).square().flatten(1).sum(1).mean().sqrt()
         if scale == 0:
             raise ValueError("These images are all alike, so there is nothing to learn.")
-        self.scale.copy_(scale)
+        self.get_buffer("scale").copy_(scale)
         self.network.centre_on(mean / scale)
 
     @property
@@ -256,7 +257,7 @@ class SparseAutoencoder(
         )
 
     @classmethod
-    def from_pretrained(
+    def from_pretrained(  # type: ignore[override]  # no further arguments: a typing error in one is told
         cls,
         pretrained_model_name_or_path: str | Path,
         *,

@@ -82,8 +82,10 @@ def keep_top_k(latents: Tensor, k: int | Tensor) -> Tensor:
     Raises:
         ValueError: k outside 1 ... latent_dim, no whole number, or not one for each image.
     """
-    latent_dim, each_its_own = latents.shape[-1], isinstance(k, Tensor)
-    if each_its_own:
+    latent_dim = latents.shape[-1]
+    least: int
+    most: int
+    if isinstance(k, Tensor):
         if k.is_floating_point() or k.is_complex() or k.dtype == torch.bool or k.shape not in ((), latents.shape[:-1]):
             count, shape = len(latents), tuple(k.shape)
             raise ValueError(f"k is one whole number, or one for each of {count} images; got {shape} of {k.dtype}.")
@@ -94,10 +96,10 @@ def keep_top_k(latents: Tensor, k: int | Tensor) -> Tensor:
         wrong = most if not is_whole(most) or least >= 1 else least
         raise ValueError(f"k lies between 1 and the number of latents, {latent_dim}; got {wrong!r:.80}.")
     with torch.no_grad():
-        largest = latents.abs().topk(most, dim=-1, sorted=each_its_own).indices
+        largest = latents.abs().topk(most, dim=-1, sorted=isinstance(k, Tensor)).indices
         kept = (
             torch.arange(most, device=latents.device) < k.unsqueeze(-1)
-            if each_its_own
+            if isinstance(k, Tensor)
             else latents.new_ones((), dtype=torch.bool)
         )
         mask = torch.zeros_like(latents, dtype=torch.bool).scatter(-1, largest, kept.expand_as(largest))
