@@ -122,7 +122,7 @@ def build(page: Page) -> None:
                     yield f'<div class="sae"><p>{escape(words.replace(str(folder), name))}</p></div>', *unchanged
                 evaluation = lab.user_models.find(str(folder)).evaluation
                 record = Record(training.recipe, versions(), len(lab.images), evaluation)
-                save_run(Path(scratch) / "save" / name, model, record, lab.test, {})
+                save_run(Path(scratch) / "save" / name, model, record, lab.test, {}, [])
                 archive = shutil.make_archive(str(Path(tempfile.mkdtemp()) / name), "zip", Path(scratch) / "save")
             choice = USER + str(folder)
             mine = [*(other for other in mine if other in lab.user_models), str(folder)]

@@ -77,4 +77,4 @@ def test_measuring_a_users_model_may_run_on_a_lent_gpu(tiny_model: SparseAutoenc
         check=False,
         timeout=120,
     )
-    assert done.stdout == "['measure'] True\n", done.stderr
+    assert done.stdout == "['measured'] True\n", done.stderr
