@@ -17,7 +17,7 @@ def open_page(browser: Browser, address: str, **options: object) -> Page:
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.goto(address)
-    page.wait_for_selector("#images .steps img")
+    page.wait_for_selector("#images .steps img", state="attached")  # a link may open another tab
     page.wait_for_selector("#beta input[aria-valuetext]")
     return page
 
