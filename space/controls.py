@@ -15,7 +15,7 @@ from space.errors import in_words, with_error_message
 from space.lab import CLASSES, LARGEST_SEED, SIGMA, Lab, Stop
 from space.latent_card import latent_card
 from space.own_digit import from_text, standardise, to_text
-from space.parts import LIVE, QUICK, Page, Part, method_choices, stop_slider
+from space.parts import QUICK, Page, Part, method_choices, stop_slider
 from training.recipe import DEFAULT_ARCHITECTURE
 from training.zoo import FAMILIES
 
@@ -75,7 +75,9 @@ class Controls:
             js_on_load=SCRIPT.read_text(encoding="utf-8"),
             server_functions=[card],
         )
-        self.link = page.html("link", "", html_template='<p class="sr" role="status"></p>', js_on_load=LINK)
+        self.link = page.html(
+            "link", first.query(lab), html_template='<p class="sr" role="status"></p>', js_on_load=LINK
+        )
         self.trouble = page.html("trouble")
         self.box = user_model_box.lay_out(lab)
         page.bench += [
@@ -108,24 +110,24 @@ class Controls:
             return "" if ink is None else to_text(standardise(ink))
 
         image = [self.index, self.drawing, self.canvas]
-        page.follow(self.method.input(with_error_message(change_method), self.method, self.stop, **LIVE))
+        page.follow(self.method.input(with_error_message(change_method), self.method, self.stop, **page.live))
         page.follow(
             gr.on(
                 [self.digit.input, self.another.click],
                 with_error_message(choose),
                 [self.digit, self.index],
                 image,
-                **LIVE,
+                **page.live,
             )
         )
-        page.follow(self.any_digit.click(choose_any, self.index, [self.digit, *image], **LIVE))
+        page.follow(self.any_digit.click(choose_any, self.index, [self.digit, *image], **page.live))
         drawn = [self.canvas.input, self.canvas.clear]
         page.follow(
-            gr.on(drawn, with_error_message(take), self.canvas, self.drawing, trigger_mode="always_last", **LIVE)
+            gr.on(drawn, with_error_message(take), self.canvas, self.drawing, trigger_mode="always_last", **page.live)
         )
-        page.follow(self.redraw.click(lambda: random.randint(0, LARGEST_SEED), None, self.seed, **LIVE))
+        page.follow(self.redraw.click(lambda: random.randint(0, LARGEST_SEED), None, self.seed, **page.live))
         for tab, key in zip(tabs.children, keys, strict=True):
-            page.follow(tab.select(lambda key=key: key, None, self.tab, **LIVE))
+            page.follow(tab.select(lambda key=key: key, None, self.tab, **page.live))
 
         def open_link(query: str) -> list[object]:
             unchanged = [gr.skip()] * (len(page.bench) + 4)
@@ -144,21 +146,20 @@ class Controls:
             ]  # fmt: skip
 
         restored_parts = [*page.bench, self.digit, self.canvas, tabs, self.box.linked, self.trouble]
-        page.follow(blocks.load(open_link, self.link, restored_parts, js="() => [location.search]", **LIVE))
-        page.follow(self.link.input(open_link, self.link, restored_parts, **LIVE))
+        page.follow(blocks.load(open_link, self.link, restored_parts, js="() => [location.search]", **page.live))
+        page.follow(self.link.input(open_link, self.link, restored_parts, **page.live))
         user_model_box.wire(page, self.box)
-        page.wire([self.sigma.input, self.stop.input, self.hand.input])
+        page.wire(keys)
 
 
 LINK = """
 // The state of the page stands in the address. Python sets the value to the query that holds it; going back or forward
 // sends the query of that moment.
 let settling = false; // what comes next is only a state that the address has already
-let home = null; // the state in which the page opened; its address stays short until something changes
+const home = props.value; // the state in which the page opens; its address stays short until something changes
 let last = 0;
 function write() {
   const query = props.value ?? '';
-  if (!location.search) home ??= query;
   if (!query || query === location.search || (!location.search && query === home)) return void (settling = false);
   // A drag makes one entry of the history, and so does everything that follows at once.
   const quick = performance.now() - last < 800;

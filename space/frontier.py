@@ -9,7 +9,7 @@ import gradio as gr
 from space.bench import Bench
 from space.errors import with_error_message
 from space.lab import USER, Lab, Stop
-from space.parts import LIVE, Page, Part, stop_slider
+from space.parts import Page, Part, stop_slider
 from training import model_charts
 from training.charts import legend, responsive
 from training.model_charts import Point, frontier_keys, point_label
@@ -48,7 +48,7 @@ def build(page: Page) -> None:
         return event.method, stop_slider(lab, event.method, event.stop)
 
     page.add(Part([chart], draw, [page.user_models], KEY))
-    page.follow(chart.click(pick, None, page.choice, **LIVE))
+    page.follow(chart.click(pick, None, page.choice, **page.live))
 
 
 def frontier_chart(lab: Lab, method: str, position: int, user_models: list[str]) -> str:

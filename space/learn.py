@@ -19,7 +19,7 @@ from space.drawing import card, digit_image, wall
 from space.errors import InputError, in_words, with_error_message
 from space.lab import DATASET, LARGEST_SEED, SEVERAL, USER
 from space.live_training import LONGEST, LiveTraining, LiveTrainings
-from space.parts import LIVE, SPEAK_CHANGES, Page, method_choices, stop_slider
+from space.parts import SPEAK_CHANGES, Page, method_choices, stop_slider
 from space.see import name_of
 from space.terms import term
 from space.user_models import Address, title
@@ -143,14 +143,14 @@ def build(page: Page) -> None:
     # One training at a time, in a line of its own: sliders go on beside it.
     line = {"concurrency_id": "training", "concurrency_limit": 1, "api_visibility": "private", "trigger_mode": "once"}
     inputs = [*settings, *page.bench]
-    kind.input(with_error_message(lambda kind: gr.Dropdown(**_strengths(kind))), kind, strength, **LIVE)
+    kind.input(with_error_message(lambda kind: gr.Dropdown(**_strengths(kind))), kind, strength, **page.live)
     start.click(run, inputs, [said, frame], show_progress="minimal", show_progress_on=said, **line)
-    step.click(one_step, inputs, [said, frame], show_progress="hidden", **line)
-    pause.click(hold, None, None, **LIVE)
-    stop.click(end, None, [said, frame], **LIVE)
+    step.click(one_step, inputs, [said, frame], show_progress="hidden", show_progress_on=said, **line)
+    pause.click(hold, None, None, **page.live)
+    stop.click(end, None, [said, frame], **page.live)
     kept = keep.click(
         take, page.user_models, [said, page.user_models, *page.choice, file],
-        **LIVE | {"concurrency_id": "user-models", "concurrency_limit": 1},
+        **page.live | {"concurrency_id": "user-models", "concurrency_limit": 1},
     )  # fmt: skip
     page.follow(kept)
     page.leaves.append(end)

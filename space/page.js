@@ -30,6 +30,13 @@ function beside(made, at) {
   made.style.top = `${clamp(at.top, 6, Math.max(6, innerHeight - height - 6))}px`;
 }
 
+/* Lets Python draw the open tab anew, when Gradio has taken in the new values. */
+window.drawOpenTab = () =>
+  setTimeout(() => window.drawTab[document.querySelector("#tabs [role=tab][aria-selected=true]").dataset.tabId]());
+const onSlider = (event) => event.target.closest?.("#noise, #beta") && drawOpenTab();
+root.addEventListener("input", onSlider);
+root.addEventListener("click", (event) => event.target.closest?.("button") && onSlider(event)); // back to the first value
+
 // Terms
 
 const tip = box("tip", "tooltip");
@@ -55,9 +62,9 @@ root.addEventListener("focusout", unexplain);
 const card = box("card", "dialog");
 card.setAttribute("aria-label", "One latent");
 card.setAttribute("aria-live", "polite");
-let shown = null; // {map selector, latent, open}: what the card is about
-let asked = 0;
-let waiting = null;
+let shown = null; // what the card is about: {place of its map among all, latent, open}
+let asked = 0; // counts questions to Python; only the last one's answer is shown
+let waiting = null; // timer of a cell under the pointer
 
 const mapOf = () => shown && document.querySelectorAll(".latent-map")[shown.place];
 const editable = (map) => map.closest("#images") !== null;
@@ -129,14 +136,14 @@ root.addEventListener("click", (event) => {
 });
 root.addEventListener("focusin", (event) => {
   const map = event.target.closest?.(".latent-map");
-  if (map && map.matches(":focus-visible") && !shown) show(map, largest(map), false);
+  if (map && map.matches(":focus-visible") && !shown) show(map, startOf(map), false);
 });
 root.addEventListener("focusout", (event) => {
   if (event.target.closest?.(".latent-map") && shown && !shown.open) hide();
 });
 
 /* Where the keys start: at the cell that was visited last, or at the middle. */
-const largest = (map) => Number(map.dataset.at ?? Math.floor(Number(map.dataset.latents) / 2 + map.dataset.side / 2));
+const startOf = (map) => Number(map.dataset.at ?? Math.floor(Number(map.dataset.latents) / 2 + map.dataset.side / 2));
 
 root.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
@@ -148,7 +155,7 @@ root.addEventListener("keydown", (event) => {
   if (!map) return;
   const side = Number(map.dataset.side);
   const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -side, ArrowDown: side }[event.key];
-  const latent = shown?.latent ?? largest(map);
+  const latent = shown?.latent ?? startOf(map);
   if (step) {
     event.preventDefault();
     const next = clamp(latent + step, 0, Number(map.dataset.latents) - 1);
@@ -169,7 +176,7 @@ function set(latent, value) {
   else edits[stop][latent] = value;
   if (!Object.keys(edits[stop]).length) delete edits[stop];
   props.value = JSON.stringify(edits);
-  trigger("input");
+  drawOpenTab();
 }
 
 card.addEventListener("click", (event) => {

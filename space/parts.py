@@ -16,9 +16,6 @@ from space.user_models import title
 from training.zoo import FAMILIES
 
 BARE = {"apply_default_css": False, "container": False}
-# A fast drag sends only its latest position; images replace each other without a spinner. Two answers of a kind are
-# computed at once: more would only wait for each other on the two cores of a small Space.
-LIVE = {"show_progress": "hidden", "concurrency_limit": 2, "api_visibility": "private"}
 SPEAK_CHANGES = "element.setAttribute('aria-live', 'polite');"
 
 
@@ -36,7 +33,7 @@ class Part:
     inputs: Sequence[gr.Component] = ()
     """Controls of the tab's own."""
     tab: str | None = None
-    """Its tab's key; None where it is seen in every tab."""
+    """Its tab's `KEY`; None where it is seen in every tab."""
     when: int = SLOW
 
 
@@ -56,6 +53,17 @@ class Page:
     """What is to be done when a visitor closes the page."""
     _changes: list[Any] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        # What all listeners of the page have. Images replace each other without a spinner; a spinner that is hidden is
+        # updated all the same, for every output and each time, but for this one component that stands for all. Two
+        # answers of a kind are computed at once: more would only wait for each other on a small Space's two cores.
+        self.live = {
+            "show_progress": "hidden",
+            "show_progress_on": self.html("progress", html_template=""),
+            "concurrency_limit": 2,
+            "api_visibility": "private",
+        }
+
     @property
     def choice(self) -> list[gr.Component]:
         """The radio of the sparsity methods and the slider of the stops."""
@@ -71,20 +79,27 @@ class Page:
             self._parts.append(part)
         triggers = [control.input for control in part.inputs if own and not isinstance(control, gr.State)]
         if triggers:
-            gr.on(triggers, *self._drawing([part]), trigger_mode="always_last", **LIVE)
+            gr.on(triggers, *self._drawing([part]), trigger_mode="always_last", **self.live)
 
     def follow(self, change: Any) -> None:
         """Draw everything anew after an event that has changed the bench."""
         self._changes.append(change)
 
-    def wire(self, sliders: Sequence[Any]) -> None:
-        """Draw everything after each event of `follow`, and live while one of some sliders moves."""
-        stages = [self._drawing(parts) for when in range(3) if (parts := [p for p in self._parts if p.when == when])]
-        for stage in stages:
-            gr.on(sliders, *stage, trigger_mode="always_last", **LIVE)
+    def wire(self, keys: Sequence[str]) -> None:
+        """Draw the tab that is open after each event of `follow`, and whenever page.js says that a slider moves.
+
+        Each tab has a component of its own whose `input` page.js triggers, and a browser is slow where one event has
+        many outputs. Its stages follow each other: of two listeners to one event that both want its latest value alone
+        (`always_last`), Gradio's client lets each wake the other without end.
+        """
+        for key in keys:
+            wake = f"(window.drawTab ??= {{}}).{key} = () => trigger('input');"
+            listen = self.html(f"draw-{key}", html_template="", js_on_load=wake).input
+            for when in range(3):
+                if parts := [part for part in self._parts if part.when == when and part.tab in (None, key)]:
+                    listen = listen(*self._drawing(parts), trigger_mode="always_last", **self.live).then
         for change in self._changes:
-            for stage in stages:
-                change = change.then(*stage, **LIVE)
+            change.then(None, js="() => window.drawOpenTab()")
 
     def _drawing(self, parts: Sequence[Part]) -> tuple[Callable[..., list[Any]], list[Any], list[Any]]:
         """Handler, inputs and outputs that draw some parts."""
@@ -94,11 +109,7 @@ class Page:
         @with_error_message
         def draw(*values: Any) -> list[Any]:
             bench, rest = Bench(*values[: len(self.bench)]), iter(values[len(self.bench) :])
-            drawn: list[Any] = []
-            for part in parts:
-                own = list(islice(rest, len(part.inputs)))
-                shown = part.tab in (None, bench.tab)
-                drawn += part.render(bench, *own) if shown else [gr.skip()] * len(part.outputs)
+            drawn = [value for part in parts for value in part.render(bench, *islice(rest, len(part.inputs)))]
             return drawn if len(drawn) > 1 else drawn[0]
 
         return draw, inputs, outputs

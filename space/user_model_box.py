@@ -11,7 +11,7 @@ import gradio as gr
 
 from space.errors import in_words
 from space.lab import USER, Lab
-from space.parts import BARE, LIVE, SPEAK_CHANGES, Page, method_choices, stop_slider
+from space.parts import BARE, SPEAK_CHANGES, Page, method_choices, stop_slider
 from space.user_models import title
 
 
@@ -65,7 +65,7 @@ def wire(page: Page, box: Box) -> None:
             yield _message(escape(in_words(error)), "error"), *unchanged
 
     # Fetching and measuring take seconds, and have a queue of their own, one at a time: all else goes on.
-    slow = LIVE | {"concurrency_id": "user-models", "concurrency_limit": 1}
+    slow = page.live | {"concurrency_id": "user-models", "concurrency_limit": 1}
     typed = [box.load.click, box.address.submit]
     page.follow(gr.on(typed, load, [box.address, page.user_models], outputs, trigger_mode="once", **slow))
     page.follow(box.linked.change(load, [box.linked, page.user_models], outputs, **slow))

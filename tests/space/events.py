@@ -74,10 +74,11 @@ class Client:
         return [self.components[number]["props"].get("value") for number in event["inputs"]]
 
     def moved(self, elem_id: str) -> tuple[dict[str, Any], int]:
-        """What a component's movement draws live: the event, and the component's place among its inputs."""
-        number = next(number for number, one in self.components.items() if one["props"].get("elem_id") == elem_id)
-        event = next(event for event in self.events if [number, "input"] in [list(t) for t in event["targets"]])
-        return event, event["inputs"].index(number)
+        """What a slider draws first in the tab that opens: the event, and the slider's place among its inputs."""
+        ids = {one["props"].get("elem_id"): number for number, one in self.components.items()}
+        wanted = [ids["draw-see"], "input"]
+        event = next(event for event in self.events if wanted in [list(target) for target in event["targets"]])
+        return event, event["inputs"].index(ids[elem_id])
 
     def _get(self, path: str) -> bytes:
         with urllib.request.urlopen(self.address + path, timeout=120) as answer:

@@ -1,9 +1,9 @@
 """The Space at work: `python tests/space/load.py` starts it and drags its noise slider as browsers would.
 
-Each visitor speaks gradio's queue protocol as the page does: a move is posted to each of its listeners (the images, and
-what is drawn after them: strip, histograms, metrics), and the answers come over one stream of events. The next move
-follows when both answers are there, at most twenty a second. What is timed is the answer with the images. All traffic
-stays on 127.0.0.1; the script ends by itself, in a few minutes.
+Each visitor speaks gradio's queue protocol as the page does: a move is posted, its answer comes over a stream of
+events, and then what follows it is asked for (strip, histograms, metrics). The next move follows when all is there, at
+most twenty a second. What is timed is the answer with the images. All traffic stays on 127.0.0.1; the script ends by
+itself, in a few minutes.
 
 Prints, as a table: what a move costs the server, how long twenty visitors at once wait, and what the server's memory
 does over 10,000 moves.
@@ -19,7 +19,6 @@ import statistics
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +44,11 @@ class Page:
         self.dependencies = config["dependencies"]
 
     def listeners(self, component: int, event: str) -> list[dict[str, Any]]:
-        """The dependencies that an event of a component triggers, the quickest first."""
-        found = [d for d in self.dependencies if [component, event] in map(list, d["targets"])]
-        return [d for d in found if self.ids["report"] not in d["outputs"]]  # of a tab that nobody has open
+        """The dependency that an event of a component triggers, and those that follow it, in their order."""
+        found = [next(d for d in self.dependencies if [component, event] in map(list, d["targets"]))]
+        while after := [d for d in self.dependencies if d["trigger_after"] == found[-1]["id"] and d["backend_fn"]]:
+            found += after
+        return found
 
     def button(self, words: str) -> int:
         """The button on which these words stand."""
@@ -80,19 +81,18 @@ class Visitor:
         for _ in range(moves):
             self.values[noise] = random.choice([i / 100 for i in range(101) if i / 100 != self.values[noise]])
             began = time.perf_counter()
-            html, seconds = await self.send(noise, "input")
+            html, seconds = await self.send(self.page.ids["draw-see"], "input")
             if html.count("<img") < 6:
                 raise ValueError(f"A move was answered with {html[:200]!r}.")
             done.append(seconds)
             await asyncio.sleep(max(0.0, PAUSE - (time.perf_counter() - began)))
 
     async def send(self, component: int, event: str) -> tuple[str, float]:
-        """Trigger an event as the page does, wait for all answers, and return what they show.
+        """Trigger an event as the page does, with what follows it, and return all that it shows.
 
-        Also returns the seconds until the answer of the first listener.
+        Also returns the seconds until the first answer.
         """
-        began = time.perf_counter()
-        listeners = {}
+        began, seconds, shown = time.perf_counter(), 0.0, ""
         for listener in self.page.listeners(component, event):
             body = {
                 "data": [self.values[i] for i in listener["inputs"]],
@@ -102,12 +102,9 @@ class Visitor:
             }
             joined = await self.client.post("/gradio_api/queue/join?", json=body)
             joined.raise_for_status()
-            listeners[joined.json()["event_id"]] = listener
-        first, seconds, shown = next(iter(listeners)), 0.0, ""
-        async for event_id, answer in self.answers(set(listeners)):
-            if event_id == first:
-                seconds = time.perf_counter() - began
-            for i, value in zip(listeners[event_id]["outputs"], answer, strict=True):
+            answer = await self.answer(joined.json()["event_id"])
+            seconds = seconds or time.perf_counter() - began
+            for i, value in zip(listener["outputs"], answer, strict=True):
                 if isinstance(value, dict):
                     self.values[i] = value.get("value", self.values[i])
                 elif value is not None:
@@ -115,20 +112,18 @@ class Visitor:
             shown += "".join(value for value in answer if isinstance(value, str))
         return shown, seconds
 
-    async def answers(self, wanted: set[str]) -> AsyncIterator[tuple[str, list[Any]]]:
-        """Event and outputs of each of some events, as they come."""
+    async def answer(self, event_id: str) -> list[Any]:
+        """The outputs of one event. The server ends the stream when nothing is under way any more."""
         query = {"session_hash": self.session}
         async with self.client.stream("GET", "/gradio_api/queue/data", params=query) as stream:
+            completed = None
             async for line in stream.aiter_lines():
                 message = json.loads(line[5:]) if line.startswith("data:") else {}
-                if message.get("msg") == "process_completed" and message["event_id"] in wanted:
-                    if not message["success"]:
-                        raise ValueError(f"A move was not answered: {message}")
-                    wanted.remove(message["event_id"])
-                    yield message["event_id"], message["output"]["data"]
-                if not wanted:
-                    return
-        raise ValueError("The server ended the stream before all answers were there.")
+                if message.get("msg") == "process_completed" and message["event_id"] == event_id:
+                    completed = message
+        if completed is None or not completed["success"]:
+            raise ValueError(f"A move was not answered: {completed}")
+        return completed["output"]["data"]
 
 
 def cpu_seconds(pid: int) -> float:

@@ -17,14 +17,14 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_memory_stays_flat(tmp_path: Path) -> None:
     taken = {}
-    for count in (1_000, 10_000):
+    for count in (1_000, 20_000):
         (tmp_path / str(count)).mkdir()
         command = [sys.executable, "-m", "tests.training.folder_memory", str(count), str(tmp_path / str(count))]
         environment = os.environ | {"HF_HOME": str(tmp_path / "home")}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         taken[count] = json.loads(done.stdout)
-    more_images = taken[10_000]["megabytes of images"] - taken[1_000]["megabytes of images"]
-    assert more_images > 22
+    more_images = taken[20_000]["megabytes of images"] - taken[1_000]["megabytes of images"]
+    assert more_images > 45
     for when in ("megabytes, reading", "megabytes, training"):
-        assert taken[10_000][when] - taken[1_000][when] < more_images / 2, taken
+        assert taken[20_000][when] - taken[1_000][when] < more_images / 2, taken
