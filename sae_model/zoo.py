@@ -1,4 +1,7 @@
-"""The bundled variants: trained models that come with the package, by name."""
+"""The bundled variants: trained models that come with the project, by name.
+
+A checkout has their weights. A package that was installed from a Space has none, and fetches each from its own repo.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from pathlib import Path
 
 from sae_model.methods import METHODS
 from sae_model.model import SparseAutoencoder
-from sae_model.storage import CONFIG_NAME, ModelLoadError
+from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME, ModelLoadError
 
 ZOO = Path(__file__).parent / "zoo"
+OWNER = ZOO / "owner.txt"
+"""Whose repos on the Hub hold the variants; `space.deploy` writes it into what it uploads."""
 
 
 @cache
@@ -25,13 +30,25 @@ def list_variants() -> tuple[str, ...]:
 
 
 def load_variant(name: str) -> SparseAutoencoder:
-    """Load a bundled variant, in eval mode.
+    """Load a bundled variant, in eval mode. Where its weights are not installed, they are fetched from the Hub, once.
 
     Raises:
-        ModelLoadError: no such variant, or its files were damaged.
+        ModelLoadError: no such variant, or its weights cannot be had or were damaged.
     """
     if name not in list_variants():
         raise ModelLoadError(
             f"There is no bundled variant {name!r}; there are: {', '.join(list_variants()) or 'none'}."
         )
-    return SparseAutoencoder.from_pretrained(ZOO / name)
+    if (ZOO / name / WEIGHTS_NAME).is_file():
+        return SparseAutoencoder.from_pretrained(ZOO / name)
+    if not OWNER.is_file():
+        raise ModelLoadError(
+            f"The weights of {name} are not installed: use a clone of the project (`pip install -e .` there), or name "
+            'a repo that holds them: SparseAutoencoder.from_pretrained("owner/name").'
+        )
+    return SparseAutoencoder.from_pretrained(f"{OWNER.read_text(encoding='utf-8').strip()}/{repo_name(name)}")
+
+
+def repo_name(variant: str) -> str:
+    """What the repo of a bundled variant is called on the Hub, behind its owner."""
+    return f"sae-mnist-{variant}"

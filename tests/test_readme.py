@@ -34,7 +34,7 @@ def test_the_lines_that_publish_run(hub: LoopbackHub, tmp_path: Path, few_digits
     """From a copy, as its commands write beside the code; with few digits, or training would take minutes."""
     for name in ("sae_model", "training", "space"):
         (tmp_path / name).symlink_to(ROOT / name)
-    for name in ("README.md", "requirements.txt", "LICENSE"):
+    for name in ("README.md", "requirements.txt", "LICENSE", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ZOO / "l1-0.3", tmp_path / "my-model")
     lines = (

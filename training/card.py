@@ -27,7 +27,7 @@ reconstructions of those]({image})
 
 ## Load it
 
-From the root of the project that this model comes from, or wherever its package `sae_model` is installed:
+{install}
 
 ```python
 import torch
@@ -74,17 +74,26 @@ The weights: MIT. {credit}
 """
 
 
+INSTALL = """Install its package from the Space that shows such models:
+
+```bash
+pip install git+{space}
+```"""
+AS_IT_IS = "From the root of the project that this model comes from, or wherever its package `sae_model` is installed:"
+
+
 class CardError(UserError):
     """A card cannot be read. The message says why."""
 
 
-def render_card(model: SparseAutoencoder, record: Record, source: str) -> str:
+def render_card(model: SparseAutoencoder, record: Record, source: str, space: str | None = None) -> str:
     """The card of a model, as Markdown with the Hub's metadata in front.
 
     Args:
         model: for its sizes.
         record: how it was trained, and what it does.
         source: where it is loaded from: a folder or `owner/name`.
+        space: address of a Space from which pip can install `sae_model`.
     """
     recipe, evaluation = record.recipe, record.evaluation
     about, sparsity = record.about, recipe.sparsity
@@ -106,6 +115,7 @@ def render_card(model: SparseAutoencoder, record: Record, source: str) -> str:
         dataset=about.title,
         noisy=f" with noise of a sigma drawn from 0 to {recipe.noise:g} on each image" if recipe.noise else "",
         image=IMAGE_NAME,
+        install=INSTALL.format(space=space) if space else AS_IT_IS,
         source=source,
         shown=f"images of {about.title}",
         some="torch.rand" if recipe.loss == "bce" else "torch.randn",

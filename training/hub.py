@@ -19,11 +19,13 @@ from sae_model import SparseAutoencoder
 from sae_model.errors import UserError
 from sae_model.hub import SECONDS_TO_ANSWER, why_not_written
 from sae_model.storage import CARD_NAME
+from sae_model.zoo import repo_name
 from training.card import CardError, merge_cards, render_card
 from training.publishing import FILES
 from training.record import Record
 
-REPO_PREFIX = "sae-mnist-"
+SPACE = "by-touch"
+"""What README calls the Space that an owner deploys; cards tell how to install from it."""
 COLLECTION = "Sparse autoencoders, by touch"
 ABOUT = "A model for every sparsity method and several strengths of each, trained on MNIST and measured alike."
 
@@ -92,7 +94,9 @@ def push(folder: Path, repo_id: str, private: bool = False, branch: str | None =
         api = HfApi()
         _make_sure_there_is(api, repo_id, private, branch)
         parent = api.model_info(repo_id, revision=branch, timeout=SECONDS_TO_ANSWER).sha
-        card = render_card(model, record, repo_id)
+        space = f"{repo_id.partition('/')[0]}/{SPACE}"
+        there = api.repo_exists(space, repo_type="space")
+        card = render_card(model, record, repo_id, f"{api.endpoint}/spaces/{space}" if there else None)
         old_card = _read(api, repo_id, CARD_NAME, parent)
         if old_card is not None:
             card = merge_cards(card, old_card)
@@ -152,8 +156,3 @@ def push_all(folders: list[Path], owner: str, done: Callable[[str], None]) -> st
             if repo_id not in there:
                 api.add_collection_item(collection.slug, repo_id, "model", exists_ok=True)
     return collection.url
-
-
-def repo_name(variant: str) -> str:
-    """What the repo of a bundled variant is called."""
-    return f"{REPO_PREFIX}{variant}"

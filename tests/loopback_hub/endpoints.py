@@ -134,6 +134,7 @@ class Call:
         type: str = "model",
         visibility: str = "public",
         sdk: str = "",
+        hardware: str = "cpu-basic",
         **_: Any,
     ) -> Reply:
         owner = organization or self.user.name
@@ -142,7 +143,7 @@ class Call:
             raise RefusalError(
                 400, f"The loopback Hub makes models, data sets and Spaces with an sdk, not: {type} {sdk}"
             )
-        repo = Repo(f"{owner}/{name}", type, visibility == "private", sdk or None)
+        repo = Repo(f"{owner}/{name}", type, visibility == "private", sdk or None, hardware)
         url = f"{self.hub.url}/{repo.path}"
         if (type, repo.id) in self.hub.repos:
             raise RefusalError(409, f"You already created this {type} repo", url=url)
@@ -168,6 +169,12 @@ class Call:
                 return self.add_ref(repo, repo.branches, name, self.json.get("startingPoint") or "main")
             case ["POST", "tag", revision]:
                 return self.add_ref(repo, repo.tags, self.json["tag"], revision)
+            case ["GET", "runtime"]:
+                return self.runtime(repo)
+            case ["POST", "hardware"]:
+                self.require_write(repo.namespace)
+                repo.hardware = self.json["flavor"]
+                return self.runtime(repo)
         raise self.unknown()
 
     def describe(self, repo: Repo, revision: str) -> Reply:
@@ -175,6 +182,9 @@ class Call:
         about = {"id": repo.id, "author": repo.namespace, "sha": commit.sha, "private": repo.private, "gated": False}
         about |= {"siblings": [{"rfilename": path} for path in sorted(commit.files)], "tags": [], "likes": 0}
         return json_reply(about | {"createdAt": DATE, "lastModified": DATE} | ({"sdk": repo.sdk} if repo.sdk else {}))
+
+    def runtime(self, repo: Repo) -> Reply:
+        return json_reply({"stage": "BUILDING", "hardware": {"current": None, "requested": repo.hardware}})
 
     def refs(self, repo: Repo) -> Reply:
         def listed(refs: dict[str, str], prefix: str) -> list[dict[str, str]]:

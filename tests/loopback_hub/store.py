@@ -81,6 +81,7 @@ class Repo:
     type: str
     private: bool = False
     sdk: str | None = None
+    hardware: str = "cpu-basic"
     commits: dict[str, Commit] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)

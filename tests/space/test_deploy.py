@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 from huggingface_hub import HfApi, SpaceCard
 
 from sae_model import list_variants
+from sae_model.zoo import ZOO, repo_name
 from space.deploy import deploy
 from tests.loopback_hub import TOKEN, LoopbackHub
-from training.hub import HubError, repo_name
+from training.hub import HubError, push
 
 ROOT = Path(__file__).resolve().parents[2]
 ID = "ada/by-touch"
@@ -29,7 +32,7 @@ print(lab.look(Specimen(3, 0.2), Stop("l1-0.3", "0.3")).psnr)
 
 
 def test_the_space_runs_on_what_was_uploaded_and_holds_no_more(hub: LoopbackHub, tmp_path: Path) -> None:
-    assert deploy(ID) == f"{hub.url}/spaces/{ID}"
+    assert deploy(ID) == (f"{hub.url}/spaces/{ID}", True)
     files = hub.files(ID, repo_type="space")
     assert hub.repo(ID, "space").sdk == "gradio"
     for name, content in files.items():
@@ -41,7 +44,7 @@ def test_the_space_runs_on_what_was_uploaded_and_holds_no_more(hub: LoopbackHub,
     ]
     assert asked[0] == asked[1] != ""
     assert {name.partition("/")[0] for name in files} == {
-        "README.md", "LICENSE", "requirements.txt", "sae_model", "training", "space",
+        "README.md", "LICENSE", "pyproject.toml", "requirements.txt", "sae_model", "training", "space",
     }  # fmt: skip
     shown = re.findall(r"!\[[^]]*\]\(([^)]*)\)", files["README.md"].decode())
     assert shown
@@ -62,6 +65,66 @@ def test_the_front_page_tells_the_hub_how_to_run_it(hub: LoopbackHub) -> None:
     assert {"python_version", "sdk_version", "tags", "title", "emoji"} <= card.keys()
     readme = (ROOT / "README.md").read_text()
     assert page.partition("\n---\n")[2].strip() == readme.partition("\n---\n")[2].strip()
+
+
+def test_a_space_gets_the_hardware_that_is_asked_for_and_what_fits_it(hub: LoopbackHub) -> None:
+    deploy(ID)
+    files = hub.files(ID, repo_type="space")
+    front, pins = SpaceCard(files["README.md"].decode()).data.to_dict(), files["requirements.txt"].decode()
+    assert hub.repo(ID, "space").hardware == front["suggested_hardware"] == "zero-a10g"
+    assert front["python_version"] == "3.12"
+    torch = re.search(r"^torch==(\d+)\.(\d+)", pins, re.MULTILINE)
+    assert (2, 8) <= (int(torch[1]), int(torch[2])) <= (2, 11)
+    assert deploy(ID, hardware="cpu")[1]  # the same Space, on other hardware
+    files = hub.files(ID, repo_type="space")
+    front = SpaceCard(files["README.md"].decode()).data.to_dict()
+    assert hub.repo(ID, "space").hardware == front["suggested_hardware"] == "cpu-basic"
+    assert front["python_version"] == "3.11"
+    assert files["requirements.txt"] == (ROOT / "requirements.txt").read_bytes()
+    hub.fail("POST", "/hardware", 403)
+    hub.fail("POST", "/hardware", 403)
+    assert not deploy(ID)[1]
+
+
+INSTALLED = """
+import sae_model, pathlib
+from sae_model import ModelLoadError, list_variants, load_variant
+package = pathlib.Path(sae_model.__file__).parent
+assert "site-packages" in str(package), package
+print(sum(path.stat().st_size for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"))
+print(len(list_variants()), load_variant("topk-10").sparsity)
+try:
+    load_variant("topk-25")
+except ModelLoadError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("git") is None, reason="pip clones with git")
+def test_the_package_installs_from_the_space_and_fetches_its_models(hub: LoopbackHub, tmp_path: Path) -> None:
+    deploy(ID)
+    push(ZOO / "topk-10", f"ada/{repo_name('topk-10')}")
+    repo, fresh = tmp_path / "repo", tmp_path / "fresh"
+    for name, content in hub.files(ID, repo_type="space").items():
+        (repo / name).parent.mkdir(parents=True, exist_ok=True)
+        (repo / name).write_bytes(content)
+    author = ["-c", "user.name=ada", "-c", "user.email=ada@localhost"]
+    for command in (["init", "-q"], ["add", "-A", "-f"], ["commit", "-q", "-m", "The Space"]):
+        subprocess.run(["git", *author, *command], cwd=repo, check=True)
+    # A new environment that finds torch and the other dependencies here, since none is to be downloaded.
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", fresh], check=True)
+    python = fresh / "bin" / "python"
+    site = next((fresh / "lib").glob("python*/site-packages"))
+    (site / "here.pth").write_text(sysconfig.get_path("purelib"))
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, f"git+file://{repo}"], check=True)
+    asked = subprocess.run([python, "-c", INSTALLED], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert asked.returncode == 0, asked.stderr
+    size, loaded, message = asked.stdout.splitlines()
+    assert int(size) < 1_000_000
+    assert loaded == f"{len(list_variants())} TopK(k=10)"
+    assert "ada/sae-mnist-topk-25" in message
 
 
 def test_a_second_upload_changes_only_what_changed(hub: LoopbackHub) -> None:

@@ -99,6 +99,15 @@ def test_the_card_tells_all_and_its_lines_run(hub: LoopbackHub, trained: Path) -
     assert scope["reconstruction"].shape == (8, 1, 28, 28)
 
 
+def test_the_card_installs_from_the_owners_space_once_there_is_one(hub: LoopbackHub, trained: Path) -> None:
+    push(trained, ID)
+    assert "pip install" not in hub.files(ID)["README.md"].decode()
+    owner = ID.partition("/")[0]
+    HfApi().create_repo(f"{owner}/by-touch", repo_type="space", space_sdk="gradio")
+    push(trained, ID)
+    assert f"\npip install git+{hub.url}/spaces/{owner}/by-touch\n" in hub.files(ID)["README.md"].decode()
+
+
 def test_an_unchanged_push_commits_nothing_and_a_changed_one_only_what_changed(hub: LoopbackHub, copied: Path) -> None:
     push(copied, ID)
     before = hub.commits(ID)
