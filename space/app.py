@@ -1,11 +1,13 @@
-"""The Space: `python space/app.py`. It honours GRADIO_SERVER_NAME and GRADIO_SERVER_PORT."""
+"""The Space: `python space/app.py [--models FOLDER_OR_OWNER]`. It honours GRADIO_SERVER_NAME and GRADIO_SERVER_PORT."""
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
 from pathlib import Path
+from typing import Annotated
 
 # `python space/app.py` puts space/ on the path, not the repo.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -17,19 +19,24 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(2**62))
 
 import gradio as gr
 import torch
+import typer
 
+from sae_model.errors import UserError
 from space import by_class, figures, frontier, learn, lessons, see, strokes, theory
 from space.bench import opening
+from space.collection import bundled, open_collection
 from space.controls import Controls
 from space.draw import STYLE
 from space.errors import InputError
 from space.lab import Lab, Specimen, Stop
 from space.parts import Page
+from training.data import BUNDLED
 
 INTRO = """
 # Sparse autoencoders, by touch
-784 pixels become 900 numbers, the *latents*, and an image again. With so many a model may just copy, noise included.
+{input} become {latents} numbers, the *latents*, and {again} again. {warning}
 """
+WARNING = "With so many a model may just copy, noise included."
 CSS = Path(__file__).parent / "style.css"
 FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
 THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_mono=["ui-monospace", "monospace"]).set(
@@ -50,7 +57,7 @@ def build_app(lab: Lab) -> gr.Blocks:
     with gr.Blocks(title="Sparse autoencoders, by touch", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
         page = Page(lab, opening(lab))
         with gr.Row(elem_id="head"):
-            gr.Markdown(INTRO, elem_id="intro")
+            gr.Markdown(_intro(lab), elem_id="intro")
             gr.Button("Copy link", elem_id="copy-link", size="sm", scale=0)
             lessons.build(page)
         with gr.Row(elem_id="page"):
@@ -74,24 +81,60 @@ def build_app(lab: Lab) -> gr.Blocks:
             """One test image with noise through one variant.
 
             Returns the clean and the noisy image and the reconstruction, 28 x 28 each in [0, 1] (the model gets the
-            noise unclipped), and the metrics psnr (dB) and mse against the clean image, and mean_activation.
+            noise unclipped; images in colour have three channels first), and the metrics psnr (dB) and mse against the
+            clean image, and mean_activation.
             """
             try:
                 look = lab.look(Specimen(digit_index, sigma, seed), Stop(variant, variant))
             except InputError as error:
                 raise gr.Error(str(error), print_exception=False) from error
             metrics = {"psnr": look.psnr, "mse": look.mse, "mean_activation": look.mean_activation}
-            images = (look.clean, look.noisy.clamp(0, 1), look.reconstruction)
-            return *(image.tolist() for image in images), metrics
+            images = (look.clean, look.noisy.clamp(*lab.range), look.reconstruction)
+            return *(image.squeeze(0).tolist() for image in images), metrics
 
         gr.api(reconstruct, api_name="reconstruct", concurrency_limit=4)
     return app
 
 
-def main() -> None:
+def _intro(lab: Lab) -> str:
+    """What the models turn into what, for the data at hand."""
+    channels, height, width = lab.image_shape
+    pixels = f"{height * width} pixels" if channels == 1 else f"{height * width} pixels of {channels} values each"
+    return INTRO.format(
+        input=f"{channels} values" if lab.draws_vectors else pixels,
+        latents=" or ".join(map(str, lab.sizes)),
+        again="values" if lab.draws_vectors else "an image",
+        warning=WARNING if lab.sizes[0] >= math.prod(lab.image_shape) else "",
+    )
+
+
+def main(
+    models: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SAE_MODELS",
+            help="Show these, not the bundled ones: a folder of folders that `fit` wrote, or an owner on the Hub.",
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SAE_DATASET",
+            help="With --models: the images, as `fit --dataset` names them; those of the training otherwise.",
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path, typer.Option(envvar="SAE_DATA_DIR", help="As that of `fit`.", show_default="bundled")
+    ] = BUNDLED,
+) -> None:
     """Load everything and serve until stopped."""
     torch.set_num_threads(1)  # one small image at a time: threads would wait for each other
-    lab = Lab()
+    try:
+        if dataset and not models:
+            raise UserError("--dataset names the images of one's own models: give --models too.")
+        lab = Lab(open_collection(models, dataset, data_dir) if models else bundled())
+    except UserError as error:
+        sys.exit(f"Error: {error}")
     app = build_app(lab)
     app.queue(max_size=200)
     threading.Thread(target=lab.load_all, daemon=True).start()
@@ -106,4 +149,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    command.command()(main)
+    command()

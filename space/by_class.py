@@ -9,10 +9,10 @@ import gradio as gr
 import torch
 
 from space.bench import Bench
-from space.drawing import ACTIVATION_COLOURS, colour_bar, digit_image
-from space.lab import CLASSES, SAMPLE, Lab, Stop
+from space.drawing import ACTIVATION_COLOURS, colour_bar, image_of
+from space.lab import SAMPLE, Lab, Stop
 from space.latent_card import atom_image, latent_map
-from space.parts import Page, Part
+from space.parts import Page, Part, class_choice
 from space.terms import term
 from training.data import as_floats
 
@@ -24,8 +24,8 @@ def build(page: Page) -> None:
     """Lay out the tab inside the current Blocks, and let it follow the bench."""
     lab = page.lab
     with gr.Row(elem_id="classes-row"):
-        names = [(name, str(label)) for label, name in enumerate(CLASSES)]
-        label = gr.Radio(names, value="7", label="Class", elem_id="class", scale=3)
+        with gr.Column(scale=3, min_width=180):
+            label = class_choice(lab, int(lab.labels[page.first.digit]), "Class", "class")
         others = [stop.title for stop in _bundled(lab)]
         beside = gr.Dropdown(others, value=others[0], label="Beside", elem_id="beside", scale=1, min_width=180)
     ranks = page.html("ranks")
@@ -51,7 +51,7 @@ def _two(lab: Lab, bench: Bench, label: str, beside: str) -> str:
 @torch.inference_mode()
 def _one(lab: Lab, bench: Bench, label: int) -> str:
     """One model: its map for the class, and its latents ranked."""
-    stop, name = bench.stop(lab), CLASSES[label]
+    stop, name = bench.stop(lab), lab.classes[label]
     model, statistics = lab.model(stop), lab.statistics(stop)
     means = statistics.class_means
     excess = means[label] - means.mean(0)
@@ -61,19 +61,19 @@ def _one(lab: Lab, bench: Bench, label: int) -> str:
     for place, latent in enumerate(order, 1):
         latents = typical.repeat(2, 1)
         latents[0, latent], latents[1, latent] = 0, statistics.peak[latent]
-        without, with_it = model.decode(latents)[:, 0]
+        without, with_it = model.decode(latents)
         share = means[label, latent] / means[:, latent].sum().clamp_min(1e-9)
         rows += (
             f'<tr><th scope="row">{place}</th><td>{atom_image(lab, stop, latent, with_words=False)}</td>'
-            f"<td>{digit_image(without, f'The typical {name} with latent {latent} off')}</td>"
-            f"<td>{digit_image(with_it, f'The typical {name} with latent {latent} at its largest value')}</td>"
+            f"<td>{image_of(lab.picture(without), f'The typical {name}, latent {latent} off')}</td>"
+            f"<td>{image_of(lab.picture(with_it), f'The typical {name}, latent {latent} at its largest value')}</td>"
             f"<td>{means[label, latent]:.3f}</td><td>{share:.0%}</td></tr>"
         )
     highest = max(means.max().item(), 1e-6)
     return (
         f'<section><h2>{escape(stop.title)}</h2><div class="class-map"><div>'
         f"{latent_map(lab, bench, means[label] / highest, {})}{colour_bar(ACTIVATION_COLOURS, '0', f'{highest:.2f}')}"
-        f'</div><div>{digit_image(model.decode(typical)[0, 0], f"The typical {name}")}<p class="muted">Typical '
+        f'</div><div>{image_of(lab.picture(model.decode(typical)[0]), f"The typical {name}")}<p class="muted">Typical '
         f"{escape(name)}: decoded from the mean latents of the class</p></div></div>"
         f'<table class="ranks"><thead><tr><td></td><th scope="col">{term("atom", "Atom")}</th><th scope="col">off</th>'
         f'<th scope="col">at its largest</th><th scope="col">mean for {escape(name)}</th>'

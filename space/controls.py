@@ -12,10 +12,11 @@ import gradio as gr
 from space import draw, user_model_box
 from space.bench import Bench, restored
 from space.errors import in_words, with_error_message
-from space.lab import CLASSES, LARGEST_SEED, SIGMA, Lab, Stop
+from space.lab import LARGEST_SEED, SIGMA, Lab, Stop
 from space.latent_card import latent_card
 from space.own_digit import from_text, standardise, to_text
-from space.parts import QUICK, Page, Part, method_choices, stop_slider
+from space.parts import QUICK, Page, Part, class_choice, method_choices
+from space.stop_slider import stop_slider
 from training.recipe import DEFAULT_ARCHITECTURE
 from training.zoo import FAMILIES
 
@@ -52,14 +53,13 @@ class Controls:
             self.stops = page.html("stops", _stops(lab, first), js_on_load=NAME_STOPS)
             self.sigma = gr.Slider(0, 1, first.sigma, step=0.01, label="Noise (sigma)", elem_id="noise")
         with gr.Group(elem_id="specimen"):
-            digits = [(name, str(label)) for label, name in enumerate(CLASSES)]
-            label = str(lab.labels[first.digit].item())
-            self.digit = gr.Radio(digits, value=label, label="Digit", elem_id="digit")
+            title = "Digit" if lab.noun == "digit" else "Class"
+            self.digit = class_choice(lab, int(lab.labels[first.digit]), title, "digit")
             with gr.Row(elem_id="digit-buttons"):
                 self.another = gr.Button("Another one", size="sm", min_width=70)
-                self.any_digit = gr.Button("Any digit", size="sm", min_width=70)
+                self.any_digit = gr.Button(f"Any {lab.noun}", size="sm", min_width=70)
                 self.redraw = gr.Button("New noise", size="sm", min_width=70)
-            self.canvas = draw.build()
+            self.canvas = draw.build(lab.noun, visible=not lab.draws_vectors)
 
         def card(request: str) -> str:
             try:
@@ -102,7 +102,7 @@ class Controls:
             return lab.random_image(int(label), other_than=index), "", ""
 
         def choose_any(index: int) -> tuple[object, ...]:
-            label = str(random.randrange(len(CLASSES)))
+            label = str(random.randrange(len(lab.classes)))
             return label, *choose(label, index)
 
         def take(value: str) -> str:

@@ -29,6 +29,7 @@ NEEDED = (
     "sae_model/zoo/*/config.json",
     "sae_model/zoo/*/model.safetensors",
     "sae_model/zoo/*/evaluation*.json",
+    "sae_model/zoo/*/recipe.json",
     "training/*.py",
     "training/data/MNIST/raw/*.gz",
     "space/*.py",

@@ -116,7 +116,7 @@ async function read(file) {
     if (mine !== turn) return;
     const found = inkOf(small, width, height);
     if (!found) {
-      message.textContent = "This image is all of one shade: it shows no digit.";
+      message.textContent = "This image is all of one shade: it shows nothing.";
       return;
     }
     ink = found;

@@ -23,8 +23,8 @@ TEMPLATE = """
 <div class="draw">
 <div class="frame empty">
   <canvas width="112" height="112" role="img" tabindex="-1"
-    aria-label="Draw a digit here with mouse or finger; or choose an image file"></canvas>
-  <span aria-hidden="true">draw a digit</span>
+    aria-label="Draw WHAT here with mouse or finger; or choose an image file"></canvas>
+  <span aria-hidden="true">draw WHAT</span>
 </div>
 <div class="side">
   <button type="button" class="choose">Choose an image</button>
@@ -37,13 +37,17 @@ TEMPLATE = """
 """
 
 
-def build(value: str = "") -> gr.HTML:
+def build(noun: str, value: str = "", visible: bool = True) -> gr.HTML:
     """The canvas. It triggers `input` and `clear`; its value, which `drawn` reads, is what the visitor drew.
 
     Args:
+        noun: what is to be drawn.
         value: what it shows, as any value that is set later: the address of an image that `address` gives, or "".
+        visible: whether there is one at all.
     """
-    return gr.HTML(value, html_template=TEMPLATE, js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="draw", **BARE)
+    template = TEMPLATE.replace("WHAT", "a digit" if noun == "digit" else "something")
+    script = SCRIPT.read_text(encoding="utf-8")
+    return gr.HTML(value, html_template=template, js_on_load=script, elem_id="draw", visible=visible, **BARE)
 
 
 def drawn(value: str) -> Tensor | None:

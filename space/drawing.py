@@ -8,8 +8,11 @@ import math
 from html import escape
 
 import numpy as np
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
+
+from training.card_image import as_pictures
 
 
 def _table(anchors: str) -> np.ndarray:
@@ -25,12 +28,13 @@ ACTIVATION_COLOURS = _table(
     "000004 0c0826 240c4f 420a68 5d126e 781c6d 932667 ae305c c73e4c dd513a ed6925 f8850f fca50a fac62d f2e661 fcffa4"
 )
 SIGNED_COLOURS = _table("1d4ed8 ffffff b45309")
+GREYS = _table("000000 ffffff")
 
 
-def digit_image(pixels: Tensor, alt: str) -> str:
-    """An `<img>` of an image (height, width), white ink on black; values outside [0, 1] are clipped."""
-    levels = (pixels.clamp(0, 1) * 255).round().byte().numpy()
-    return _img(Image.fromarray(levels), alt)
+def image_of(pixels: Tensor, alt: str) -> str:
+    """An `<img>` of an image (1 or 3, height, width); values outside [0, 1] are clipped."""
+    levels = (pixels.clamp(0, 1) * 255).round().byte()
+    return _img(Image.fromarray((levels[0] if len(levels) == 1 else levels.permute(1, 2, 0)).numpy()), alt)
 
 
 def activation_image(activations: Tensor, alt: str) -> str:
@@ -42,9 +46,20 @@ def activation_image(activations: Tensor, alt: str) -> str:
 
 
 def signed_image(values: Tensor, largest: float, alt: str) -> str:
-    """An `<img>` of signed values (height, width): -largest is blue, 0 white, largest orange."""
-    levels = (127.5 + 127.5 * (values / largest).clamp(-1, 1)).round().byte().numpy()
-    return _img(Image.fromarray(SIGNED_COLOURS[levels]), alt)
+    """An `<img>` of signed values (channels, height, width), as `_signed` colours them."""
+    return _img(Image.fromarray(_signed(values[None] / largest)[0]), alt)
+
+
+def _signed(images: Tensor) -> np.ndarray:
+    """Signed images (n, channels, height, width) in colours (n, height, width, 3).
+
+    -1 is blue, 0 white and 1 orange; of three channels each is a colour by itself, and 0 is grey.
+    """
+    if images.shape[2:] == (1, 1):  # vectors, as squares
+        side = map_side(images.shape[1])
+        images = F.pad(images.flatten(1), (0, side * side - images.shape[1])).reshape(-1, 1, side, side)
+    levels = (as_pictures(images, -1, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    return levels if levels.shape[-1] == 3 else SIGNED_COLOURS[levels[..., 0]]
 
 
 def colour_bar(colours: np.ndarray, *words: str) -> str:
@@ -83,13 +98,12 @@ def ring(latent: int, latents: int, css_class: str) -> str:
 
 
 def wall(images: Tensor, columns: int, alt: str) -> str:
-    """An `<img>` of signed images (n, height, width) side by side, each in the full range of colours."""
-    n, height, width = images.shape
-    scaled = images / images.abs().amax((1, 2), keepdim=True).clamp_min(1e-6)
-    levels = (127.5 + 127.5 * scaled).round().byte().numpy()
+    """An `<img>` of signed images (n, channels, height, width) side by side, each in the full range of colours."""
+    cells = _signed(images / images.abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-6))
+    n, height, width, _ = cells.shape
     rows = -(-n // columns)
-    sheet = np.full((rows * (height + 1), columns * (width + 1)), 127, np.uint8)
-    for i, cell in enumerate(levels):
+    sheet = np.full((rows * (height + 1), columns * (width + 1), 3), 255, np.uint8)
+    for i, cell in enumerate(cells):
         top, left = i // columns * (height + 1), i % columns * (width + 1)
         sheet[top : top + height, left : left + width] = cell
-    return _img(Image.fromarray(SIGNED_COLOURS[sheet]), alt)
+    return _img(Image.fromarray(sheet), alt)

@@ -12,9 +12,8 @@ import gradio as gr
 
 from sae_model import SparseAutoencoder
 from space.bench import Bench
-from space.lab import DATASET, Lab, Stop
+from space.lab import Lab, Stop
 from space.parts import LONG, Page, Part
-from training.data import DATASETS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +42,7 @@ def build(page: Page) -> None:
 def _report(lab: Lab, stop: Stop, model: SparseAutoencoder) -> str:
     from training.figures import draw_report  # with it comes matplotlib, which no other tab needs
 
-    drawn = draw_report(model, lab.evaluation(stop), lab.test, DATASETS[DATASET].about, k=stop.k)
+    drawn = draw_report(model, lab.evaluation(stop), lab.test, lab.dataset.about, k=stop.k)
     return f'<div class="sae report">{"".join(_figure(stop.title, *figure) for figure in drawn)}</div>'
 
 

@@ -9,7 +9,8 @@ import gradio as gr
 from space.bench import Bench
 from space.errors import with_error_message
 from space.lab import USER, Lab, Stop
-from space.parts import Page, Part, stop_slider
+from space.parts import Page, Part
+from space.stop_slider import stop_slider
 from training import model_charts
 from training.charts import legend, responsive
 from training.model_charts import Point, frontier_keys, point_label
@@ -17,7 +18,7 @@ from training.model_charts import Point, frontier_keys, point_label
 KEY, TITLE = "frontier", "Frontier"
 INTRO = """
 ## What sparsity costs
-Every bundled model has 900 latents. To the left, few latents carry an image; at the bottom, little of the image is
+Every model here has {latents} latents. To the left, few latents carry an image; at the bottom, little of the image is
 lost. The best are at the bottom left. **Click a point** (or reach it with Tab and press Enter) to choose that model in
 all tabs.
 """
@@ -37,7 +38,7 @@ element.addEventListener('keydown', pick);
 def build(page: Page) -> None:
     """Lay out the tab inside the current Blocks, and let it follow the bench."""
     lab = page.lab
-    gr.Markdown(INTRO)
+    gr.Markdown(INTRO.format(latents=" or ".join(map(str, lab.sizes))))
     chart = page.html("frontier", js_on_load=PICK)
 
     def draw(bench: Bench, user_models: list[str]) -> list[str]:

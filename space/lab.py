@@ -1,4 +1,4 @@
-"""What the page shows, without the page: test images, a fixed draw of noise, the bundled variants, users' models."""
+"""What the page shows, without the page: test images, a fixed draw of noise, its own models, users' models."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from sae_model import SparseAutoencoder, effective_l0, list_variants, load_variant, unit_activation
+from sae_model import SparseAutoencoder, effective_l0, unit_activation
 from sae_model.errors import is_number, is_whole
 from sae_model.methods import METHODS
-from sae_model.zoo import ZOO
+from space.collection import Collection, bundled
 from space.errors import InputError
 from space.own_digit import from_text
 from space.user_model_process import SAMPLE
 from space.user_models import UserModels, fold, title
-from training.data import DATASETS, add_noise, as_floats, load_split
-from training.evaluation import Evaluation, read_by_k
+from training.card_image import as_pictures, value_range
+from training.data import add_noise, as_floats
+from training.evaluation import Evaluation
 from training.histograms import Histogram, histogram_of
 from training.latent_statistics import LatentStatistics, latent_statistics
-from training.recipe import DEFAULT_ARCHITECTURE, Recipe
-from training.zoo import FAMILIES, RECIPES
+from training.recipe import DEFAULT_ARCHITECTURE, OUTPUT_OF, Recipe
+from training.zoo import FAMILIES
 
-DATASET = "mnist"
-CLASSES = DATASETS[DATASET].classes
 LARGEST_SEED = 2**32 - 1
 SIGMA = 0.3
 """The noise under which models are compared, and with which the page opens."""
@@ -79,13 +79,15 @@ class Specimen:
 
 @dataclass(frozen=True)
 class Look:
-    """One image and what one model makes of it; images are (28, 28) in [0, 1], the noisy one may leave that range."""
+    """One image and what one model makes of it; images are (channels, height, width), values as the model has them."""
 
     clean: Tensor
     noisy: Tensor
     reconstruction: Tensor
     latents: Tensor
     """(latent_dim,)."""
+    span: float = 1.0
+    """Highest less lowest value that an image can have."""
 
     @property
     def activations(self) -> Tensor:
@@ -105,7 +107,11 @@ class Look:
     @property
     def psnr(self) -> float:
         """Of the reconstruction, in dB."""
-        return psnr(self.mse)
+        return self.psnr_of(self.mse)
+
+    def psnr_of(self, mse: float) -> float:
+        """Peak signal-to-noise ratio in dB of a squared error per pixel."""
+        return 10 * math.log10(self.span**2 / max(mse, 1e-10))
 
     @property
     def mean_activation(self) -> float:
@@ -123,43 +129,68 @@ class Look:
         return int(self.latents.count_nonzero())
 
 
-def psnr(mse: float) -> float:
-    """Peak signal-to-noise ratio in dB of a squared error, for pixels in [0, 1]."""
-    return 10 * math.log10(1 / max(mse, 1e-10))
-
-
 class Lab:
-    """The test images and the variants, loaded once and read by all visitors; and the models of all of them.
+    """The test images and the page's own models, loaded once and read by all visitors; and the models of all of them.
 
     A family is the stops of one slider, as `Recipe.family` tells it; but a variant of another architecture is the last
     stop of the family of its sparsity method. A choice is what the page's radio holds: the name of a family, or `USER`
     and the name of a user's model, whose slider has the stops of its family and then the model.
     """
 
-    def __init__(self) -> None:
-        self.test = load_split(DATASET, "test")
+    def __init__(self, collection: Collection | None = None) -> None:
+        collection = collection or bundled()
+        self.models, self.test, self.is_bundled = collection.models, collection.test, collection.is_bundled
+        self.dataset, self.data_fields, self.classes = collection.dataset, collection.fields, collection.dataset.classes
         self.images, self.labels = self.test
-        self.user_models = UserModels(self.test)
-        self.evaluations = {name: Evaluation.read(ZOO / name / "evaluation.json") for name in list_variants()}
-        self.by_k = {name: read_by_k(ZOO / name) for name in list_variants()}
-        self.recipes = {recipe.name: recipe for recipe in RECIPES if recipe.name in list_variants()}
-        self.of_class = [(self.labels == label).nonzero().flatten() for label in range(len(CLASSES))]
+        self.user_models = UserModels(self.test, len(self.classes))
+        self.recipes = {name: shown.recipe for name, shown in self.models.items()}
+        self.of_class = [(self.labels == label).nonzero().flatten() for label in range(len(self.classes))]
         self.families = self._families()
+        self.loss = next(iter(self.recipes.values())).loss
+        self.range = value_range(OUTPUT_OF[self.loss], self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(channels, height, width)."""
+        return tuple(self.images.shape[1:])
+
+    @property
+    def draws_vectors(self) -> bool:
+        """Whether an "image" is a vector, which nobody can draw."""
+        return self.image_shape[1:] == (1, 1)
+
+    @property
+    def sizes(self) -> list[int]:
+        """The numbers of latents of the page's own models, each once."""
+        return sorted({recipe.latent_dim for recipe in self.recipes.values()})
+
+    @property
+    def noun(self) -> str:
+        """What the images show."""
+        return "digit" if all(len(name) == 1 and name.isdigit() for name in self.classes) else "image"
+
+    def name(self, index: int) -> str:
+        """The class of a test image."""
+        return self.classes[self.labels[index]]
+
+    def picture(self, image: Tensor) -> Tensor:
+        """An image (channels, height, width) as it is drawn: (1 or 3, height, width) in [0, 1]."""
+        return as_pictures(image[None], *self.range)[0]
 
     def _families(self) -> dict[str, list[Stop]]:
         families: dict[str, list[Stop]] = {family: [] for family in FAMILIES}
-        for recipe in sorted(
-            self.recipes.values(), key=lambda r: (r.architecture != DEFAULT_ARCHITECTURE, r.sparsity.joins is None)
+        for name, recipe in sorted(
+            self.recipes.items(),
+            key=lambda item: (item[1].architecture != DEFAULT_ARCHITECTURE, item[1].sparsity.joins is None),
         ):
-            families[replace(recipe, architecture=DEFAULT_ARCHITECTURE).family] += self._stops_of(recipe)
+            families[replace(recipe, architecture=DEFAULT_ARCHITECTURE).family] += self._stops_of(name, recipe)
         return {family: stops for family, stops in families.items() if stops}
 
-    def _stops_of(self, recipe: Recipe) -> list[Stop]:
-        name = recipe.name
+    def _stops_of(self, name: str, recipe: Recipe) -> list[Stop]:
         if recipe.noise:
             without = replace(recipe, noise=0.0).name
-            return [Stop(without, "no noise")] * (without in list_variants()) + [Stop(name, f"up to {recipe.noise:g}")]
-        return [Stop(name, str(k), k) for k in self.by_k[name]] or [Stop(name, _label(recipe))]
+            return [Stop(without, "no noise")] * (without in self.models) + [Stop(name, f"up to {recipe.noise:g}")]
+        return [Stop(name, str(k), k) for k in self.models[name].by_k] or [Stop(name, _label(name, recipe))]
 
     def family(self, choice: str) -> str:
         """The family of a choice.
@@ -180,7 +211,9 @@ class Lab:
         return label + ", then the user's model" * choice.startswith(USER)
 
     def ends(self, choice: str) -> list[str]:
-        """What stands below the stops that `compared` gives, from the left end to the right."""
+        """What stands below the stops that `compared` gives, from the left end to the right, as measured on ours."""
+        if not self.is_bundled:
+            return []
         family = self.family(choice)
         if family in METHODS:
             return list(METHODS[family].ends)
@@ -216,12 +249,9 @@ class Lab:
         )
 
     def compared(self, choice: str) -> list[Stop]:
-        """The stops of a choice that differ in its hyperparameter alone: bundled, and of the default architecture."""
-        return [
-            stop
-            for stop in self.stops(choice)
-            if not stop.is_users and self.recipes[stop.variant].architecture == DEFAULT_ARCHITECTURE
-        ]
+        """The stops of a choice that differ in its hyperparameter alone: no user's, of the default architecture."""
+        own = [stop for stop in self.stops(choice) if not stop.is_users]
+        return [stop for stop in own if self.recipes[stop.variant].architecture == DEFAULT_ARCHITECTURE] or own
 
     def least_noise(self, choice: str) -> Stop:
         """The stop that, of those compared, has the lowest `denoise_mse` at `SIGMA`."""
@@ -240,20 +270,25 @@ class Lab:
         """
         if stop.is_users:
             return self.user_models.find(stop.variant).model
-        if stop.variant not in list_variants():
-            raise InputError(f"There is no variant {stop.variant!r:.80}; there are: {', '.join(list_variants())}.")
-        return _variant(stop.variant)
+        if not isinstance(stop.variant, str) or stop.variant not in self.models:
+            raise InputError(f"There is no variant {stop.variant!r:.80}; there are: {', '.join(self.models)}.")
+        return self._load(stop.variant)
+
+    @cache  # noqa: B019 (one Lab lives as long as the page)
+    def _load(self, name: str) -> SparseAutoencoder:
+        return fold(SparseAutoencoder.from_pretrained(self.models[name].folder))
 
     def load_all(self) -> None:
-        """Load every bundled model now, so that no visitor waits for one."""
-        for name in list_variants():
-            _variant(name)
+        """Load all of the page's own models now, so that no visitor waits for one."""
+        for name in self.models:
+            self._load(name)
 
     def evaluation(self, stop: Stop) -> Evaluation:
         """The metrics of a stop on the test split: the committed ones, or those of a user's model as measured here."""
         if stop.is_users:
             return self.user_models.find(stop.variant).evaluation
-        return self.evaluations[stop.variant] if stop.k is None else self.by_k[stop.variant][stop.k]
+        shown = self.models[stop.variant]
+        return shown.evaluation if stop.k is None else shown.by_k[stop.k]
 
     def denoise_mse(self, stop: Stop) -> float:
         """The error per pixel of a stop on the test split under noise of `SIGMA`."""
@@ -263,9 +298,10 @@ class Lab:
         """Those of a stop's latents on the first `SAMPLE` test images."""
         return self.user_models.find(stop.variant).statistics if stop.is_users else self._statistics(stop)
 
-    @lru_cache(maxsize=32)  # noqa: B019 (one Lab lives as long as the page)
+    @lru_cache(maxsize=32)  # noqa: B019
     def _statistics(self, stop: Stop) -> LatentStatistics:
-        return latent_statistics(self.model(stop), self.images[:SAMPLE], self.labels[:SAMPLE], stop.k)
+        sample = self.images[:SAMPLE], self.labels[:SAMPLE]
+        return latent_statistics(self.model(stop), *sample, stop.k, len(self.classes))
 
     def random_image(self, label: int, other_than: int | None = None) -> int:
         """Position in the test split of a random image of a class, another one than the one given."""
@@ -288,7 +324,7 @@ class Lab:
     def _look(self, specimen: Specimen, stop: Stop) -> Look:
         model, (clean, noisy) = self.model(stop), self.images_of(specimen)
         latents = model.encode(noisy, stop.k)
-        return Look(clean[0, 0], noisy[0, 0], model.decode(latents)[0, 0], latents[0])
+        return Look(clean[0], noisy[0], model.decode(latents)[0], latents[0], self.range[1] - self.range[0])
 
     @torch.inference_mode()
     def edited(self, look: Look, stop: Stop, edits: Mapping[int, float]) -> Look:
@@ -302,20 +338,20 @@ class Lab:
             if not 0 <= latent < len(latents):
                 raise InputError(f"A latent of {stop.title} is a whole number from 0 to {len(latents) - 1}.")
             latents[latent] = value
-        return replace(look, latents=latents, reconstruction=self.model(stop).decode(latents[None])[0, 0])
+        return replace(look, latents=latents, reconstruction=self.model(stop).decode(latents[None])[0])
 
     @torch.inference_mode()
     def atom(self, stop: Stop, latent: int) -> Tensor:
-        """What one unit of a latent adds to the logits of every image, (28, 28): its atom.
+        """What one unit of a latent adds to the logits of every image, (channels, height, width): its atom.
 
         Of a decoder that is not linear, what its largest value on the test images adds where all others are off.
         """
         model = self.model(stop)
         if model.is_linear:
-            return model.dictionary[latent, 0]
+            return model.dictionary[latent]
         latents = torch.zeros(2, model.latent_dim)
         latents[0, latent] = self.statistics(stop).peak[latent]
-        alone, none = model.logits(latents)[:, 0]
+        alone, none = model.logits(latents)
         return alone - none
 
     @lru_cache(maxsize=4096)  # noqa: B019
@@ -326,15 +362,25 @@ class Lab:
             return histogram_of(unit_activation(self.model(stop).encode(noisy, stop.k)).mean(0))
 
     def images_of(self, specimen: Specimen) -> tuple[Tensor, Tensor]:
-        """The clean and the noisy image, (1, 1, 28, 28) each.
+        """The clean and the noisy image, (1, channels, height, width) each.
 
         Raises:
             InputError: a value out of its range, or no drawing.
         """
         self._check(specimen)
         index, drawing = specimen.digit, specimen.drawing
-        clean = from_text(drawing)[None, None] if drawing else as_floats(self.images[index : index + 1])
+        clean = self._drawn(drawing) if drawing else as_floats(self.images[index : index + 1])
         return clean, add_noise(clean, specimen.sigma, torch.Generator().manual_seed(specimen.seed))
+
+    def _drawn(self, drawing: str) -> Tensor:
+        """A drawing in the size of the images, the same in all channels, (1, channels, height, width)."""
+        if self.draws_vectors:
+            raise InputError("These models are for vectors: nothing can be drawn for them.")
+        channels, *size = self.image_shape
+        image = from_text(drawing)[None, None]
+        if tuple(image.shape[2:]) != tuple(size):
+            image = F.interpolate(image, size, mode="bilinear", antialias=True)
+        return image.expand(1, channels, *size)
 
     def _check(self, specimen: Specimen) -> None:
         index, sigma, seed, count = specimen.digit, specimen.sigma, specimen.seed, len(self.images)
@@ -346,13 +392,8 @@ class Lab:
             raise InputError(f"seed is a whole number from 0 to {LARGEST_SEED}; got {seed!r:.40}.")
 
 
-@cache
-def _variant(name: str) -> SparseAutoencoder:
-    return fold(load_variant(name))
-
-
-def _label(recipe: Recipe) -> str:
+def _label(name: str, recipe: Recipe) -> str:
     """The value of a recipe's hyperparameter as short as it can be, such as ".05"; a name where there is none."""
     if recipe.architecture != DEFAULT_ARCHITECTURE or recipe.sparsity.value is None:
-        return recipe.name
+        return name
     return f"{recipe.sparsity.value:g}".removeprefix("0") or "0"

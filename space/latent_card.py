@@ -10,9 +10,9 @@ from torch import Tensor
 
 from sae_model import unit_activation
 from space.bench import Bench
-from space.drawing import SIGNED_COLOURS, activation_image, colour_bar, digit_image, map_side, ring, signed_image
+from space.drawing import GREYS, SIGNED_COLOURS, activation_image, colour_bar, image_of, map_side, ring, signed_image
 from space.errors import InputError
-from space.lab import CLASSES, SAMPLE, Lab, Stop
+from space.lab import SAMPLE, Lab, Stop
 from space.terms import term
 from training.data import as_floats
 
@@ -77,9 +77,12 @@ def atom_image(lab: Lab, stop: Stop, latent: int, with_words: bool = True) -> st
     """The atom of a latent as an image, with what its colours mean."""
     atom = lab.atom(stop, latent)
     largest = max(atom.abs().max().item(), 1e-6)
-    alt = f"Atom of latent {latent}: values from {atom.min():.2f}, blue, to {atom.max():.2f}, orange; white is 0"
+    in_colour = len(atom) == 3 and not lab.draws_vectors
+    blue, orange, white = ("dark", "bright", "grey") if in_colour else ("blue", "orange", "white")
+    alt = f"Atom of latent {latent}: values from {atom.min():.2f}, {blue}, to {atom.max():.2f}, {orange}; {white} is 0"
     image = signed_image(atom, largest, alt)
-    bar = colour_bar(SIGNED_COLOURS, f"−{largest:.2g}", "0", f"+{largest:.2g}")
+    colours = GREYS if in_colour else SIGNED_COLOURS
+    bar = colour_bar(colours, f"−{largest:.2g}", "0", f"+{largest:.2g}")
     name = term("atom", "its atom") if lab.model(stop).is_linear else "what it adds where all others are off"
     return f'{image}{bar}<p class="muted">{name}</p>' if with_words else image
 
@@ -90,7 +93,7 @@ def _profile(lab: Lab, stop: Stop, latent: int) -> str:
     bars = "".join(
         f'<div class="class-bar"><span>{escape(name)}</span><i style="width: {mean / largest:.0%}"></i>'
         f"<span>{mean:.3f}</span></div>"
-        for name, mean in zip(CLASSES, means.tolist(), strict=True)
+        for name, mean in zip(lab.classes, means.tolist(), strict=True)
     )
     return (
         f'<div class="profile"><p class="muted">Mean activation for each class, {SAMPLE:,} test images</p>{bars}</div>'
@@ -102,7 +105,7 @@ def _top_images(lab: Lab, stop: Stop, latent: int) -> str:
     if statistics.peak[latent] == 0:
         return f'<p class="muted">It is off for every one of the {SAMPLE:,} images.</p>'
     images = "".join(
-        digit_image(as_floats(lab.images[i, 0]), f"A {CLASSES[lab.labels[i]]} for which this latent is large")
+        image_of(lab.picture(as_floats(lab.images[i])), f"{lab.name(i)}, for which this latent is large")
         for i in statistics.top_images[latent, :TOP_IMAGES]
     )
     return f'<div class="top-images">{images}</div><p class="muted">The images with its largest activations</p>'

@@ -15,19 +15,20 @@ import gradio as gr
 
 from sae_model.methods import METHODS, sparsity_from_config
 from space.bench import Bench
-from space.drawing import card, digit_image, wall
+from space.drawing import card, image_of, wall
 from space.errors import InputError, in_words, with_error_message
-from space.lab import DATASET, LARGEST_SEED, SEVERAL, USER
+from space.lab import LARGEST_SEED, SEVERAL, USER
 from space.live_training import LONGEST, LiveTraining, LiveTrainings
-from space.parts import SPEAK_CHANGES, Page, method_choices, stop_slider
+from space.parts import SPEAK_CHANGES, Page, method_choices
 from space.see import name_of
+from space.stop_slider import stop_slider
 from space.terms import term
 from space.user_models import Address, title
 from training.charts import Axis, Chart, Frame
-from training.data import as_floats
+from training.data import DATASETS, as_floats
 from training.histograms import activation_charts, histogram_of
 from training.publishing import save_run
-from training.recipe import Recipe, tuned
+from training.recipe import Recipe, for_any_range, tuned
 from training.record import Record, versions
 
 KEY, TITLE = "learn", "Learn"
@@ -37,16 +38,18 @@ image is reconstructed as the model does it at the moment.
 """
 MOMENT = 0.3
 """Seconds of training between two images of it."""
-EPOCHS = 2
+EPOCHS, FEWEST_STEPS = 2, 300
+"""Passes over the images; more of them where that makes too few steps."""
 SIZES = (100, 225, 400, 900)
 COLUMNS, ROWS = 12, 12
+LOSSES = tuple(step * 10.0**power for power in range(-4, 2) for step in (1, 2, 5))
 CURVE = Frame("small", 360, 190, 1, (1, 2, 5), left=46, right=12, top=12, bottom=38)
 
 
 def build(page: Page) -> None:
     """Lay out the tab inside the current Blocks, and wire it."""
     lab = page.lab
-    trainings = LiveTrainings(as_floats(lab.images[:SEVERAL]))
+    trainings = LiveTrainings(lab.dataset, as_floats(lab.images[:SEVERAL]))
     gr.Markdown(INTRO)
     with gr.Row(elem_id="train-settings"):
         kinds = [(method.title, kind) for kind, method in METHODS.items()]
@@ -66,13 +69,16 @@ def build(page: Page) -> None:
     frame = gr.HTML("", elem_id="train", apply_default_css=False, container=False)
 
     settings = [kind, strength, size, noise, seed]
+    epochs = max(EPOCHS, -(-FEWEST_STEPS // max(1, len(lab.dataset.split("train").images) // Recipe.batch_size)))
 
     def recipe_of(kind: str, strength: str, size: int, noise: float, seed: int) -> Recipe:
         method = METHODS[kind]
         named = {_name(method, values): values for values in method.bundled}
         sparsity = sparsity_from_config({"kind": kind, **named[strength]})
-        recipe = replace(tuned(sparsity), latent_dim=int(size), noise=float(noise), seed=int(seed or 0))
-        return replace(recipe, epochs=EPOCHS, dataset=DATASET)
+        recipe = tuned(sparsity) if lab.loss == "bce" else for_any_range(tuned(sparsity))
+        return replace(
+            recipe, latent_dim=int(size), noise=float(noise), seed=int(seed or 0), epochs=epochs, **lab.data_fields
+        )
 
     def run(request: gr.Request, *values: object, single: bool = False) -> Iterator[tuple[str, str]]:
         """Start, or go on; a step takes one moment."""
@@ -121,7 +127,8 @@ def build(page: Page) -> None:
                 for words in lab.user_models.load(Address(str(folder))):
                     yield f'<div class="sae"><p>{escape(words.replace(str(folder), name))}</p></div>', *unchanged
                 evaluation = lab.user_models.find(str(folder)).evaluation
-                record = Record(training.recipe, versions(), len(lab.images), evaluation)
+                about = None if training.recipe.dataset in DATASETS else lab.dataset.about
+                record = Record(training.recipe, versions(), len(lab.images), evaluation, about)
                 save_run(Path(scratch) / "save" / name, model, record, lab.test, {}, [])
                 archive = shutil.make_archive(str(Path(tempfile.mkdtemp()) / name), "zip", Path(scratch) / "save")
             choice = USER + str(folder)
@@ -185,15 +192,17 @@ def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
     loss = training.history[-1][1] if training.history else float("nan")
     rows = [
         ("Step", f"{training.step} of {training.steps}"),
-        ("Loss (bce)", f"{loss:.4f}" if training.history else "–"),
+        (f"Loss ({training.recipe.loss})", f"{loss:.4f}" if training.history else "–"),
         (term("mean activation", "Mean activation"), f"{activations.mean():.3f}"),
         (term("effective L0", "Effective L0"), f"{carried:.0f} of {training.recipe.latent_dim}"),
     ]
     table = "".join(f'<tr><th scope="row">{what}</th><td>{value}</td></tr>' for what, value in rows)
     with training.lock:
-        atoms = training.model.dictionary[: COLUMNS * ROWS, 0].clone()
-    pair = card(digit_image(training.reconstruct(noisy), f"The {name} as reconstructed now"), "Reconstruction", "now")
-    pair += card(digit_image(noisy[0, 0], f"The {name} that it is given"), "Given", f"noise {bench.sigma:g}")
+        atoms = training.model.dictionary[: COLUMNS * ROWS].clone()
+    now = page.lab.picture(training.reconstruct(noisy))
+    pair = card(image_of(now, f"The {name} as reconstructed now"), "Reconstruction", "now")
+    given = page.lab.picture(noisy[0])
+    pair += card(image_of(given, f"The {name} that it is given"), "Given", f"noise {bench.sigma:g}")
     charts = "".join(
         chart.svg() for chart in activation_charts(histogram_of(activations), histogram_of(activations.mean(0)))
     )
@@ -207,10 +216,12 @@ def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
 
 
 def _curve(training: LiveTraining) -> str:
-    ticks = tuple(step for step in (0, 100, 200, 300, 400, 500) if step <= training.steps)
+    first = training.history[0][1] if training.history else 0.5
+    low, high = first / 10, 1.1 * first
+    losses = tuple(tick for tick in LOSSES if low <= tick <= high)
     chart = Chart(
-        Axis("step", 0, training.steps, ticks),
-        Axis("loss (bce)", 0.05, 0.5, (0.05, 0.1, 0.2, 0.5), log=True),
+        Axis("step", 0, training.steps, tuple(range(0, training.steps + 1, 100 * (1 + training.steps // 600)))),
+        Axis(f"loss ({training.recipe.loss})", low, high, losses, log=True),
         CURVE,
     )
     spoken = f"Reconstruction loss of {len(training.history)} batches"

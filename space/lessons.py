@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 
 import gradio as gr
 
-from space.bench import Bench
+from space.bench import Bench, opening
 from space.lab import SIGMA, Lab
 from space.parts import SPEAK_CHANGES, Page, Part
 from space.terms import term
@@ -113,7 +113,7 @@ def _what_k_shows(lab: Lab, bench: Bench) -> str:
 LESSONS = (
     Lesson(
         "Copying",
-        f"Move beta to its left end, <b>dense</b>, with noise of {SIGMA:g} or more.",
+        f"Move beta to its left end, where no penalty is, with noise of {SIGMA:g} or more.",
         _copies,
         _what_copying_shows,
     ),
@@ -153,27 +153,35 @@ LESSONS = (
 def build(page: Page) -> None:
     """Lay out the lessons inside the current Blocks, and let them follow the bench."""
     lab = page.lab
+    lessons = [lesson for lesson in LESSONS if lab.is_bundled or _can_be_done(lab, lesson)]
     done = gr.State(())
-    shown = page.html("lessons", _lessons((), ""), js_on_load=SPEAK_CHANGES)
+    shown = page.html("lessons", _lessons(lessons, 0, ""), js_on_load=SPEAK_CHANGES)
 
     def notice(bench: Bench, done: tuple[str, ...]) -> list[object]:
         number = len(done)
-        if number == len(LESSONS) or not LESSONS[number].is_done(lab, bench):
+        if number == len(lessons) or not lessons[number].is_done(lab, bench):
             return [gr.skip(), gr.skip()]
-        done = (*done, LESSONS[number].title)
-        return [done, _lessons(done, LESSONS[number].shows(lab, bench))]
+        done = (*done, lessons[number].title)
+        return [done, _lessons(lessons, len(done), lessons[number].shows(lab, bench))]
 
     page.add(Part([done, shown], notice, [done]))
 
 
-def _lessons(done: tuple[str, ...], shown: str) -> str:
-    """The lessons as dots, what the last one showed, and what is to be done next."""
-    number = len(done)
+def _can_be_done(lab: Lab, lesson: Lesson) -> bool:
+    """Whether some model of the page does what a lesson asks for; the bundled ones do."""
+    places = [(method, position) for method, stops in lab.families.items() for position in range(len(stops))]
+    return any(lesson.is_done(lab, replace(opening(lab), method=m, position=p)) for m, p in places)
+
+
+def _lessons(lessons: Sequence[Lesson], number: int, shown: str) -> str:
+    """The lessons as dots, what the last one showed, and what is to be done next; `number` of them are done."""
+    if not lessons:
+        return ""
     dots = "".join(
         f'<li class="{"done" if i < number else "next" * (i == number)}">{escape(lesson.title)}'
         f'<span class="sr">{", done" * (i < number)}</span></li>'
-        for i, lesson in enumerate(LESSONS)
+        for i, lesson in enumerate(lessons)
     )
-    words = f"<b>✓ {escape(LESSONS[number - 1].title)}.</b> {shown} " if number else ""
-    words += f"<b>{number + 1}.</b> {LESSONS[number].task}" if number < len(LESSONS) else "<b>That is all six.</b>"
+    words = f"<b>✓ {escape(lessons[number - 1].title)}.</b> {shown} " if number else ""
+    words += f"<b>{number + 1}.</b> {lessons[number].task}" if number < len(lessons) else "<b>That is all.</b>"
     return f'<div class="sae lessons"><ol>{dots}</ol><p>{words}</p></div>'

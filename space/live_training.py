@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sae_model import SparseAutoencoder, effective_l0, unit_activation
 from space.errors import InputError
-from training.data import load_split
+from training.data import Dataset
 from training.loop import TrainingError, fit, round_to_half
 from training.recipe import Recipe
 
@@ -28,15 +28,15 @@ class LiveTraining:
 
     Args:
         recipe: what to do.
-        images: (n, 1, 28, 28), those to learn from.
-        watched: (m, 1, 28, 28), floats: the images on which one sees how the latents do.
+        images: (n, channels, height, width), those to learn from.
+        watched: (m, channels, height, width), floats: the images on which one sees how the latents do.
     """
 
     def __init__(self, recipe: Recipe, images: Tensor, watched: Tensor) -> None:
         self.recipe, self.images = recipe, len(images)
         self.model = recipe.new_model(images)
         self.paused, self.finished = False, False
-        self.step, self.steps = 0, recipe.epochs * (len(images) // recipe.batch_size)
+        self.step, self.steps = 0, recipe.epochs * max(1, len(images) // recipe.batch_size)
         self.history: list[tuple[int, float]] = []
         """(step, reconstruction loss)."""
         self._watched = watched
@@ -65,7 +65,7 @@ class LiveTraining:
 
     @torch.inference_mode()
     def latents(self, images: Tensor) -> Tensor:
-        """Images (n, 1, 28, 28) -> latents (n, latent_dim), as the model is now."""
+        """Images (n, channels, height, width) -> latents (n, latent_dim), as the model is now."""
         with self.lock:
             return self.model.encode(images)
 
@@ -76,9 +76,9 @@ class LiveTraining:
 
     @torch.inference_mode()
     def reconstruct(self, image: Tensor) -> Tensor:
-        """An image (1, 1, 28, 28) -> its reconstruction (28, 28), as the model is now."""
+        """An image (1, channels, height, width) -> its reconstruction, without the 1, as the model is now."""
         with self.lock:
-            return self.model.decode(self.model.encode(image))[0, 0]
+            return self.model.decode(self.model.encode(image))[0]
 
     def trained(self) -> SparseAutoencoder:
         """The model as it is now, as `fit` leaves it: rounded to half precision, and in eval mode."""
@@ -91,8 +91,8 @@ class LiveTraining:
 class LiveTrainings:
     """The trainings of all visitors, by their sessions; of too many, those are dropped that rested longest."""
 
-    def __init__(self, watched: Tensor) -> None:
-        self._watched = watched
+    def __init__(self, dataset: Dataset, watched: Tensor) -> None:
+        self._dataset, self._watched = dataset, watched
         self._trainings: OrderedDict[str, LiveTraining] = OrderedDict()
         self._lock = Lock()
 
@@ -102,7 +102,7 @@ class LiveTrainings:
         Raises:
             DataError: there are no training images.
         """
-        training = LiveTraining(recipe, load_split(recipe.dataset, "train", limit=recipe.limit).images, self._watched)
+        training = LiveTraining(recipe, self._dataset.split("train", recipe.limit).images, self._watched)
         with self._lock:
             self._trainings[session] = training
             while len(self._trainings) > MOST_TRAININGS:

@@ -31,7 +31,7 @@ LEAST_CONTRAST = 0.05
 """What is not so much brighter than its border shows nothing."""
 LEAST_INK = 0.05
 """A pixel with less than this share of the brightest one's ink is dust, and no part of the digit's box."""
-EMPTY = "The drawing is empty: draw a digit first."
+EMPTY = "The drawing is empty: draw something first."
 NO_DRAWING = "This is no drawing's text"
 
 

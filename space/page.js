@@ -65,6 +65,7 @@ card.setAttribute("aria-live", "polite");
 let shown = null; // what the card is about: {place of its map among all, latent, open}
 let asked = 0; // counts questions to Python; only the last one's answer is shown
 let waiting = null; // timer of a cell under the pointer
+let isLeaving = false; // the map gets the focus back, and no card with it
 
 const mapOf = () => shown && document.querySelectorAll(".latent-map")[shown.place];
 const editable = (map) => map.closest("#images") !== null;
@@ -106,7 +107,9 @@ function hide(focus = false) {
   document.querySelectorAll(".ring.here").forEach((frame) => frame.remove());
   shown = null;
   card.hidden = true;
+  isLeaving = true;
   if (focus) map?.focus({ preventScroll: true });
+  isLeaving = false;
 }
 
 function at(map, event) {
@@ -136,7 +139,7 @@ root.addEventListener("click", (event) => {
 });
 root.addEventListener("focusin", (event) => {
   const map = event.target.closest?.(".latent-map");
-  if (map && map.matches(":focus-visible") && !shown) show(map, startOf(map), false);
+  if (map && map.matches(":focus-visible") && !shown && !isLeaving) show(map, startOf(map), false);
 });
 root.addEventListener("focusout", (event) => {
   if (event.target.closest?.(".latent-map") && shown && !shown.open) hide();

@@ -121,7 +121,8 @@ def method_choices(lab: Lab, user_models: list[str]) -> list[tuple[str, str]]:
     return families + [(title(name), USER + name) for name in user_models]
 
 
-def stop_slider(lab: Lab, choice: str, position: int) -> gr.Slider:
-    """The slider as it is to be for a choice."""
-    last = len(lab.stops(choice)) - 1
-    return gr.Slider(0, last, position, step=1, label=lab.slider_label(choice), elem_id="beta")
+def class_choice(lab: Lab, label: int, title: str, elem_id: str) -> gr.Radio | gr.Dropdown:
+    """What chooses a class: a row of buttons where names are as short as digits, a list otherwise."""
+    kind = gr.Radio if lab.noun == "digit" else gr.Dropdown
+    choices = [(name, str(number)) for number, name in enumerate(lab.classes)]
+    return kind(choices, value=str(label), label=title, elem_id=elem_id)

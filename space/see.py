@@ -7,8 +7,8 @@ from html import escape
 import gradio as gr
 
 from space.bench import Bench
-from space.drawing import ACTIVATION_COLOURS, card, colour_bar, digit_image
-from space.lab import CLASSES, SEVERAL, SIGMA, Lab, Look, Stop, psnr
+from space.drawing import ACTIVATION_COLOURS, card, colour_bar, image_of
+from space.lab import SEVERAL, SIGMA, Lab, Look, Stop
 from space.latent_card import latent_map
 from space.parts import QUICK, SPEAK_CHANGES, Page, Part
 from space.terms import term
@@ -38,7 +38,7 @@ def build(page: Page) -> None:
 
 def name_of(lab: Lab, bench: Bench) -> str:
     """What the image on the bench is called."""
-    return "drawing" if bench.drawing else CLASSES[lab.labels[bench.digit]]
+    return "drawing" if bench.drawing else lab.name(bench.digit)
 
 
 def edited(lab: Lab, bench: Bench) -> tuple[Look, Look]:
@@ -51,12 +51,12 @@ def edited(lab: Lab, bench: Bench) -> tuple[Look, Look]:
 def _images(lab: Lab, bench: Bench) -> str:
     stop, name = bench.stop(lab), name_of(lab, bench)
     plain, look = edited(lab, bench)
-    source = "scaled and centred as MNIST's" if bench.drawing else f"a {name} of the test split"
-    noisy = f"{term('PSNR')} {psnr(look.noise_mse):.1f} dB" if bench.sigma > 0 else "no noise"
+    source = "scaled and centred as MNIST's" if bench.drawing else f"{escape(name)}, test split"
+    noisy = f"{term('PSNR')} {look.psnr_of(look.noise_mse):.1f} dB" if bench.sigma > 0 else "no noise"
     steps = [
-        card(digit_image(look.clean, f"A clean handwritten {name}"), "Clean", source),
+        card(image_of(lab.picture(look.clean), f"A clean {name}"), "Clean", source),
         card(
-            digit_image(look.noisy, f"The same {name} with noise of sigma {bench.sigma:g}"),
+            image_of(lab.picture(look.noisy), f"The same {name} with noise of sigma {bench.sigma:g}"),
             f"With noise {bench.sigma:g}",
             noisy,
         ),
@@ -67,13 +67,14 @@ def _images(lab: Lab, bench: Bench) -> str:
             "map",
         ),
         card(
-            digit_image(look.reconstruction, f"The {name} as reconstructed from these latents"),
+            image_of(lab.picture(look.reconstruction), f"The {name} as reconstructed from these latents"),
             "Reconstruction" if look is plain else "Edited",
             f"{term('PSNR')} <b>{look.psnr:.1f} dB</b>",
         ),
     ]
     if look is not plain:
-        unedited = digit_image(plain.reconstruction, f"The {name} as reconstructed from the latents before the edit")
+        words = f"The {name} as reconstructed from the latents before the edit"
+        unedited = image_of(lab.picture(plain.reconstruction), words)
         steps.append(card(unedited, "Unedited", f"{term('PSNR')} {plain.psnr:.1f} dB"))
     return f'<div class="sae"><div class="steps of{len(steps)}">{ARROW.join(steps[:4])}{"".join(steps[4:])}</div></div>'
 
@@ -102,7 +103,7 @@ def _summary(lab: Lab, bench: Bench) -> str:
 def _strip(lab: Lab, bench: Bench) -> str:
     stops, chosen = lab.stops(bench.method), bench.stop(lab)
     cards = "".join(
-        _thumbnail(lab.look(bench.specimen, stop), stop, position, stop == chosen)
+        _thumbnail(lab, lab.look(bench.specimen, stop), stop, position, stop == chosen)
         for position, stop in enumerate(stops)
     )
     return (
@@ -111,8 +112,8 @@ def _strip(lab: Lab, bench: Bench) -> str:
     )
 
 
-def _thumbnail(look: Look, stop: Stop, position: int, chosen: bool) -> str:
-    image = digit_image(look.reconstruction, f"Choose {stop.title}: PSNR {look.psnr:.1f} dB")
+def _thumbnail(lab: Lab, look: Look, stop: Stop, position: int, chosen: bool) -> str:
+    image = image_of(lab.picture(look.reconstruction), f"Choose {stop.title}: PSNR {look.psnr:.1f} dB")
     return (
         f'<button type="button" class="{"chosen" * chosen}" data-position="{position}" aria-pressed="'
         f'{str(chosen).lower()}">{image}<b>{escape(stop.short)}</b><span>{look.psnr:.1f} dB</span></button>'

@@ -8,8 +8,8 @@ import gradio as gr
 import torch
 
 from space.bench import Bench
-from space.drawing import card, digit_image
-from space.lab import Lab, psnr
+from space.drawing import card, image_of
+from space.lab import Lab
 from space.latent_card import atom_image
 from space.parts import QUICK, Page, Part
 from space.see import edited, name_of
@@ -43,23 +43,25 @@ def _built(lab: Lab, bench: Bench, k: int) -> str:
     order = look.latents.abs().argsort(descending=True, stable=True)
     kept = look.latents.clone()
     kept[order[_added(k, look.l0) :]] = 0
-    partial = lab.model(stop).decode(kept[None])[0, 0]
+    partial = lab.model(stop).decode(kept[None])[0]
     mse, added, name = (partial - look.clean).square().mean().item(), _added(k, look.l0), name_of(lab, bench)
     share = kept.abs().sum().item() / max(look.latents.abs().sum().item(), 1e-9)
     images = [
-        card(digit_image(look.noisy, f"The {name} that the model was given"), "Given", f"noise {bench.sigma:g}"),
         card(
-            digit_image(partial, f"The {name} as built from the {added} largest latents"),
+            image_of(lab.picture(look.noisy), f"The {name} that the model was given"), "Given", f"noise {bench.sigma:g}"
+        ),
+        card(
+            image_of(lab.picture(partial), f"The {name} as built from the {added} largest latents"),
             f"{added} largest",
-            f"{term('PSNR')} <b>{psnr(mse):.1f} dB</b>; {share:.0%} of the sum of latents",
+            f"{term('PSNR')} <b>{look.psnr_of(mse):.1f} dB</b>; {share:.0%} of the sum of latents",
             "main",
         ),
         card(
-            digit_image(look.reconstruction, f"The {name} as reconstructed from all its latents"),
+            image_of(lab.picture(look.reconstruction), f"The {name} as reconstructed from all its latents"),
             f"All {look.l0}",
             f"{term('PSNR')} {look.psnr:.1f} dB",
         ),
-        card(digit_image(look.clean, f"The clean {name}"), "Clean", "what is wanted"),
+        card(image_of(lab.picture(look.clean), f"The clean {name}"), "Clean", "what is wanted"),
     ]
     return f'<div class="sae"><div class="built" data-k="{added}">{"".join(images)}</div></div>'
 

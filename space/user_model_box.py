@@ -11,7 +11,8 @@ import gradio as gr
 
 from space.errors import in_words
 from space.lab import USER, Lab
-from space.parts import BARE, SPEAK_CHANGES, Page, method_choices, stop_slider
+from space.parts import BARE, SPEAK_CHANGES, Page, method_choices
+from space.stop_slider import stop_slider
 from space.user_models import title
 
 

@@ -64,7 +64,8 @@ def work(folder: Path) -> Iterator[dict[str, Any]]:
             model.save_pretrained(folder / "model")
             if job["measure"]:
                 (folder / "model" / EVALUATION_NAME).write_text(measured(name, model, test).to_json(), encoding="utf-8")
-            statistics = vars(latent_statistics(model, test.images[:SAMPLE], test.labels[:SAMPLE]))
+            sample = test.images[:SAMPLE], test.labels[:SAMPLE]
+            statistics = vars(latent_statistics(model, *sample, classes=job["classes"]))
             save_file(
                 {key: tensor.contiguous() for key, tensor in statistics.items()}, folder / "model" / STATISTICS_NAME
             )

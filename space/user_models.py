@@ -68,10 +68,10 @@ class UserModel:
 class UserModels:
     """The models of all visitors, the most recently used ones."""
 
-    def __init__(self, test: Split) -> None:
+    def __init__(self, test: Split, classes: int) -> None:
         # A hosted page must not read folders on its server for a visitor.
         self.hosted = "SPACE_ID" in os.environ
-        self._test = test
+        self._test, self._classes = test, classes
         self._models: OrderedDict[str, UserModel] = OrderedDict()
         self._lock, self._one_at_a_time = Lock(), Lock()
 
@@ -114,7 +114,11 @@ class UserModels:
                 # A hosted page fetches anew each time, so that its disk does not fill, and without its owner's token.
                 hub = {"token": False, "cache_dir": scratch} if self.hosted else {"token": None}
                 job = {"name": address.name, "source": address.source, "revision": address.revision, "hub": hub}
-                job |= {"known": known and known.config, "measure": not torch.cuda.is_available()}
+                job |= {
+                    "known": known and known.config,
+                    "measure": not torch.cuda.is_available(),
+                    "classes": self._classes,
+                }
                 (Path(scratch) / "job.json").write_text(json.dumps(job), encoding="utf-8")
                 with closing(self._messages(Path(scratch))) as messages:
                     for message in messages:

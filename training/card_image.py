@@ -25,9 +25,9 @@ def examples(test: Split) -> Tensor:
     return test.images[(firsts + others)[:COUNT]]
 
 
-def value_range(model: SparseAutoencoder, images: Tensor) -> tuple[float, float]:
+def value_range(output: str, images: Tensor) -> tuple[float, float]:
     """What is drawn black and white: 0 and 1, or the lowest and highest of the images where the output is linear."""
-    return (0.0, 1.0) if model.output == "sigmoid" else (images.min().item(), images.max().item())
+    return (0.0, 1.0) if output == "sigmoid" else (images.min().item(), images.max().item())
 
 
 def as_pictures(images: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
@@ -59,7 +59,7 @@ def card_image(model: SparseAutoencoder, images: Tensor) -> bytes:
     clean = as_floats(images)
     noisy = add_noise(clean, SIGMA, torch.Generator().manual_seed(0))
     rows = [clean, model(clean.to(device)).reconstruction.cpu(), noisy, model(noisy.to(device)).reconstruction.cpu()]
-    drawn = torch.stack([as_pictures(row, *value_range(model, clean)) for row in rows])
+    drawn = torch.stack([as_pictures(row, *value_range(model.output, clean)) for row in rows])
     cells = F.pad(drawn, (GAP, 0, GAP, 0), value=1.0)
     sheet = cells.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (rows * height, n * width, channels)
     levels = (sheet * 255).round().byte()

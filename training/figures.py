@@ -60,7 +60,7 @@ def draw_report(
     yield "activation-histograms-linear", standalone("How active the latents are, in ten equal bins", linear)
     yield "reconstructions", reconstructions(model, examples(test), about.title, k)
     if len(about.classes) > 1:
-        yield "class-maps", class_maps(latent_statistics(model, test.images, test.labels, k), about)
+        yield "class-maps", class_maps(latent_statistics(model, test.images, test.labels, k, len(about.classes)), about)
     if history:
         epochs = f"{about.title}, validation split, after each epoch"
         yield "history", standalone(epochs, history_charts(history))
@@ -96,7 +96,7 @@ def reconstructions(
             (2 * level, noisy, f"sigma {sigma:g}"),
             (2 * level + 1, reconstructed, "reconstruction"),
         ):
-            pictures = as_pictures(shown, *value_range(model, clean)).permute(0, 2, 3, 1)
+            pictures = as_pictures(shown, *value_range(model.output, clean)).permute(0, 2, 3, 1)
             for ax, picture in zip(axes[row], pictures.numpy(), strict=True):
                 ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
                 ax.set(xticks=[], yticks=[])

@@ -28,7 +28,7 @@ class LatentStatistics:
 
 @torch.inference_mode()
 def latent_statistics(
-    model: SparseAutoencoder, images: Tensor, labels: Tensor, k: int | None = None
+    model: SparseAutoencoder, images: Tensor, labels: Tensor, k: int | None = None, classes: int | None = None
 ) -> LatentStatistics:
     """Encode all images once, and see which latents are on.
 
@@ -37,6 +37,7 @@ def latent_statistics(
         images: (n, channels, height, width), bytes or floats in [0, 1]; at least 12.
         labels: (n,), classes from 0.
         k: as in `model.encode`.
+        classes: how many there are; None takes those that the labels name. One without images has means of 0.
 
     Raises:
         ValueError: fewer than 12 images, or another number of labels.
@@ -46,6 +47,7 @@ def latent_statistics(
     device = next(model.parameters()).device
     latents = torch.cat([model.encode(as_floats(batch).to(device), k).cpu() for batch in images.split(BATCH)])
     activations = unit_activation(latents)
-    class_means = torch.stack([activations[labels == label].mean(0) for label in range(int(labels.max()) + 1)])
+    labelled = [activations[labels == label] for label in range(classes or int(labels.max()) + 1)]
+    class_means = torch.stack([of_class.mean(0) if len(of_class) else of_class.sum(0) for of_class in labelled])
     top_images = activations.topk(TOP_IMAGES, dim=0).indices.T
     return LatentStatistics(class_means, top_images, latents.gather(0, top_images[:, :1].T)[0])

@@ -225,7 +225,7 @@ class _Run:
 
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 products pay: always on a GPU, on a CPU only with instructions for them (else slower)."""
-    capabilities = torch.cpu.get_capabilities()
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}  # not in torch 2.8
     return device.type != "cpu" or bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 

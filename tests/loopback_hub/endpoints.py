@@ -83,6 +83,8 @@ class Call:
                 return json_reply(found, 400 if errors else 200)
             case ["POST", "api", "repos", "create"]:
                 return self.create_repo(**self.json)
+            case ["GET", "api", "models"]:
+                return self.list_models()
             case [_, "api", "collections", *rest]:
                 return self.collections(rest)
             case [_, "api", "models" | "datasets" | "spaces" as kind, owner, name, *rest]:
@@ -149,6 +151,17 @@ class Call:
             raise RefusalError(409, f"You already created this {type} repo", url=url)
         self.hub.repos[type, repo.id] = repo
         return json_reply({"url": url, "name": repo.id, "id": repo.id})
+
+    def list_models(self) -> Reply:
+        """The models that anyone may see of an author, with one tag in the front matter of their cards."""
+        (author,), (tag,) = self.query["author"], self.query["filter"]
+        found = []
+        for repo in self.hub.repos.values():
+            card = self.commit_at(repo, "main").files.get("README.md")
+            tagged = card is not None and f"\n- {tag}\n" in card.content.decode()
+            if repo.type == "model" and repo.namespace == author and tagged and not repo.private:
+                found.append({"id": repo.id, "author": author, "private": False, "tags": [tag]})
+        return json_reply(found)
 
     def repo_api(self, repo: Repo, rest: list[str]) -> Reply:
         match [self.method, *rest]:

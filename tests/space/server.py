@@ -31,8 +31,15 @@ class Server:
 
 
 @contextmanager
-def running_space(environment: Mapping[str, str] = os.environ) -> Iterator[Server]:
-    """Run `python space/app.py` on a free port of 127.0.0.1, from another folder, as a hosted Space may do.
+def running_space(
+    *arguments: str, environment: Mapping[str, str] = os.environ, folder: Path | None = None
+) -> Iterator[Server]:
+    """Run `python space/app.py` on a free port of 127.0.0.1.
+
+    Args:
+        arguments: of the command.
+        environment: its environment variables.
+        folder: from where; None takes one that is empty, as a hosted Space may do.
 
     Raises:
         RuntimeError: it stopped, or did not answer in two minutes; the message is what it had printed.
@@ -42,11 +49,11 @@ def running_space(environment: Mapping[str, str] = os.environ) -> Iterator[Serve
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     environment = {**environment, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
-    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("w+") as log:
+    with tempfile.TemporaryDirectory() as scratch, (Path(scratch) / "log").open("w+") as log:
         began = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "space" / "app.py")],
-            cwd=folder,
+            [sys.executable, str(ROOT / "space" / "app.py"), *arguments],
+            cwd=folder or scratch,
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -54,7 +54,7 @@ def app() -> Iterator[App]:
         note(draw.drawn(value), request)
 
     with gr.Blocks(analytics_enabled=False) as blocks:
-        canvas = draw.build()
+        canvas = draw.build("digit")
         canvas.input(take, canvas, trigger_mode="always_last", show_progress="hidden")
         canvas.clear(take, canvas, show_progress="hidden")
         gr.Button("Show", elem_id="show").click(lambda: draw.address(SHOWN), outputs=canvas)

@@ -38,9 +38,9 @@ def test_a_look_is_what_the_model_says(lab: Lab) -> None:
         look, model = lab.look(Specimen(42, 0.0), stop), load_variant(stop.variant)
         latents = model.encode(clean, stop.k)
         reconstruction, activations = model.decode(latents), unit_activation(latents)
-        assert torch.equal(look.clean, clean[0, 0])
-        assert torch.equal(look.noisy, clean[0, 0])
-        torch.testing.assert_close(look.reconstruction, reconstruction[0, 0])
+        assert torch.equal(look.clean, clean[0])
+        assert torch.equal(look.noisy, clean[0])
+        torch.testing.assert_close(look.reconstruction, reconstruction[0])
         torch.testing.assert_close(look.activations, activations[0])
         assert look.mse == pytest.approx(((reconstruction - clean) ** 2).mean().item())
         assert look.psnr == pytest.approx(-10 * math.log10(look.mse))
@@ -165,6 +165,7 @@ from dataclasses import replace
 from space.bench import opening
 from training.data import load_split
 from training.evaluation import evaluate
+from training.record import Record
 from training.zoo import RECIPES
 
 test = load_split("mnist", "test", limit=100)
@@ -172,7 +173,7 @@ for recipe in RECIPES:
     if recipe.family in ("shout", "l1") and recipe.name != "shout-4":  # that one is not bundled
         model = recipe.new_model(test.images)
         model.save_pretrained(sae_model.zoo.ZOO / recipe.name)
-        (sae_model.zoo.ZOO / recipe.name / "evaluation.json").write_text(evaluate(model, test).to_json())
+        Record(recipe, {}, 100, evaluate(model, test)).write(sae_model.zoo.ZOO / recipe.name)
 lab = Lab()
 config = build_app(lab).get_config_file()
 (choices,) = [part["props"]["choices"] for part in config["components"] if part["props"].get("elem_id") == "method"]
@@ -251,11 +252,11 @@ def test_an_edited_latent_changes_the_image_as_its_atom_says(lab: Lab) -> None:
     model, look = load_variant("l1-1"), lab.look(Specimen(0, 0.3), stop)
     latent = int(look.latents.argmax())
     changed = lab.edited(look, stop, {latent: 0.0})
-    logits = torch.logit(look.reconstruction.double()) - look.latents[latent] * model.dictionary[latent, 0]
+    logits = torch.logit(look.reconstruction.double()) - look.latents[latent] * model.dictionary[latent]
     torch.testing.assert_close(changed.reconstruction.double(), torch.sigmoid(logits), atol=1e-4, rtol=1e-3)
     assert changed.l0 == look.l0 - 1
     assert lab.edited(look, stop, {}).mse == look.mse
-    torch.testing.assert_close(lab.atom(stop, latent), model.dictionary[latent, 0])
+    torch.testing.assert_close(lab.atom(stop, latent), model.dictionary[latent])
     with pytest.raises(InputError, match="a whole number from 0 to 899"):
         lab.edited(look, stop, {900: 1.0})
 
@@ -265,5 +266,5 @@ def test_an_atom_of_the_lectures_network_is_what_a_latent_adds_to_all_others_off
     latents = torch.zeros(2, 900)
     latents[0, 5] = lab.statistics(stop).peak[5]
     with torch.no_grad():
-        alone, none = model.logits(latents)[:, 0]
+        alone, none = model.logits(latents)
     torch.testing.assert_close(lab.atom(stop, 5), alone - none, atol=1e-4, rtol=1e-3)

@@ -9,7 +9,7 @@ import torch
 
 from sae_model import L1
 from space.live_training import MOST_TRAININGS, LiveTraining, LiveTrainings
-from training.data import Split, as_floats
+from training.data import Split, as_floats, open_dataset
 from training.loop import fit
 from training.recipe import Recipe, tuned
 
@@ -53,7 +53,7 @@ def test_it_rests_when_nobody_asks_and_can_be_looked_at(digits: Split) -> None:
 
 
 def test_each_session_has_its_own_and_too_many_are_dropped(digits: Split) -> None:
-    trainings = LiveTrainings(as_floats(digits.images[:8]))
+    trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
     recipe = replace(RECIPE, limit=100)
     first = trainings.begin("a", recipe)
     assert trainings.find("a") is first

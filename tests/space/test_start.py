@@ -47,7 +47,7 @@ from training.evaluation import evaluate
 from sae_model import SparseAutoencoder
 
 few = Split(*(tensor[:100] for tensor in load_split("mnist", "test")))
-models = UserModels(few)
+models = UserModels(few, 10)
 list(models.load(models.address(sys.argv[1])))
 measured = models.find(sys.argv[1]).evaluation
 expected = evaluate(SparseAutoencoder.from_pretrained(sys.argv[1]), few)
@@ -59,7 +59,7 @@ def test_the_page_starts_without_asking_the_hub() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent_hub:
         port = silent_hub.getsockname()[1]
         environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
-        with running_space(environment | {"HF_ENDPOINT": f"http://127.0.0.1:{port}"}):
+        with running_space(environment=environment | {"HF_ENDPOINT": f"http://127.0.0.1:{port}"}):
             silent_hub.setblocking(False)
             with pytest.raises(BlockingIOError):  # nobody has connected
                 silent_hub.accept()

@@ -35,13 +35,13 @@ def few(digits: Split) -> Split:
 
 @pytest.fixture
 def models(few: Split) -> UserModels:
-    return UserModels(few)
+    return UserModels(few, 10)
 
 
 @pytest.fixture
 def hosted(few: Split, monkeypatch: pytest.MonkeyPatch) -> UserModels:
     monkeypatch.setenv("SPACE_ID", "ada/touch")
-    return UserModels(few)
+    return UserModels(few, 10)
 
 
 @pytest.fixture

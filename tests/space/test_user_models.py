@@ -40,13 +40,13 @@ def few(digits: Split) -> Split:
 
 @pytest.fixture
 def models(few: Split) -> UserModels:
-    return UserModels(few)
+    return UserModels(few, 10)
 
 
 @pytest.fixture
 def hosted(few: Split, monkeypatch: pytest.MonkeyPatch) -> UserModels:
     monkeypatch.setenv("SPACE_ID", "ada/touch")
-    return UserModels(few)
+    return UserModels(few, 10)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_users_model_is_measured_here_and_stands_last_beside_the_bundled_model
     assert measured.effective_l0 == pytest.approx(expected.effective_l0, rel=1e-4)
     torch.testing.assert_close(lab.statistics(mine).class_means, latent_statistics(loaded, *few).class_means)
     look = lab.look(Specimen(3, 0.0), mine)
-    torch.testing.assert_close(look.reconstruction, loaded(as_floats(lab.images[3:4])).reconstruction[0, 0])
+    torch.testing.assert_close(look.reconstruction, loaded(as_floats(lab.images[3:4])).reconstruction[0])
     assert look.activations.shape == (30,)
 
 

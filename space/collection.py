@@ -1,0 +1,137 @@
+"""The models that a page shows, and the data set that they are shown on: the bundled ones and MNIST, or one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HFValidationError, HTTPError
+
+from sae_model import SparseAutoencoder
+from sae_model.errors import UserError
+from sae_model.hub import as_folder
+from sae_model.methods import METHODS
+from sae_model.storage import CONFIG_NAME
+from sae_model.zoo import ZOO
+from training.data import BUNDLED, Dataset, Split, open_dataset
+from training.evaluation import Evaluation, read_by_k
+from training.publishing import FILES
+from training.recipe import Recipe
+from training.record import Record
+
+TAG = "sparse-autoencoder"
+"""What the card of each of our models is tagged with on the Hub."""
+MOST_IMAGES = 10_000
+"""So many test images a page shows; MNIST has as many."""
+
+
+class CollectionError(UserError):
+    """There are no such models, or one page cannot show them. The message says why."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One model of a page, as `fit` wrote it."""
+
+    folder: Path
+    recipe: Recipe
+    evaluation: Evaluation
+    by_k: dict[int, Evaluation]
+    """Its metrics at several k, where it serves several."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Models of one shape, and the images that they are shown."""
+
+    models: dict[str, Shown]
+    """By name, in the order in which they are shown."""
+    dataset: Dataset
+    test: Split
+    """What is shown of its test half."""
+    fields: dict[str, Any]
+    """Of a recipe that learns from the same images: `dataset`, `image_size`, `grey`."""
+    is_bundled: bool = False
+
+
+def bundled() -> Collection:
+    """The models that come with the project, and MNIST."""
+    models = {path.parent.name: _shown(path.parent) for path in ZOO.glob(f"*/{CONFIG_NAME}")}
+    mnist = open_dataset("mnist")
+    return Collection(_ordered(models), mnist, mnist.split("test"), {"dataset": "mnist"}, is_bundled=True)
+
+
+def open_collection(models: str, dataset: str | None = None, data_dir: Path = BUNDLED) -> Collection:
+    """One's own models.
+
+    Args:
+        models: a folder of folders that `fit` wrote, one of these folders, or an owner on the Hub.
+        dataset: as in `open_dataset`; None takes the one that the models were trained on. Up to 10,000 of its test
+            images are shown, in a random order that is always the same.
+        data_dir: as in `open_dataset`.
+
+    Raises:
+        CollectionError: no models are there, or they are not of one shape, which is that of the images.
+        ModelLoadError, RecordError, DataError: one of them, or the images cannot be had.
+    """
+    folders = _folders(models)
+    loaded = {name: SparseAutoencoder.from_pretrained(folder) for name, folder in folders.items()}
+    shown = _ordered({name: _shown(folder) for name, folder in folders.items()})
+    name, recipe = next((name, model.recipe) for name, model in shown.items())
+    fields = {"dataset": dataset or recipe.dataset, "image_size": recipe.image_size, "grey": recipe.grey}
+    opened = open_dataset(fields["dataset"], data_dir, recipe.image_size, recipe.grey, bounded=recipe.loss == "bce")
+    images, labels = opened.split("test")
+    for other, model in loaded.items():
+        if (model.image_shape, model.output) != (loaded[name].image_shape, loaded[name].output):
+            raise CollectionError(
+                f"{other} is for {_kind(model)}, and {name} for {_kind(loaded[name])}: a page shows models of one kind."
+            )
+    if tuple(images.shape[1:]) != loaded[name].image_shape:
+        raise CollectionError(
+            f"The images of {opened.about.title} have the shape {tuple(images.shape[1:])}, and {name} is for "
+            f"{_kind(loaded[name])}: name the data set that it was trained on."
+        )
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:MOST_IMAGES]
+    return Collection(shown, opened, Split(images[order], labels[order]), fields)
+
+
+def _kind(model: SparseAutoencoder) -> str:
+    return f"images of the shape {model.image_shape} with a {model.output} output"
+
+
+def _folders(models: str) -> dict[str, Path]:
+    """Name -> folder of each model, in a folder or of an owner on the Hub."""
+    folder = as_folder(models)
+    if folder is not None:
+        within = [folder] if (folder / CONFIG_NAME).is_file() else [p.parent for p in folder.glob(f"*/{CONFIG_NAME}")]
+        if not within:
+            raise CollectionError(f"{folder} holds no folder with a {CONFIG_NAME}: `fit --output` writes such folders.")
+        return {path.resolve().name: path for path in sorted(within)}
+    try:
+        repos = [found.id for found in HfApi().list_models(author=models, filter=TAG)]
+        folders = {id.rpartition("/")[2]: Path(snapshot_download(id, allow_patterns=list(FILES))) for id in repos}
+    except (HTTPError, HFValidationError, OSError) as error:
+        raise CollectionError(
+            f"{models!r:.80} is no folder here, and its models on the Hub cannot be had ({type(error).__name__})."
+        ) from error
+    if not folders:
+        raise CollectionError(f"{models!r:.80} is no folder here, and no owner of models tagged {TAG} on the Hub.")
+    return folders
+
+
+def _shown(folder: Path) -> Shown:
+    record = Record.read(folder)
+    return Shown(folder, record.recipe, record.evaluation, read_by_k(folder))
+
+
+def _ordered(models: dict[str, Shown]) -> dict[str, Shown]:
+    """Method by method, and within one by the values of its hyperparameters."""
+
+    def strength(item: tuple[str, Shown]) -> tuple[int, list[float], float, str]:
+        sparsity = item[1].recipe.sparsity.to_config()
+        return list(METHODS).index(sparsity.pop("kind")), list(sparsity.values()), item[1].recipe.noise, item[0]
+
+    return dict(sorted(models.items(), key=strength))

@@ -1,0 +1,28 @@
+"""The slider over the stops of a choice; in a file of its own, since Gradio writes a .pyi beside each component."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from space.lab import Lab
+
+
+class StopSlider(gr.Slider):
+    """A slider over the stops of a choice. Its value may lie beyond its end while the choice changes: see `Bench.stop`.
+
+    Gradio would answer such a value with an error, and then draw nothing until the next change.
+    """
+
+    is_template = True  # to a browser it is a slider as any other
+
+    def preprocess(self, payload: float) -> float:
+        return payload
+
+
+def stop_slider(lab: Lab, choice: str, position: int) -> StopSlider:
+    """The slider as it is to be for a choice."""
+    last = len(lab.stops(choice)) - 1
+    # Gradio has no slider with one place; of such a one there is nothing to move.
+    return StopSlider(
+        0, max(last, 1), position, step=1, label=lab.slider_label(choice), elem_id="beta", interactive=last > 0
+    )

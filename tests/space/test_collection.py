@@ -1,0 +1,210 @@
+"""The page with one's own models and data: other shapes, classes and names, from a folder and from the Hub."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from sae_model import L1, Dense, TopK
+from sae_model.errors import UserError
+from space.collection import bundled, open_collection
+from space.lab import Lab, Specimen
+from tests.idx import write_idx
+from tests.space.browser import open_page
+from tests.space.server import running_space
+from training.data import DATASETS, Split, open_dataset
+from training.hub import push
+from training.loop import fit
+from training.recipe import Recipe, for_any_range
+from training.runs import Data, measure_and_save
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+CLOTHES, SHAPES = "fashion-mnist", ("a <b>blue disc", "green square", "red square")
+
+
+def train(into: Path, name: str, data_dir: Path = Path("training/data"), methods: tuple = (Dense(), L1(1.0))) -> Path:
+    """Folders as `fit` writes them."""
+    dataset = open_dataset(name, data_dir)
+    images, test = dataset.split("train"), dataset.split("test")
+    about = None if name in DATASETS else dataset.about
+    for method in methods:
+        recipe = Recipe(method, dataset=name, latent_dim=36, epochs=3, batch_size=32)
+        recipe = for_any_range(recipe) if images.images.is_floating_point() else recipe
+        model = recipe.new_model(images.images)
+        for _ in fit(model, images.images, recipe):
+            pass
+        measure_and_save(recipe, model, Data(images, test, None, about=about), into / method.name)
+    return into
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models, in `models`, of images in colour of 20 x 24 pixels, in `shapes`."""
+    folder = tmp_path_factory.mktemp("own")
+    generator = np.random.default_rng(0)
+    for half, count in (("train", 240), ("test", 45)):
+        for number in range(count):
+            image = np.zeros((20, 24, 3), np.uint8)
+            top, left = generator.integers(0, 12, 2)
+            image[top : top + 8, left : left + 8, 2 - number % 3] = 220
+            of_class = folder / "shapes" / half / SHAPES[number % 3]
+            of_class.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(of_class / f"{number}.png")
+    train(folder / "models", str(folder / "shapes"), methods=(Dense(), L1(1.0), TopK(5)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clothes(tmp_path_factory: pytest.TempPathFactory, training_digits: Split, digits: Split) -> Path:
+    """Models, in `models`, of what is called Fashion-MNIST here and are digits, since nothing is downloaded."""
+    folder = tmp_path_factory.mktemp("clothes")
+    raw = folder / "data" / "FashionMNIST" / "raw"
+    for half, split, count in (("train", training_digits, 300), ("t10k", digits, 100)):
+        write_idx(raw, half, split.images[:count].squeeze(1).numpy(), split.labels[:count].numpy())
+    train(folder / "models", CLOTHES, folder / "data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models, in `models`, of vectors of 10 values of any range, in `vectors.safetensors`."""
+    folder = tmp_path_factory.mktemp("vectors")
+    generator = torch.Generator().manual_seed(0)
+    codes = (torch.rand(400, 6, generator=generator) < 0.3) * torch.randn(400, 6, generator=generator)
+    images = (codes @ torch.randn(6, 10, generator=generator)).reshape(400, 10, 1, 1)
+    save_file({"images": images}, folder / "vectors.safetensors")
+    name = str(folder / "vectors.safetensors")
+    recipe = for_any_range(Recipe(L1(0.1), dataset=name, latent_dim=16, epochs=3, batch_size=32))
+    dataset = open_dataset(name, bounded=False)
+    split = dataset.split("train")
+    model = recipe.new_model(split.images)
+    for _ in fit(model, split.images, recipe):
+        pass
+    data = Data(split, dataset.split("test"), None, about=dataset.about)
+    measure_and_save(recipe, model, data, folder / "models" / "l1-0.1")
+    return folder
+
+
+def test_the_bundled_models_are_in_the_order_of_the_list() -> None:
+    collection = bundled()
+    assert list(collection.models)[:4] == ["dense", "dense-noise-0.6", "l1-0.01", "lecture"]
+    assert collection.test.images.shape == (10_000, 1, 28, 28)
+
+
+def test_models_of_a_folder_come_with_their_data(shapes: Path) -> None:
+    lab = Lab(open_collection(str(shapes / "models")))
+    assert list(lab.models) == ["dense", "l1-1", "topk-5"]
+    assert (lab.image_shape, lab.classes) == ((3, 20, 24), SHAPES)
+    assert len(lab.images) == 45
+    assert len(set(lab.labels[:12].tolist())) == 3  # shuffled, or the first images would be of one class
+    look = lab.look(Specimen(0, 0.3), lab.stop_at("l1", 1))
+    assert look.reconstruction.shape == (3, 20, 24)
+    assert lab.statistics(lab.stop_at("topk", 0)).class_means.shape == (3, 36)
+    one = Lab(open_collection(str(shapes / "models" / "dense"), dataset=str(shapes / "shapes")))
+    assert list(one.models) == ["dense"]
+
+
+def test_a_drawing_fits_images_of_any_shape(shapes: Path, vectors: Path) -> None:
+    from space.own_digit import to_text
+
+    ink = torch.zeros(28, 28)
+    ink[4:24, 12:16] = 1
+    drawing = to_text(ink)
+    lab = Lab(open_collection(str(shapes / "models")))
+    clean, noisy = lab.images_of(Specimen(0, 0.0, drawing=drawing))
+    assert clean.shape == noisy.shape == (1, 3, 20, 24)
+    assert torch.equal(clean[0, 0], clean[0, 2])
+    assert clean[0, 0, 10, 12] > 0.9
+    assert clean[0, 0, 10, 2] == 0
+    with pytest.raises(UserError, match="nothing can be drawn"):
+        Lab(open_collection(str(vectors / "models"))).images_of(Specimen(0, 0.0, drawing=drawing))
+
+
+@pytest.mark.usefixtures("hub")
+def test_models_of_an_owner_come_from_the_hub(shapes: Path) -> None:
+    for name in ("dense", "l1-1"):
+        push(shapes / "models" / name, f"ada/{name}")
+    assert list(open_collection("ada").models) == ["dense", "l1-1"]
+    with pytest.raises(UserError, match="no owner of models tagged sparse-autoencoder"):
+        open_collection("nobody")
+
+
+def test_what_does_not_fit_on_one_page_is_an_error_message(shapes: Path, clothes: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    shutil.copytree(shapes / "models" / "dense", both / "a")
+    shutil.copytree(clothes / "models" / "l1-1", both / "b")
+    (tmp_path / "empty").mkdir()
+    shapes_models = str(shapes / "models")
+    for arguments, words in (
+        ((str(tmp_path / "empty"),), "holds no folder with a config.json"),
+        ((str(both),), r"for images of the shape \(1, 28, 28\).*one kind"),
+        ((shapes_models, "mnist"), r"The images of MNIST have the shape \(1, 28, 28\).*name the data set"),
+        ((shapes_models, "no-such-thing"), "Unknown data set"),
+    ):
+        with pytest.raises(UserError, match=words) as caught:
+            open_collection(*arguments)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 400
+
+
+@pytest.mark.slow
+def test_the_command_ends_in_an_error_message(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RuntimeError, match=r"Error: .* holds no folder with a config.json") as caught,
+        running_space("--models", str(tmp_path)),
+    ):
+        pass
+    assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["shapes", "clothes", "vectors"])
+def test_every_tab_works_for_other_data(browser: Browser, request: pytest.FixtureRequest, which: str) -> None:
+    folder = request.getfixturevalue(which)
+    environment = os.environ | {"SAE_MODELS": str(folder / "models"), "SAE_DATA_DIR": str(folder / "data")}
+    if which != "clothes":
+        del environment["SAE_DATA_DIR"]
+    with running_space(environment=environment) as space:
+        page = open_page(browser, space.address)
+        source = page.get_attribute("#images .steps img >> nth=3", "src")
+        page.fill("#noise input[type=range]", "0.8")
+        page.wait_for_function("old => document.querySelectorAll('#images .steps img')[3].src !== old", arg=source)
+        assert page.locator("#images .steps b").first.inner_text() == "Clean"
+        classes = {"shapes": SHAPES, "clothes": DATASETS[CLOTHES].about.classes, "vectors": ("vectors",)}[which]
+        page.click("#digit input")
+        assert [text.removeprefix("✓\n") for text in page.get_by_role("option").all_inner_texts()] == list(classes)
+        page.keyboard.press("Escape")
+        assert page.locator("#draw").is_visible() == (which != "vectors")
+        page.get_by_role("tab", name="Strokes").click()
+        page.wait_for_selector(".built img")
+        page.get_by_role("tab", name="Classes").click()
+        page.wait_for_selector(".ranks img")
+        page.get_by_role("tab", name="Rates").click()
+        page.wait_for_selector("#scales svg")
+        page.get_by_role("tab", name="Frontier").click()
+        page.wait_for_selector("#frontier .point")
+        page.get_by_role("tab", name="Figures").click()
+        page.wait_for_selector("#report img", timeout=90_000)
+        page.get_by_role("tab", name="Learn").click()
+        page.click("#train-start")
+        page.wait_for_selector("#train img")
+        page.click("#train-pause")
+        page.wait_for_function("/Paused|Done/.test(document.querySelector('#train-said').innerText)")
+        page.click("#train-keep")
+        page.wait_for_function(
+            "document.querySelector('#train-said').innerText.includes('stands beside')", timeout=90_000
+        )
+        assert page.locator(".error").count() == 0
+        assert page.locator("#main b:has-text('disc') b").count() == 0  # names of classes are no HTML
+        assert page.errors == []
+        page.context.close()
