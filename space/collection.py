@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,8 @@ def _folders(models: str) -> dict[str, Path]:
         if not within:
             raise CollectionError(f"{folder} holds no folder with a {CONFIG_NAME}: `fit --output` writes such folders.")
         return {path.resolve().name: path for path in sorted(within)}
+    if not re.fullmatch(r"[\w.-]+", models):
+        raise CollectionError(f"There is no folder {models!r:.160}.")
     try:
         repos = [found.id for found in HfApi().list_models(author=models, filter=TAG)]
         folders = {id.rpartition("/")[2]: Path(snapshot_download(id, allow_patterns=list(FILES))) for id in repos}

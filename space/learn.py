@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -27,6 +28,7 @@ from space.user_models import Address, title
 from training.charts import Axis, Chart, Frame
 from training.data import DATASETS, as_floats
 from training.histograms import activation_charts, histogram_of
+from training.hub import HubError, push
 from training.publishing import save_run
 from training.recipe import Recipe, for_any_range, tuned
 from training.record import Record, versions
@@ -36,13 +38,15 @@ INTRO = """
 A model learns here from the training images, by the loop of the command line; its atoms are noise at first. The chosen
 image is reconstructed as the model does it at the moment.
 """
+HAS_LOGIN = "OAUTH_CLIENT_ID" in os.environ
+"""Whether this is a Space whose visitors can sign in: its front matter says `hf_oauth: true`."""
 MOMENT = 0.3
 """Seconds of training between two images of it."""
 EPOCHS, FEWEST_STEPS = 2, 300
 """Passes over the images; more of them where that makes too few steps."""
 SIZES = (100, 225, 400, 900)
 COLUMNS, ROWS = 12, 12
-LOSSES = tuple(step * 10.0**power for power in range(-4, 2) for step in (1, 2, 5))
+LOSSES = tuple(step * 10.0**power for power in range(-4, 7) for step in (1, 2, 5))
 CURVE = Frame("small", 360, 190, 1, (1, 2, 5), left=46, right=12, top=12, bottom=38)
 
 
@@ -65,17 +69,24 @@ def build(page: Page) -> None:
         stop = gr.Button("Stop", size="sm", elem_id="train-stop", min_width=90)
         keep = gr.Button("Keep it", size="sm", elem_id="train-keep", min_width=90)
         file = gr.DownloadButton("Download", size="sm", elem_id="train-file", min_width=90, interactive=False)
+    with gr.Accordion("Push it to the Hub", open=False, elem_id="push"):
+        if HAS_LOGIN:
+            gr.LoginButton(size="sm")
+        with gr.Row():
+            repo = gr.Textbox(label="A repo of yours, made if it is not there", placeholder="owner/name", max_lines=1)
+            publish = gr.Button("Push", size="sm", min_width=90, scale=0)
     said = page.html("train-said", "", js_on_load=SPEAK_CHANGES)
     frame = gr.HTML("", elem_id="train", apply_default_css=False, container=False)
 
     settings = [kind, strength, size, noise, seed]
-    epochs = max(EPOCHS, -(-FEWEST_STEPS // max(1, len(lab.dataset.split("train").images) // Recipe.batch_size)))
 
     def recipe_of(kind: str, strength: str, size: int, noise: float, seed: int) -> Recipe:
         method = METHODS[kind]
         named = {_name(method, values): values for values in method.bundled}
         sparsity = sparsity_from_config({"kind": kind, **named[strength]})
         recipe = tuned(sparsity) if lab.loss == "bce" else for_any_range(tuned(sparsity))
+        a_pass = max(1, len(lab.dataset.split("train").images) // recipe.batch_size)
+        epochs = max(EPOCHS, -(-FEWEST_STEPS // a_pass))
         return replace(
             recipe, latent_dim=int(size), noise=float(noise), seed=int(seed or 0), epochs=epochs, **lab.data_fields
         )
@@ -98,8 +109,7 @@ def build(page: Page) -> None:
             training.paused = True
             yield _said(training), _frame(page, training, bench)
         except Exception as error:
-            words = in_words(error)
-            yield f'<div class="sae error"><p>{escape(words)}</p></div>', gr.skip()
+            yield _message(in_words(error), "error"), gr.skip()
 
     def one_step(request: gr.Request, *values: object) -> Iterator[tuple[str, str]]:
         yield from run(request, *values, single=True)
@@ -113,7 +123,7 @@ def build(page: Page) -> None:
         return "", ""
 
     def take(mine: list[str], request: gr.Request) -> Iterator[tuple[object, ...]]:
-        """Measure the model as it is now, set it beside the bundled ones, and make the folder that `fit` writes."""
+        """Measure the model as it is now, set it beside the others, and make the folder that `fit` writes."""
         unchanged = [gr.skip()] * 4
         training = trainings.find(request.session_hash)
         try:
@@ -125,16 +135,16 @@ def build(page: Page) -> None:
                 folder = Path(scratch) / "trained" / name
                 model.save_pretrained(folder)
                 for words in lab.user_models.load(Address(str(folder))):
-                    yield f'<div class="sae"><p>{escape(words.replace(str(folder), name))}</p></div>', *unchanged
+                    yield _message(words.replace(str(folder), name)), *unchanged
                 evaluation = lab.user_models.find(str(folder)).evaluation
                 about = None if training.recipe.dataset in DATASETS else lab.dataset.about
                 record = Record(training.recipe, versions(), len(lab.images), evaluation, about)
-                save_run(Path(scratch) / "save" / name, model, record, lab.test, {}, [])
-                archive = shutil.make_archive(str(Path(tempfile.mkdtemp()) / name), "zip", Path(scratch) / "save")
+                saved = training.keep(name, lambda into: save_run(into, model, record, lab.test, {}, []))
+                archive = shutil.make_archive(str(saved), "zip", saved.parent, name)
             choice = USER + str(folder)
             mine = [*(other for other in mine if other in lab.user_models), str(folder)]
             words = (
-                f"<b>{escape(title(str(folder)))}</b> stands beside the bundled models now, in every tab: FVU "
+                f"<b>{escape(title(str(folder)))}</b> stands beside the others now, in every tab: FVU "
                 f"{evaluation.fvu:.1%} at an effective L0 of {evaluation.effective_l0:.0f}, measured on the "
                 f"{len(lab.images):,} test images."
             )
@@ -145,7 +155,26 @@ def build(page: Page) -> None:
                 stop_slider(lab, choice, lab.first_position(choice)), file,
             )  # fmt: skip
         except Exception as error:
-            yield f'<div class="sae error"><p>{escape(in_words(error))}</p></div>', *unchanged
+            yield _message(in_words(error), "error"), *unchanged
+
+    def send(repo_id: str, token: gr.OAuthToken | None, request: gr.Request) -> Iterator[str]:
+        """Push the model that was kept last: with the visitor's login, or on one's own machine with one's own."""
+        training = trainings.find(request.session_hash)
+        try:
+            if training is None or training.kept is None:
+                raise InputError("Keep a model first; then it can be pushed.")
+            if lab.user_models.hosted and token is None:
+                raise InputError(
+                    "Sign in first, with the button above." if HAS_LOGIN else
+                    "This Space has no login: download the model, and push it with `python -m training push`."
+                )  # fmt: skip
+            repo_id = (repo_id or "").strip()
+            yield _message(f"Pushing to {repo_id} …")
+            address = push(training.kept, repo_id, token=token and token.token)
+            yield f'<div class="sae"><p>Pushed: <a href="{escape(address)}">{escape(repo_id)}</a>.</p></div>'
+        except Exception as error:
+            words = str(error) if isinstance(error, HubError) else in_words(error)
+            yield _message(words.replace(str(training and training.kept), "The model"), "error")
 
     # One training at a time, in a line of its own: sliders go on beside it.
     line = {"concurrency_id": "training", "concurrency_limit": 1, "api_visibility": "private", "trigger_mode": "once"}
@@ -160,7 +189,13 @@ def build(page: Page) -> None:
         **page.live | {"concurrency_id": "user-models", "concurrency_limit": 1},
     )  # fmt: skip
     page.follow(kept)
+    pushed = {"show_progress": "hidden", "concurrency_limit": 2, "api_visibility": "private", "trigger_mode": "once"}
+    gr.on([publish.click, repo.submit], send, repo, said, **pushed)
     page.leaves.append(end)
+
+
+def _message(words: str, css_class: str = "") -> str:
+    return f'<div class="sae {css_class}"><p>{escape(words)}</p></div>'
 
 
 def _name(method: type, values: dict[str, float]) -> str:
@@ -178,10 +213,10 @@ def _strengths(kind: str) -> dict[str, object]:
 def _said(training: LiveTraining) -> str:
     words = "Running."
     if training.finished:
-        words = "Done. Keep it, and it stands beside the bundled models; or start another one."
+        words = "Done. Keep it, and it stands beside the others in every tab; or start another one."
     elif training.paused:
         words = "Paused. Start goes on from here; Stop discards it."
-    return f'<div class="sae"><p>{words}</p></div>'
+    return _message(words)
 
 
 def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:

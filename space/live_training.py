@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import time
 from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 
 import torch
@@ -39,6 +42,9 @@ class LiveTraining:
         self.step, self.steps = 0, recipe.epochs * max(1, len(images) // recipe.batch_size)
         self.history: list[tuple[int, float]] = []
         """(step, reconstruction loss)."""
+        self.kept: Path | None = None
+        """The folder of the model that was kept last, as `fit` writes it; it goes when the training does."""
+        self._home: TemporaryDirectory | None = None
         self._watched = watched
         self._run = fit(self.model, images, recipe, steps_per_report=STEPS_PER_MOMENT)
         self.lock = Lock()
@@ -79,6 +85,13 @@ class LiveTraining:
         """An image (1, channels, height, width) -> its reconstruction, without the 1, as the model is now."""
         with self.lock:
             return self.model.decode(self.model.encode(image))[0]
+
+    def keep(self, name: str, save: Callable[[Path], None]) -> Path:
+        """Have a folder of a name written, in the place of the one that was kept before."""
+        home = TemporaryDirectory(prefix="kept-")
+        save(Path(home.name) / name)
+        self._home, self.kept = home, Path(home.name) / name
+        return self.kept
 
     def trained(self) -> SparseAutoencoder:
         """The model as it is now, as `fit` leaves it: rounded to half precision, and in eval mode."""

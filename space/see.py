@@ -38,7 +38,7 @@ def build(page: Page) -> None:
 
 def name_of(lab: Lab, bench: Bench) -> str:
     """What the image on the bench is called."""
-    return "drawing" if bench.drawing else lab.name(bench.digit)
+    return "drawing" if bench.drawing else lab.name(bench.digit) if len(lab.classes) > 1 else "image"
 
 
 def edited(lab: Lab, bench: Bench) -> tuple[Look, Look]:

@@ -93,7 +93,7 @@ def measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
         if "memory" in str(error):
             raise
         raise ModelLoadError(f"{name} cannot be measured on the test images: {first_line(error)}.") from error
-    if not math.isfinite(evaluation.bce + evaluation.mean_activation + evaluation.effective_l0):
+    if not math.isfinite(evaluation.mse + evaluation.mean_activation + evaluation.effective_l0):
         raise ModelLoadError(f"{name} makes latents that are not numbers: its training went wrong.")
     return evaluation
 

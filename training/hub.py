@@ -69,7 +69,14 @@ def check_login(repo_id: str) -> None:
         HfApi().whoami()
 
 
-def push(folder: Path, repo_id: str, private: bool = False, branch: str | None = None, create_pr: bool = False) -> str:
+def push(
+    folder: Path,
+    repo_id: str,
+    private: bool = False,
+    branch: str | None = None,
+    create_pr: bool = False,
+    token: str | None = None,
+) -> str:
     """Publish the model of a folder that `fit` wrote: its files and its card, in one commit, or none.
 
     What a person wrote into the card on the Hub stays. Nothing is committed where nothing changed.
@@ -80,6 +87,7 @@ def push(folder: Path, repo_id: str, private: bool = False, branch: str | None =
         private: make a repo that only its owner sees.
         branch: which branch; made if it is not there.
         create_pr: open a pull request instead of committing.
+        token: whose login; None takes this machine's.
 
     Returns:
         Address of the commit, or of the pull request.
@@ -91,7 +99,7 @@ def push(folder: Path, repo_id: str, private: bool = False, branch: str | None =
     check_repo_id(repo_id)
     model, record = SparseAutoencoder.from_pretrained(folder), Record.read(folder)
     with hub_errors(f"{folder} was not pushed to {repo_id}"):
-        api = HfApi()
+        api = HfApi(token=token)
         _make_sure_there_is(api, repo_id, private, branch)
         parent = api.model_info(repo_id, revision=branch, timeout=SECONDS_TO_ANSWER).sha
         space = f"{repo_id.partition('/')[0]}/{SPACE}"

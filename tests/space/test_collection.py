@@ -146,6 +146,7 @@ def test_what_does_not_fit_on_one_page_is_an_error_message(shapes: Path, clothes
     (tmp_path / "empty").mkdir()
     shapes_models = str(shapes / "models")
     for arguments, words in (
+        ((str(tmp_path / "nowhere"),), "There is no folder"),
         ((str(tmp_path / "empty"),), "holds no folder with a config.json"),
         ((str(both),), r"for images of the shape \(1, 28, 28\).*one kind"),
         ((shapes_models, "mnist"), r"The images of MNIST have the shape \(1, 28, 28\).*name the data set"),

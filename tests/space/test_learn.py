@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import os
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from itsdangerous import TimestampSigner
 
 from sae_model import SparseAutoencoder
+from tests.loopback_hub import STRANGER_TOKEN, TOKEN, LoopbackHub
 from tests.space.browser import open_page
+from tests.space.server import running_space
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -101,6 +108,69 @@ def test_what_was_trained_stands_in_every_tab_and_can_be_taken_home(page: Page, 
     page.get_by_role("tab", name="See", exact=True).click()
     page.wait_for_function("fvu => document.querySelector('#metrics').innerText.includes(fvu)", arg=f"{fvu:.1%}")
     assert held < 428
+
+
+def keep(page: Page) -> None:
+    begin(page)
+    hold(page)
+    page.click("#train-keep")
+    page.wait_for_selector("#train-said b", timeout=PATIENCE)
+
+
+def push(page: Page, repo_id: str) -> str:
+    """What the page says about a push."""
+    if not page.get_by_label("A repo of yours").is_visible():
+        page.get_by_text("Push it to the Hub").click()
+    before = page.evaluate("document.querySelector('#train-said p')?.textContent")
+    page.get_by_label("A repo of yours").fill(repo_id)
+    page.get_by_role("button", name="Push", exact=True).click()
+    page.wait_for_function(
+        """before => {
+          const said = document.querySelector('#train-said p');
+          return said && said.textContent !== before && !said.textContent.startsWith('Pushing');
+        }""",
+        arg=before, timeout=PATIENCE,
+    )  # fmt: skip
+    return page.inner_text("#train-said p")
+
+
+def test_what_was_kept_is_pushed_with_ones_own_login(page: Page, hub: LoopbackHub) -> None:
+    assert push(page, "ada/learned") == "Keep a model first; then it can be pushed."
+    keep(page)
+    assert push(page, "no id") == "'no id' is no Hub id of the form owner/name."
+    assert push(page, "ada/learned") == "Pushed: ada/learned."
+    assert SparseAutoencoder.from_pretrained("ada/learned").latent_dim == 100
+    assert "L1 penalty (beta = 1)" in hub.files("ada/learned")["README.md"].decode()
+    assert "this login may not write there" in push(page, "eve/learned")
+    assert ("model", "eve/learned") not in hub.repos
+
+
+def test_on_a_space_each_visitor_pushes_with_a_login_of_their_own(browser: Browser, hub: LoopbackHub) -> None:
+    client = {"OAUTH_CLIENT_ID": "by-touch", "OAUTH_CLIENT_SECRET": "secret", "OAUTH_SCOPES": "contribute-repos"}
+    hosted = os.environ | client | {"SYSTEM": "spaces", "SPACE_ID": "eve/by-touch", "OPENID_PROVIDER_URL": hub.url}
+    with running_space(environment=hosted | {"HF_TOKEN": STRANGER_TOKEN}) as space:
+        stranger = open_page(browser, space.address)
+        open_tab(stranger)
+        keep(stranger)
+        assert push(stranger, "eve/learned") == "Sign in first, with the button above."
+        stranger.context.close()
+        user = {"name": "Ada", "preferred_username": "ada", "profile": "", "picture": ""}
+        login = {"access_token": TOKEN, "scope": "contribute-repos", "expires_at": time.time() + 900, "userinfo": user}
+        signer = TimestampSigner(hashlib.sha256(b"secret-v4").hexdigest())
+        cookie = signer.sign(base64.b64encode(json.dumps({"oauth_info": login}).encode())).decode()
+        context = browser.new_context()
+        context.add_cookies([{"name": "session", "value": cookie, "url": space.address}])
+        page = context.new_page()
+        page.goto(space.address)
+        open_tab(page)
+        keep(page)
+        assert push(page, "ada/learned") == "Pushed: ada/learned."
+        context.close()
+        assert hub.commits("ada/learned")
+        said = space.log.read_text()
+        assert TOKEN not in said
+        assert STRANGER_TOKEN not in said
+    assert ("model", "eve/learned") not in hub.repos
 
 
 def test_visitors_train_one_after_the_other_and_one_who_leaves_makes_room(

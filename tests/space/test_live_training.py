@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import pytest
@@ -66,6 +67,16 @@ def test_each_session_has_its_own_and_too_many_are_dropped(digits: Split) -> Non
     trainings.drop("3")
     assert trainings.find("3") is None
     trainings.drop("nobody")
+
+
+def test_of_what_was_kept_the_last_stays_until_the_training_goes(digits: Split) -> None:
+    training = begin(digits, RECIPE)
+    folders = [training.keep(name, lambda folder: folder.mkdir()) for name in ("one", "two")]
+    assert (folders[0].exists(), folders[1].is_dir()) == (False, True)
+    assert training.kept == folders[1]
+    del training
+    gc.collect()
+    assert not folders[1].exists()
 
 
 def test_a_loss_that_is_no_number_is_told(digits: Split) -> None:
