@@ -36,6 +36,7 @@ NEEDED = (
     "space/*.css",
     "space/*.js",
     "space/*.png",  # README shows these
+    "space/*.webp",
     "training/*.md",
     "training/benchmarks/*.png",
 )

@@ -252,7 +252,7 @@ def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
 
 def _curve(training: LiveTraining) -> str:
     first = training.history[0][1] if training.history else 0.5
-    low, high = first / 10, 1.1 * first
+    low, high = first / 25, 1.1 * first
     losses = tuple(tick for tick in LOSSES if low <= tick <= high)
     chart = Chart(
         Axis("step", 0, training.steps, tuple(range(0, training.steps + 1, 100 * (1 + training.steps // 600)))),

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from sae_model import SparseAutoencoder
+from space.user_models import UserModels
+from tests.space.browser import open_page
 from tests.space.server import running_space
+from training.data import Split
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -33,3 +42,38 @@ def browser() -> Iterator[object]:
         )
         yield instance
         instance.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    """The page as it opens; in the end none of its scripts has failed."""
+    page = open_page(browser, server)
+    yield page
+    assert page.errors == []
+    page.context.close()
+
+
+@pytest.fixture
+def few(digits: Split) -> Split:
+    """Images on which a model is measured fast."""
+    return Split(digits.images[:200], digits.labels[:200])
+
+
+@pytest.fixture
+def models(few: Split) -> UserModels:
+    """The users' models of a page on one's own machine."""
+    return UserModels(few, 10)
+
+
+@pytest.fixture
+def hosted(few: Split, monkeypatch: pytest.MonkeyPatch) -> UserModels:
+    """Those of a page on a Space."""
+    monkeypatch.setenv("SPACE_ID", "ada/touch")
+    return UserModels(few, 10)
+
+
+@pytest.fixture
+def folder(tiny_model: SparseAutoencoder, tmp_path: Path) -> Path:
+    """A user's model."""
+    tiny_model.save_pretrained(tmp_path / "mine")
+    return tmp_path / "mine"

@@ -5,8 +5,8 @@ events, and then what follows it is asked for (strip, histograms, metrics). The 
 most twenty a second. What is timed is the answer with the images. All traffic stays on 127.0.0.1; the script ends by
 itself, in a few minutes.
 
-Prints, as a table: what a move costs the server, how long twenty visitors at once wait, and what the server's memory
-does over 10,000 moves.
+Prints, as a table: what a move costs the server, how long twenty visitors at once wait, what the server's memory does
+over 10,000 moves, and how long a visitor waits and what memory does while fifty others train, one after the other.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from tests.space.server import Server, running_space
 
 WARM_UP, MOVES_ALONE = 30, 300
 VISITORS, MOVES_EACH = 20, 500
+TRAININGS, MOMENTS = 50, 4
 PAUSE = 0.05  # seconds between two moves of a hand
 PATIENCE = 30.0  # seconds for one answer
 LONGEST = 900.0  # seconds for the whole script
@@ -112,6 +113,22 @@ class Visitor:
             shown += "".join(value for value in answer if isinstance(value, str))
         return shown, seconds
 
+    async def train(self, moments: int) -> None:
+        """Start a training, see so many moments of it, and leave."""
+        (listener,) = self.page.listeners(self.page.ids["train-start"], "click")
+        body = {"data": [self.values[i] for i in listener["inputs"]], "fn_index": listener["id"]}
+        joined = await self.client.post("/gradio_api/queue/join?", json=body | {"session_hash": self.session})
+        joined.raise_for_status()
+        query = {"session_hash": self.session}
+        async with self.client.stream("GET", "/gradio_api/queue/data", params=query) as stream:
+            async for line in stream.aiter_lines():
+                message = json.loads(line[5:]) if line.startswith("data:") else {}
+                if message.get("msg") == "process_completed":
+                    raise ValueError(f"A training ended too soon: {message}")
+                moments -= message.get("msg") == "process_generating"
+                if not moments:
+                    return
+
     async def answer(self, event_id: str) -> list[Any]:
         """The outputs of one event. The server ends the stream when nothing is under way any more."""
         query = {"session_hash": self.session}
@@ -145,7 +162,9 @@ async def measure(server: Server) -> list[BaseException]:
         row("server memory, at start", f"{resident_mb(server.pid):.0f} MB")
         await measure_one(server, Visitor(client, page), "l1", "eight models side by side")
         await measure_one(server, Visitor(client, page), "kl-image", "four models side by side")
-        return await measure_many(server, [Visitor(client, page) for _ in range(VISITORS)])
+        failed = await measure_many(server, [Visitor(client, page) for _ in range(VISITORS)])
+        await measure_trainings(server, client, page)
+        return failed
 
 
 async def measure_one(server: Server, visitor: Visitor, method: str, what: str) -> None:
@@ -175,6 +194,19 @@ async def measure_many(server: Server, visitors: list[Visitor]) -> list[BaseExce
     row("moves answered", f"{len(done):,} of {len(visitors) * MOVES_EACH:,}")
     row("server memory, after 0, 1,000, 2,000 … of these moves", ", ".join(f"{mb:.0f}" for mb in memory) + " MB")
     return [error for drag in drags if (error := drag.exception())]
+
+
+async def measure_trainings(server: Server, client: httpx.AsyncClient, page: Page) -> None:
+    done: list[float] = []
+    memory = [resident_mb(server.pid)]
+    other = asyncio.create_task(Visitor(client, page).drag(10**9, done))
+    for number in range(1, TRAININGS + 1):
+        await Visitor(client, page).train(MOMENTS)
+        if number % 10 == 0:
+            memory.append(resident_mb(server.pid))
+    other.cancel()
+    row(f"one visitor, while {TRAININGS} others train", f"answer after {in_words(done)}")
+    row("server memory, after 0, 10, 20 … of these trainings", ", ".join(f"{mb:.0f}" for mb in memory) + " MB")
 
 
 def in_words(seconds: list[float]) -> str:

@@ -155,7 +155,7 @@ def test_what_does_not_fit_on_one_page_is_an_error_message(shapes: Path, clothes
         with pytest.raises(UserError, match=words) as caught:
             open_collection(*arguments)
         assert "\n" not in str(caught.value)
-        assert len(str(caught.value)) < 400
+        assert len(str(caught.value)) < 300
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,10 +10,9 @@ import pytest
 from space.bench import Bench, opening
 from space.lab import Lab
 from space.lessons import LESSONS
-from tests.space.browser import open_page
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +56,6 @@ def test_the_noise_lesson_is_done_at_the_lowest_error(lab: Lab) -> None:
     assert f"{lab.evaluation(best).denoise_mse['0.3']:.4f} at {best.variant}" in LESSONS[2].shows(
         lab, bench_of(lab, best.variant)
     )
-
-
-@pytest.fixture
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    page = open_page(browser, server)
-    yield page
-    assert page.errors == []
-    page.context.close()
 
 
 def test_all_six_are_done_by_hand_and_ticked_off(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""The load script, at a small scale: visitors who drag at once are all answered."""
+"""The load script, at a small scale: visitors who drag at once are all answered, while another one trains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ def test_every_move_of_visitors_who_drag_at_once_is_answered(server: str) -> Non
             page = Page((await client.get("/config")).json())
             visitors = [Visitor(client, page) for _ in range(5)]
             await asyncio.gather(*(visitor.choose("l1") for visitor in visitors))
+            training = asyncio.create_task(Visitor(client, page).train(2))
             await asyncio.gather(*(visitor.drag(10, done) for visitor in visitors))
+            await training
         return done
 
     with ThreadPoolExecutor(1) as elsewhere:  # a browser of other tests may have a loop running here

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
 # The stops of the slider as the page opens
 STOPS = [recipe.name for recipe in RECIPES if recipe.family == "l1"] + [LECTURE.name]
 NOISE, BETA = "#noise input[type=range]", "#beta input[type=range]"
-
-
-@pytest.fixture
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    page = open_page(browser, server)
-    yield page
-    assert page.errors == []
-    page.context.close()
 
 
 def sources(page: Page) -> list[str]:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sae_model.zoo import ZOO
-from tests.space.browser import open_page
 from training.evaluation import Evaluation, read_by_k
 from training.zoo import FAMILIES, RECIPES
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
-
-@pytest.fixture
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    page = open_page(browser, server)
-    yield page
-    assert page.errors == []
-    page.context.close()
+    from playwright.sync_api import Page
 
 
 def first_stop(family: str) -> str:

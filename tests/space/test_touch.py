@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import pytest
 from PIL import Image, ImageDraw
 
 from tests.space.browser import NARROW, hand_over, open_page
@@ -17,14 +15,6 @@ if TYPE_CHECKING:
 
 NOISE, BETA = "#noise input[type=range]", "#beta input[type=range]"
 MAP = "#images .latent-map"
-
-
-@pytest.fixture
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    page = open_page(browser, server)
-    yield page
-    assert page.errors == []
-    page.context.close()
 
 
 def error_of_this_image(page: Page) -> float:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from huggingface_hub import HfApi
 
-from sae_model import SparseAutoencoder
 from tests.space.browser import open_page
 
 if TYPE_CHECKING:
@@ -21,20 +19,6 @@ SHOWN = """[
   ...[...document.querySelectorAll('#images img')].map(image => image.src),
   document.querySelector('#beta input').value,
 ]"""
-
-
-@pytest.fixture
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    page = open_page(browser, server)
-    yield page
-    assert page.errors == []
-    page.context.close()
-
-
-@pytest.fixture
-def folder(tiny_model: SparseAutoencoder, tmp_path: Path) -> Path:
-    tiny_model.save_pretrained(tmp_path / "mine")
-    return tmp_path / "mine"
 
 
 def ask_for(page: Page, address: object) -> None:

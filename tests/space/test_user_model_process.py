@@ -29,28 +29,6 @@ ENDLESS = 10**12
 
 
 @pytest.fixture
-def few(digits: Split) -> Split:
-    return Split(digits.images[:200], digits.labels[:200])
-
-
-@pytest.fixture
-def models(few: Split) -> UserModels:
-    return UserModels(few, 10)
-
-
-@pytest.fixture
-def hosted(few: Split, monkeypatch: pytest.MonkeyPatch) -> UserModels:
-    monkeypatch.setenv("SPACE_ID", "ada/touch")
-    return UserModels(few, 10)
-
-
-@pytest.fixture
-def folder(tiny_model: SparseAutoencoder, tmp_path: Path) -> Path:
-    tiny_model.save_pretrained(tmp_path / "mine")
-    return tmp_path / "mine"
-
-
-@pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen]:
     """The processes that are started in this test."""
     processes: list[subprocess.Popen] = []

@@ -33,28 +33,6 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(UserModels, "_messages", lambda _, folder: work(folder))
 
 
-@pytest.fixture
-def few(digits: Split) -> Split:
-    return Split(digits.images[:200], digits.labels[:200])
-
-
-@pytest.fixture
-def models(few: Split) -> UserModels:
-    return UserModels(few, 10)
-
-
-@pytest.fixture
-def hosted(few: Split, monkeypatch: pytest.MonkeyPatch) -> UserModels:
-    monkeypatch.setenv("SPACE_ID", "ada/touch")
-    return UserModels(few, 10)
-
-
-@pytest.fixture
-def folder(tiny_model: SparseAutoencoder, tmp_path: Path) -> Path:
-    tiny_model.save_pretrained(tmp_path / "mine")
-    return tmp_path / "mine"
-
-
 @pytest.fixture(scope="module")
 def whole_lab() -> Lab:
     return Lab()

@@ -1,0 +1,61 @@
+"""README's pictures of the page: `python tests/space/pictures.py` starts the Space, looks at it, and writes them.
+
+space/screenshot.png is the page as it opens; space/training.webp is a training, at twice its speed.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.space.server import ROOT, running_space
+
+FRAMES, PAUSE = 36, 500
+"""So many images of a training, so many milliseconds apart."""
+WIDTH = 720
+
+
+def main() -> None:
+    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser_path is None:
+        sys.exit("No Chromium on this machine: install one (apt-get install chromium) to draw the page.")
+    with running_space() as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=browser_path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(server.address)
+        page.wait_for_selector("#images .steps img")
+        page.wait_for_selector("#beta input[aria-valuetext]")
+        page.screenshot(path=ROOT / "space" / "screenshot.png")
+        first, *others = training(page)
+        first.save(
+            ROOT / "space" / "training.webp",
+            save_all=True, append_images=others, duration=PAUSE // 2, loop=0, quality=40, method=6,
+        )  # fmt: skip
+        browser.close()
+
+
+def training(page: Page) -> list[Image.Image]:
+    """A training from its first steps on, as the page shows it."""
+    page.set_viewport_size({"width": 1280, "height": 1200})
+    page.get_by_role("tab", name="Learn").click()
+    page.click("#train-start")
+    page.wait_for_selector("#train img")
+    frames = []
+    for _ in range(FRAMES):
+        shot = Image.open(io.BytesIO(page.locator("#train").screenshot())).convert("RGB")
+        frames.append(shot.resize((WIDTH, round(shot.height * WIDTH / shot.width)), Image.Resampling.LANCZOS))
+        page.wait_for_timeout(PAUSE)
+    return [frame.resize(frames[0].size) for frame in frames]
+
+
+if __name__ == "__main__":
+    main()
