@@ -33,7 +33,23 @@ function beside(made, at) {
 /* Lets Python draw the open tab anew, when Gradio has taken in the new values. */
 window.drawOpenTab = () =>
   setTimeout(() => window.drawTab[document.querySelector("#tabs [role=tab][aria-selected=true]").dataset.tabId]());
-const onSlider = (event) => event.target.closest?.("#noise, #beta") && drawOpenTab();
+/* What is drawn after the images waits until the slider rests for a moment, but not for long. */
+let resting = null; // {name, since, timer}: what waits
+window.drawRest = (name) => {
+  const now = performance.now();
+  const since = resting?.since ?? now;
+  clearTimeout(resting?.timer);
+  const draw = () => {
+    resting = null;
+    drawTab[name]();
+  };
+  resting = { name, since, timer: setTimeout(draw, clamp(since + 400 - now, 0, 80)) };
+};
+function onSlider(event) {
+  if (!event.target.closest?.("#noise, #beta")) return;
+  drawOpenTab();
+  if (resting) drawRest(resting.name);
+}
 root.addEventListener("input", onSlider);
 root.addEventListener("click", (event) => event.target.closest?.("button") && onSlider(event)); // back to the first value
 

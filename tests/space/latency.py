@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.space.server import running_space
 
-MOVES = 100
+MOVES, PAUSE = 100, 50
+"""So many moves, and so many milliseconds between the image of one and the next, where a hand is slow."""
 
 MOVE = """([selector, value]) => new Promise(resolve => {
   const shown = () => document.querySelectorAll('#images .steps img')[3].src;
@@ -34,9 +35,15 @@ MOVE = """([selector, value]) => new Promise(resolve => {
 })"""
 
 
-def measure(page: Page, selector: str, values: list[float]) -> str:
+def measure(page: Page, selector: str, values: list[float], pause: int = 0) -> str:
     """Move a slider to each value in turn; median and 95th percentile of the times, as text."""
-    times = sorted(page.evaluate(MOVE, [selector, value]) for value in values)
+    times = []
+    for value in values:
+        if float(page.input_value(selector)) == value:  # no move
+            continue
+        times.append(page.evaluate(MOVE, [selector, value]))
+        page.wait_for_timeout(pause)
+    times.sort()
     return f"median {statistics.median(times):.0f} ms, 95th percentile {times[int(0.95 * len(times))]:.0f} ms"
 
 
@@ -74,10 +81,11 @@ def main() -> None:
         page.wait_for_timeout(1000)
         stops = int(page.get_attribute("#beta input[type=range]", "max"))
         noise = [round(0.01 * i, 2) for i in range(MOVES)]
-        beta = [(i + stops) % (stops + 1) for i in range(1, MOVES + 1)]
+        beta = [(i + stops) % (stops + 1) for i in range(MOVES)]
         measure(page, "#noise input[type=range]", noise[:10])  # warm-up
-        print("noise slider:", measure(page, "#noise input[type=range]", noise[::-1]))
-        print("beta slider: ", measure(page, "#beta input[type=range]", beta))
+        for pause, how in ((0, "each move as soon as the last one is seen"), (PAUSE, f"{PAUSE} ms later")):
+            print(f"noise slider, {how}:", measure(page, "#noise input[type=range]", noise[::-1], pause))
+            print(f"beta slider, {how}:", measure(page, "#beta input[type=range]", beta, pause))
         browser.close()
 
 
