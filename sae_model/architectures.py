@@ -66,7 +66,10 @@ class Dictionary(nn.Module):
             self.ATOM_LENGTH * math.sqrt(self.relative_size) if output == "sigmoid" else self.LINEAR_ATOM_LENGTH
         )
         self.image_shape = image_shape
-        self.atoms = nn.Parameter(F.normalize(torch.randn(latent_dim, pixels), dim=1))
+        atoms = torch.empty(latent_dim, pixels)
+        if not atoms.is_meta:  # those have no values, and to ask for their norm makes torch import for two seconds
+            atoms = F.normalize(atoms.normal_(), dim=1)
+        self.atoms = nn.Parameter(atoms)
         self.bias = nn.Parameter(torch.zeros(pixels))
         self.first = nn.Linear(pixels, latent_dim)
         self.log_step = nn.Parameter(torch.full((self.STEPS,), math.log(INITIAL_STEP)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from training.evaluation import Evaluation, evaluate, read_by_k
 from training.record import Record
 from training.zoo import LECTURE, RECIPES
 
+ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1_000_000
 SMALL = [recipe.name for recipe in RECIPES if recipe != LECTURE]
 NOISY = [recipe.name for recipe in RECIPES if recipe.noise]
@@ -47,6 +50,15 @@ def test_promised_variants_are_there_from_weak_to_strong() -> None:
     assert betas == sorted(betas)
     assert [name for name in list_variants() if name in BY_BETA] == BY_BETA
     assert NOISY
+
+
+def test_loading_imports_no_compiler() -> None:
+    """It takes torch two seconds, and a function that torch runs on sizes alone may need it."""
+    script = (
+        "import sys; from sae_model import load_variant; load_variant('l1-1'); print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "False\n", done.stderr
 
 
 def test_the_bundle_is_small() -> None:
