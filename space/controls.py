@@ -102,7 +102,7 @@ class Controls:
             return lab.random_image(int(label), other_than=index), "", ""
 
         def choose_any(index: int) -> tuple[object, ...]:
-            label = str(random.randrange(len(lab.classes)))
+            label = str(random.choice([label for label, images in enumerate(lab.of_class) if len(images)]))
             return label, *choose(label, index)
 
         def take(value: str) -> str:

@@ -304,8 +304,15 @@ class Lab:
         return latent_statistics(self.model(stop), *sample, stop.k, len(self.classes))
 
     def random_image(self, label: int, other_than: int | None = None) -> int:
-        """Position in the test split of a random image of a class, another one than the one given."""
-        candidates = [index for index in self.of_class[label].tolist() if index != other_than]
+        """Position in the test split of a random image of a class, another one than the one given if there is one.
+
+        Raises:
+            InputError: no test image of this class is shown.
+        """
+        of_class = self.of_class[label].tolist()
+        if not of_class:
+            raise InputError(f"No test image of the class {self.classes[label]!r:.60} is shown here.")
+        candidates = [index for index in of_class if index != other_than] or of_class
         return candidates[torch.randint(len(candidates), ()).item()]
 
     def look(self, specimen: Specimen, stop: Stop) -> Look:

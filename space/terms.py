@@ -19,16 +19,16 @@ TERMS = {
     ),
     "L0": "How many latents are not exactly zero.",
     "PSNR": (
-        "Peak signal-to-noise ratio, in decibels: −10 times the decimal logarithm of the squared error per pixel. "
-        "More is better; 10 dB more is a tenth of the error."
+        "Peak signal-to-noise ratio, in decibels: 10 times the decimal logarithm of the squared range of pixels, 1 for "
+        "images, over the squared error per pixel. More is better; 10 dB more is a tenth of the error."
     ),
-    "mse": "Squared error against the clean image, averaged over its pixels (brightness from 0 to 1).",
+    "mse": "Squared error against the clean image, averaged over its pixels (of images, brightness from 0 to 1).",
     "FVU": (
         "Fraction of variance unexplained: the squared error of the reconstruction over the variance of the images. "
         "0 is a perfect copy, 1 is no better than the mean image."
     ),
     "dead": f"Dead latents are among the {DEAD_AFTER} largest (of a top-k model: the k largest) of no test image.",
-    "sigma": "Standard deviation of the Gaussian noise that is added to every pixel; a pixel goes from 0 to 1.",
+    "sigma": "Standard deviation of the Gaussian noise that is added to every pixel; of images these go from 0 to 1.",
     "beta": "Weight of the penalty in the training loss. With 0 nothing keeps latents off.",
     "target rate": "The mean activation p that a Kullback-Leibler penalty asks for.",
 }

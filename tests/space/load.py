@@ -1,4 +1,4 @@
-"""The Space at work: `python tests/space/load.py` starts it and drags its noise slider as browsers would.
+"""The Space at work: `python tests/space/load.py [MOVES]` starts it and drags its noise slider as browsers would.
 
 Each visitor speaks gradio's protocol as the page does: a move is posted, and then what follows it (strip, histograms,
 metrics), whose answer comes over a stream of events. The next move follows when all is there, at most twenty a second;
@@ -6,7 +6,7 @@ a page asks for less, since it waits until the slider rests. What is timed is th
 stays on 127.0.0.1; the script ends by itself, in a few minutes.
 
 Prints, as a table: what a move costs the server, how long twenty visitors at once wait, what the server's memory does
-over 10,000 moves, and how long a visitor waits and what memory does while fifty others train, one after the other.
+over their moves (500 each, or MOVES), and both of these while fifty others train, one after the other.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
+import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -156,7 +157,7 @@ def resident_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-async def measure(server: Server) -> list[BaseException]:
+async def measure(server: Server, moves: int) -> list[BaseException]:
     """Print the table; what went wrong, if anything did, is returned."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=server.address, timeout=PATIENCE, limits=limits) as client:
@@ -164,7 +165,7 @@ async def measure(server: Server) -> list[BaseException]:
         row("server memory, at start", f"{resident_mb(server.pid):.0f} MB")
         await measure_one(server, Visitor(client, page), "l1", "eight models side by side")
         await measure_one(server, Visitor(client, page), "kl-image", "four models side by side")
-        failed = await measure_many(server, [Visitor(client, page) for _ in range(VISITORS)])
+        failed = await measure_many(server, [Visitor(client, page) for _ in range(VISITORS)], moves)
         await measure_trainings(server, client, page)
         return failed
 
@@ -179,12 +180,12 @@ async def measure_one(server: Server, visitor: Visitor, method: str, what: str) 
     row(f"one visitor, {what}", f"{1000 * cost:.1f} ms of CPU per move, answer after {in_words(done)}")
 
 
-async def measure_many(server: Server, visitors: list[Visitor]) -> list[BaseException]:
+async def measure_many(server: Server, visitors: list[Visitor], moves: int) -> list[BaseException]:
     await asyncio.gather(*(visitor.choose("l1") for visitor in visitors))
     done: list[float] = []
     memory = [resident_mb(server.pid)]
     before, began = cpu_seconds(server.pid), time.perf_counter()
-    drags = [asyncio.create_task(visitor.drag(MOVES_EACH, done)) for visitor in visitors]
+    drags = [asyncio.create_task(visitor.drag(moves, done)) for visitor in visitors]
     while not all(drag.done() for drag in drags):
         await asyncio.sleep(0.02)
         if len(done) >= 1000 * len(memory):
@@ -193,7 +194,7 @@ async def measure_many(server: Server, visitors: list[Visitor]) -> list[BaseExce
     rate = len(done) / (time.perf_counter() - began)
     row(f"{len(visitors)} visitors at once, eight models each", f"answer after {in_words(done)}")
     row("all together", f"{rate:.0f} moves a second, {1000 * cost:.1f} ms of CPU per move")
-    row("moves answered", f"{len(done):,} of {len(visitors) * MOVES_EACH:,}")
+    row("moves answered", f"{len(done):,} of {len(visitors) * moves:,}")
     row("server memory, after 0, 1,000, 2,000 … of these moves", ", ".join(f"{mb:.0f}" for mb in memory) + " MB")
     return [error for drag in drags if (error := drag.exception())]
 
@@ -225,11 +226,12 @@ def machine() -> str:
     return f"{len(os.sched_getaffinity(0))} cores of {names[0].partition(':')[2].strip() if names else 'a machine'}"
 
 
-def main() -> None:
+def main(moves: Annotated[int, typer.Argument(min=50, help="Of each of twenty visitors.")] = MOVES_EACH) -> None:
+    """Put the Space to work, and print how it does."""
     with running_space() as server:
         print(f"| {machine()}; server and visitors together | |\n|---|---|")
         try:
-            failed = asyncio.run(asyncio.wait_for(measure(server), LONGEST))
+            failed = asyncio.run(asyncio.wait_for(measure(server, moves), LONGEST))
         except TimeoutError:
             sys.exit(f"Stopped: this took more than {LONGEST:.0f} s.")
     if failed:
@@ -237,4 +239,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

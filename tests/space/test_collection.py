@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 
 from sae_model import L1, Dense, TopK
 from sae_model.errors import UserError
+from space.bench import opening
 from space.collection import bundled, open_collection
 from space.lab import Lab, Specimen
 from tests.idx import write_idx
@@ -112,6 +114,21 @@ def test_models_of_a_folder_come_with_their_data(shapes: Path) -> None:
     assert lab.statistics(lab.stop_at("topk", 0)).class_means.shape == (3, 36)
     one = Lab(open_collection(str(shapes / "models" / "dense"), dataset=str(shapes / "shapes")))
     assert list(one.models) == ["dense"]
+
+
+def test_classes_of_few_images_or_none_do_no_harm(shapes: Path) -> None:
+    collection = open_collection(str(shapes / "models"))
+    images, labels = collection.test
+    first = labels.argsort()[:1]  # one image of the first class, and none of the second
+    kept = torch.cat([first, (labels == 2).nonzero().flatten()])
+    lab = Lab(replace(collection, test=Split(images[kept], labels[kept])))
+    assert lab.random_image(0, other_than=0) == 0
+    with pytest.raises(UserError, match="No test image of the class 'green square'"):
+        lab.random_image(1)
+    assert opening(lab).digit < len(kept)
+    means = lab.statistics(lab.stop_at("l1", 0)).class_means
+    assert means.shape == (3, 36)
+    assert not means[1].any()
 
 
 def test_a_drawing_fits_images_of_any_shape(shapes: Path, vectors: Path) -> None:

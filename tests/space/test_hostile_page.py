@@ -105,3 +105,17 @@ def test_files_of_the_server_are_not_served(server: str, path: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(f"{server}/gradio_api/file={path}", timeout=60)
     assert caught.value.code in (403, 404)
+
+
+def test_a_stop_beyond_the_sliders_end_is_the_last_one(visitor: Client) -> None:
+    """While the method changes, what a page sends may be of the slider as it was."""
+    event, place = visitor.moved("beta")
+    fields = visitor.usual(event)
+    shown = []
+    for stop in (8, 99):
+        fields[place] = stop
+        answer = visitor.send(event, fields)
+        assert answer.ok, answer
+        shown.append(re.findall(r'<img src="([^"]*)"', answer.output[0]))
+    assert len(shown[0]) == 4
+    assert shown[0] == shown[1]

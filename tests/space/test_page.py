@@ -269,3 +269,14 @@ def test_the_page_asks_nobody_else(browser: Browser, server: str) -> None:
     page.wait_for_selector("#images .steps img")
     assert [url for url in asked if not url.startswith((server, "data:", "blob:"))] == []
     page.context.close()
+
+
+def test_a_page_that_nobody_touches_asks_for_nothing(page: Page) -> None:
+    """Two listeners of Gradio's client can wake each other without end."""
+    page.fill("#noise input[type=range]", "0.55")
+    page.wait_for_function("document.querySelector('#images').innerText.includes('With noise 0.55')")
+    page.wait_for_timeout(1500)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    page.wait_for_timeout(1500)
+    assert asked == []

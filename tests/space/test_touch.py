@@ -103,6 +103,8 @@ def test_the_keys_alone_reach_a_latent_and_change_it(page: Page) -> None:
     page.wait_for_selector("#images .steps.of5")
     page.keyboard.press("Escape")
     page.wait_for_selector("#card", state="hidden")
+    page.wait_for_timeout(500)  # and no answer that is late opens it again
+    assert page.locator("#card").is_hidden()
     assert page.evaluate("document.activeElement.matches('.latent-map')")
     page.wait_for_selector(f"#summary .undo[data-latent='{latent}']")
 
