@@ -245,6 +245,8 @@ def test_a_drawing_fits_into_a_link(browser: Browser, page: Page) -> None:
 
 def test_back_and_forward_work(page: Page) -> None:
     first = state(page)
+    page.wait_for_timeout(500)
+    assert page.evaluate("location.search") == ""  # nothing was changed yet
     page.fill(NOISE, "0.8")
     page.wait_for_function("location.search.includes('sigma=0.8')")
     page.wait_for_timeout(900)
