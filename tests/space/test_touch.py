@@ -261,6 +261,8 @@ def test_back_and_forward_work(page: Page) -> None:
     page.wait_for_function("document.querySelector('#noise input[type=range]').value === '0.3'")
     page.wait_for_function("old => document.querySelectorAll('#images .steps img')[3].src === old", arg=first[3][3])
     assert state(page) == first
+    page.wait_for_timeout(300)
+    assert page.evaluate("location.search") == ""
     page.go_forward()
     page.wait_for_function("document.querySelector('#noise input[type=range]').value === '0.8'")
     page.go_forward()
