@@ -157,9 +157,11 @@ LINK = """
 // sends the query of that moment.
 let settling = false; // what comes next is only a state that the address has already
 const home = props.value; // the state in which the page opens; its address stays short until something changes
+const OPENING = '?digit='; // asks Python for that state
 let last = 0;
 function write() {
   const query = props.value ?? '';
+  if (query === OPENING) return;
   if (!query || query === location.search || (!location.search && query === home)) return void (settling = false);
   // A drag makes one entry of the history, and so does everything that follows at once.
   const quick = performance.now() - last < 800;
@@ -171,7 +173,7 @@ settling = location.search.length > 1;
 watch('value', write);
 window.addEventListener('popstate', () => {
   settling = true;
-  props.value = location.search || '?digit=';
+  props.value = location.search || OPENING;
   trigger('input');
 });
 document.addEventListener('click', async event => {
