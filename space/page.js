@@ -30,25 +30,26 @@ function beside(made, at) {
   made.style.top = `${clamp(at.top, 6, Math.max(6, innerHeight - height - 6))}px`;
 }
 
+const openTab = () => document.querySelector("#tabs [role=tab][aria-selected=true]").dataset.tabId;
+
 /* Lets Python draw the open tab anew, when Gradio has taken in the new values. */
-window.drawOpenTab = () =>
-  setTimeout(() => window.drawTab[document.querySelector("#tabs [role=tab][aria-selected=true]").dataset.tabId]());
+window.drawOpenTab = () => setTimeout(() => window.drawTab[openTab()]());
 /* What is drawn after the images waits until the slider rests for a moment, but not for long. */
-let resting = null; // {name, since, timer}: what waits
-window.drawRest = (name) => {
+let resting = null; // {since, timer} while it waits
+window.drawRest = () => {
   const now = performance.now();
   const since = resting?.since ?? now;
   clearTimeout(resting?.timer);
   const draw = () => {
     resting = null;
-    drawTab[name]();
+    drawTab[`${openTab()}-rest`](); // whichever tab is open by now
   };
-  resting = { name, since, timer: setTimeout(draw, clamp(since + 400 - now, 0, 80)) };
+  resting = { since, timer: setTimeout(draw, clamp(since + 400 - now, 0, 80)) };
 };
 function onSlider(event) {
   if (!event.target.closest?.("#noise, #beta")) return;
   drawOpenTab();
-  if (resting) drawRest(resting.name);
+  if (resting) drawRest();
 }
 root.addEventListener("input", onSlider);
 root.addEventListener("click", (event) => event.target.closest?.("button") && onSlider(event)); // back to the first value

@@ -95,7 +95,7 @@ class Page:
         """
         for key in keys:
             quick = self._listen(self._trigger(key), key, QUICK, queue=False)
-            quick.then(None, js=f"() => window.drawRest('{key}-rest')")
+            quick.then(None, js="() => window.drawRest()")
             rest = self._listen(self._trigger(f"{key}-rest"), key, SLOW)
             self._listen(rest.then, key, LONG)
         for change in self._changes:
