@@ -20,6 +20,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(2**62))
 import gradio as gr
 import torch
 import typer
+from starlette.middleware import Middleware
 
 from sae_model.errors import UserError
 from space import by_class, figures, frontier, learn, lessons, see, strokes, theory
@@ -29,14 +30,11 @@ from space.controls import Controls
 from space.draw import STYLE
 from space.errors import InputError
 from space.lab import Lab, Specimen, Stop
+from space.languages import OTHERS, ByLanguage, switch
 from space.parts import Page
 from training.data import BUNDLED
+from training.words import say, speaking
 
-INTRO = """
-# Sparse autoencoders, by touch
-{input} become {latents} numbers, the *latents*, and {again} again. {warning}
-"""
-WARNING = "With so many a model may just copy, noise included."
 CSS = Path(__file__).parent / "style.css"
 FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
 THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_mono=["ui-monospace", "monospace"]).set(
@@ -49,31 +47,14 @@ THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_m
 
 
 TABS = (see, strokes, by_class, learn, theory, frontier, figures)
-"""The modules of the tabs, in their order: each has KEY, TITLE and build(page)."""
+"""The modules of the tabs, in their order: each has KEY, which the language files give a title, and build(page)."""
 
 
 def build_app(lab: Lab) -> gr.Blocks:
-    """The whole page and its API."""
-    with gr.Blocks(title="Sparse autoencoders, by touch", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
-        page = Page(lab, opening(lab))
-        with gr.Row(elem_id="head"):
-            gr.Markdown(_intro(lab), elem_id="intro")
-            gr.Button("Copy link", elem_id="copy-link", size="sm", scale=0)
-            lessons.build(page)
-        with gr.Row(elem_id="page"):
-            with gr.Column(scale=0, min_width=300, elem_id="controls"):
-                controls = Controls(page)
-            with gr.Column(scale=1, min_width=320, elem_id="main"), gr.Tabs(elem_id="tabs") as tabs:
-                for module in TABS:
-                    with gr.Tab(module.TITLE, id=module.KEY):
-                        module.build(page)
-        controls.wire(app, tabs, [module.KEY for module in TABS])
-
-        def leave(request: gr.Request) -> None:
-            for what in page.leaves:
-                what(request)
-
-        app.unload(leave)
+    """The page in all languages, and its API."""
+    title = say("page.title")
+    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(3600, 3600)) as app:
+        _build_page(lab, app)
 
         def reconstruct(
             digit_index: int, sigma: float, variant: str, seed: int
@@ -93,18 +74,47 @@ def build_app(lab: Lab) -> gr.Blocks:
             return *(image.squeeze(0).tolist() for image in images), metrics
 
         gr.api(reconstruct, api_name="reconstruct", concurrency_limit=4)
+    for code in OTHERS:
+        with speaking(code), app.route(say("language"), code, show_in_navbar=False):
+            _build_page(lab, app)
     return app
+
+
+def _build_page(lab: Lab, app: gr.Blocks) -> None:
+    """The page in the language of the moment."""
+    page = Page(lab, opening(lab))
+    with gr.Row(elem_id="head"):
+        gr.Markdown(f"# {say('page.title')}\n{_intro(lab)}", elem_id="intro")
+        with gr.Column(scale=0, min_width=90, elem_id="aside"):
+            gr.Button(say("page.copy_link"), elem_id="copy-link", size="sm", scale=0)
+            page.html("languages", switch())
+        lessons.build(page)
+    with gr.Row(elem_id="page"):
+        with gr.Column(scale=0, min_width=300, elem_id="controls"):
+            controls = Controls(page)
+        with gr.Column(scale=1, min_width=320, elem_id="main"), gr.Tabs(elem_id="tabs") as tabs:
+            for module in TABS:
+                with gr.Tab(say(f"{module.KEY}.title"), id=module.KEY):
+                    module.build(page)
+    controls.wire(app, tabs, [module.KEY for module in TABS])
+
+    def leave(request: gr.Request) -> None:
+        for what in page.leaves:
+            what(request)
+
+    app.unload(leave)
 
 
 def _intro(lab: Lab) -> str:
     """What the models turn into what, for the data at hand."""
     channels, height, width = lab.image_shape
-    pixels = f"{height * width} pixels" if channels == 1 else f"{height * width} pixels of {channels} values each"
-    return INTRO.format(
-        input=f"{channels} values" if lab.draws_vectors else pixels,
-        latents=" or ".join(map(str, lab.sizes)),
-        again="values" if lab.draws_vectors else "an image",
-        warning=WARNING if lab.sizes[0] >= math.prod(lab.image_shape) else "",
+    key = "page.intro_vectors" if lab.draws_vectors else "page.intro_colour" if channels > 1 else "page.intro"
+    return say(
+        key,
+        channels=channels,
+        pixels=height * width,
+        latents=", ".join(map(str, lab.sizes)),
+        warning=say("page.warning") if lab.sizes[0] >= math.prod(lab.image_shape) else "",
     )
 
 
@@ -145,6 +155,8 @@ def main(
         enable_monitoring=False,
         show_error=False,  # error messages of our own are shown anyway; others are for the log
         max_file_size="1mb",
+        app_kwargs={"middleware": [Middleware(ByLanguage)]},
+        ssr_mode=False,  # Node would answer in the place of the middleware
     )
 
 

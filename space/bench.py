@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlencode
 from space.errors import InputError
 from space.lab import SIGMA, USER, Lab, Look, Specimen, Stop
 from space.own_digit import from_text
+from training.words import language, say
 
 MOST_EDITS = 50
 LARGEST_VALUE = 1e4
@@ -73,9 +74,9 @@ class Bench:
                 for latent, value in json.loads(self.edits or "{}").get(stop.title, {}).items()
             }
         except (ValueError, TypeError, AttributeError, RecursionError):
-            raise InputError("These are no latents set by hand: reload the page.") from None
+            raise InputError(say("errors.edits")) from None
         if len(values) > MOST_EDITS:
-            raise InputError(f"At most {MOST_EDITS} latents are set by hand; got {len(values)}.")
+            raise InputError(say("errors.too_many_edits", most=MOST_EDITS, count=len(values)))
         return values
 
     def query(self, lab: Lab) -> str:
@@ -94,6 +95,7 @@ class Bench:
             values["set"] = " ".join(f"{latent}:{value:g}" for latent, value in edits.items())
         if self.tab != first.tab:
             values["tab"] = self.tab
+        values["lang"] = language()
         return f"?{urlencode(values, safe=':')}"
 
 
@@ -129,7 +131,7 @@ def restored(lab: Lab, query: str, tabs: tuple[str, ...]) -> tuple[Bench, str]:
         from_text(given["draw"])  # or an error
         bench = replace(bench, drawing=given["draw"])
     if given.get("tab", bench.tab) not in tabs:
-        raise InputError(f"The link asks for a tab {given['tab']!r:.40}; there are: {', '.join(tabs)}.")
+        raise InputError(say("errors.tab", tab=given["tab"], tabs=", ".join(tabs)))
     bench = replace(bench, tab=given.get("tab", bench.tab))
     lab.images_of(bench.specimen)  # or an error
     missing = ""
@@ -157,7 +159,7 @@ def _with_model(lab: Lab, bench: Bench, given: Mapping[str, str]) -> tuple[Bench
         stop for stop in stops if stop.variant == name
     ]
     if not wanted:
-        raise InputError(f"The link asks for {name!r:.80} under the sparsity method {method!r:.40}, which has it not.")
+        raise InputError(say("errors.link_method", name=name, method=method))
     return replace(bench, method=method, position=lab.stops(method).index(wanted[0])), ""
 
 
@@ -172,7 +174,7 @@ def _edits(text: str) -> dict[int, float]:
         pairs = [pair.split(":") for pair in text.split()]
         return {_latent(latent): _value(float(value)) for latent, value in pairs}
     except (ValueError, TypeError):
-        raise InputError(f"The link sets latents by pairs such as 137:0; got {text!r:.60}.") from None
+        raise InputError(say("errors.link_edits", text=text)) from None
 
 
 def _latent(text: str) -> int:
@@ -191,4 +193,4 @@ def _number(given: Mapping[str, str], name: str, kind: type) -> float:
     try:
         return kind(given[name])
     except (ValueError, OverflowError):
-        raise InputError(f"The link's {name} is no number: {given[name]!r:.40}.") from None
+        raise InputError(say("errors.link_number", name=name, text=given[name])) from None

@@ -15,8 +15,9 @@ from space.latent_card import atom_image, latent_map
 from space.parts import Page, Part, class_choice
 from space.terms import term
 from training.data import as_floats
+from training.words import say
 
-KEY, TITLE = "classes", "Classes"
+KEY = "classes"
 RANKED = 8
 
 
@@ -25,9 +26,11 @@ def build(page: Page) -> None:
     lab = page.lab
     with gr.Row(elem_id="classes-row"):
         with gr.Column(scale=3, min_width=180):
-            label = class_choice(lab, int(lab.labels[page.first.digit]), "Class", "class")
+            label = class_choice(lab, int(lab.labels[page.first.digit]), say("controls.class"), "class")
         others = [stop.title for stop in _bundled(lab)]
-        beside = gr.Dropdown(others, value=others[0], label="Beside", elem_id="beside", scale=1, min_width=180)
+        beside = gr.Dropdown(
+            others, value=others[0], label=say("classes.beside"), elem_id="beside", scale=1, min_width=180
+        )
     ranks = page.html("ranks")
     page.add(Part([ranks], lambda bench, label, beside: [_two(lab, bench, label, beside)], [label, beside], KEY))
 
@@ -65,19 +68,20 @@ def _one(lab: Lab, bench: Bench, label: int) -> str:
         share = means[label, latent] / means[:, latent].sum().clamp_min(1e-9)
         rows += (
             f'<tr><th scope="row">{place}</th><td>{atom_image(lab, stop, latent, with_words=False)}</td>'
-            f"<td>{image_of(lab.picture(without), f'The typical {name}, latent {latent} off')}</td>"
-            f"<td>{image_of(lab.picture(with_it), f'The typical {name}, latent {latent} at its largest value')}</td>"
+            f"<td>{image_of(lab.picture(without), say('classes.off_alt', name=name, latent=latent))}</td>"
+            f"<td>{image_of(lab.picture(with_it), say('classes.largest_alt', name=name, latent=latent))}</td>"
             f"<td>{means[label, latent]:.3f}</td><td>{share:.0%}</td></tr>"
         )
     highest = max(means.max().item(), 1e-6)
     return (
         f'<section><h2>{escape(stop.title)}</h2><div class="class-map"><div>'
         f"{latent_map(lab, bench, means[label] / highest, {})}{colour_bar(ACTIVATION_COLOURS, '0', f'{highest:.2f}')}"
-        f'</div><div>{image_of(lab.picture(model.decode(typical)[0]), f"The typical {name}")}<p class="muted">Typical '
-        f"{escape(name)}: decoded from the mean latents of the class</p></div></div>"
-        f'<table class="ranks"><thead><tr><td></td><th scope="col">{term("atom", "Atom")}</th><th scope="col">off</th>'
-        f'<th scope="col">at its largest</th><th scope="col">mean for {escape(name)}</th>'
-        f'<th scope="col">of its sum over classes</th></tr></thead><tbody>{rows}</tbody></table></section>'
+        f"</div><div>{image_of(lab.picture(model.decode(typical)[0]), say('classes.typical_alt', name=name))}"
+        f'<p class="muted">{say("classes.typical", name=escape(name))}</p></div></div>'
+        f'<table class="ranks"><thead><tr><td></td><th scope="col">{term("atom", say("classes.atom"))}</th>'
+        f'<th scope="col">{say("classes.off")}</th>'
+        f'<th scope="col">{say("classes.largest")}</th><th scope="col">{say("classes.mean", name=escape(name))}</th>'
+        f'<th scope="col">{say("classes.share")}</th></tr></thead><tbody>{rows}</tbody></table></section>'
     )
 
 

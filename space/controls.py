@@ -15,12 +15,13 @@ from space.errors import in_words, with_error_message
 from space.lab import LARGEST_SEED, SIGMA, Lab, Stop
 from space.latent_card import latent_card
 from space.own_digit import from_text, standardise, to_text
-from space.parts import QUICK, Page, Part, class_choice, method_choices
+from space.parts import QUICK, Page, Part, class_choice, method_choices, script_with
 from space.stop_slider import stop_slider
 from training.recipe import DEFAULT_ARCHITECTURE
-from training.zoo import FAMILIES
+from training.words import in_language_of_now, language, say, word_of
+from training.zoo import family_title
 
-SCRIPT = Path(__file__).with_name("page.js")
+SCRIPT, LINK = (Path(__file__).with_name(name) for name in ("page.js", "link.js"))
 
 # Screen readers would read the slider's position; tell them the stop's name instead, and follow it.
 NAME_STOPS = """
@@ -46,21 +47,22 @@ class Controls:
         page.user_models = gr.State([])
         with gr.Group(elem_id="model"):
             choices = method_choices(lab, [])
-            self.method = gr.Radio(choices, value=first.method, label="Sparsity method", elem_id="method")
+            self.method = gr.Radio(choices, value=first.method, label=say("controls.method"), elem_id="method")
             self.description = page.html("description", _description(lab, first.stop(lab)))
         with gr.Column(elem_id="sliders", min_width=0), gr.Group():
             self.stop = stop_slider(lab, first.method, first.position)
             self.stops = page.html("stops", _stops(lab, first), js_on_load=NAME_STOPS)
-            self.sigma = gr.Slider(0, 1, first.sigma, step=0.01, label="Noise (sigma)", elem_id="noise")
+            self.sigma = gr.Slider(0, 1, first.sigma, step=0.01, label=say("controls.noise"), elem_id="noise")
         with gr.Group(elem_id="specimen"):
-            title = "Digit" if lab.noun == "digit" else "Class"
+            title = say("controls.digit" if lab.noun == "digit" else "controls.class")
             self.digit = class_choice(lab, int(lab.labels[first.digit]), title, "digit")
             with gr.Row(elem_id="digit-buttons"):
-                self.another = gr.Button("Another one", size="sm", min_width=70)
-                self.any_digit = gr.Button(f"Any {lab.noun}", size="sm", min_width=70)
-                self.redraw = gr.Button("New noise", size="sm", min_width=70)
+                self.another = gr.Button(say("controls.another"), size="sm", min_width=70)
+                self.any_digit = gr.Button(say(f"controls.any_{lab.noun}"), size="sm", min_width=70)
+                self.redraw = gr.Button(say("controls.new_noise"), size="sm", min_width=70)
             self.canvas = draw.build(lab.noun, visible=not lab.draws_vectors)
 
+        @in_language_of_now
         def card(request: str) -> str:
             try:
                 return latent_card(lab, request)
@@ -72,11 +74,23 @@ class Controls:
             "hand",
             first.edits,
             html_template="",
-            js_on_load=SCRIPT.read_text(encoding="utf-8"),
+            js_on_load=script_with(
+                SCRIPT,
+                language=language(),
+                title=say("page.title"),
+                card=say("latent.card"),
+                play=say("strokes.play"),
+                pause=say("strokes.pause"),
+                reset=say("controls.reset"),
+                tabs=say("page.tabs"),
+            ),
             server_functions=[card],
         )
         self.link = page.html(
-            "link", first.query(lab), html_template='<p class="sr" role="status"></p>', js_on_load=LINK
+            "link",
+            first.query(lab),
+            html_template='<p class="sr" role="status"></p>',
+            js_on_load=script_with(LINK, copied=say("page.link_copied"), prompt=say("page.link_prompt")),
         )
         self.trouble = page.html("trouble")
         self.box = user_model_box.lay_out(lab)
@@ -120,7 +134,7 @@ class Controls:
                 **page.live,
             )
         )
-        page.follow(self.any_digit.click(choose_any, self.index, [self.digit, *image], **page.live))
+        page.follow(self.any_digit.click(with_error_message(choose_any), self.index, [self.digit, *image], **page.live))
         drawn = [self.canvas.input, self.canvas.clear]
         page.follow(
             gr.on(drawn, with_error_message(take), self.canvas, self.drawing, trigger_mode="always_last", **page.live)
@@ -129,6 +143,7 @@ class Controls:
         for tab, key in zip(tabs.children, keys, strict=True):
             page.follow(tab.select(lambda key=key: key, None, self.tab, **page.live))
 
+        @in_language_of_now
         def open_link(query: str) -> list[object]:
             unchanged = [gr.skip()] * (len(page.bench) + 4)
             if not query or query == "?":
@@ -152,54 +167,14 @@ class Controls:
         page.wire(keys)
 
 
-LINK = """
-// The state of the page stands in the address. Python sets the value to the query that holds it; going back or forward
-// sends the query of that moment.
-let settling = false; // what comes next is only a state that the address has already
-const home = props.value; // the state in which the page opens; its address stays short until something changes
-const OPENING = '?digit='; // asks Python for that state
-let last = 0;
-function write() {
-  const query = props.value ?? '';
-  if (query === OPENING) return;
-  if (!query || query === location.search || (!location.search && query === home)) return void (settling = false);
-  // A drag makes one entry of the history, and so does everything that follows at once.
-  const quick = performance.now() - last < 800;
-  history[quick || settling ? 'replaceState' : 'pushState'](null, '', query);
-  last = performance.now();
-  settling = false;
-}
-settling = location.search.length > 1;
-watch('value', write);
-window.addEventListener('popstate', () => {
-  settling = true;
-  props.value = location.search || OPENING;
-  trigger('input');
-});
-document.addEventListener('click', async event => {
-  const button = event.target.closest('#copy-link');
-  if (!button) return;
-  const said = element.querySelector('[role=status]');
-  try {
-    await navigator.clipboard.writeText(location.href);
-    said.textContent = 'Link copied';
-  } catch {
-    window.prompt('The link to this page as it is now:', location.href);
-  }
-  const words = button.textContent;
-  if (said.textContent) button.textContent = 'Link copied';
-  setTimeout(() => { said.textContent = ''; button.textContent = words; }, 1500);
-});
-"""
-
-
 def _description(lab: Lab, stop: Stop) -> str:
     sparsity, recipe = lab.model(stop).sparsity, lab.recipes.get(stop.variant)
-    words = f"<b>{escape(sparsity.title)}</b> asks for {escape(sparsity.asks_for)}."
+    of_method = {name: escape(word_of(sparsity, name)) for name in ("title", "asks_for")}
+    words = say("description.plain", **of_method)
     if recipe and not stop.is_users and recipe.architecture != DEFAULT_ARCHITECTURE:
-        words = f"<b>{escape(FAMILIES[recipe.family])}</b>, in the place of a dictionary. {words}"
+        words = say("description.architecture", family=escape(family_title(recipe.family)), description=words)
     if recipe and not stop.is_users and recipe.noise:
-        words += f" Trained on images with noise of sigma up to {recipe.noise:g}."
+        words = say("description.noise", description=words, noise=recipe.noise)
     return f'<div class="sae"><p class="muted">{words}</p></div>'
 
 
@@ -221,12 +196,9 @@ def _turn(lab: Lab, method: str) -> str:
     if len(compared) < 2:
         return ""
     least = lab.least_noise(method)
-    ends = [_error_at(lab, stop) for stop in (compared[0], compared[-1]) if stop != least]
-    return (
-        f'<p class="turn">Error per pixel with noise {SIGMA:g}, test images: '
-        f"<b>{_error_at(lab, least)}</b>, the lowest; {', '.join(ends)}.</p>"
-    )
+    ends = ", ".join(_error_at(lab, stop) for stop in (compared[0], compared[-1]) if stop != least)
+    return f'<p class="turn">{say("controls.turn", sigma=SIGMA, least=_error_at(lab, least), ends=ends)}</p>'
 
 
 def _error_at(lab: Lab, stop: Stop) -> str:
-    return f"<span>{lab.denoise_mse(stop):.4f} at {escape(stop.short)}</span>"
+    return say("controls.error_at", error=lab.denoise_mse(stop), stop=escape(stop.short))

@@ -31,6 +31,7 @@ NEEDED = (
     "sae_model/zoo/*/evaluation*.json",
     "sae_model/zoo/*/recipe.json",
     "training/*.py",
+    "training/languages/*.toml",
     "training/data/MNIST/raw/*.gz",
     "space/*.py",
     "space/*.css",

@@ -1,5 +1,6 @@
 /* The canvas on which a visitor draws a digit; space/draw.py puts this into the page. It runs once, as the body of a
-   function that Gradio gives `element` (the component's part of the page), `trigger`, `props` and `watch`.
+   function that Gradio gives `element` (the component's part of the page), `trigger`, `props` and `watch`; `words` are
+   what it says.
 
    The value is what the canvas shows. Python sets
      ""                    no drawing
@@ -116,7 +117,7 @@ async function read(file) {
     if (mine !== turn) return;
     const found = inkOf(small, width, height);
     if (!found) {
-      message.textContent = "This image is all of one shade: it shows nothing.";
+      message.textContent = words.one_shade;
       return;
     }
     ink = found;
@@ -124,7 +125,7 @@ async function read(file) {
     paint();
     send();
   } catch {
-    if (mine === turn) message.textContent = "This file is no image that the browser can read.";
+    if (mine === turn) message.textContent = words.unreadable;
   }
 }
 

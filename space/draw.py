@@ -12,7 +12,8 @@ from torch import Tensor
 
 from space.errors import InputError
 from space.own_digit import from_strokes
-from space.parts import BARE
+from space.parts import BARE, script_with
+from training.words import say
 
 SCRIPT = Path(__file__).with_name("draw.js")
 STYLE = Path(__file__).with_name("draw.css")
@@ -22,14 +23,13 @@ DRAWN = "ink:"
 TEMPLATE = """
 <div class="draw">
 <div class="frame empty">
-  <canvas width="112" height="112" role="img" tabindex="-1"
-    aria-label="Draw WHAT here with mouse or finger; or choose an image file"></canvas>
-  <span aria-hidden="true">draw WHAT</span>
+  <canvas width="112" height="112" role="img" tabindex="-1" aria-label="{aria}"></canvas>
+  <span aria-hidden="true">{what}</span>
 </div>
 <div class="side">
-  <button type="button" class="choose">Choose an image</button>
-  <button type="button" class="clear">Clear</button>
-  <p class="hint">or drop or paste one here</p>
+  <button type="button" class="choose">{choose}</button>
+  <button type="button" class="clear">{clear}</button>
+  <p class="hint">{hint}</p>
   <input type="file" accept="image/*" hidden>
 </div>
 <p class="message" role="status" aria-live="polite"></p>
@@ -41,12 +41,13 @@ def build(noun: str, value: str = "", visible: bool = True) -> gr.HTML:
     """The canvas. It triggers `input` and `clear`; its value, which `drawn` reads, is what the visitor drew.
 
     Args:
-        noun: what is to be drawn.
+        noun: what is to be drawn, as `Lab.noun` says it.
         value: what it shows, as any value that is set later: the address of an image that `address` gives, or "".
         visible: whether there is one at all.
     """
-    template = TEMPLATE.replace("WHAT", "a digit" if noun == "digit" else "something")
-    script = SCRIPT.read_text(encoding="utf-8")
+    words = {name: say(f"draw.{name}") for name in ("choose", "clear", "hint")}
+    template = TEMPLATE.format(what=say(f"draw.{noun}"), aria=say(f"draw.{noun}_aria"), **words)
+    script = script_with(SCRIPT, one_shade=say("draw.one_shade"), unreadable=say("draw.unreadable"))
     return gr.HTML(value, html_template=template, js_on_load=script, elem_id="draw", visible=visible, **BARE)
 
 
@@ -68,7 +69,7 @@ def address(image: Tensor) -> str:
         InputError: it has another number of dimensions.
     """
     if image.dim() != 2:
-        raise InputError(f"A drawing has two dimensions; got {image.dim()}.")
+        raise InputError(say("draw.dimensions", count=image.dim()))
     buffer = io.BytesIO()
     Image.fromarray((image.clamp(0, 1) * 255).round().byte().numpy()).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

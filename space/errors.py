@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 import gradio as gr
 
 from sae_model.errors import UserError
+from training.words import in_language_of_now, say
 
 Arguments, Answer = ParamSpec("Arguments"), TypeVar("Answer")
 
@@ -25,17 +26,18 @@ def in_words(error: Exception) -> str:
     if isinstance(error, gr.Error):  # ZeroGPU has no time left for this visitor
         return error.message
     traceback.print_exception(error)
-    return "the page sent what it never should, or something broke here: reload the page."
+    return say("errors.unforeseen")
 
 
 def with_error_message(handler: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
-    """A handler of the page whose errors the page shows as error messages."""
+    """A handler of the page whose errors the page shows as error messages, in the language in which it was made."""
 
+    @in_language_of_now
     @wraps(handler)
     def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
         try:
             return handler(*args, **kwargs)
         except Exception as error:
-            raise gr.Error(f"That cannot be shown: {in_words(error)}", print_exception=False) from error
+            raise gr.Error(say("errors.shown", words=in_words(error)), print_exception=False) from error
 
     return wrapped

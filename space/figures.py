@@ -14,40 +14,40 @@ from sae_model import SparseAutoencoder
 from space.bench import Bench
 from space.lab import Lab, Stop
 from space.parts import LONG, Page, Part
+from training.words import language, say, speaking
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-KEY, TITLE = "figures", "Figures"
-INTRO = """
-## Figures for lectures and papers
-Those of the chosen model, as `python -m training report` draws them. They take a few seconds.
-"""
+KEY = "figures"
 
 
 def build(page: Page) -> None:
     """Lay out the tab inside the current Blocks, and let it follow the bench."""
     lab = page.lab
-    gr.Markdown(INTRO)
+    gr.Markdown(say("figures.intro"))
     report = gr.HTML("", elem_id="report", apply_default_css=False)  # with a container: it shows that it works
 
     def draw(bench: Bench) -> list[str]:
         stop = bench.stop(lab)
-        return [_report(lab, stop, lab.model(stop))]
+        return [_report(lab, stop, lab.model(stop), language())]
 
     page.add(Part([report], draw, tab=KEY, when=LONG))
 
 
 @lru_cache(maxsize=4)
-def _report(lab: Lab, stop: Stop, model: SparseAutoencoder) -> str:
+def _report(lab: Lab, stop: Stop, model: SparseAutoencoder, code: str) -> str:
+    """The figures in a language."""
     from training.figures import draw_report  # with it comes matplotlib, which no other tab needs
 
-    drawn = draw_report(model, lab.evaluation(stop), lab.test, lab.dataset.about, k=stop.k)
-    return f'<div class="sae report">{"".join(_figure(stop.title, *figure) for figure in drawn)}</div>'
+    about = lab.dataset.about
+    with speaking(code):
+        drawn = draw_report(model, lab.evaluation(stop), lab.test, about, k=stop.k)
+        return f'<div class="sae report">{"".join(_figure(stop.title, about.title, *figure) for figure in drawn)}</div>'
 
 
-def _figure(title: str, name: str, figure: str | Figure) -> str:
-    words = escape(f"{title}: {name.replace('-', ' ')}")
+def _figure(model: str, dataset: str, name: str, figure: str | Figure) -> str:
+    words = escape(f"{model}: {say(f'figures.{name}', title=dataset)}")
     if isinstance(figure, str):
         kind, data = "svg+xml", figure.encode()
     else:

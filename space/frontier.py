@@ -14,14 +14,9 @@ from space.stop_slider import stop_slider
 from training import model_charts
 from training.charts import legend, responsive
 from training.model_charts import Point, frontier_keys, point_label
+from training.words import say
 
-KEY, TITLE = "frontier", "Frontier"
-INTRO = """
-## What sparsity costs
-Every model here has {latents} latents. To the left, few latents carry an image; at the bottom, little of the image is
-lost. The best are at the bottom left. **Click a point** (or reach it with Tab and press Enter) to choose that model in
-all tabs.
-"""
+KEY = "frontier"
 
 PICK = """
 function pick(event) {
@@ -38,7 +33,7 @@ element.addEventListener('keydown', pick);
 def build(page: Page) -> None:
     """Lay out the tab inside the current Blocks, and let it follow the bench."""
     lab = page.lab
-    gr.Markdown(INTRO.format(latents=" or ".join(map(str, lab.sizes))))
+    gr.Markdown(say("frontier.intro", latents=", ".join(map(str, lab.sizes))))
     chart = page.html("frontier", js_on_load=PICK)
 
     def draw(bench: Bench, user_models: list[str]) -> list[str]:
@@ -60,12 +55,10 @@ def frontier_chart(lab: Lab, method: str, position: int, user_models: list[str])
     points = [_point(lab, *place) for place in placed.values()]
     index = list(placed).index((chosen.variant, chosen.k, chosen.is_users))
     e = lab.evaluation(chosen)
-    now = (
-        f"<b>{escape(chosen.title)}</b> is chosen: {e.effective_l0:.0f} latents carry an image, {e.fvu:.1%} of the "
-        f"variance is lost, {e.dead_fraction:.1%} of the latents are dead."
-    )
+    title = escape(chosen.title)
+    now = say("frontier.chosen", title=title, effective_l0=e.effective_l0, fvu=e.fvu, dead=e.dead_fraction)
     drawing = responsive(lambda frame: model_charts.frontier_chart(points, index, frame))
-    key = legend(frontier_keys(points, "Your own models"))
+    key = legend(frontier_keys(points, say("families.own")))
     return f'<div class="sae frontier"><p class="now">{now}</p>{drawing}{key}</div>'
 
 

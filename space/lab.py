@@ -16,6 +16,7 @@ from sae_model.errors import is_number, is_whole
 from sae_model.methods import METHODS
 from space.collection import Collection, bundled
 from space.errors import InputError
+from space.live_training import LiveTrainings
 from space.own_digit import from_text
 from space.user_model_process import SAMPLE
 from space.user_models import UserModels, fold, title
@@ -25,6 +26,7 @@ from training.evaluation import Evaluation
 from training.histograms import Histogram, histogram_of
 from training.latent_statistics import LatentStatistics, latent_statistics
 from training.recipe import DEFAULT_ARCHITECTURE, OUTPUT_OF, Recipe
+from training.words import say, word_of
 from training.zoo import FAMILIES
 
 LARGEST_SEED = 2**32 - 1
@@ -143,6 +145,7 @@ class Lab:
         self.dataset, self.data_fields, self.classes = collection.dataset, collection.fields, collection.dataset.classes
         self.images, self.labels = self.test
         self.user_models = UserModels(self.test, len(self.classes))
+        self.trainings = LiveTrainings(self.dataset, as_floats(self.images[:SEVERAL]))
         self.recipes = {name: shown.recipe for name, shown in self.models.items()}
         self.of_class = [(self.labels == label).nonzero().flatten() for label in range(len(self.classes))]
         self.families = self._families()
@@ -189,7 +192,7 @@ class Lab:
     def _stops_of(self, name: str, recipe: Recipe) -> list[Stop]:
         if recipe.noise:
             without = replace(recipe, noise=0.0).name
-            return [Stop(without, "no noise")] * (without in self.models) + [Stop(name, f"up to {recipe.noise:g}")]
+            return [Stop(without, "0")] * (without in self.models) + [Stop(name, f"{recipe.noise:g}")]
         return [Stop(name, str(k), k) for k in self.models[name].by_k] or [Stop(name, _label(name, recipe))]
 
     def family(self, choice: str) -> str:
@@ -201,14 +204,14 @@ class Lab:
         if isinstance(choice, str) and choice.startswith(USER):
             return Recipe(self.user_models.find(choice.removeprefix(USER)).model.sparsity).family
         if not isinstance(choice, str) or choice not in self.families:
-            raise InputError(f"There is no sparsity method {choice!r}; there are: {', '.join(self.families)}.")
+            raise InputError(say("errors.method", method=choice, methods=", ".join(self.families)))
         return choice
 
     def slider_label(self, choice: str) -> str:
         """What the slider of a choice is called."""
         family = self.family(choice)
-        label = METHODS[family].label if family in METHODS else "Noise in training (sigma)"
-        return label + ", then the user's model" * choice.startswith(USER)
+        label = word_of(METHODS[family], "label") if family in METHODS else say("families.noise_label")
+        return say("description.slider_users", label=label) if choice.startswith(USER) else label
 
     def ends(self, choice: str) -> list[str]:
         """What stands below the stops that `compared` gives, from the left end to the right, as measured on ours."""
@@ -216,7 +219,7 @@ class Lab:
             return []
         family = self.family(choice)
         if family in METHODS:
-            return list(METHODS[family].ends)
+            return list(word_of(METHODS[family], "ends"))
         return [replace(recipe, noise=0.0).name for recipe in self.recipes.values() if recipe.family == family]
 
     def stops(self, choice: str) -> list[Stop]:
@@ -236,7 +239,7 @@ class Lab:
         """
         stops = self.stops(choice)
         if not is_whole(position) or not 0 <= position < len(stops):
-            raise InputError(f"A stop is a whole number from 0 to {len(stops) - 1}; got {position!r}.")
+            raise InputError(say("errors.stop", last=len(stops) - 1, position=position))
         return stops[position]
 
     def find(self, variant: str) -> tuple[str, int]:
@@ -271,7 +274,7 @@ class Lab:
         if stop.is_users:
             return self.user_models.find(stop.variant).model
         if not isinstance(stop.variant, str) or stop.variant not in self.models:
-            raise InputError(f"There is no variant {stop.variant!r:.80}; there are: {', '.join(self.models)}.")
+            raise InputError(say("errors.variant", name=stop.variant, names=", ".join(self.models)))
         return self._load(stop.variant)
 
     @cache  # noqa: B019 (one Lab lives as long as the page)
@@ -311,7 +314,7 @@ class Lab:
         """
         of_class = self.of_class[label].tolist()
         if not of_class:
-            raise InputError(f"No test image of the class {self.classes[label]!r:.60} is shown here.")
+            raise InputError(say("errors.empty_class", name=self.classes[label]))
         candidates = [index for index in of_class if index != other_than] or of_class
         return candidates[torch.randint(len(candidates), ()).item()]
 
@@ -343,7 +346,7 @@ class Lab:
         latents = look.latents.clone()
         for latent, value in edits.items():
             if not 0 <= latent < len(latents):
-                raise InputError(f"A latent of {stop.title} is a whole number from 0 to {len(latents) - 1}.")
+                raise InputError(say("errors.latent", title=stop.title, last=len(latents) - 1))
             latents[latent] = value
         return replace(look, latents=latents, reconstruction=self.model(stop).decode(latents[None])[0])
 
@@ -382,7 +385,7 @@ class Lab:
     def _drawn(self, drawing: str) -> Tensor:
         """A drawing in the size of the images, the same in all channels, (1, channels, height, width)."""
         if self.draws_vectors:
-            raise InputError("These models are for vectors: nothing can be drawn for them.")
+            raise InputError(say("errors.vectors"))
         channels, *size = self.image_shape
         image = from_text(drawing)[None, None]
         if tuple(image.shape[2:]) != tuple(size):
@@ -392,11 +395,11 @@ class Lab:
     def _check(self, specimen: Specimen) -> None:
         index, sigma, seed, count = specimen.digit, specimen.sigma, specimen.seed, len(self.images)
         if not is_whole(index) or not 0 <= index < count:
-            raise InputError(f"digit_index is a whole number from 0 to {count - 1}; got {index!r:.40}.")
+            raise InputError(say("errors.digit_index", last=count - 1, value=index))
         if not is_number(sigma) or not 0 <= sigma <= 1:
-            raise InputError(f"sigma is a number from 0 to 1; got {sigma!r:.40}.")
+            raise InputError(say("errors.sigma", value=sigma))
         if not is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
-            raise InputError(f"seed is a whole number from 0 to {LARGEST_SEED}; got {seed!r:.40}.")
+            raise InputError(say("errors.seed", last=LARGEST_SEED, value=seed))
 
 
 def _label(name: str, recipe: Recipe) -> str:

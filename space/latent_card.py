@@ -15,6 +15,7 @@ from space.errors import InputError
 from space.lab import SAMPLE, Lab, Stop
 from space.terms import term
 from training.data import as_floats
+from training.words import say
 
 TOP_IMAGES = 5
 
@@ -22,10 +23,7 @@ TOP_IMAGES = 5
 def latent_map(lab: Lab, bench: Bench, activations: Tensor, edits: dict[int, float]) -> str:
     """A map whose cells page.js lets one hover, focus and click."""
     stop, latents = bench.stop(lab), len(activations)
-    words = (
-        f"Map of the {latents} latents of {stop.title}; mean activation {activations.mean():.3f}. "
-        "Arrow keys move over them, Enter opens one, Escape leaves it"
-    )
+    words = say("latent.map", latents=latents, title=stop.title, mean=activations.mean().item())
     rings = "".join(ring(latent, latents, "edited") for latent in edits if latent < latents)
     return (
         f'<div class="latent-map" tabindex="0" role="application" aria-label="{escape(words)}" '
@@ -49,28 +47,28 @@ def latent_card(lab: Lab, request: str) -> str:
         wanted = json.loads(request)
         bench, latent, is_open = Bench(**wanted["bench"]), wanted["latent"], wanted["open"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise InputError("This is no latent of the page: reload it.") from None
+        raise InputError(say("errors.no_latent")) from None
     stop = bench.stop(lab)
     latents = bench.look(lab).latents
     if not isinstance(latent, int) or isinstance(latent, bool) or not 0 <= latent < len(latents):
-        raise InputError(f"A latent of {stop.title} is a whole number from 0 to {len(latents) - 1}.")
+        raise InputError(say("errors.latent", title=stop.title, last=len(latents) - 1))
     encoded, edits = latents[latent].item(), bench.edits_of(stop)
     value = edits.get(latent, encoded)
-    share = abs(encoded) / max(latents.abs().sum().item(), 1e-9)
-    sign = "off" if value == 0 else "on" if value > 0 else "on, negative"
-    facts = (
-        f"<p><b>{sign}</b>: z = {value:.2f}, {term('activation')} {unit_activation(latents.new_tensor(value)):.3f}. "
-        + (f"As encoded: z = {encoded:.2f}." if latent in edits else f"{share:.1%} of the sum of this image's latents.")
-        + "</p>"
+    facts = say(
+        "latent.encoded" if latent in edits else "latent.share",
+        sign=say("latent.off" if value == 0 else "latent.on" if value > 0 else "latent.negative"),
+        value=value,
+        term=term("activation"),
+        activation=unit_activation(latents.new_tensor(value)).item(),
+        encoded=encoded,
+        share=abs(encoded) / max(latents.abs().sum().item(), 1e-9),
     )
+    below = _controls(lab, stop, latent, value) if is_open else f'<p class="muted">{say("latent.hint")}</p>'
     return (
-        f'<h2>Latent {latent} <span class="muted">of {escape(stop.title)}</span></h2>'
-        f'<div class="card-body"><div>{atom_image(lab, stop, latent)}</div><div>{facts}{_profile(lab, stop, latent)}'
-        f"</div></div>{_top_images(lab, stop, latent)}{_controls(lab, stop, latent, value) if is_open else HINT}"
+        f"<h2>{say('latent.title', latent=latent, title=escape(stop.title))}</h2>"
+        f'<div class="card-body"><div>{atom_image(lab, stop, latent)}</div><div><p>{facts}</p>'
+        f"{_profile(lab, stop, latent)}</div></div>{_top_images(lab, stop, latent)}{below}"
     )
-
-
-HINT = '<p class="muted">Click, or press Enter, to switch it off or to set it.</p>'
 
 
 def atom_image(lab: Lab, stop: Stop, latent: int, with_words: bool = True) -> str:
@@ -78,12 +76,11 @@ def atom_image(lab: Lab, stop: Stop, latent: int, with_words: bool = True) -> st
     atom = lab.atom(stop, latent)
     largest = max(atom.abs().max().item(), 1e-6)
     in_colour = len(atom) == 3 and not lab.draws_vectors
-    blue, orange, white = ("dark", "bright", "grey") if in_colour else ("blue", "orange", "white")
-    alt = f"Atom of latent {latent}: values from {atom.min():.2f}, {blue}, to {atom.max():.2f}, {orange}; {white} is 0"
-    image = signed_image(atom, largest, alt)
+    key = "latent.atom_alt_colour" if in_colour else "latent.atom_alt"
+    image = signed_image(atom, largest, say(key, latent=latent, low=atom.min().item(), high=atom.max().item()))
     colours = GREYS if in_colour else SIGNED_COLOURS
     bar = colour_bar(colours, f"−{largest:.2g}", "0", f"+{largest:.2g}")
-    name = term("atom", "its atom") if lab.model(stop).is_linear else "what it adds where all others are off"
+    name = term("atom", say("latent.atom")) if lab.model(stop).is_linear else say("latent.alone")
     return f'{image}{bar}<p class="muted">{name}</p>' if with_words else image
 
 
@@ -95,20 +92,18 @@ def _profile(lab: Lab, stop: Stop, latent: int) -> str:
         f"<span>{mean:.3f}</span></div>"
         for name, mean in zip(lab.classes, means.tolist(), strict=True)
     )
-    return (
-        f'<div class="profile"><p class="muted">Mean activation for each class, {SAMPLE:,} test images</p>{bars}</div>'
-    )
+    return f'<div class="profile"><p class="muted">{say("latent.profile", sample=SAMPLE)}</p>{bars}</div>'
 
 
 def _top_images(lab: Lab, stop: Stop, latent: int) -> str:
     statistics = lab.statistics(stop)
     if statistics.peak[latent] == 0:
-        return f'<p class="muted">It is off for every one of the {SAMPLE:,} images.</p>'
+        return f'<p class="muted">{say("latent.never", sample=SAMPLE)}</p>'
     images = "".join(
-        image_of(lab.picture(as_floats(lab.images[i])), f"{lab.name(i)}, for which this latent is large")
+        image_of(lab.picture(as_floats(lab.images[i])), say("latent.large", name=lab.name(i)))
         for i in statistics.top_images[latent, :TOP_IMAGES]
     )
-    return f'<div class="top-images">{images}</div><p class="muted">The images with its largest activations</p>'
+    return f'<div class="top-images">{images}</div><p class="muted">{say("latent.top")}</p>'
 
 
 def _controls(lab: Lab, stop: Stop, latent: int, value: float) -> str:
@@ -117,10 +112,11 @@ def _controls(lab: Lab, stop: Stop, latent: int, value: float) -> str:
     high = max(1.25 * peak, value, 1.0)
     low = 0 if lab.model(stop).is_linear else -high
     return (
-        f'<label class="set">Set it <input type="range" min="{low:.2f}" max="{high:.2f}" step="any" '
+        f'<label class="set">{say("latent.set")} <input type="range" min="{low:.2f}" max="{high:.2f}" step="any" '
         f'value="{value:.4f}" '
-        f'aria-label="Value of latent {latent}"><output>{value:.2f}</output></label><div class="buttons">'
-        '<button type="button" class="off">Switch it off</button>'
-        '<button type="button" class="back">As encoded</button>'
-        '<button type="button" class="close">Close</button></div>'
+        f'aria-label="{escape(say("latent.set_aria", latent=latent))}"><output>{value:.2f}</output></label>'
+        '<div class="buttons">'
+        f'<button type="button" class="off">{say("latent.switch_off")}</button>'
+        f'<button type="button" class="back">{say("latent.as_encoded")}</button>'
+        f'<button type="button" class="close">{say("latent.close")}</button></div>'
     )

@@ -18,26 +18,23 @@ from sae_model.methods import METHODS, sparsity_from_config
 from space.bench import Bench
 from space.drawing import card, image_of, wall
 from space.errors import InputError, in_words, with_error_message
-from space.lab import LARGEST_SEED, SEVERAL, USER
-from space.live_training import LONGEST, LiveTraining, LiveTrainings
+from space.lab import LARGEST_SEED, USER
+from space.live_training import LONGEST, LiveTraining
 from space.parts import SPEAK_CHANGES, Page, method_choices
 from space.see import name_of
 from space.stop_slider import stop_slider
 from space.terms import term
 from space.user_models import Address, title
 from training.charts import Axis, Chart, Frame
-from training.data import DATASETS, as_floats
+from training.data import DATASETS
 from training.histograms import activation_charts, histogram_of
 from training.hub import HubError, push
 from training.publishing import save_run
 from training.recipe import Recipe, for_any_range, tuned
 from training.record import Record, versions
+from training.words import in_language_of_now, say, word_of
 
-KEY, TITLE = "learn", "Learn"
-INTRO = """
-A model learns here from the training images, by the loop of the command line; its atoms are noise at first. The chosen
-image is reconstructed as the model does it at the moment.
-"""
+KEY = "learn"
 HAS_LOGIN = "OAUTH_CLIENT_ID" in os.environ
 """Whether this is a Space whose visitors can sign in: its front matter says `hf_oauth: true`."""
 MOMENT = 0.3
@@ -53,28 +50,31 @@ CURVE = Frame("small", 360, 190, 1, (1, 2, 5), left=46, right=12, top=12, bottom
 def build(page: Page) -> None:
     """Lay out the tab inside the current Blocks, and wire it."""
     lab = page.lab
-    trainings = LiveTrainings(lab.dataset, as_floats(lab.images[:SEVERAL]))
-    gr.Markdown(INTRO)
+    trainings = lab.trainings
+    gr.Markdown(say("learn.intro"))
     with gr.Row(elem_id="train-settings"):
-        kinds = [(method.title, kind) for kind, method in METHODS.items()]
-        kind = gr.Dropdown(kinds, value=next(k for k, m in METHODS.items() if m.hyperparameter), label="Method")
+        kinds = [(word_of(method, "title"), kind) for kind, method in METHODS.items()]
+        kind = gr.Dropdown(
+            kinds, value=next(k for k, m in METHODS.items() if m.hyperparameter), label=say("learn.method")
+        )
         strength = gr.Dropdown(**_strengths(kind.value), elem_id="train-strength")
-        size = gr.Dropdown(list(SIZES), value=400, label="Latents")
-        noise = gr.Slider(0, 0.6, 0, step=0.1, label="Noise in training")
-        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED)
+        size = gr.Dropdown(list(SIZES), value=400, label=say("learn.latents"))
+        noise = gr.Slider(0, 0.6, 0, step=0.1, label=say("learn.noise"))
+        seed = gr.Number(0, label=say("learn.seed"), precision=0, minimum=0, maximum=LARGEST_SEED)
     with gr.Row(elem_id="train-buttons"):
-        start = gr.Button("Start", size="sm", variant="primary", elem_id="train-start", min_width=90)
-        pause = gr.Button("Pause", size="sm", elem_id="train-pause", min_width=90)
-        step = gr.Button("Step", size="sm", elem_id="train-step", min_width=90)
-        stop = gr.Button("Stop", size="sm", elem_id="train-stop", min_width=90)
-        keep = gr.Button("Keep it", size="sm", elem_id="train-keep", min_width=90)
-        file = gr.DownloadButton("Download", size="sm", elem_id="train-file", min_width=90, interactive=False)
-    with gr.Accordion("Push it to the Hub", open=False, elem_id="push"):
+        start = gr.Button(say("learn.start"), size="sm", variant="primary", elem_id="train-start", min_width=90)
+        pause = gr.Button(say("learn.pause"), size="sm", elem_id="train-pause", min_width=90)
+        step = gr.Button(say("learn.step"), size="sm", elem_id="train-step", min_width=90)
+        stop = gr.Button(say("learn.stop"), size="sm", elem_id="train-stop", min_width=90)
+        keep = gr.Button(say("learn.keep"), size="sm", elem_id="train-keep", min_width=90)
+        download = say("learn.download")
+        file = gr.DownloadButton(download, size="sm", elem_id="train-file", min_width=90, interactive=False)
+    with gr.Accordion(say("learn.push"), open=False, elem_id="push"):
         if HAS_LOGIN:
             gr.LoginButton(size="sm")
         with gr.Row():
-            repo = gr.Textbox(label="A repo of yours, made if it is not there", placeholder="owner/name", max_lines=1)
-            publish = gr.Button("Push", size="sm", min_width=90, scale=0)
+            repo = gr.Textbox(label=say("learn.repo"), placeholder="owner/name", max_lines=1)
+            publish = gr.Button(say("learn.send"), size="sm", min_width=90, scale=0)
     said = page.html("train-said", "", js_on_load=SPEAK_CHANGES)
     frame = gr.HTML("", elem_id="train", apply_default_css=False, container=False)
 
@@ -91,6 +91,7 @@ def build(page: Page) -> None:
             recipe, latent_dim=int(size), noise=float(noise), seed=int(seed or 0), epochs=epochs, **lab.data_fields
         )
 
+    @in_language_of_now
     def run(request: gr.Request, *values: object, single: bool = False) -> Iterator[tuple[str, str]]:
         """Start, or go on; a step takes one moment."""
         chosen, bench = values[: len(settings)], Bench(*values[len(settings) :])
@@ -111,6 +112,7 @@ def build(page: Page) -> None:
         except Exception as error:
             yield _message(in_words(error), "error"), gr.skip()
 
+    @in_language_of_now
     def one_step(request: gr.Request, *values: object) -> Iterator[tuple[str, str]]:
         yield from run(request, *values, single=True)
 
@@ -122,13 +124,14 @@ def build(page: Page) -> None:
         trainings.drop(request.session_hash)
         return "", ""
 
+    @in_language_of_now
     def take(mine: list[str], request: gr.Request) -> Iterator[tuple[object, ...]]:
         """Measure the model as it is now, set it beside the others, and make the folder that `fit` writes."""
         unchanged = [gr.skip()] * 4
         training = trainings.find(request.session_hash)
         try:
             if training is None or not training.history:
-                raise InputError("There is no model yet: start a training first.")
+                raise InputError(say("learn.nothing"))
             training.paused = True
             model, name = training.trained(), f"{training.recipe.name}-{uuid.uuid4().hex[:6]}"
             with tempfile.TemporaryDirectory() as scratch:
@@ -143,10 +146,12 @@ def build(page: Page) -> None:
                 archive = shutil.make_archive(str(saved), "zip", saved.parent, name)
             choice = USER + str(folder)
             mine = [*(other for other in mine if other in lab.user_models), str(folder)]
-            words = (
-                f"<b>{escape(title(str(folder)))}</b> stands beside the others now, in every tab: FVU "
-                f"{evaluation.fvu:.1%} at an effective L0 of {evaluation.effective_l0:.0f}, measured on the "
-                f"{len(lab.images):,} test images."
+            words = say(
+                "learn.kept",
+                title=escape(title(str(folder))),
+                fvu=evaluation.fvu,
+                effective_l0=evaluation.effective_l0,
+                images=len(lab.images),
             )
             radio = gr.Radio(method_choices(lab, mine), value=choice)
             file = gr.DownloadButton(value=archive, interactive=True)
@@ -157,24 +162,23 @@ def build(page: Page) -> None:
         except Exception as error:
             yield _message(in_words(error), "error"), *unchanged
 
+    @in_language_of_now
     def send(repo_id: str, token: gr.OAuthToken | None, request: gr.Request) -> Iterator[str]:
         """Push the model that was kept last: with the visitor's login, or on one's own machine with one's own."""
         training = trainings.find(request.session_hash)
         try:
             if training is None or training.kept is None:
-                raise InputError("Keep a model first; then it can be pushed.")
+                raise InputError(say("learn.not_kept"))
             if lab.user_models.hosted and token is None:
-                raise InputError(
-                    "Sign in first, with the button above." if HAS_LOGIN else
-                    "This Space has no login: download the model, and push it with `python -m training push`."
-                )  # fmt: skip
+                raise InputError(say("learn.sign_in" if HAS_LOGIN else "learn.no_login"))
             repo_id = (repo_id or "").strip()
-            yield _message(f"Pushing to {repo_id} …")
+            yield _message(say("learn.pushing", repo=repo_id))
             address = push(training.kept, repo_id, token=token and token.token)
-            yield f'<div class="sae"><p>Pushed: <a href="{escape(address)}">{escape(repo_id)}</a>.</p></div>'
+            link = f'<a href="{escape(address)}">{escape(repo_id)}</a>'
+            yield f'<div class="sae"><p>{say("learn.pushed", link=link)}</p></div>'
         except Exception as error:
             words = str(error) if isinstance(error, HubError) else in_words(error)
-            yield _message(words.replace(str(training and training.kept), "The model"), "error")
+            yield _message(words.replace(str(training and training.kept), say("learn.the_model")), "error")
 
     # One training at a time, in a line of its own: sliders go on beside it.
     line = {"concurrency_id": "training", "concurrency_limit": 1, "api_visibility": "private", "trigger_mode": "once"}
@@ -200,23 +204,22 @@ def _message(words: str, css_class: str = "") -> str:
 
 def _name(method: type, values: dict[str, float]) -> str:
     """What one of the bundled values of a method is called."""
-    return " ".join(f"{value:g}" for name, value in values.items() if name == method.hyperparameter) or method.title
+    return " ".join(f"{value:g}" for name, value in values.items() if name == method.hyperparameter) or word_of(
+        method, "title"
+    )
 
 
 def _strengths(kind: str) -> dict[str, object]:
     """Label, choices and value of the dropdown over a method's hyperparameter."""
     method = METHODS[kind]
     names = [_name(method, values) for values in method.bundled]
-    return {"choices": names, "value": names[len(names) // 2], "label": method.label}
+    return {"choices": names, "value": names[len(names) // 2], "label": word_of(method, "label")}
 
 
 def _said(training: LiveTraining) -> str:
-    words = "Running."
     if training.finished:
-        words = "Done. Keep it, and it stands beside the others in every tab; or start another one."
-    elif training.paused:
-        words = "Paused. Start goes on from here; Stop discards it."
-    return _message(words)
+        return _message(say("learn.done"))
+    return _message(say("learn.paused" if training.paused else "learn.running"))
 
 
 def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
@@ -226,25 +229,32 @@ def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
     activations, carried = training.watched()
     loss = training.history[-1][1] if training.history else float("nan")
     rows = [
-        ("Step", f"{training.step} of {training.steps}"),
-        (f"Loss ({training.recipe.loss})", f"{loss:.4f}" if training.history else "–"),
-        (term("mean activation", "Mean activation"), f"{activations.mean():.3f}"),
-        (term("effective L0", "Effective L0"), f"{carried:.0f} of {training.recipe.latent_dim}"),
+        (say("learn.row_step"), say("learn.step_of", step=training.step, steps=training.steps)),
+        (say("learn.loss", loss=training.recipe.loss), f"{loss:.4f}" if training.history else "–"),
+        (term("mean activation", say("see.mean_activation")), f"{activations.mean():.3f}"),
+        (
+            term("effective L0", say("see.effective_l0")),
+            say("learn.carried", effective_l0=carried, latents=training.recipe.latent_dim),
+        ),
     ]
     table = "".join(f'<tr><th scope="row">{what}</th><td>{value}</td></tr>' for what, value in rows)
     with training.lock:
         atoms = training.model.dictionary[: COLUMNS * ROWS].clone()
     now = page.lab.picture(training.reconstruct(noisy))
-    pair = card(image_of(now, f"The {name} as reconstructed now"), "Reconstruction", "now")
+    pair = card(image_of(now, say("learn.now_alt", name=name)), say("see.reconstruction"), say("learn.now"))
     given = page.lab.picture(noisy[0])
-    pair += card(image_of(given, f"The {name} that it is given"), "Given", f"noise {bench.sigma:g}")
+    pair += card(
+        image_of(given, say("learn.given_alt", name=name)),
+        say("strokes.given"),
+        say("strokes.noise", sigma=bench.sigma),
+    )
     charts = "".join(
         chart.svg() for chart in activation_charts(histogram_of(activations), histogram_of(activations.mean(0)))
     )
     return (
-        '<div class="sae train"><div><h2>Atoms '
-        f'<span class="muted">the first {len(atoms)} of {training.recipe.latent_dim}</span></h2>'
-        f"{wall(atoms, COLUMNS, f'{len(atoms)} atoms as they are now')}</div>"
+        '<div class="sae train"><div>'
+        f"<h2>{say('learn.atoms', count=len(atoms), latents=training.recipe.latent_dim)}</h2>"
+        f"{wall(atoms, COLUMNS, say('learn.atoms_alt', count=len(atoms)))}</div>"
         f'<div><div class="pair">{pair}</div><table><tbody>{table}</tbody></table></div>'
         f"<div>{_curve(training)}{charts}</div></div>"
     )
@@ -255,11 +265,17 @@ def _curve(training: LiveTraining) -> str:
     low, high = first / 25, 1.1 * first
     losses = tuple(tick for tick in LOSSES if low <= tick <= high)
     chart = Chart(
-        Axis("step", 0, training.steps, tuple(range(0, training.steps + 1, 100 * (1 + training.steps // 600)))),
-        Axis(f"loss ({training.recipe.loss})", low, high, losses, log=True),
+        Axis(
+            say("learn.axis_step"),
+            0,
+            training.steps,
+            tuple(range(0, training.steps + 1, 100 * (1 + training.steps // 600))),
+        ),
+        Axis(say("learn.axis_loss", loss=training.recipe.loss), low, high, losses, log=True),
         CURVE,
     )
-    spoken = f"Reconstruction loss of {len(training.history)} batches"
+    spoken = say("learn.curve", count=0)
     if training.history:
-        spoken += f", from {training.history[0][1]:.3f} to {training.history[-1][1]:.3f}"
+        losses = [loss for _, loss in training.history]
+        spoken = say("learn.curve_from", count=len(losses), first=losses[0], last=losses[-1])
     return chart.drawing(chart.curve(training.history, 0), spoken).svg()

@@ -13,6 +13,7 @@ from space.lab import SIGMA, Lab
 from space.parts import SPEAK_CHANGES, Page, Part
 from space.terms import term
 from training.histograms import histogram_of, percent
+from training.words import say
 
 FEW = 30
 SPARSE = 0.95
@@ -24,12 +25,21 @@ FEWEST = 10
 class Lesson:
     """One thing to do."""
 
-    title: str
-    task: str
-    """What to do, as HTML."""
+    key: str
+    """Of its words in the language files."""
     is_done: Callable[[Lab, Bench], bool]
     shows: Callable[[Lab, Bench], str]
     """What it shows when it is done, with the numbers at hand, as HTML."""
+
+    @property
+    def title(self) -> str:
+        return say(f"lessons.{self.key}")
+
+    @property
+    def task(self) -> str:
+        """What to do, as HTML."""
+        terms = {"effective_l0": term("effective L0"), "target_rate": term("target rate")}
+        return say(f"lessons.{self.key}_task", sigma=SIGMA, few=FEW, sparse=SPARSE, rate=RATE, k=FEWEST, **terms)
 
 
 def _copies(lab: Lab, bench: Bench) -> bool:
@@ -44,18 +54,13 @@ def _is_plain(lab: Lab, bench: Bench) -> bool:
 
 def _what_copying_shows(lab: Lab, bench: Bench) -> str:
     look = bench.look(lab)
-    return (
-        f"{look.l0} of {len(look.latents)} latents are on, and much noise comes through: squared error {look.mse:.3f}, "
-        f"that of the noisy image {look.noise_mse:.3f}. Nothing forces so many latents to do better than copy."
-    )
+    on, latents = look.l0, len(look.latents)
+    return say("lessons.copying_shows", on=on, latents=latents, mse=look.mse, noise_mse=look.noise_mse)
 
 
 def _what_a_penalty_shows(lab: Lab, bench: Bench) -> str:
     look = bench.look(lab)
-    return (
-        f"{look.effective_l0:.0f} latents carry the image now, at {look.psnr:.1f} dB. In training each latent that was "
-        "on had its cost, so only those are on that explain much."
-    )
+    return say("lessons.penalty_shows", effective_l0=look.effective_l0, psnr=look.psnr)
 
 
 def _is_cleanest(lab: Lab, bench: Bench) -> bool:
@@ -66,11 +71,10 @@ def _is_cleanest(lab: Lab, bench: Bench) -> bool:
 def _what_noise_shows(lab: Lab, bench: Bench) -> str:
     compared = lab.compared(bench.method)
     first, best, last = compared[0], lab.least_noise(bench.method), compared[-1]
-    errors = " / ".join(f"{lab.denoise_mse(stop):.4f} at {escape(stop.short)}" for stop in (first, best, last))
-    return (
-        f"Squared error with noise {SIGMA:g}, test images: {errors}. Few atoms cannot make noise, so a sparse code "
-        "leaves it out; too sparse a code leaves out parts of the digit, too."
+    errors = " / ".join(
+        say("lessons.noise_error", error=lab.denoise_mse(stop), stop=escape(stop.short)) for stop in (first, best, last)
     )
+    return say("lessons.noise_shows", sigma=SIGMA, errors=errors)
 
 
 def _zero_share(lab: Lab, bench: Bench) -> float:
@@ -79,10 +83,8 @@ def _zero_share(lab: Lab, bench: Bench) -> float:
 
 def _what_histograms_show(lab: Lab, bench: Bench) -> str:
     look = bench.look(lab)
-    return (
-        f"{percent(_zero_share(lab, bench), exact=True)} of the activations are exactly 0, and a few are far above "
-        f"their mean, {look.mean_activation:.4f}: that is sparse. Many small values would have a low mean, too."
-    )
+    zeros = percent(_zero_share(lab, bench), exact=True)
+    return say("lessons.histograms_shows", zeros=zeros, mean=look.mean_activation)
 
 
 def _states_the_rate(lab: Lab, bench: Bench) -> bool:
@@ -91,10 +93,7 @@ def _states_the_rate(lab: Lab, bench: Bench) -> bool:
 
 def _what_a_rate_shows(lab: Lab, bench: Bench) -> str:
     e = lab.evaluation(bench.stop(lab))
-    return (
-        f"Asked for {RATE:g}, the model came to a mean activation of {e.mean_activation:.4f}. Yet {e.effective_l0:.0f} "
-        "latents carry an image: a stated rate says how much is on, and not how few."
-    )
+    return say("lessons.rate_shows", rate=RATE, mean=e.mean_activation, effective_l0=e.effective_l0)
 
 
 def _keeps_few(lab: Lab, bench: Bench) -> bool:
@@ -104,49 +103,16 @@ def _keeps_few(lab: Lab, bench: Bench) -> bool:
 
 def _what_k_shows(lab: Lab, bench: Bench) -> str:
     e, latents = lab.evaluation(bench.stop(lab)), lab.model(bench.stop(lab)).latent_dim
-    return (
-        f"With {FEWEST} of {latents} latents {e.fvu:.0%} of the variance is lost. How many latents are on is exact "
-        "here, for every image, easy or hard; no penalty has to be weighed."
-    )
+    return say("lessons.k_shows", k=FEWEST, latents=latents, fvu=e.fvu)
 
 
 LESSONS = (
-    Lesson(
-        "Copying",
-        f"Move beta to its left end, where no penalty is, with noise of {SIGMA:g} or more.",
-        _copies,
-        _what_copying_shows,
-    ),
-    Lesson(
-        "Penalty",
-        f"Move beta to the right until fewer than {FEW} latents carry the image ({term('effective L0')}).",
-        lambda lab, bench: bench.look(lab).effective_l0 < FEW,
-        _what_a_penalty_shows,
-    ),
-    Lesson(
-        "Noise",
-        "Find the stop with the lowest error under noise: the line below beta names it.",
-        _is_cleanest,
-        _what_noise_shows,
-    ),
-    Lesson(
-        "Histograms",
-        f"Find a model of which more than {SPARSE:.0%} of the activations of this image are exactly 0.",
-        lambda lab, bench: _zero_share(lab, bench) > SPARSE,
-        _what_histograms_show,
-    ),
-    Lesson(
-        "Stating a rate",
-        f"Choose a KL method, and the {term('target rate')} {RATE:g}.",
-        _states_the_rate,
-        _what_a_rate_shows,
-    ),
-    Lesson(
-        "Exactly k",
-        f"Choose a top-k method, and k = {FEWEST}.",
-        _keeps_few,
-        _what_k_shows,
-    ),
+    Lesson("copying", _copies, _what_copying_shows),
+    Lesson("penalty", lambda lab, bench: bench.look(lab).effective_l0 < FEW, _what_a_penalty_shows),
+    Lesson("noise", _is_cleanest, _what_noise_shows),
+    Lesson("histograms", lambda lab, bench: _zero_share(lab, bench) > SPARSE, _what_histograms_show),
+    Lesson("rate", _states_the_rate, _what_a_rate_shows),
+    Lesson("k", _keeps_few, _what_k_shows),
 )
 
 
@@ -161,7 +127,7 @@ def build(page: Page) -> None:
         number = len(done)
         if number == len(lessons) or not lessons[number].is_done(lab, bench):
             return [gr.skip(), gr.skip()]
-        done = (*done, lessons[number].title)
+        done = (*done, lessons[number].key)
         return [done, _lessons(lessons, len(done), lessons[number].shows(lab, bench))]
 
     page.add(Part([done, shown], notice, [done]))
@@ -179,9 +145,12 @@ def _lessons(lessons: Sequence[Lesson], number: int, shown: str) -> str:
         return ""
     dots = "".join(
         f'<li class="{"done" if i < number else "next" * (i == number)}">{escape(lesson.title)}'
-        f'<span class="sr">{", done" * (i < number)}</span></li>'
+        f'<span class="sr">{say("lessons.done") if i < number else ""}</span></li>'
         for i, lesson in enumerate(lessons)
     )
-    words = f"<b>✓ {escape(lessons[number - 1].title)}.</b> {shown} " if number else ""
-    words += f"<b>{number + 1}.</b> {lessons[number].task}" if number < len(lessons) else "<b>That is all.</b>"
+    words = {"title": escape(lessons[number - 1].title), "shows": shown, "number": number + 1}
+    if number == len(lessons):
+        words = say("lessons.all", **words)
+    else:
+        words = say("lessons.shown" if number else "lessons.next", task=lessons[number].task, **words)
     return f'<div class="sae lessons"><ol>{dots}</ol><p>{words}</p></div>'

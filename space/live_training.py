@@ -18,6 +18,7 @@ from space.errors import InputError
 from training.data import Dataset
 from training.loop import TrainingError, fit, round_to_half
 from training.recipe import Recipe
+from training.words import say
 
 MOST_TRAININGS = 8
 STEPS_PER_MOMENT = 4
@@ -67,7 +68,7 @@ class LiveTraining:
                 self.finished = self.step >= self.steps
         except TrainingError as error:
             self.finished = True
-            raise InputError(f"{error} Stop, and start anew.") from error
+            raise InputError(say("learn.broke", error=error)) from error
 
     @torch.inference_mode()
     def latents(self, images: Tensor) -> Tensor:

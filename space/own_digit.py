@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from space.errors import InputError
+from training.words import say
 
 SIDE = 28
 """Pixels of a side of an MNIST image."""
@@ -31,8 +32,6 @@ LEAST_CONTRAST = 0.05
 """What is not so much brighter than its border shows nothing."""
 LEAST_INK = 0.05
 """A pixel with less than this share of the brightest one's ink is dust, and no part of the digit's box."""
-EMPTY = "The drawing is empty: draw something first."
-NO_DRAWING = "This is no drawing's text"
 
 
 def standardise(ink: Tensor) -> Tensor:
@@ -77,7 +76,7 @@ def to_text(image: Tensor) -> str:
         InputError: another shape, or values outside [0, 1].
     """
     if tuple(image.shape) != (SIDE, SIDE) or not ((image >= 0) & (image <= 1)).all():
-        raise InputError(f"A drawing has {SIDE} x {SIDE} pixels in [0, 1]; got {tuple(image.shape)}.")
+        raise InputError(say("draw.size", side=SIDE, shape=tuple(image.shape)))
     levels = _levels(image).flatten()
     pairs = levels[::2] * LEVELS + levels[1::2]
     return base64.urlsafe_b64encode(zlib.compress(bytes(pairs.tolist()), 9)).decode().rstrip("=")
@@ -90,18 +89,18 @@ def from_text(text: str) -> Tensor:
         InputError: any other text, or no text.
     """
     if not isinstance(text, str) or not re.fullmatch("[A-Za-z0-9_-]+", text):
-        raise InputError(f'{NO_DRAWING}: it has letters, digits, "-" and "_" alone.')
+        raise InputError(say("draw.letters"))
     if len(text) > LONGEST_TEXT:
-        raise InputError(f"{NO_DRAWING}: it has at most {LONGEST_TEXT} characters; got {len(text)}.")
+        raise InputError(say("draw.longest", most=LONGEST_TEXT, count=len(text)))
     size = SIDE * SIDE // 2
     inflater = zlib.decompressobj()
     try:
         packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         pairs = inflater.decompress(packed, size + 1)  # so much and no more, whatever it would unpack to
     except (binascii.Error, zlib.error):
-        raise InputError(f"{NO_DRAWING}: it is broken.") from None
+        raise InputError(say("draw.broken")) from None
     if len(pairs) != size or not inflater.eof or inflater.unused_data:
-        raise InputError(f"{NO_DRAWING}: it has not {SIDE} x {SIDE} pixels.")
+        raise InputError(say("draw.pixels", side=SIDE))
     levels = [level for pair in pairs for level in divmod(pair, LEVELS)]
     return torch.tensor(levels).reshape(SIDE, SIDE) / (LEVELS - 1)
 
@@ -113,7 +112,7 @@ def from_strokes(payload: str) -> Tensor:
         InputError: anything else.
     """
     size = CANVAS * CANVAS
-    wrong = InputError(f"A drawing comes as base64 of {CANVAS} x {CANVAS} bytes.")
+    wrong = InputError(say("draw.strokes", side=CANVAS))
     if not isinstance(payload, str) or len(payload) != 4 * ((size + 2) // 3):
         raise wrong
     try:
@@ -138,7 +137,7 @@ def _checked(ink: Tensor) -> Tensor:
         or not 1 <= min(ink.shape) <= max(ink.shape) <= LARGEST_SIDE
         or not ink.isfinite().all()
     ):
-        raise InputError(f"A drawing is a grey image of 1 to {LARGEST_SIDE} pixels a side.")
+        raise InputError(say("draw.sides", most=LARGEST_SIDE))
     return ink.float().clamp(0, 1)
 
 
@@ -150,7 +149,7 @@ def _without_background(ink: Tensor) -> Tensor:
     border = torch.cat([ink[0], ink[-1], ink[:, 0], ink[:, -1]])
     ink = (ink - border.quantile(0.25)).clamp(min=0)
     if ink.max() < LEAST_CONTRAST:
-        raise InputError(EMPTY)
+        raise InputError(say("draw.empty"))
     return ink
 
 

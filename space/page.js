@@ -1,6 +1,10 @@
 /* What one does with the pointer or the keys in our own HTML: cells of a map of latents, thumbnails, terms, the play
    button. space/controls.py puts this into the page. It runs once, as the body of a function that Gradio gives `element`,
-   `trigger`, `props` and `server`; the value of its component is `Bench.edits`, the latents that were set by hand. */
+   `trigger`, `props` and `server`; the value of its component is `Bench.edits`, the latents that were set by hand; `words`
+   are what it says. */
+
+document.documentElement.lang = words.language;
+document.title = words.title;
 
 const root = document.querySelector(".gradio-container .contain") ?? document.body;
 const box = (name, role) => {
@@ -77,7 +81,7 @@ root.addEventListener("focusout", unexplain);
 // Latents
 
 const card = box("card", "dialog");
-card.setAttribute("aria-label", "One latent");
+card.setAttribute("aria-label", words.card);
 card.setAttribute("aria-live", "polite");
 let shown = null; // what the card is about: {place of its map among all, latent, open}
 let asked = 0; // counts questions to Python; only the last one's answer is shown
@@ -239,23 +243,32 @@ function stop() {
   clearInterval(playing);
   playing = null;
   const button = document.querySelector("#play");
-  if (button) button.textContent = "Play";
+  if (button) button.textContent = words.play;
 }
 root.addEventListener("click", (event) => {
   if (!event.target.closest?.("#play")) return;
   if (playing) return stop();
   const slider = reveal();
   if (Number(slider.value) >= Number(slider.max)) move(slider, 0);
-  document.querySelector("#play").textContent = "Pause";
+  document.querySelector("#play").textContent = words.pause;
   playing = setInterval(() => {
     if (!slider.isConnected || !slider.offsetParent || Number(slider.value) >= Number(slider.max)) return stop();
     move(slider, Number(slider.value) + 1);
   }, 200);
 });
 
+/* Gradio's names for screen readers are English in every language. */
+function relabel() {
+  for (const input of document.querySelectorAll("[aria-label^='range slider for '], [aria-label^='number input for ']"))
+    input.ariaLabel = input.ariaLabel.replace(/^(range slider|number input) for /, "");
+  for (const button of document.querySelectorAll("[aria-label^='Reset to']")) button.ariaLabel = words.reset;
+  for (const button of document.querySelectorAll("[aria-label='More tabs']")) button.ariaLabel = words.tabs;
+}
+
 /* The parts of the page are drawn anew with every change of the bench; what was put into them here is put there again. */
 function again() {
   light();
+  relabel();
   const map = mapOf();
   if (!shown || map?.querySelector(".ring.here")) return;
   if (!map || shown.latent >= Number(map.dataset.latents)) return hide();

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,7 +15,7 @@ from space.bench import Bench
 from space.errors import with_error_message
 from space.lab import USER, Lab
 from space.user_models import title
-from training.zoo import FAMILIES
+from training.zoo import family_title
 
 BARE = {"apply_default_css": False, "container": False}
 SPEAK_CHANGES = "element.setAttribute('aria-live', 'polite');"
@@ -125,9 +127,14 @@ class Page:
         return draw, inputs, outputs
 
 
+def script_with(path: Path, **words: str) -> str:
+    """A script of the page, in which `words` are those of the language of the moment."""
+    return f"const words = {json.dumps(words)};\n{path.read_text(encoding='utf-8')}"
+
+
 def method_choices(lab: Lab, user_models: list[str]) -> list[tuple[str, str]]:
     """What the radio offers, as (title, choice): the bundled families, and the models of a visitor."""
-    families = [(FAMILIES[family], family) for family in lab.families]
+    families = [(family_title(family), family) for family in lab.families]
     return families + [(title(name), USER + name) for name in user_models]
 
 

@@ -13,9 +13,10 @@ from space.latent_card import latent_map
 from space.parts import QUICK, SPEAK_CHANGES, Page, Part
 from space.terms import term
 from training.histograms import activation_charts, histogram_of
+from training.words import say
 
-KEY, TITLE = "see", "See"
-BINS = ["logarithmic", "ten equal"]
+KEY = "see"
+BINS = ("logarithmic", "equal")
 ARROW = '<div class="arrow" aria-hidden="true">→</div>'
 
 
@@ -27,7 +28,8 @@ def build(page: Page) -> None:
     strip = page.html("strip", _strip(lab, first))
     with gr.Row(elem_id="numbers"):
         with gr.Column(scale=2, min_width=300):
-            bins = gr.Radio(BINS, value=BINS[0], label="Bins of the histograms", elem_id="bins")
+            kinds = [(say(f"see.{kind}"), kind) for kind in BINS]
+            bins = gr.Radio(kinds, value=BINS[0], label=say("see.bins"), elem_id="bins")
             histograms = page.html("histograms", _histograms(lab, first, BINS[0]))
         with gr.Column(scale=1, min_width=300):
             metrics = page.html("metrics", _metrics(lab, first))
@@ -38,7 +40,9 @@ def build(page: Page) -> None:
 
 def name_of(lab: Lab, bench: Bench) -> str:
     """What the image on the bench is called."""
-    return "drawing" if bench.drawing else lab.name(bench.digit) if len(lab.classes) > 1 else "image"
+    if bench.drawing:
+        return say("see.drawing")
+    return lab.name(bench.digit) if len(lab.classes) > 1 else say("see.image")
 
 
 def edited(lab: Lab, bench: Bench) -> tuple[Look, Look]:
@@ -51,31 +55,31 @@ def edited(lab: Lab, bench: Bench) -> tuple[Look, Look]:
 def _images(lab: Lab, bench: Bench) -> str:
     stop, name = bench.stop(lab), name_of(lab, bench)
     plain, look = edited(lab, bench)
-    source = "scaled and centred as MNIST's" if bench.drawing else f"{escape(name)}, test split"
-    noisy = f"{term('PSNR')} {look.psnr_of(look.noise_mse):.1f} dB" if bench.sigma > 0 else "no noise"
+    source = say("see.drawn") if bench.drawing else say("see.from_test", name=escape(name))
+    psnr = term("PSNR")
+    noisy = say("see.psnr", PSNR=psnr, psnr=look.psnr_of(look.noise_mse)) if bench.sigma > 0 else say("see.no_noise")
     steps = [
-        card(image_of(lab.picture(look.clean), f"A clean {name}"), "Clean", source),
+        card(image_of(lab.picture(look.clean), say("see.clean_alt", name=name)), say("see.clean"), source),
         card(
-            image_of(lab.picture(look.noisy), f"The same {name} with noise of sigma {bench.sigma:g}"),
-            f"With noise {bench.sigma:g}",
+            image_of(lab.picture(look.noisy), say("see.noisy_alt", name=name, sigma=bench.sigma)),
+            say("see.with_noise", sigma=bench.sigma),
             noisy,
         ),
         card(
             latent_map(lab, bench, look.activations, bench.edits_of(stop)),
-            f"{len(look.latents)} {term('latents')}",
-            colour_bar(ACTIVATION_COLOURS, "0 off", "1 on"),
+            say("see.latents", count=len(look.latents), latents=term("latents", say("see.latents_term"))),
+            colour_bar(ACTIVATION_COLOURS, say("see.off"), say("see.on")),
             "map",
         ),
         card(
-            image_of(lab.picture(look.reconstruction), f"The {name} as reconstructed from these latents"),
-            "Reconstruction" if look is plain else "Edited",
-            f"{term('PSNR')} <b>{look.psnr:.1f} dB</b>",
+            image_of(lab.picture(look.reconstruction), say("see.reconstruction_alt", name=name)),
+            say("see.reconstruction" if look is plain else "see.edited"),
+            say("see.psnr_bold", PSNR=psnr, psnr=look.psnr),
         ),
     ]
     if look is not plain:
-        words = f"The {name} as reconstructed from the latents before the edit"
-        unedited = image_of(lab.picture(plain.reconstruction), words)
-        steps.append(card(unedited, "Unedited", f"{term('PSNR')} {plain.psnr:.1f} dB"))
+        unedited = image_of(lab.picture(plain.reconstruction), say("see.unedited_alt", name=name))
+        steps.append(card(unedited, say("see.unedited"), say("see.psnr", PSNR=psnr, psnr=plain.psnr)))
     return f'<div class="sae"><div class="steps of{len(steps)}">{ARROW.join(steps[:4])}{"".join(steps[4:])}</div></div>'
 
 
@@ -84,20 +88,22 @@ def _summary(lab: Lab, bench: Bench) -> str:
     edits = bench.edits_of(stop)
     if edits:
         undo = "".join(
-            f'<button type="button" class="undo" data-latent="{latent}" aria-label="Undo the edit of latent {latent}">'
-            f"{latent} {'off' if value == 0 else f'= {value:.3g}'} ✕</button>"
+            f'<button type="button" class="undo" data-latent="{latent}" aria-label="'
+            f'{escape(say("see.undo_aria", latent=latent))}">'
+            f"{say('see.undo_set' if value else 'see.undo_off', latent=latent, value=value)} ✕</button>"
             for latent, value in edits.items()
         )
-        return (
-            f'<div class="sae"><p>Set by hand: {undo} Squared error per pixel <b>{look.mse:.4f}</b>, unedited '
-            f"<b>{plain.mse:.4f}</b>.</p></div>"
+        words = say("see.edits", undo=undo, mse=look.mse, plain=plain.mse)
+    else:
+        words = say(
+            "see.summary",
+            title=escape(stop.title),
+            effective_l0=look.effective_l0,
+            latents=len(look.latents),
+            term=term("effective L0"),
+            off=len(look.latents) - look.l0,
         )
-    off, latents = len(look.latents) - look.l0, len(look.latents)
-    return (
-        f'<div class="sae"><p><b>{escape(stop.title)}</b>: about <b>{look.effective_l0:.0f}</b> of {latents} latents '
-        f"carry this {escape(name_of(lab, bench))} ({term('effective L0')}), {off} are 0. Hover over a cell; "
-        "click to change its latent.</p></div>"
-    )
+    return f'<div class="sae"><p>{words}</p></div>'
 
 
 def _strip(lab: Lab, bench: Bench) -> str:
@@ -107,16 +113,17 @@ def _strip(lab: Lab, bench: Bench) -> str:
         for position, stop in enumerate(stops)
     )
     return (
-        '<div class="sae"><h2>The same image at every stop <span class="muted">a click chooses it</span></h2>'
+        f'<div class="sae"><h2>{say("see.strip")}</h2>'
         f'<div class="strip" style="--stops: {len(stops)}">{cards}</div></div>'
     )
 
 
 def _thumbnail(lab: Lab, look: Look, stop: Stop, position: int, chosen: bool) -> str:
-    image = image_of(lab.picture(look.reconstruction), f"Choose {stop.title}: PSNR {look.psnr:.1f} dB")
+    image = image_of(lab.picture(look.reconstruction), say("see.choose_stop", title=stop.title, psnr=look.psnr))
     return (
         f'<button type="button" class="{"chosen" * chosen}" data-position="{position}" aria-pressed="'
-        f'{str(chosen).lower()}">{image}<b>{escape(stop.short)}</b><span>{look.psnr:.1f} dB</span></button>'
+        f'{str(chosen).lower()}">{image}<b>{escape(stop.short)}</b>'
+        f"<span>{say('see.db', psnr=look.psnr)}</span></button>"
     )
 
 
@@ -125,26 +132,28 @@ def _histograms(lab: Lab, bench: Bench, bins: str) -> str:
     of_image = histogram_of(look.activations)
     means = lab.means(bench.stop(lab), bench.sigma, bench.seed)
     charts = "".join(chart.svg() for chart in activation_charts(of_image, means, linear=bins == BINS[1]))
-    return (
-        f'<div class="sae"><div class="charts">{charts}</div><p class="muted">Left: of this image. '
-        f"Right: over the first {SEVERAL} test images, noise {bench.sigma:g}.</p></div>"
-    )
+    words = say("see.histograms", several=SEVERAL, sigma=bench.sigma)
+    return f'<div class="sae"><div class="charts">{charts}</div><p class="muted">{words}</p></div>'
 
 
 def _metrics(lab: Lab, bench: Bench) -> str:
     stop = bench.stop(lab)
     (_, look), e = edited(lab, bench), lab.evaluation(stop)
     rows = [
-        (term("mse", "Squared error"), f"{look.mse:.4f}", f"{e.mse:.4f}"),
-        (f"… with noise {SIGMA:g}", "", f"{lab.denoise_mse(stop):.4f}"),
-        (term("FVU", "Variance lost"), "", f"{e.fvu:.1%}"),
-        (term("mean activation", "Mean activation"), f"{look.mean_activation:.3f}", f"{e.mean_activation:.3f}"),
-        (term("effective L0", "Effective L0"), f"{look.effective_l0:.0f}", f"{e.effective_l0:.0f}"),
-        (term("L0", "L0"), f"{look.l0}", f"{e.l0:.0f}"),
-        (term("dead", "Dead latents"), "", f"{e.dead_fraction:.1%}"),
+        (term("mse", say("see.mse")), f"{look.mse:.4f}", f"{e.mse:.4f}"),
+        (say("see.denoise", sigma=SIGMA), "", f"{lab.denoise_mse(stop):.4f}"),
+        (term("FVU", say("see.fvu")), "", f"{e.fvu:.1%}"),
+        (
+            term("mean activation", say("see.mean_activation")),
+            f"{look.mean_activation:.3f}",
+            f"{e.mean_activation:.3f}",
+        ),
+        (term("effective L0", say("see.effective_l0")), f"{look.effective_l0:.0f}", f"{e.effective_l0:.0f}"),
+        (term("L0", say("see.l0")), f"{look.l0}", f"{e.l0:.0f}"),
+        (term("dead", say("see.dead")), "", f"{e.dead_fraction:.1%}"),
     ]
-    body = "".join(f'<tr><th scope="row">{what}</th><td>{here}</td><td>{test}</td></tr>' for what, here, test in rows)
-    return (
-        f'<div class="sae"><table><thead><tr><th scope="col">{escape(stop.title)}</th><th scope="col">this image</th>'
-        f'<th scope="col">test split</th></tr></thead><tbody>{body}</tbody></table></div>'
+    head = "".join(
+        f'<th scope="col">{what}</th>' for what in (escape(stop.title), say("see.this_image"), say("see.test_split"))
     )
+    body = "".join(f'<tr><th scope="row">{what}</th><td>{here}</td><td>{test}</td></tr>' for what, here, test in rows)
+    return f'<div class="sae"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -14,23 +14,21 @@ from space.latent_card import atom_image
 from space.parts import QUICK, Page, Part
 from space.see import edited, name_of
 from space.terms import term
+from training.words import say
 
-KEY, TITLE = "strokes", "Strokes"
+KEY = "strokes"
 MOST = 60
 """So many latents can be added one by one; the slider's last stop adds all others at once."""
-INTRO = f"""
-The latents of this image, largest first. Each adds its value times its {term("atom")} to the {term("logits")}; with
-none of them on, the decoder shows its bias. Move the slider, or play it.
-"""
 
 
 def build(page: Page) -> None:
     """Lay out the tab inside the current Blocks, and let it follow the bench."""
     lab = page.lab
-    gr.HTML(f'<div class="sae"><p class="intro">{INTRO}</p></div>', apply_default_css=False, container=False)
+    intro = say("strokes.intro", atom=term("atom"), logits=term("logits"))
+    gr.HTML(f'<div class="sae"><p class="intro">{intro}</p></div>', apply_default_css=False, container=False)
     with gr.Row(elem_id="reveal-row"):
-        reveal = gr.Slider(0, MOST, 5, step=1, label="Largest latents that are added", elem_id="reveal", scale=4)
-        gr.Button("Play", elem_id="play", scale=0, min_width=110)
+        reveal = gr.Slider(0, MOST, 5, step=1, label=say("strokes.reveal"), elem_id="reveal", scale=4)
+        gr.Button(say("strokes.play"), elem_id="play", scale=0, min_width=110)
     built = page.html("built")
     atoms = page.html("atoms")
     page.add(Part([built], lambda bench, k: [_built(lab, bench, k)], [reveal], KEY, QUICK))
@@ -48,20 +46,24 @@ def _built(lab: Lab, bench: Bench, k: int) -> str:
     share = kept.abs().sum().item() / max(look.latents.abs().sum().item(), 1e-9)
     images = [
         card(
-            image_of(lab.picture(look.noisy), f"The {name} that the model was given"), "Given", f"noise {bench.sigma:g}"
+            image_of(lab.picture(look.noisy), say("strokes.given_alt", name=name)),
+            say("strokes.given"),
+            say("strokes.noise", sigma=bench.sigma),
         ),
         card(
-            image_of(lab.picture(partial), f"The {name} as built from the {added} largest latents"),
-            f"{added} largest",
-            f"{term('PSNR')} <b>{look.psnr_of(mse):.1f} dB</b>; {share:.0%} of the sum of latents",
+            image_of(lab.picture(partial), say("strokes.largest_alt", count=added, name=name)),
+            say("strokes.largest", count=added),
+            say("strokes.share", PSNR=term("PSNR"), psnr=look.psnr_of(mse), share=share),
             "main",
         ),
         card(
-            image_of(lab.picture(look.reconstruction), f"The {name} as reconstructed from all its latents"),
-            f"All {look.l0}",
-            f"{term('PSNR')} {look.psnr:.1f} dB",
+            image_of(lab.picture(look.reconstruction), say("strokes.all_alt", name=name)),
+            say("strokes.all", count=look.l0),
+            say("see.psnr", PSNR=term("PSNR"), psnr=look.psnr),
         ),
-        card(image_of(lab.picture(look.clean), f"The clean {name}"), "Clean", "what is wanted"),
+        card(
+            image_of(lab.picture(look.clean), say("see.clean_alt", name=name)), say("see.clean"), say("strokes.wanted")
+        ),
     ]
     return f'<div class="sae"><div class="built" data-k="{added}">{"".join(images)}</div></div>'
 
@@ -79,7 +81,5 @@ def _atoms(lab: Lab, bench: Bench) -> str:
         card(atom_image(lab, stop, latent, with_words=False), str(place), f"{look.latents[latent].abs() / total:.1%}")
         for place, latent in enumerate(order, 1)
     )
-    return (
-        f'<div class="sae"><h2>Atoms of {escape(stop.title)} in this image, with their share of the sum of latents '
-        f'<span class="muted">orange adds light, blue takes it away</span></h2><div class="atoms">{cards}</div></div>'
-    )
+    words = say("strokes.atoms", title=escape(stop.title))
+    return f'<div class="sae"><h2>{words}</h2><div class="atoms">{cards}</div></div>'

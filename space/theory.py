@@ -14,26 +14,10 @@ from space.parts import Page, Part
 from training import model_charts
 from training.charts import Axis, Chart, Drawing, Frame, curve_keys, legend, responsive
 from training.data import as_floats
-from training.model_charts import COST_KEYS, cost_note
+from training.model_charts import cost_keys, cost_note
+from training.words import say
 
-KEY, TITLE = "rates", "Rates"
-RATE_INTRO = """
-## Stating the rate
-L1 adds beta times the actual rate p̂ (the mean activation) to the loss: a straight line through the origin, least at a
-rate of 0. It has no target; which rate comes out depends on beta. To ask for a target rate p, such as 0.05, one takes
-the Kullback-Leibler divergence KL(p ‖ p̂) of two Bernoulli distributions: p log(p / p̂) + (1 − p) log((1 − p) / (1 − p̂)).
-Like the absolute and the squared error it is 0 at the target and grows on both sides. Its slope is
-(p̂ − p) / (p̂ (1 − p̂)), which is unbounded near 0 and 1. The absolute error has the slope −1 below the target and 1
-above it; the squared error has the slope 2 (p̂ − p). **Move the target.**
-"""
-SCALE_INTRO = """
-## Why the mean activation proves nothing by itself
-Multiply every latent by s, and every atom by 1/s. The product of both, and so every image, stays the same. For s below
-1 the atoms become longer and the mean activation becomes lower; it goes to 0 as s does. The effective L0,
-(Σ|z|)² / Σz², the number of latents that carry an image, does not change. So it stands beside the mean activation
-everywhere here. A dictionary here has atoms of one fixed length, so its training cannot lower the mean activation in
-this way. The lecture's network has no such limit.
-"""
+KEY = "rates"
 SAMPLE = 500
 
 
@@ -42,11 +26,11 @@ def build(page: Page) -> None:
     lab = page.lab
     with gr.Row():
         with gr.Column(min_width=320):
-            gr.Markdown(RATE_INTRO)
-            target = gr.Slider(0.01, 0.99, 0.1, step=0.01, label="Target rate (p)", elem_id="target")
+            gr.Markdown(say("rates.rate"))
+            target = gr.Slider(0.01, 0.99, 0.1, step=0.01, label=say("rates.target"), elem_id="target")
             costs = page.html("costs", cost_chart(0.1, None))
         with gr.Column(min_width=320):
-            gr.Markdown(SCALE_INTRO)
+            gr.Markdown(say("rates.scale"))
             scales = page.html("scales")
 
     def of_model(bench: Bench, target: float) -> list[object]:
@@ -65,7 +49,7 @@ def build(page: Page) -> None:
 def cost_chart(target: float, measured: tuple[str, float] | None) -> str:
     """What a rate costs, for a target; `measured` is a model's name and its rate."""
     drawing = responsive(lambda frame: model_charts.cost_chart(target, measured, frame))
-    return f'<div class="sae">{drawing}{legend(COST_KEYS)}<p class="note">{cost_note(target)}</p></div>'
+    return f'<div class="sae">{drawing}{legend(cost_keys())}<p class="note">{cost_note(target)}</p></div>'
 
 
 def scale_chart(lab: Lab, stop: Stop) -> str:
@@ -76,15 +60,15 @@ def scale_chart(lab: Lab, stop: Stop) -> str:
     rates = [unit_activation(s * latents).mean().item() for s in scales]
     carried = [effective_l0(s * latents).mean().item() for s in scales]
     words = [
-        f"mean activation ({rates[-1]:.3f} at s = 1, {rates[0]:.1g} at s = {scales[0]:g})",
-        f"effective L0 ({carried[-1]:.0f} at s = 1, {carried[0]:.0f} at s = {scales[0]:g})",
+        say(f"rates.{name}", one=values[-1], least=values[0], scale=scales[0])
+        for name, values in (("mean_activation", rates), ("effective_l0", carried))
     ]
-    spoken = f"Latents of {stop.title}, scaled by s on {SAMPLE} test images: {'; '.join(words)}."
+    spoken = say("rates.spoken", title=stop.title, sample=SAMPLE, mean_activation=words[0], effective_l0=words[1])
 
     def draw(frame: Frame) -> Drawing:
         chart = Chart(
-            Axis("scale of the latents, s", 0.001, 1, (0.001, 0.01, 0.1, 1), log=True),
-            Axis("relative to s = 1", 0, 1.1, (0, 0.25, 0.5, 0.75, 1)),
+            Axis(say("rates.x"), 0.001, 1, (0.001, 0.01, 0.1, 1), log=True),
+            Axis(say("rates.y"), 0, 1.1, (0, 0.25, 0.5, 0.75, 1)),
             frame,
         )
         curves = (

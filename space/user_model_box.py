@@ -14,6 +14,7 @@ from space.lab import USER, Lab
 from space.parts import BARE, SPEAK_CHANGES, Page, method_choices
 from space.stop_slider import stop_slider
 from space.user_models import title
+from training.words import in_language_of_now, say
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,12 @@ class Box:
 
 def lay_out(lab: Lab) -> Box:
     """Place the box into the current layout."""
-    places = "A repo on the Hub, owner/name or owner/name@revision" + ", or a folder here" * (
-        not lab.user_models.hosted
-    )
-    with gr.Accordion("Load your own model", open=False, elem_id="user-model"):
-        address = gr.Textbox(label="Its address", info=places, placeholder="owner/name", max_lines=1)
-        load = gr.Button("Load and measure it", size="sm")
+    places = say("box.places" if lab.user_models.hosted else "box.places_or_folder")
+    with gr.Accordion(say("box.title"), open=False, elem_id="user-model"):
+        address = gr.Textbox(label=say("box.address"), info=places, placeholder="owner/name", max_lines=1)
+        load = gr.Button(say("box.load"), size="sm")
     message = gr.HTML("", elem_id="message", js_on_load=SPEAK_CHANGES, **BARE)
-    linked = gr.Textbox(visible="hidden")
+    linked = gr.Textbox(visible="hidden", label=say("box.address"))
     return Box(address, load, message, linked)
 
 
@@ -46,12 +45,13 @@ def wire(page: Page, box: Box) -> None:
     outputs = [box.message, page.user_models, *page.choice]
     unchanged = [gr.skip()] * (len(outputs) - 1)
 
+    @in_language_of_now
     def load(text: str, mine: list[str]) -> Iterator[tuple[object, ...]]:
         try:
             name = (text or "").strip()
             if name in lab.recipes:
                 method, position = lab.find(name)
-                words = f"<b>{name}</b> is one of the bundled models; it is chosen now."
+                words = say("box.bundled", name=name)
             else:
                 address = lab.user_models.address(name)
                 for step in lab.user_models.load(address):
@@ -74,13 +74,11 @@ def wire(page: Page, box: Box) -> None:
 
 def _loaded(lab: Lab, name: str) -> str:
     model = lab.user_models.find(name).model
-    words = (
-        f"<b>{escape(title(name))}</b>, {model.latent_dim:,} latents, trained as {escape(model.sparsity.name)}, is the "
-        f"last stop now, beside the bundled models of its sparsity method. Its metrics were measured here."
-    )
-    if lab.user_models.is_repo(name):
-        words += f' <a href="?{escape(urlencode({"model": name}))}">Link to this page with it</a>.'
-    return words
+    sparsity = escape(model.sparsity.name)
+    words = say("box.loaded", title=escape(title(name)), latents=model.latent_dim, sparsity=sparsity)
+    if not lab.user_models.is_repo(name):
+        return words
+    return say("box.loaded_link", loaded=words, link=escape(f"?{urlencode({'model': name})}"))
 
 
 def _message(words: str, css_class: str = "") -> str:

@@ -31,6 +31,7 @@ from training.data import Split
 from training.evaluation import Evaluation, evaluate
 from training.latent_statistics import latent_statistics
 from training.record import EVALUATION_NAME
+from training.words import say, speaking
 
 LARGEST_SIZE = 2048
 """Latents. Of the methods the one for every k takes longest to measure: 45 seconds on one core for so many."""
@@ -52,7 +53,11 @@ def work(folder: Path) -> Iterator[dict[str, Any]]:
         {"error": message}. Where the config is the job's "known" one, nothing is measured.
     """
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    name, test = job["name"], Split(**load_file(folder / "test.safetensors"))
+    with speaking(job["language"]):
+        yield from _work(folder, job, job["name"], Split(**load_file(folder / "test.safetensors")))
+
+
+def _work(folder: Path, job: dict[str, Any], name: str, test: Split) -> Iterator[dict[str, Any]]:
     try:
         _check_files(job, name)
         paths = find_files(job["source"], (CONFIG_NAME, WEIGHTS_NAME), revision=job["revision"], **job["hub"])
@@ -73,10 +78,10 @@ def work(folder: Path) -> Iterator[dict[str, Any]]:
     except ModelLoadError as error:
         yield {"error": str(error)}
     except OSError as error:  # the disk is full
-        yield {"error": f"{name} could not be loaded here: {error.strerror or first_line(error)}. Try again later."}
+        yield {"error": say("box.disk", name=name, reason=error.strerror or first_line(error))}
     except (MemoryError, RuntimeError) as error:
         print(first_line(error), file=sys.stderr)
-        yield {"error": f"{name} takes more memory than this page gives to a model, {MEMORY / 1e9:.0f} GB."}
+        yield {"error": say("box.memory", name=name, gigabytes=MEMORY / 1e9)}
 
 
 def measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
@@ -92,9 +97,9 @@ def measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
     except RuntimeError as error:  # torch rejects reconstructions that are not numbers
         if "memory" in str(error):
             raise
-        raise ModelLoadError(f"{name} cannot be measured on the test images: {first_line(error)}.") from error
+        raise ModelLoadError(say("box.unmeasured", name=name, reason=first_line(error))) from error
     if not math.isfinite(evaluation.mse + evaluation.mean_activation + evaluation.effective_l0):
-        raise ModelLoadError(f"{name} makes latents that are not numbers: its training went wrong.")
+        raise ModelLoadError(say("box.no_numbers", name=name))
     return evaluation
 
 
@@ -107,17 +112,15 @@ def _check_files(job: dict[str, Any], name: str) -> None:
         except (HTTPError, HFValidationError, OSError):
             return
         if size > LARGEST_FILE:
-            raise ModelLoadError(f"{filename} of {name} is too large for this page ({size / 1e6:,.0f} MB).")
+            raise ModelLoadError(say("box.file_too_large", file=filename, name=name, megabytes=size / 1e6))
 
 
 def _check_sizes(name: str, config: dict[str, Any], ours: list[int]) -> None:
     size, shape = config.get("latent_dim"), config.get("image_shape")
     if isinstance(size, int) and size > LARGEST_SIZE:
-        raise ModelLoadError(
-            f"{name} is too large: its latent_dim is {size!s:.20}, and this page takes up to {LARGEST_SIZE}."
-        )
+        raise ModelLoadError(say("box.too_large", name=name, size=size, most=LARGEST_SIZE))
     if shape is not None and shape != ours:
-        raise ModelLoadError(f"{name} is for images of {shape!s:.40}, and this page shows images of {ours}.")
+        raise ModelLoadError(say("box.other_shape", name=name, shape=shape, ours=ours))
 
 
 def _limit() -> None:

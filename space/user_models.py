@@ -28,6 +28,7 @@ from training.data import Split
 from training.evaluation import Evaluation
 from training.latent_statistics import LatentStatistics
 from training.record import EVALUATION_NAME
+from training.words import language, say
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_MODELS = 8
@@ -83,15 +84,14 @@ class UserModels:
         """
         text = text.strip() if isinstance(text, str) else ""
         if not text:
-            raise InputError("Type the id of a repo on the Hub, such as owner/name, and load it then.")
+            raise InputError(say("box.nothing"))
         if len(text) > LONGEST_ADDRESS:
-            raise InputError(f"This is longer than any address of a model ({LONGEST_ADDRESS} characters).")
+            raise InputError(say("box.too_long", most=LONGEST_ADDRESS))
         if not self.hosted and as_folder(text) is not None:
             return Address(text)
         source, _, revision = text.partition("@")
         if ".." in text or not REPO.fullmatch(text) or as_folder(source) is not None:
-            folder_or = "" if self.hosted else "a folder here or "
-            raise InputError(f"{text} is not {folder_or}a repo id of the form owner/name or owner/name@revision.")
+            raise InputError(say("box.no_repo" if self.hosted else "box.no_folder_or_repo", text=text))
         return Address(source, revision or None)
 
     def is_repo(self, name: str) -> bool:
@@ -105,7 +105,7 @@ class UserModels:
             InputError: it cannot be fetched, is not of this family, is too large, is for images of another shape,
                 or cannot be measured.
         """
-        yield f"Fetching {address.name} …"
+        yield say("box.fetching", name=address.name)
         known = self._models.get(address.name)
         try:
             message: dict[str, Any] = {}
@@ -118,6 +118,7 @@ class UserModels:
                     "known": known and known.config,
                     "measure": not torch.cuda.is_available(),
                     "classes": self._classes,
+                    "language": language(),
                 }
                 (Path(scratch) / "job.json").write_text(json.dumps(job), encoding="utf-8")
                 with closing(self._messages(Path(scratch))) as messages:
@@ -126,17 +127,14 @@ class UserModels:
                             words = re.sub(rf"{re.escape(scratch)}\S*/", f"{address.name}/", message["error"])
                             raise InputError(words)
                         if "measuring" in message:
-                            yield f"Measuring {address.name} on {len(self._test.images):,} test images …"
+                            yield say("box.measuring", name=address.name, images=len(self._test.images))
                 if "config" not in message:
-                    raise InputError(
-                        f"{address.name} was stopped: it took more than {MOST_SECONDS} seconds, or more memory than "
-                        "this page gives to a model."
-                    )
+                    raise InputError(say("box.stopped", name=address.name, seconds=MOST_SECONDS))
                 if known is None or known.config != message["config"]:
                     known = self._read(address, message["config"], Path(scratch) / "model")
                 self._keep(known)
         except OSError as error:
-            raise InputError(f"{address.name} could not be loaded here: {error.strerror}. Try again later.") from error
+            raise InputError(say("box.disk", name=address.name, reason=error.strerror)) from error
 
     def _messages(self, folder: Path) -> Iterator[dict[str, Any]]:
         """What the process that works in a folder says; it is killed when its time is over, or nobody listens."""
@@ -179,10 +177,7 @@ class UserModels:
         """
         with self._lock:
             if name not in self._models:
-                raise InputError(
-                    f"{name} is not here any more: the page keeps the {MOST_MODELS} models that were used last. "
-                    "Load it again."
-                )
+                raise InputError(say("box.gone", name=name, most=MOST_MODELS))
             self._models.move_to_end(name)
             return self._models[name]
 

@@ -22,15 +22,16 @@ from training.history import Epoch
 from training.history_charts import history_charts
 from training.latent_statistics import LatentStatistics, latent_statistics
 from training.model_charts import (
-    COST_KEYS,
     Point,
     bundled_points,
     cost_chart,
+    cost_keys,
     cost_note,
     frontier_chart,
     frontier_keys,
 )
 from training.svg_file import standalone
+from training.words import say
 
 SIGMAS = (0.0, 0.3, 0.6)
 
@@ -55,27 +56,28 @@ def draw_report(
     """
     activations = activations_of(model, test.images, k)
     histograms = histogram_of(activations), histogram_of(activations.mean(0))
-    yield "activation-histograms", standalone("How active the latents are", activation_charts(*histograms))
-    linear = activation_charts(*histograms, linear=True)
-    yield "activation-histograms-linear", standalone("How active the latents are, in ten equal bins", linear)
+    name = "activation-histograms"
+    yield name, standalone(say("figures.activation-histograms"), activation_charts(*histograms))
+    charts = activation_charts(*histograms, linear=True)
+    yield f"{name}-linear", standalone(say("figures.activation-histograms-linear"), charts)
     yield "reconstructions", reconstructions(model, examples(test), about.title, k)
     if len(about.classes) > 1:
         yield "class-maps", class_maps(latent_statistics(model, test.images, test.labels, k, len(about.classes)), about)
     if history:
-        epochs = f"{about.title}, validation split, after each epoch"
-        yield "history", standalone(epochs, history_charts(history))
+        yield "history", standalone(say("figures.history", title=about.title), history_charts(history))
     target = getattr(model.sparsity, "target", 0.1)
-    costs = cost_chart(target, ("this model", evaluation.mean_activation))
-    yield "cost-of-a-rate", standalone("What a rate costs", [costs], COST_KEYS, cost_note(target))
-    points = [*bundled_points(), Point("this model", "this model", evaluation.effective_l0, evaluation.fvu)]
+    this = say("figures.this_model")
+    costs = cost_chart(target, (this, evaluation.mean_activation))
+    yield "cost-of-a-rate", standalone(say("figures.cost-of-a-rate"), [costs], cost_keys(), cost_note(target))
+    points = [*bundled_points(), Point(this, this, evaluation.effective_l0, evaluation.fvu)]
     chart = frontier_chart(points, len(points) - 1)
     yield (
         "frontier",
         standalone(
-            "What sparsity costs",
+            say("figures.frontier"),
             [chart],
-            frontier_keys(points, "This model"),
-            f"This model was measured on {about.title}, the others on MNIST." if about.title != "MNIST" else "",
+            frontier_keys(points, say("families.this")),
+            say("figures.frontier-note", title=about.title) if about.title != "MNIST" else "",
         ),
     )
 
@@ -93,15 +95,15 @@ def reconstructions(
         noisy = add_noise(clean, sigma, torch.Generator().manual_seed(0))
         reconstructed = model.decode(model.encode(noisy.to(device), k)).cpu()
         for row, shown, what in (
-            (2 * level, noisy, f"sigma {sigma:g}"),
-            (2 * level + 1, reconstructed, "reconstruction"),
+            (2 * level, noisy, say("figures.sigma", sigma=sigma)),
+            (2 * level + 1, reconstructed, say("figures.reconstruction")),
         ):
             pictures = as_pictures(shown, *value_range(model.output, clean)).permute(0, 2, 3, 1)
             for ax, picture in zip(axes[row], pictures.numpy(), strict=True):
                 ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
                 ax.set(xticks=[], yticks=[])
             axes[row][0].set_ylabel(what)
-    figure.suptitle(f"{title}: noisy images, and what the model makes of them")
+    figure.suptitle(say("figures.reconstructions", title=title))
     return figure
 
 
@@ -117,8 +119,8 @@ def class_maps(statistics: LatentStatistics, about: About) -> Figure:
     for ax, means, name in zip(axes, statistics.class_means, about.classes, strict=True):
         image = ax.imshow(as_square(means.numpy()), cmap="inferno", vmin=0, vmax=highest)
         ax.set(title=name, xticks=[], yticks=[])
-    figure.colorbar(image, ax=list(axes), label="mean activation over the class")
-    figure.suptitle(f"{about.title}: which latents respond to which class")
+    figure.colorbar(image, ax=list(axes), label=say("figures.class-maps-bar"))
+    figure.suptitle(say("figures.class-maps", title=about.title))
     return figure
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from training.charts import Drawing, svg_line, svg_text, svg_turned
+from training.words import say
 
 LOWEST, LOG_BINS, LINEAR_BINS = 1e-3, 12, 10
 EDGES = torch.logspace(math.log10(LOWEST), 0, LOG_BINS + 1)
@@ -53,8 +54,8 @@ def activation_charts(activations: Histogram, means: Histogram, linear: bool = F
         linear: with ten equal bins, as in the lecture, in place of logarithmic ones.
     """
     return [
-        histogram_chart(activations, "All activations", "activation", "share of activations", linear),
-        histogram_chart(means, "Mean of each latent", "mean activation of a latent", "share of latents", linear),
+        histogram_chart(of, say(f"charts.{name}"), say(f"charts.{name}_x"), say(f"charts.{name}_y"), linear)
+        for name, of in (("all", activations), ("means", means))
     ]
 
 
@@ -89,9 +90,9 @@ def histogram_chart(h: Histogram, title: str, x_label: str, y_label: str, linear
         f'<rect class="track" x="{middle - 22}" y="{top}" width="44" height="{base - top}"/>',
         f'<rect class="zero" x="{middle - 22}" y="{base - zero:.1f}" width="44" height="{zero:.1f}"/>',
         svg_text(zeros, "number", middle, top - 6, "middle"),
-        svg_text("exactly 0", "tick", middle, base + 13, "middle"),
+        svg_text(say("charts.zero"), "tick", middle, base + 13, "middle"),
         svg_turned(y_label, 13, (top + base) / 2),
-        svg_turned("share of the rest", left - 34, (top + base) / 2),
+        svg_turned(say("charts.rest"), left - 34, (top + base) / 2),
     ]
     for i in range(round((base - top) / scale / step) + 1):
         y = base - i * step * scale
@@ -122,10 +123,12 @@ def histogram_chart(h: Histogram, title: str, x_label: str, y_label: str, linear
     ]
     edges = ["0", *(f"{edge:.2g}" for edge in EDGES[1:].tolist())]
     spread = "; ".join(
-        f"{a} to {b}: {percent(share)}" for a, b, share in zip(edges, edges[1:], shares, strict=False) if share
+        say("charts.bin", low=a, high=b, share=percent(share))
+        for a, b, share in zip(edges, edges[1:], shares, strict=False)
+        if share
     )
-    spoken = f"{title}. Exactly 0: {zeros} ({y_label}). The rest, by {x_label}: "
-    spoken += f"{spread or 'none'}. Overall mean {h.mean:.3g}."
+    spread = spread or say("charts.none")
+    spoken = say("charts.spoken", title=title, zeros=zeros, y=y_label, x=x_label, spread=spread, mean=h.mean)
     return Drawing(HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT, spoken, "".join(parts), "histogram")
 
 
@@ -167,15 +170,19 @@ def linear_histogram(shares: list[float], mean: float, title: str, x_label: str,
         svg_text(x_label, "axis", left + plot / 2, HISTOGRAM_HEIGHT - 6, "middle"),
         svg_turned(y_label, 13, (top + base) / 2),
     ]
-    spread = "; ".join(f"{i * step:.1f} to {(i + 1) * step:.1f}: {percent(s)}" for i, s in enumerate(shares) if s)
-    spoken = f"{title}. {y_label} by {x_label}: {spread}. Overall mean {mean:.3g}."
+    spread = "; ".join(
+        say("charts.bin", low=f"{i * step:.1f}", high=f"{(i + 1) * step:.1f}", share=percent(s))
+        for i, s in enumerate(shares)
+        if s
+    )
+    spoken = say("charts.spoken_equal", title=title, y=y_label, x=x_label, spread=spread, mean=mean)
     return Drawing(HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT, spoken, "".join(parts), "histogram")
 
 
 def _mean_label(mean: float, x: float, left: int, top: int) -> str:
     half = 52  # of its width
     place = min(max(x, left + half), HISTOGRAM_WIDTH - 4 - half)
-    return svg_text(f"overall mean {mean:.3g}", "mean-label", place, top - 9, "middle")
+    return svg_text(say("charts.mean", mean=mean), "mean-label", place, top - 9, "middle")
 
 
 def percent(share: float, exact: bool = False) -> str:

@@ -29,9 +29,13 @@ from training.charts import (
 )
 from training.evaluation import Evaluation, read_by_k
 from training.recipe import DEFAULT_ARCHITECTURE, Recipe
-from training.zoo import FAMILIES, RECIPES
+from training.words import say
+from training.zoo import FAMILIES, RECIPES, family_title
 
-COST_KEYS = curve_keys(["KL divergence (nats)", "absolute error", "squared error", "L1: the rate itself (beta 1)"])
+
+def cost_keys() -> list[Key]:
+    """What the curves of `cost_chart` are."""
+    return curve_keys([say(f"charts.{cost}") for cost in ("kl", "absolute", "squared", "l1")])
 
 
 def cost_chart(target: float, measured: tuple[str, float] | None = None, frame: Frame = WIDE) -> Drawing:
@@ -44,8 +48,8 @@ def cost_chart(target: float, measured: tuple[str, float] | None = None, frame: 
     """
     frame = replace(frame, top=44)  # room for two words above it
     chart = Chart(
-        Axis("actual rate (mean activation)", 0, 1, (0, 0.2, 0.4, 0.6, 0.8, 1)),
-        Axis("cost", 0, 1, (0, 0.25, 0.5, 0.75, 1)),
+        Axis(say("charts.rate"), 0, 1, (0, 0.2, 0.4, 0.6, 0.8, 1)),
+        Axis(say("charts.cost"), 0, 1, (0, 0.25, 0.5, 0.75, 1)),
         frame,
     )
     # The divergence is steep at both ends, where there are more points; and all but L1 have their least at the target.
@@ -53,13 +57,13 @@ def cost_chart(target: float, measured: tuple[str, float] | None = None, frame: 
     rates = torch.cat([rates, rates.new_tensor([target])]).sort().values
     costs = [bernoulli_kl(target, rates), (rates - target).abs(), (rates - target).square(), rates]
     inside = "".join(chart.curve(list(_up_to_one(rates, cost)), style) for style, cost in enumerate(costs))
-    inside += chart.upright(target, f"target {target:g}", "target")
-    spoken = f"Cost against the actual rate for a target of {target:g}. {cost_note(target)}"
-    if measured:
-        name, rate = measured
-        inside += chart.upright(rate, f"{name}: {rate:.3f}", "mean", line=1)
-        spoken += f" The rate of {name} is {rate:.3f}."
-    return chart.drawing(inside, spoken)
+    inside += chart.upright(target, say("charts.target", target=target), "target")
+    note = cost_note(target)
+    if measured is None:
+        return chart.drawing(inside, say("charts.cost_spoken", target=target, note=note))
+    name, rate = measured
+    inside += chart.upright(rate, f"{name}: {rate:.3f}", "mean", line=1)
+    return chart.drawing(inside, say("charts.cost_spoken_rate", target=target, note=note, name=name, rate=rate))
 
 
 def _up_to_one(rates: Tensor, cost: Tensor) -> Iterator[tuple[float, float]]:
@@ -77,12 +81,10 @@ def cost_note(target: float) -> str:
     """What the curves do at both ends, in words."""
     low, high = bernoulli_kl(target, torch.tensor([0.0, 1.0], dtype=torch.float64)).tolist()
     ends = [
-        f"{cost:.2f} at a rate of {rate}" + " (above the frame)" * (cost > 1) for rate, cost in ((0, low), (1, high))
+        say("charts.cost_end_above" if cost > 1 else "charts.cost_end", cost=cost, rate=rate)
+        for rate, cost in ((0, low), (1, high))
     ]
-    return (
-        f"KL, the absolute and the squared error are 0 at the target; L1 is 0 at a rate of 0. KL is computed with the "
-        f"rate kept {RATE_MARGIN:f} away from 0 and 1, so its curve ends at {' and at '.join(ends)}."
-    )
+    return say("charts.cost_note", margin=RATE_MARGIN, low=ends[0], high=ends[1])
 
 
 SHAPES = (
@@ -125,11 +127,11 @@ class Point:
     @property
     def spoken(self) -> str:
         """Its numbers, in words."""
-        return f"{self.title}: effective L0 {self.effective_l0:.0f}, variance lost {self.fvu:.1%}"
+        return say("charts.frontier_point", **vars(self))
 
 
 def _style(family: str) -> int:
-    return list(FAMILIES).index(family) % STYLES
+    return FAMILIES.index(family) % STYLES
 
 
 def point_label(recipe: Recipe, k: int | None = None) -> str:
@@ -164,8 +166,8 @@ def frontier_chart(points: Sequence[Point], chosen: int, frame: Frame = WIDE) ->
         frame: where it is drawn.
     """
     chart = Chart(
-        _log_axis("effective L0: latents that carry an image", [point.effective_l0 for point in points], frame),
-        _log_axis("variance lost (FVU)", [point.fvu for point in points], frame),
+        _log_axis(say("charts.frontier_x"), [point.effective_l0 for point in points], frame),
+        _log_axis(say("charts.frontier_y"), [point.fvu for point in points], frame),
         frame,
     )
     curves = "".join(
@@ -187,7 +189,7 @@ def frontier_chart(points: Sequence[Point], chosen: int, frame: Frame = WIDE) ->
     drawn = "".join(
         _mark(points[i], *at[i], frame.mark, *places[i], i == chosen) for i in [*order[1:], chosen]
     )  # the chosen one last, above all others
-    spoken = f"Variance lost against effective L0 of {len(points)} models; {points[chosen].spoken}, ringed"
+    spoken = say("charts.frontier_spoken", count=len(points), chosen=points[chosen].spoken)
     return chart.drawing(curves + ring + drawn, spoken, role="group")
 
 
@@ -211,7 +213,7 @@ def frontier_keys(points: Sequence[Point], own: str) -> list[Key]:
     """What the marks are; `own` says what those without a family are."""
     one_of_each = {point.family: point for point in points}
     return [
-        (f'<g class="point {point.style}">{point.shape}</g>', FAMILIES.get(family, own))
+        (f'<g class="point {point.style}">{point.shape}</g>', own if family is None else family_title(family))
         for family in [*FAMILIES, None]
         if (point := one_of_each.get(family))
     ]

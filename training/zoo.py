@@ -7,6 +7,7 @@ from dataclasses import replace
 from sae_model.architectures import ARCHITECTURES
 from sae_model.methods import METHODS, Sparsity, sparsity_from_config
 from training.recipe import Recipe, tuned
+from training.words import say, word_of
 
 NOISE = 0.6
 """Largest sigma of the variants that are trained on noisy images."""
@@ -26,8 +27,10 @@ RECIPES = [
     *(trained_on_noise(method(**values)) for method in METHODS.values() for values in method.bundled_on_noise),
     LECTURE,
 ]
-FAMILIES = {method.kind: method.title for method in METHODS.values() if method.joins is None} | {
-    "noise": "Trained on noise",
-    "lecture": "The lecture's network",
-}
-"""`Recipe.family` -> its title."""
+FAMILIES = (*(kind for kind, method in METHODS.items() if method.joins is None), "noise", "lecture")
+"""What `Recipe.family` may be."""
+
+
+def family_title(family: str) -> str:
+    """What a family is called on the page and below a chart."""
+    return word_of(METHODS[family], "title") if family in METHODS else say(f"families.{family}")

@@ -129,7 +129,7 @@ import sys
 
 from training.cli import main
 from training.model_charts import bundled_points
-from training.zoo import FAMILIES, RECIPES
+from training.zoo import RECIPES, family_title
 from sae_model import SparseAutoencoder
 
 folder = sys.argv[-1]
@@ -139,7 +139,7 @@ except SystemExit as done:
     assert not done.code, done.code
 loaded = SparseAutoencoder.from_pretrained(folder)
 assert loaded.sparsity == Mine(2.0), loaded.sparsity
-assert FAMILIES["mine"] == "My own"
+assert family_title("mine") == "My own"
 assert {"mine-1", "mine-2"} <= {recipe.name for recipe in RECIPES}
 assert bundled_points()  # the bundle does not hold it yet
 """

@@ -9,7 +9,7 @@ import pytest
 
 from sae_model.zoo import ZOO
 from training.evaluation import Evaluation, read_by_k
-from training.zoo import FAMILIES, RECIPES
+from training.zoo import RECIPES, family_title
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -35,7 +35,7 @@ def test_every_sparsity_method_can_be_chosen(page: Page) -> None:
         ("KL per image", "kl-image"),
         ("KL per latent", "kl-neuron"),
         ("Top k", "topk"),
-        (FAMILIES["adaptive-topk"], "adaptive-topk"),
+        (family_title("adaptive-topk"), "adaptive-topk"),
         ("Trained on noise", "noise"),
         ("L1 penalty", "l1"),
     ):
@@ -48,7 +48,7 @@ def test_every_sparsity_method_can_be_chosen(page: Page) -> None:
 
 
 def test_one_model_serves_every_k(page: Page) -> None:
-    page.locator("#method").get_by_role("radio", name=FAMILIES["adaptive-topk"]).check()
+    page.locator("#method").get_by_role("radio", name=family_title("adaptive-topk")).check()
     page.wait_for_selector(f"#beta input[aria-valuetext='{first_stop('adaptive-topk')}']")
     for stop, k in (("0", 1), ("8", 900)):
         page.fill("#beta input[type=range]", stop)

@@ -18,10 +18,10 @@ from sae_model import list_variants
 from training.charts import NARROW, WIDE, Frame, place_words
 from training.histograms import activation_charts, histogram_chart, histogram_of, linear_histogram, percent
 from training.model_charts import (
-    COST_KEYS,
     Point,
     bundled_points,
     cost_chart,
+    cost_keys,
     cost_note,
     frontier_chart,
     frontier_keys,
@@ -214,7 +214,7 @@ def test_the_frontier_joins_the_variants_of_one_family() -> None:
     lines = elements(frontier_chart(points, 0).inside, "polyline")
     assert len(lines) == len(FAMILIES)
     for line, family in zip(lines, dict.fromkeys(recipe.family for recipe in RECIPES), strict=True):
-        assert line.get("class") == f"curve style{list(FAMILIES).index(family)}"
+        assert line.get("class") == f"curve style{FAMILIES.index(family)}"
         xs = [float(x) for x, _ in re.findall(r"([\d.]+),([\d.]+)", line.get("points"))]
         assert len(xs) == sum(point.family == family for point in points)
         assert xs == sorted(xs)
@@ -222,7 +222,7 @@ def test_the_frontier_joins_the_variants_of_one_family() -> None:
 
 def test_a_file_holds_its_charts_legend_and_note_inside_its_frame() -> None:
     note = "word " * 60
-    keys = [*COST_KEYS, *frontier_keys(bundled_points(), "mine")]
+    keys = [*cost_keys(), *frontier_keys(bundled_points(), "mine")]
     root = ET.fromstring(standalone("A & B", [cost_chart(0.1), cost_chart(0.2)], keys, note))
     space = "{http://www.w3.org/2000/svg}"
     left, top, width, height = (float(part) for part in root.get("viewBox").split())

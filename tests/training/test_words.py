@@ -1,0 +1,127 @@
+"""The language files: whole, alike in keys and values, and each key is said; a method lends its English words."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from sae_model.methods import METHODS, Sparsity
+from training.words import CATALOGS, DEFAULT, in_language_of_now, language, say, speaking, word_of
+
+ROOT = Path(__file__).resolve().parents[2]
+OTHERS = sorted(set(CATALOGS) - {DEFAULT})
+FIELDS = ("title", "label", "ends", "asks_for")
+
+
+def values_of(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+def keys_in_code() -> tuple[set[str], set[str]]:
+    """What `say` is called with, as patterns with any word where a value is put in; and all other strings."""
+    said, others = set(), set()
+    for path in [*(ROOT / "training").rglob("*.py"), *(ROOT / "space").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "say":
+                said |= set(patterns(node.args[0]))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                others.add(node.value)
+    return said, others
+
+
+def patterns(key: ast.expr) -> Iterator[str]:
+    if isinstance(key, ast.IfExp):
+        yield from (*patterns(key.body), *patterns(key.orelse))
+    elif isinstance(key, ast.Constant):
+        yield re.escape(key.value)
+    elif isinstance(key, ast.JoinedStr):
+        yield "".join(re.escape(p.value) if isinstance(p, ast.Constant) else r"[\w .-]+" for p in key.values)
+
+
+def test_every_key_is_said_and_everything_said_has_a_key() -> None:
+    said, others = keys_in_code()
+    keys = CATALOGS[DEFAULT]
+    assert [key for key in keys if key not in others and not any(re.fullmatch(p, key) for p in said)] == []
+    assert [p for p in said if not any(re.fullmatch(p, key) for key in keys)] == []
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_no_key_is_missing(code: str) -> None:
+    ours = {key for key in CATALOGS[code] if not key.startswith("method.")}
+    assert ours == set(CATALOGS[DEFAULT])
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_templates_put_in_what_the_english_ones_do(code: str) -> None:
+    """Or less: a sentence may be built without a value."""
+    for key, template in CATALOGS[DEFAULT].items():
+        assert values_of(CATALOGS[code][key]) <= values_of(template), key
+        assert CATALOGS[code][key].count("<") == template.count("<"), key  # the same HTML
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_method_has_words_in_every_language(code: str) -> None:
+    wanted = {f"method.{kind}.{field}" for kind in METHODS for field in FIELDS}
+    assert wanted - set(CATALOGS[code]) == set(), "these methods would show their English words"
+    assert {key for key in CATALOGS[code] if key.startswith("method.")} == wanted
+    for kind, method in METHODS.items():
+        with speaking(code):
+            assert len(word_of(method, "ends")) == len(method.ends)
+            assert word_of(METHODS[kind], "asks_for") != method.asks_for
+
+
+def test_a_method_without_words_in_a_language_shows_its_own() -> None:
+    @dataclass(frozen=True)
+    class Mine(Sparsity):
+        kind = "mine"
+        title = "My own"
+
+    with speaking(OTHERS[0]):
+        assert word_of(Mine, "title") == word_of(Mine(), "title") == "My own"
+
+
+def test_a_handler_speaks_the_language_in_which_it_was_made() -> None:
+    with speaking("ru"):
+
+        @in_language_of_now
+        def once(name: str) -> str:
+            return say("learn.pushing", repo=name)
+
+        @in_language_of_now
+        def often() -> Iterator[str]:
+            yield language()
+            yield language()
+
+    assert (language(), once("a/b")) == (DEFAULT, "Отправляется в a/b …")
+    answers = often()
+    assert (next(answers), language(), next(answers), language()) == ("ru", DEFAULT, "ru", DEFAULT)
+    assert list(answers) == []
+
+
+def test_a_generator_that_nobody_asks_any_more_is_closed() -> None:
+    closed = []
+
+    @in_language_of_now
+    def endless() -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.append(language())
+
+    answers = endless()
+    next(answers)
+    answers.close()
+    assert closed == [DEFAULT]
+
+
+def test_an_unknown_key_or_a_value_too_few_is_an_error() -> None:
+    for key, values in (("nothing", {}), ("learn.pushing", {})):
+        with pytest.raises(KeyError):
+            say(key, **values)
