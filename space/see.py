@@ -98,6 +98,7 @@ def _summary(lab: Lab, bench: Bench) -> str:
         words = say(
             "see.summary",
             title=escape(stop.title),
+            name=escape(name_of(lab, bench)),
             effective_l0=look.effective_l0,
             latents=len(look.latents),
             term=term("effective L0"),

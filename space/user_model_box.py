@@ -35,7 +35,7 @@ def lay_out(lab: Lab) -> Box:
         address = gr.Textbox(label=say("box.address"), info=places, placeholder="owner/name", max_lines=1)
         load = gr.Button(say("box.load"), size="sm")
     message = gr.HTML("", elem_id="message", js_on_load=SPEAK_CHANGES, **BARE)
-    linked = gr.Textbox(visible="hidden", label=say("box.address"))
+    linked = gr.Textbox(visible="hidden", label="?model=")
     return Box(address, load, message, linked)
 
 

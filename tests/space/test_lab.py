@@ -107,7 +107,7 @@ def test_every_variant_has_a_stop_and_every_family_a_slider(lab: Lab) -> None:
     assert [stop.label for stop in lab.families["kl-image"]] == [".02", ".05", ".1", ".2"]
     betas = [f"{values['beta']:g}".removeprefix("0") for values in L1.bundled]
     assert [stop.label for stop in lab.families["l1"]] == ["dense", *betas, "lecture"]
-    assert [stop.label for stop in lab.families["noise"]] == ["no noise", "up to 0.6"] * 2
+    assert [stop.label for stop in lab.families["noise"]] == ["0", "0.6"] * 2
     before_and_after = [stop.variant for stop in lab.families["noise"]]
     assert before_and_after[1::2] == [f"{name}-noise-0.6" for name in before_and_after[::2]]
 
@@ -176,7 +176,10 @@ for recipe in RECIPES:
         Record(recipe, {}, 100, evaluate(model, test)).write(sae_model.zoo.ZOO / recipe.name)
 lab = Lab()
 config = build_app(lab).get_config_file()
-(choices,) = [part["props"]["choices"] for part in config["components"] if part["props"].get("elem_id") == "method"]
+methods = [part["props"]["choices"] for part in config["components"] if part["props"].get("elem_id") == "method"]
+choices, *in_other_languages = methods
+assert in_other_languages
+assert all(("Shout <loud>", "shout") in map(tuple, there) for there in in_other_languages)  # without words of their own
 bench = replace(opening(lab), method="shout", position=1)
 description, stops = _description(lab, bench.stop(lab)), _stops(lab, bench)
 assert [tuple(choice) for choice in choices] == [("L1 penalty", "l1"), ("Shout <loud>", "shout")], choices

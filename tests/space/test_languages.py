@@ -20,7 +20,7 @@ NAMES = set(
     re.findall(
         r"\w+",
         "dense lecture topk adaptive noise l1 kl image neuron KL L0 L1 Top top log tanh beta sigma seed bce PSNR FVU "
-        "MNIST Hub Space Enter Escape Tab owner name revision python training report push Gradio English",
+        "MNIST model Hub Space Enter Escape Tab owner name revision python training report push Gradio English",
     )
 )
 WORDS_OF_GRADIO = {"Home"}  # hidden: a list of its pages

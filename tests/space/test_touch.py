@@ -208,7 +208,7 @@ def test_an_image_that_is_dropped_is_the_image_everywhere(page: Page) -> None:
     page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this drawing')")
     page.wait_for_function("old => document.querySelectorAll('#images .steps img')[3].src !== old", arg=before[3][3])
     page.get_by_role("tab", name="Strokes").click()
-    page.wait_for_function("document.querySelectorAll('.built img')[3]?.alt === 'The clean drawing'")
+    page.wait_for_function("document.querySelectorAll('.built img')[3]?.alt === 'A clean drawing'")
     assert page.get_attribute(".built img >> nth=3", "src") != before[3][0]
     page.get_by_role("tab", name="See").click()
     page.locator("#draw").get_by_role("button", name="Clear").click()
