@@ -51,7 +51,7 @@ class Dictionary(nn.Module):
     ATOM_LENGTH: ClassVar[float] = 10.0
     USUAL_PIXELS: ClassVar[int] = 28 * 28  # of which these are the length and the step size
     LINEAR_ATOM_LENGTH: ClassVar[float] = 1.0  # with a linear output, whose images lie about 1 from their mean
-    # Fields of `training.recipe.Recipe` that differ from its defaults, and the sparsity method where none is named.
+    # Fields of `training.fit.recipe.Recipe` that differ from its defaults, and the sparsity method where none is named.
     recipe: ClassVar[dict[str, Any]] = {}
     sparsity: ClassVar[dict[str, Any]] = {"kind": "l1", "beta": 1.0}
 

@@ -94,7 +94,7 @@ class Sparsity:
         return None
 
     def recipe(self) -> dict[str, Any]:
-        """The fields of `training.recipe.Recipe` that are best set to other values than its defaults."""
+        """The fields of `training.fit.recipe.Recipe` that are best set to other values than its defaults."""
         return {}
 
     def to_config(self) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from sae_model.methods import METHODS
 from sae_model.storage import CONFIG_NAME
 from sae_model.zoo import ZOO
 from training.data import BUNDLED, Dataset, Split, open_dataset
-from training.evaluation import Evaluation, read_by_k
-from training.publishing import FILES
-from training.recipe import Recipe
-from training.record import Record
+from training.fit.recipe import Recipe
+from training.measure.evaluation import Evaluation, read_by_k
+from training.publish.publishing import FILES
+from training.publish.record import Record
 
 TAG = "sparse-autoencoder"
 """What the card of each of our models is tagged with on the Hub."""

@@ -17,9 +17,9 @@ from space.latent_card import latent_card
 from space.own_digit import from_text, standardise, to_text
 from space.parts import QUICK, Page, Part, class_choice, method_choices, script_with
 from space.stop_slider import stop_slider
-from training.recipe import DEFAULT_ARCHITECTURE
+from training.fit.recipe import DEFAULT_ARCHITECTURE
+from training.fit.zoo import family_title
 from training.words import in_language_of_now, language, say, word_of
-from training.zoo import family_title
 
 SCRIPT, LINK = (Path(__file__).with_name(name) for name in ("page.js", "link.js"))
 

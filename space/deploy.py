@@ -16,7 +16,7 @@ from sae_model import list_variants
 from sae_model.hub import SECONDS_TO_ANSWER
 from sae_model.storage import CARD_NAME
 from sae_model.zoo import OWNER, repo_name
-from training.hub import HubError, check_repo_id, hub_errors
+from training.publish.hub import HubError, check_repo_id, hub_errors
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = "requirements.txt"
@@ -31,6 +31,7 @@ NEEDED = (
     "sae_model/zoo/*/evaluation*.json",
     "sae_model/zoo/*/recipe.json",
     "training/*.py",
+    *(f"training/{folder}/*.py" for folder in ("data", "fit", "measure", "draw", "publish")),
     "training/languages/*.toml",
     "training/data/MNIST/raw/*.gz",
     "space/*.py",

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from training.card_image import as_pictures
+from training.draw.card_image import as_pictures
 
 
 def _table(anchors: str) -> np.ndarray:

@@ -38,7 +38,7 @@ def build(page: Page) -> None:
 @lru_cache(maxsize=4)
 def _report(lab: Lab, stop: Stop, model: SparseAutoencoder, code: str) -> str:
     """The figures in a language."""
-    from training.figures import draw_report  # with it comes matplotlib, which no other tab needs
+    from training.draw.figures import draw_report  # with it comes matplotlib, which no other tab needs
 
     about = lab.dataset.about
     with speaking(code):

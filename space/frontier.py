@@ -11,9 +11,9 @@ from space.errors import with_error_message
 from space.lab import USER, Lab, Stop
 from space.parts import Page, Part
 from space.stop_slider import stop_slider
-from training import model_charts
-from training.charts import legend, responsive
-from training.model_charts import Point, frontier_keys, point_label
+from training.draw import model_charts
+from training.draw.charts import legend, responsive
+from training.draw.model_charts import Point, frontier_keys, point_label
 from training.words import say
 
 KEY = "frontier"

@@ -20,14 +20,14 @@ from space.live_training import LiveTrainings
 from space.own_digit import from_text
 from space.user_model_process import SAMPLE
 from space.user_models import UserModels, fold, title
-from training.card_image import as_pictures, value_range
 from training.data import add_noise, as_floats
-from training.evaluation import Evaluation
-from training.histograms import Histogram, histogram_of
-from training.latent_statistics import LatentStatistics, latent_statistics
-from training.recipe import DEFAULT_ARCHITECTURE, OUTPUT_OF, Recipe
+from training.draw.card_image import as_pictures, value_range
+from training.draw.histograms import Histogram, histogram_of
+from training.fit.recipe import DEFAULT_ARCHITECTURE, OUTPUT_OF, Recipe
+from training.fit.zoo import FAMILIES
+from training.measure.evaluation import Evaluation
+from training.measure.latent_statistics import LatentStatistics, latent_statistics
 from training.words import say, word_of
-from training.zoo import FAMILIES
 
 LARGEST_SEED = 2**32 - 1
 SIGMA = 0.3

@@ -25,13 +25,13 @@ from space.see import name_of
 from space.stop_slider import stop_slider
 from space.terms import term
 from space.user_models import Address, title
-from training.charts import Axis, Chart, Frame
 from training.data import DATASETS
-from training.histograms import activation_charts, histogram_of
-from training.hub import HubError, push
-from training.publishing import save_run
-from training.recipe import Recipe, for_any_range, tuned
-from training.record import Record, versions
+from training.draw.charts import Axis, Chart, Frame
+from training.draw.histograms import activation_charts, histogram_of
+from training.fit.recipe import Recipe, for_any_range, tuned
+from training.publish.hub import HubError, push
+from training.publish.publishing import save_run
+from training.publish.record import Record, versions
 from training.words import in_language_of_now, say, word_of
 
 KEY = "learn"
@@ -130,18 +130,18 @@ def build(page: Page) -> None:
         unchanged = [gr.skip()] * 4
         training = trainings.find(request.session_hash)
         try:
-            if training is None or not training.history:
+            if training is None or not training.measure.history:
                 raise InputError(say("learn.nothing"))
             training.paused = True
-            model, name = training.trained(), f"{training.recipe.name}-{uuid.uuid4().hex[:6]}"
+            model, name = training.trained(), f"{training.fit.recipe.name}-{uuid.uuid4().hex[:6]}"
             with tempfile.TemporaryDirectory() as scratch:
                 folder = Path(scratch) / "trained" / name
                 model.save_pretrained(folder)
                 for words in lab.user_models.load(Address(str(folder))):
                     yield _message(words.replace(str(folder), name)), *unchanged
                 evaluation = lab.user_models.find(str(folder)).evaluation
-                about = None if training.recipe.dataset in DATASETS else lab.dataset.about
-                record = Record(training.recipe, versions(), len(lab.images), evaluation, about)
+                about = None if training.fit.recipe.dataset in DATASETS else lab.dataset.about
+                record = Record(training.fit.recipe, versions(), len(lab.images), evaluation, about)
                 saved = training.keep(name, lambda into: save_run(into, model, record, lab.test, {}, []))
                 archive = shutil.make_archive(str(saved), "zip", saved.parent, name)
             choice = USER + str(folder)
@@ -227,14 +227,14 @@ def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
     name = name_of(page.lab, bench)
     _, noisy = page.lab.images_of(bench.specimen)
     activations, carried = training.watched()
-    loss = training.history[-1][1] if training.history else float("nan")
+    loss = training.measure.history[-1][1] if training.measure.history else float("nan")
     rows = [
         (say("learn.row_step"), say("learn.step_of", step=training.step, steps=training.steps)),
-        (say("learn.loss", loss=training.recipe.loss), f"{loss:.4f}" if training.history else "–"),
+        (say("learn.loss", loss=training.fit.recipe.loss), f"{loss:.4f}" if training.measure.history else "–"),
         (term("mean activation", say("see.mean_activation")), f"{activations.mean():.3f}"),
         (
             term("effective L0", say("see.effective_l0")),
-            say("learn.carried", effective_l0=carried, latents=training.recipe.latent_dim),
+            say("learn.carried", effective_l0=carried, latents=training.fit.recipe.latent_dim),
         ),
     ]
     table = "".join(f'<tr><th scope="row">{what}</th><td>{value}</td></tr>' for what, value in rows)
@@ -253,7 +253,7 @@ def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
     )
     return (
         '<div class="sae train"><div>'
-        f"<h2>{say('learn.atoms', count=len(atoms), latents=training.recipe.latent_dim)}</h2>"
+        f"<h2>{say('learn.atoms', count=len(atoms), latents=training.fit.recipe.latent_dim)}</h2>"
         f"{wall(atoms, COLUMNS, say('learn.atoms_alt', count=len(atoms)))}</div>"
         f'<div><div class="pair">{pair}</div><table><tbody>{table}</tbody></table></div>'
         f"<div>{_curve(training)}{charts}</div></div>"
@@ -261,7 +261,7 @@ def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
 
 
 def _curve(training: LiveTraining) -> str:
-    first = training.history[0][1] if training.history else 0.5
+    first = training.measure.history[0][1] if training.measure.history else 0.5
     low, high = first / 25, 1.1 * first
     losses = tuple(tick for tick in LOSSES if low <= tick <= high)
     chart = Chart(
@@ -271,11 +271,11 @@ def _curve(training: LiveTraining) -> str:
             training.steps,
             tuple(range(0, training.steps + 1, 100 * (1 + training.steps // 600))),
         ),
-        Axis(say("learn.axis_loss", loss=training.recipe.loss), low, high, losses, log=True),
+        Axis(say("learn.axis_loss", loss=training.fit.recipe.loss), low, high, losses, log=True),
         CURVE,
     )
     spoken = say("learn.curve", count=0)
-    if training.history:
-        losses = [loss for _, loss in training.history]
+    if training.measure.history:
+        losses = [loss for _, loss in training.measure.history]
         spoken = say("learn.curve_from", count=len(losses), first=losses[0], last=losses[-1])
-    return chart.drawing(chart.curve(training.history, 0), spoken).svg()
+    return chart.drawing(chart.curve(training.measure.history, 0), spoken).svg()

@@ -12,7 +12,7 @@ from space.bench import Bench, opening
 from space.lab import SIGMA, Lab
 from space.parts import SPEAK_CHANGES, Page, Part
 from space.terms import term
-from training.histograms import histogram_of, percent
+from training.draw.histograms import histogram_of, percent
 from training.words import say
 
 FEW = 30

@@ -16,8 +16,8 @@ from torch import Tensor
 from sae_model import SparseAutoencoder, effective_l0, unit_activation
 from space.errors import InputError
 from training.data import Dataset
-from training.loop import TrainingError, fit, round_to_half
-from training.recipe import Recipe
+from training.fit.loop import TrainingError, fit, round_to_half
+from training.fit.recipe import Recipe
 from training.words import say
 
 MOST_TRAININGS = 8

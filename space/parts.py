@@ -15,7 +15,7 @@ from space.bench import Bench
 from space.errors import with_error_message
 from space.lab import USER, Lab
 from space.user_models import title
-from training.zoo import family_title
+from training.fit.zoo import family_title
 
 BARE = {"apply_default_css": False, "container": False}
 SPEAK_CHANGES = "element.setAttribute('aria-live', 'polite');"

@@ -12,7 +12,7 @@ from space.lab import SEVERAL, SIGMA, Lab, Look, Stop
 from space.latent_card import latent_map
 from space.parts import QUICK, SPEAK_CHANGES, Page, Part
 from space.terms import term
-from training.histograms import activation_charts, histogram_of
+from training.draw.histograms import activation_charts, histogram_of
 from training.words import say
 
 KEY = "see"

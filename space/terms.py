@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from training.evaluation import DEAD_AFTER
+from training.measure.evaluation import DEAD_AFTER
 from training.words import say
 
 

@@ -11,10 +11,10 @@ from sae_model import effective_l0, unit_activation
 from space.bench import Bench
 from space.lab import Lab, Stop
 from space.parts import Page, Part
-from training import model_charts
-from training.charts import Axis, Chart, Drawing, Frame, curve_keys, legend, responsive
 from training.data import as_floats
-from training.model_charts import cost_keys, cost_note
+from training.draw import model_charts
+from training.draw.charts import Axis, Chart, Drawing, Frame, curve_keys, legend, responsive
+from training.draw.model_charts import cost_keys, cost_note
 from training.words import say
 
 KEY = "rates"

@@ -28,9 +28,9 @@ from sae_model.errors import first_line
 from sae_model.hub import as_folder, find_files
 from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME, read_config
 from training.data import Split
-from training.evaluation import Evaluation, evaluate
-from training.latent_statistics import latent_statistics
-from training.record import EVALUATION_NAME
+from training.measure.evaluation import Evaluation, evaluate
+from training.measure.latent_statistics import latent_statistics
+from training.publish.record import EVALUATION_NAME
 from training.words import say, speaking
 
 LARGEST_SIZE = 2048

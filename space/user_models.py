@@ -25,9 +25,9 @@ from space.errors import InputError
 from space.user_model_process import STATISTICS_NAME, measured
 from space.zero_gpu import on_gpu
 from training.data import Split
-from training.evaluation import Evaluation
-from training.latent_statistics import LatentStatistics
-from training.record import EVALUATION_NAME
+from training.measure.evaluation import Evaluation
+from training.measure.latent_statistics import LatentStatistics
+from training.publish.record import EVALUATION_NAME
 from training.words import language, say
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -42,8 +42,8 @@ import torch
 from sae_model import L1, SparseAutoencoder
 from tests.idx import write_idx
 from training.data import Split, load_split
-from training.loop import fit
-from training.recipe import Recipe
+from training.fit.loop import fit
+from training.fit.recipe import Recipe
 
 BRIEF = Recipe(sparsity=L1(0.3), limit=6_000, latent_dim=200, epochs=3, batch_size=64)
 

@@ -14,9 +14,9 @@ import pytest
 from sae_model.methods import METHODS
 from sae_model.zoo import ZOO
 from training import results
-from training.evaluation import Evaluation
+from training.fit.zoo import RECIPES
+from training.measure.evaluation import Evaluation
 from training.results import every_k_table, lecture_table, probe_table, rates_table, variants_table
-from training.zoo import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 MAY_IMPORT = {
@@ -24,9 +24,11 @@ MAY_IMPORT = {
     "training": {"sae_model", "training"},
     "space": {"sae_model", "training", "space"},
 }
+FLOW = ("data", "fit", "measure", "draw", "publish")
+"""The folders of training, in the order in which data flows through them."""
 CLASSES = {method.__name__ for method in METHODS.values()}
 # Files whose subject is one model that they train, or that need a default.
-MAY_NAME_A_METHOD = {"training/benchmarks/race.py", "training/benchmarks/scaling.py", "training/recipe.py"}
+MAY_NAME_A_METHOD = {"training/benchmarks/race.py", "training/benchmarks/scaling.py", "training/fit/recipe.py"}
 
 
 def syntax(path: Path) -> ast.Module:
@@ -47,6 +49,15 @@ def imported(path: Path) -> set[str]:
 def test_imports_point_one_way(package: str) -> None:
     for path in (ROOT / package).rglob("*.py"):
         assert imported(path) & MAY_IMPORT.keys() <= MAY_IMPORT[package], path
+
+
+def test_the_folders_of_training_stand_in_the_order_in_which_data_flows() -> None:
+    for place, folder in enumerate(FLOW):
+        for path in (ROOT / "training" / folder).glob("*.py"):
+            for node in ast.walk(syntax(path)):
+                if isinstance(node, ast.ImportFrom) and node.module.startswith("training."):
+                    used = node.module.split(".")[1]
+                    assert used in {"words", *FLOW[: place + 1]}, f"{path} imports {node.module}"
 
 
 def test_the_model_alone_needs_little() -> None:

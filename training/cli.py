@@ -27,16 +27,16 @@ from sae_model.errors import UserError, one_line
 from sae_model.methods import METHODS, sparsity_from_config
 from sae_model.storage import CONFIG_NAME, PARTIAL, staged_folder, write_file
 from sae_model.zoo import ZOO
-from training import parallel
-from training.checkpoint import Checkpoint, locked, remove_checkpoint
 from training.data import BUNDLED, DATASETS, Dataset, Split, open_dataset
-from training.evaluation import Evaluation, evaluate
-from training.history import read_history
-from training.hub import HubError, check_login, push, push_all
-from training.recipe import Recipe, fine_tuning, for_any_range, tuned
-from training.record import Record
+from training.fit import parallel
+from training.fit.checkpoint import Checkpoint, locked, remove_checkpoint
+from training.fit.recipe import Recipe, fine_tuning, for_any_range, tuned
+from training.fit.zoo import RECIPES
+from training.measure.evaluation import Evaluation, evaluate
+from training.measure.history import read_history
+from training.publish.hub import HubError, check_login, push, push_all
+from training.publish.record import Record
 from training.runs import Data, run_all, run_one
-from training.zoo import RECIPES
 
 app = typer.Typer(
     help="Train, measure and bundle sparse autoencoders.",
@@ -293,7 +293,7 @@ def report_command(
     skip_broken: SkipBrokenOption = False,
 ) -> None:
     """Measure a model on the test split and draw the lecture's figures of it: charts as SVG, images also as PNG."""
-    from training.figures import draw_report
+    from training.draw.figures import draw_report
 
     _check_output(output)
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(_device()))

@@ -14,15 +14,15 @@ import torch
 from tqdm import tqdm
 
 from sae_model import SparseAutoencoder
-from training import parallel
-from training.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint, remove_checkpoint
 from training.data import About, Split
-from training.evaluation import Evaluation, evaluate
-from training.history import Epoch, measure_epoch
-from training.loop import Progress, fit
-from training.publishing import save_run
-from training.recipe import Recipe
-from training.record import Record, versions
+from training.fit import parallel
+from training.fit.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint, remove_checkpoint
+from training.fit.loop import Progress, fit
+from training.fit.recipe import Recipe
+from training.measure.evaluation import Evaluation, evaluate
+from training.measure.history import Epoch, measure_epoch
+from training.publish.publishing import save_run
+from training.publish.record import Record, versions
 
 
 @dataclass(frozen=True)

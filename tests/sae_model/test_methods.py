@@ -14,7 +14,7 @@ import pytest
 
 from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, KLPerNeuron, ModelLoadError, SparseAutoencoder, TopK
 from sae_model.methods import METHODS, Sparsity, sparsity_from_config
-from training.recipe import tuned
+from training.fit.recipe import tuned
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_OF_EACH = [Dense(), L1(0.3), KLPerImage(0.1, 2.0), KLPerNeuron(0.2, 3.0), TopK(3), AdaptiveTopK(7)]
@@ -128,8 +128,8 @@ SCRIPT = (
 import sys
 
 from training.cli import main
-from training.model_charts import bundled_points
-from training.zoo import RECIPES, family_title
+from training.draw.model_charts import bundled_points
+from training.fit.zoo import RECIPES, family_title
 from sae_model import SparseAutoencoder
 
 folder = sys.argv[-1]

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 
 from sae_model import L1, SparseAutoencoder, TopK
 from sae_model.outputs import OUTPUTS
-from training.loop import fit
-from training.recipe import Recipe, for_any_range, tuned
+from training.fit.loop import fit
+from training.fit.recipe import Recipe, for_any_range, tuned
 
 
 @pytest.fixture

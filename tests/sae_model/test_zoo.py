@@ -14,9 +14,9 @@ import torch
 from sae_model import ModelLoadError, list_variants, load_variant
 from sae_model.zoo import ZOO
 from training.data import Split, add_noise, as_floats
-from training.evaluation import Evaluation, evaluate, read_by_k
-from training.record import Record
-from training.zoo import LECTURE, RECIPES
+from training.fit.zoo import LECTURE, RECIPES
+from training.measure.evaluation import Evaluation, evaluate, read_by_k
+from training.publish.record import Record
 
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1_000_000

@@ -23,9 +23,9 @@ from tests.idx import write_idx
 from tests.space.browser import open_page
 from tests.space.server import running_space
 from training.data import DATASETS, Split, open_dataset
-from training.hub import push
-from training.loop import fit
-from training.recipe import Recipe, for_any_range
+from training.fit.loop import fit
+from training.fit.recipe import Recipe, for_any_range
+from training.publish.hub import push
 from training.runs import Data, measure_and_save
 
 if TYPE_CHECKING:

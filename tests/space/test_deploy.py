@@ -17,7 +17,7 @@ from sae_model import list_variants
 from sae_model.zoo import ZOO, repo_name
 from space.deploy import deploy
 from tests.loopback_hub import TOKEN, LoopbackHub
-from training.hub import HubError, push
+from training.publish.hub import HubError, push
 
 ROOT = Path(__file__).resolve().parents[2]
 ID = "ada/by-touch"

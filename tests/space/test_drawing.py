@@ -73,6 +73,6 @@ def test_colours_are_those_of_matplotlib_within_rounding() -> None:
 
 def test_the_page_needs_no_matplotlib_before_its_figures_are_drawn() -> None:
     """Gradio brings none either, so a page starts in less time."""
-    script = "import sys, space.app, training.model_charts; print('matplotlib' in sys.modules)"
+    script = "import sys, space.app, training.draw.model_charts; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == "False\n", done.stderr

@@ -19,7 +19,7 @@ from space.errors import InputError
 from space.lab import SAMPLE, SEVERAL, Lab, Specimen, Stop
 from tests.space.server import ROOT
 from training.data import add_noise, as_floats
-from training.zoo import FAMILIES
+from training.fit.zoo import FAMILIES
 
 
 @pytest.fixture(scope="module")
@@ -164,9 +164,9 @@ from space.controls import _description, _stops
 from dataclasses import replace
 from space.bench import opening
 from training.data import load_split
-from training.evaluation import evaluate
-from training.record import Record
-from training.zoo import RECIPES
+from training.measure.evaluation import evaluate
+from training.publish.record import Record
+from training.fit.zoo import RECIPES
 
 test = load_split("mnist", "test", limit=100)
 for recipe in RECIPES:

@@ -11,8 +11,8 @@ import torch
 from sae_model import L1
 from space.live_training import MOST_TRAININGS, LiveTraining, LiveTrainings
 from training.data import Split, as_floats, open_dataset
-from training.loop import fit
-from training.recipe import Recipe, tuned
+from training.fit.loop import fit
+from training.fit.recipe import Recipe, tuned
 
 RECIPE = replace(tuned(L1(1.0)), latent_dim=40, epochs=2, limit=600, batch_size=100)
 
@@ -50,7 +50,7 @@ def test_it_rests_when_nobody_asks_and_can_be_looked_at(digits: Split) -> None:
     before = training.trained().network.atoms
     training.advance(0.0)
     assert not torch.equal(training.trained().network.atoms, before)
-    assert [step for step, _ in training.history] == [4, 8]
+    assert [step for step, _ in training.measure.history] == [4, 8]
 
 
 def test_each_session_has_its_own_and_too_many_are_dropped(digits: Split) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from sae_model.zoo import ZOO
 from tests.space.browser import NARROW, WIDE, open_page
-from training.evaluation import Evaluation
-from training.zoo import LECTURE, RECIPES
+from training.fit.zoo import LECTURE, RECIPES
+from training.measure.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -43,7 +43,7 @@ import spaces
 import space.app
 from space.user_models import UserModels
 from training.data import Split, load_split
-from training.evaluation import evaluate
+from training.measure.evaluation import evaluate
 from sae_model import SparseAutoencoder
 
 few = Split(*(tensor[:100] for tensor in load_split("mnist", "test")))

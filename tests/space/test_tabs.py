@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sae_model.zoo import ZOO
-from training.evaluation import Evaluation, read_by_k
-from training.zoo import RECIPES, family_title
+from training.fit.zoo import RECIPES, family_title
+from training.measure.evaluation import Evaluation, read_by_k
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -21,8 +21,8 @@ from space.user_model_process import work
 from space.user_models import UserModels
 from tests.loopback_hub import TOKEN
 from training.data import Split
-from training.evaluation import evaluate
-from training.latent_statistics import latent_statistics
+from training.measure.evaluation import evaluate
+from training.measure.latent_statistics import latent_statistics
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDLESS = 10**12

@@ -21,8 +21,8 @@ from space.user_model_process import work
 from space.user_models import MOST_MODELS, Address, UserModels, title
 from tests.loopback_hub import LoopbackHub
 from training.data import Split, as_floats
-from training.evaluation import evaluate
-from training.latent_statistics import latent_statistics
+from training.measure.evaluation import evaluate
+from training.measure.latent_statistics import latent_statistics
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 

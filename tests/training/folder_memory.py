@@ -19,8 +19,8 @@ from PIL import Image
 
 from sae_model import L1
 from training.data import open_dataset
-from training.loop import fit
-from training.recipe import Recipe
+from training.fit.loop import fit
+from training.fit.recipe import Recipe
 
 CLASSES, SIDE = 4, 32
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from training.data import DataError, open_dataset
-from training.images import resized
+from training.data.images import resized
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    monkeypatch.setattr("training.image_store.cached_assets_path", assets)
+    monkeypatch.setattr("training.data.image_store.cached_assets_path", assets)
 
 
 def write(path: Path, **arrays: np.ndarray) -> str:

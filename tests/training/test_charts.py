@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sae_model import list_variants
-from training.charts import NARROW, WIDE, Frame, place_words
-from training.histograms import activation_charts, histogram_chart, histogram_of, linear_histogram, percent
-from training.model_charts import (
+from training.draw.charts import NARROW, WIDE, Frame, place_words
+from training.draw.histograms import activation_charts, histogram_chart, histogram_of, linear_histogram, percent
+from training.draw.model_charts import (
     Point,
     bundled_points,
     cost_chart,
@@ -26,8 +26,8 @@ from training.model_charts import (
     frontier_chart,
     frontier_keys,
 )
-from training.svg_file import standalone
-from training.zoo import FAMILIES, RECIPES
+from training.draw.svg_file import standalone
+from training.fit.zoo import FAMILIES, RECIPES
 
 
 def elements(inside: str, tag: str, css_class: str | None = None) -> list[ET.Element]:

@@ -22,11 +22,11 @@ import torch
 
 from sae_model import AdaptiveTopK, KLPerNeuron, SparseAutoencoder
 from tests.command_line import assert_refused, run
-from training.checkpoint import Checkpoint, CheckpointError, locked, remove_checkpoint
 from training.data import Split
-from training.loop import fit
-from training.recipe import Recipe
-from training.zoo import LECTURE
+from training.fit.checkpoint import Checkpoint, CheckpointError, locked, remove_checkpoint
+from training.fit.loop import fit
+from training.fit.recipe import Recipe
+from training.fit.zoo import LECTURE
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = Recipe(latent_dim=40, epochs=3, batch_size=20)
@@ -190,7 +190,9 @@ def test_two_runs_do_not_write_to_one_output(tmp_path: Path, few_digits: Path) -
 
 def test_the_lock_of_a_killed_run_blocks_nobody(tmp_path: Path) -> None:
     output = tmp_path / "model"
-    wait = "import sys, time, pathlib; from training.checkpoint import locked\nwith locked(pathlib.Path(sys.argv[1])):"
+    wait = (
+        "import sys, time, pathlib; from training.fit.checkpoint import locked\nwith locked(pathlib.Path(sys.argv[1])):"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", f"{wait}\n    print(1, flush=True)\n    time.sleep(600)", output],
         cwd=ROOT,

@@ -14,9 +14,9 @@ from sae_model import L1, AdaptiveTopK, SparseAutoencoder
 from sae_model.methods import METHODS
 from tests.command_line import assert_refused, run
 from training.data import BUNDLED, load_split
-from training.evaluation import evaluate
-from training.record import Record
-from training.zoo import LECTURE
+from training.fit.zoo import LECTURE
+from training.measure.evaluation import evaluate
+from training.publish.record import Record
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"config.json", "model.safetensors", "README.md", "evaluation.json", "recipe.json", "reconstructions.webp"}

@@ -20,7 +20,7 @@ import torch
 from tests.idx import write_idx
 from training.benchmarks.lecture import unpack_mnist
 from training.data import BUNDLED, DATASETS, DataError, add_noise, as_floats, load_split, open_dataset
-from training.torchvision_import import datasets
+from training.data.torchvision_import import datasets
 
 RAW = BUNDLED / "MNIST" / "raw"
 NAMES = [path.name for path in sorted(RAW.glob("*.gz"))]

@@ -12,8 +12,8 @@ import torch
 
 from sae_model import AdaptiveTopK, SparseAutoencoder, TopK, unit_activation
 from training.data import Split, as_floats
-from training.evaluation import NOISE_LEVELS, Evaluation, evaluate, read_by_k, write_by_k
-from training.probe import probe_errors
+from training.measure.evaluation import NOISE_LEVELS, Evaluation, evaluate, read_by_k, write_by_k
+from training.measure.probe import probe_errors
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,13 @@ from PIL import Image
 
 from sae_model import SparseAutoencoder
 from sae_model.zoo import ZOO
-from training.card_image import card_image, examples
 from training.data import DATASETS, Split
-from training.evaluation import Evaluation, activations_of
-from training.figures import class_maps, draw_report
-from training.histograms import histogram_of, percent
-from training.history import Epoch
-from training.latent_statistics import LatentStatistics, latent_statistics
+from training.draw.card_image import card_image, examples
+from training.draw.figures import class_maps, draw_report
+from training.draw.histograms import histogram_of, percent
+from training.measure.evaluation import Evaluation, activations_of
+from training.measure.history import Epoch
+from training.measure.latent_statistics import LatentStatistics, latent_statistics
 
 
 def test_class_maps_share_one_scale_and_hold_the_means() -> None:

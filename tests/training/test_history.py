@@ -12,14 +12,14 @@ import torch
 
 from sae_model import L1, SparseAutoencoder, TopK
 from training import runs
-from training.checkpoint import Checkpoint
 from training.data import Split
-from training.evaluation import evaluate
-from training.history import Epoch, measure_epoch, read_history, write_history
-from training.history_charts import history_charts
-from training.recipe import Recipe
+from training.draw.history_charts import history_charts
+from training.draw.svg_file import standalone
+from training.fit.checkpoint import Checkpoint
+from training.fit.recipe import Recipe
+from training.measure.evaluation import evaluate
+from training.measure.history import Epoch, measure_epoch, read_history, write_history
 from training.runs import Data, run_one
-from training.svg_file import standalone
 
 SHORT = Recipe(L1(0.3), latent_dim=40, epochs=3, batch_size=100)
 

@@ -15,12 +15,12 @@ from huggingface_hub import HfApi, ModelCard
 from sae_model import L1, ModelLoadError, SparseAutoencoder
 from tests.command_line import run
 from tests.loopback_hub import READ_TOKEN, STRANGER_TOKEN, TOKEN, LoopbackHub
-from training.card import BEGIN, END
 from training.data import Split
-from training.hub import HubError, push, push_all
-from training.publishing import FILES
-from training.recipe import Recipe
-from training.record import Record, RecordError
+from training.fit.recipe import Recipe
+from training.publish.card import BEGIN, END
+from training.publish.hub import HubError, push, push_all
+from training.publish.publishing import FILES
+from training.publish.record import Record, RecordError
 from training.runs import Data, measure_and_save
 
 ID = "ada/first"

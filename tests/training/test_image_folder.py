@@ -14,9 +14,8 @@ from huggingface_hub import HfApi, constants
 from PIL import Image
 
 from tests.loopback_hub import LoopbackHub
-from training import image_folder
-from training.data import DataError, Dataset, open_dataset
-from training.images import LUMA, resized
+from training.data import DataError, Dataset, image_folder, open_dataset
+from training.data.images import LUMA, resized
 
 CLASSES = ("disc", "square", "star")
 
@@ -25,7 +24,7 @@ CLASSES = ("disc", "square", "star")
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own."""
     monkeypatch.setattr(
-        "training.image_store.cached_assets_path", lambda *names: make(tmp_path.joinpath("cache", *names))
+        "training.data.image_store.cached_assets_path", lambda *names: make(tmp_path.joinpath("cache", *names))
     )
     return tmp_path / "cache"
 

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 
 from sae_model import L1, Dense, SparseAutoencoder, Sparsity, effective_l0, load_balancing_loss
 from training.data import Split, as_floats
-from training.evaluation import evaluate
-from training.loop import TrainingError, fit
-from training.recipe import Recipe
+from training.fit.loop import TrainingError, fit
+from training.fit.recipe import Recipe
+from training.measure.evaluation import evaluate
 
 SHORT = Recipe(sparsity=L1(0.1), latent_dim=60, epochs=2, batch_size=50)
 

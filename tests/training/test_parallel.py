@@ -13,9 +13,9 @@ import torch
 
 from sae_model import SparseAutoencoder
 from tests.command_line import run
-from training import loop, parallel
-from training.record import Record
-from training.zoo import LECTURE
+from training.fit import loop, parallel
+from training.fit.zoo import LECTURE
+from training.publish.record import Record
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ("--limit", "257", "--epochs", "8", "--latent-dim", "40", "--seed", "3")
@@ -23,10 +23,10 @@ TINY = ("--limit", "257", "--epochs", "8", "--latent-dim", "40", "--seed", "3")
 METHODS = (("kl-neuron", "--target", "0.1"), ("topk", "--k", "9"))
 # In bfloat16 the roundings of halved batches are large enough to hide a mistake.
 IN_FULL_PRECISION = """
-import training.loop
+import training.fit.loop
 from training.cli import main
 
-training.loop.has_fast_bfloat16 = lambda device: False
+training.fit.loop.has_fast_bfloat16 = lambda device: False
 main()
 """
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training import probe
 from training.data import Split
-from training.probe import PENALTY, fit_classifier, pixels, probe_errors
+from training.measure import probe
+from training.measure.probe import PENALTY, fit_classifier, pixels, probe_errors
 
 
 def as_they_are(images: Tensor) -> Tensor:

@@ -10,10 +10,10 @@ import pytest
 from sae_model.zoo import ZOO
 from tests.command_line import run
 from training import results
-from training.evaluation import Evaluation, read_by_k
-from training.recipe import Recipe
+from training.fit.recipe import Recipe
+from training.fit.zoo import RECIPES
+from training.measure.evaluation import Evaluation, read_by_k
 from training.results import every_k_table, lecture_table, probe_table, rates_table, seeds_table, variants_table
-from training.zoo import RECIPES
 
 PIXELS = {"100": 0.2861, "all": 0.0951}
 

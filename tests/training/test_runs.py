@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from sae_model import L1, AdaptiveTopK, KLPerImage, KLPerNeuron, ModelLoadError, SparseAutoencoder
-from training.checkpoint import Checkpoint
 from training.data import Split
-from training.evaluation import evaluate, read_by_k
-from training.loop import TrainingError, fit
-from training.recipe import Recipe
-from training.record import Record, RecordError
+from training.fit.checkpoint import Checkpoint
+from training.fit.loop import TrainingError, fit
+from training.fit.recipe import Recipe
+from training.measure.evaluation import evaluate, read_by_k
+from training.publish.record import Record, RecordError
 from training.runs import Data, measure_and_save, run_all, run_one
 
 SMALL = Recipe(latent_dim=40, epochs=2, batch_size=50)

@@ -1,7 +1,7 @@
 """The lecture's training loop, as it stands there, so that the benchmark can race it. Nothing else uses it.
 
 Torchvision's MNIST decoded image by image, a shuffled DataLoader, plain Adam in single precision. The network is the
-architecture `lecture`, the hyperparameters those of `training.zoo.LECTURE`.
+architecture `lecture`, the hyperparameters those of `training.fit.zoo.LECTURE`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader, Subset
 
 from sae_model import SparseAutoencoder
 from training.data import BUNDLED, VALIDATION_IMAGES
-from training.torchvision_import import datasets, transforms
-from training.zoo import LECTURE
+from training.data.torchvision_import import datasets, transforms
+from training.fit.zoo import LECTURE
 
 
 def unpack_mnist(folder: Path) -> None:

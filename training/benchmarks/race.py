@@ -24,10 +24,10 @@ from sae_model.zoo import ZOO
 from training.benchmarks import lecture
 from training.benchmarks.machine import Meter, describe_machine, matrix_product_rate
 from training.data import Split, as_floats, load_split
-from training.evaluation import Evaluation, evaluate
-from training.loop import fit, has_fast_bfloat16
-from training.recipe import Recipe
-from training.zoo import LECTURE
+from training.fit.loop import fit, has_fast_bfloat16
+from training.fit.recipe import Recipe
+from training.fit.zoo import LECTURE
+from training.measure.evaluation import Evaluation, evaluate
 
 # One pass over part of the images is enough: a wide dictionary learns fast, and steps of the encoder cost time.
 OURS = Recipe(L1(0.3), limit=24_000, epochs=1, batch_size=128, learning_rate=8e-3)

@@ -23,8 +23,8 @@ from tqdm import tqdm
 from sae_model import L1
 from training.benchmarks.machine import Meter, describe_machine
 from training.data import load_split
-from training.loop import TrainingError, fit
-from training.recipe import Recipe, tuned
+from training.fit.loop import TrainingError, fit
+from training.fit.recipe import Recipe, tuned
 
 BLUE, ORANGE, GREY = "#1d4ed8", "#b45309", "#52525b"
 IMAGES = (7_500, 15_000, 30_000, 55_000)

@@ -17,8 +17,8 @@ from tests.command_line import run
 from training.benchmarks import lecture, race
 from training.benchmarks.race import Quality, Side, describe, quality_of_lecture, training_flops
 from training.data import Split
-from training.evaluation import Evaluation
-from training.recipe import Recipe
+from training.fit.recipe import Recipe
+from training.measure.evaluation import Evaluation
 
 LECTURES = Evaluation.read(ZOO / "lecture" / "evaluation.json")
 AT_THE_BAR = replace(LECTURES, denoise_mse={}, effective_l0=900.0)

@@ -13,8 +13,8 @@ from sae_model import L1
 from tests.command_line import assert_refused, run
 from training.benchmarks import scaling
 from training.benchmarks.scaling import Cost, Scaling, images_per_second, measure_cost, scaling_figure, scaling_table
-from training.loop import TrainingError
-from training.recipe import Recipe
+from training.fit.loop import TrainingError
+from training.fit.recipe import Recipe
 
 TINY = Recipe(L1(0.1), limit=500, latent_dim=120, epochs=1)
 MEASURED = Scaling(

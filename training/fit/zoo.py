@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sae_model.architectures import ARCHITECTURES
 from sae_model.methods import METHODS, Sparsity, sparsity_from_config
-from training.recipe import Recipe, tuned
+from training.fit.recipe import Recipe, tuned
 from training.words import say, word_of
 
 NOISE = 0.6

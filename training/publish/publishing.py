@@ -7,12 +7,12 @@ from pathlib import Path
 
 from sae_model import SparseAutoencoder
 from sae_model.storage import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, staged_folder, write_model
-from training.card import IMAGE_NAME, render_card
-from training.card_image import card_image, examples
 from training.data import Split
-from training.evaluation import BY_K_NAME, Evaluation, write_by_k
-from training.history import HISTORY_NAME, Epoch, write_history
-from training.record import EVALUATION_NAME, RECIPE_NAME, Record
+from training.draw.card_image import card_image, examples
+from training.measure.evaluation import BY_K_NAME, Evaluation, write_by_k
+from training.measure.history import HISTORY_NAME, Epoch, write_history
+from training.publish.card import IMAGE_NAME, render_card
+from training.publish.record import EVALUATION_NAME, RECIPE_NAME, Record
 
 # All that `save_run` writes, less the card, which a push writes anew.
 FILES = (CONFIG_NAME, WEIGHTS_NAME, RECIPE_NAME, EVALUATION_NAME, BY_K_NAME, HISTORY_NAME, IMAGE_NAME)

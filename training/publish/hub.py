@@ -20,9 +20,9 @@ from sae_model.errors import UserError
 from sae_model.hub import SECONDS_TO_ANSWER, why_not_written
 from sae_model.storage import CARD_NAME
 from sae_model.zoo import repo_name
-from training.card import CardError, merge_cards, render_card
-from training.publishing import FILES
-from training.record import Record
+from training.publish.card import CardError, merge_cards, render_card
+from training.publish.publishing import FILES
+from training.publish.record import Record
 
 SPACE = "by-touch"
 """What README calls the Space that an owner deploys; cards tell how to install from it."""

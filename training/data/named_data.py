@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.about_data import About
-from training.images import DataError, Half, Split
+from training.data.about_data import About
+from training.data.images import DataError, Half, Split
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _raw_folder(source: str, data_dir: Path, half: str) -> Path:
 
 def _download_idx(source: str, data_dir: Path, raw: Path) -> None:
     """Fetch a data set into `raw`, all its files or none."""
-    from training.torchvision_import import datasets  # a second to import, and nothing else needs it
+    from training.data.torchvision_import import datasets  # a second to import, and nothing else needs it
 
     try:
         with tempfile.TemporaryDirectory(dir=data_dir, prefix=".download-") as stage:
@@ -130,7 +130,7 @@ def _read_torchvision(
         half_is: what the class calls the half: "train", true or false, or "split", a name.
         options: of the class.
     """
-    from training.torchvision_import import datasets
+    from training.data.torchvision_import import datasets
 
     which = {"train": half == "train"} if half_is == "train" else {half_is: half}
     try:

@@ -14,14 +14,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from sae_model import SparseAutoencoder
-from training.card_image import as_pictures, examples, value_range
 from training.data import About, Split, add_noise, as_floats
-from training.evaluation import Evaluation, activations_of
-from training.histograms import activation_charts, histogram_of
-from training.history import Epoch
-from training.history_charts import history_charts
-from training.latent_statistics import LatentStatistics, latent_statistics
-from training.model_charts import (
+from training.draw.card_image import as_pictures, examples, value_range
+from training.draw.histograms import activation_charts, histogram_of
+from training.draw.history_charts import history_charts
+from training.draw.model_charts import (
     Point,
     bundled_points,
     cost_chart,
@@ -30,7 +27,10 @@ from training.model_charts import (
     frontier_chart,
     frontier_keys,
 )
-from training.svg_file import standalone
+from training.draw.svg_file import standalone
+from training.measure.evaluation import Evaluation, activations_of
+from training.measure.history import Epoch
+from training.measure.latent_statistics import LatentStatistics, latent_statistics
 from training.words import say
 
 SIGMAS = (0.0, 0.3, 0.6)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sae_model import SparseAutoencoder, effective_l0, keep_top_k
 from training.data import as_floats
-from training.evaluation import BATCH, DEAD_AFTER
+from training.measure.evaluation import BATCH, DEAD_AFTER
 
 HISTORY_NAME = "history.json"
 MOST_IMAGES = 2_000
@@ -22,7 +22,7 @@ MOST_IMAGES = 2_000
 
 @dataclass(frozen=True)
 class Epoch:
-    """Metrics after an epoch, as `training.evaluation.Evaluation` defines them."""
+    """Metrics after an epoch, as `training.measure.evaluation.Evaluation` defines them."""
 
     epoch: int
     """From 1."""

@@ -23,8 +23,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from training.image_store import Contents, Piece, check_enough, halves, shuffled, stored
-from training.images import DataError, Half, Split, resized
+from training.data.image_store import Contents, Piece, check_enough, halves, shuffled, stored
+from training.data.images import DataError, Half, Split, resized
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 BATCH = 256

@@ -12,8 +12,8 @@ import torch
 import sae_model
 from sae_model.errors import UserError
 from training.data import DATASETS, About
-from training.evaluation import Evaluation
-from training.recipe import Recipe
+from training.fit.recipe import Recipe
+from training.measure.evaluation import Evaluation
 
 RECIPE_NAME = "recipe.json"
 EVALUATION_NAME = "evaluation.json"

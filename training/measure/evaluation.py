@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sae_model import SparseAutoencoder, effective_l0, keep_top_k, unit_activation
 from training.data import Split, add_noise, as_floats
-from training.probe import probe_errors
+from training.measure.probe import probe_errors
 
 NOISE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5)
 KEPT = (10, 25, 50, 100)
@@ -50,7 +50,7 @@ class Evaluation:
     latent_histogram: list[float]
     """Share of latents whose mean activation over the images lies in each of ten equal bins of [0, 1]; sums to 1."""
     probe_error: dict[str, float] = field(default_factory=dict)
-    """Share of images whose class a linear classifier on the activations gets wrong, in [0, 1]; see `training.probe`.
+    """Share of images whose class a linear classifier on the activations gets wrong, in [0, 1]; see `probe`.
     "100" -> fitted on 10 training images of each class, "all" -> on all. Empty where there were none to fit on."""
 
     def to_json(self) -> str:

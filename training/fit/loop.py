@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from sae_model import SparseAutoencoder, load_balancing_loss, unit_activation
 from sae_model.errors import UserError
 from sae_model.outputs import OUTPUTS
-from training import parallel
 from training.data import add_noise, as_floats
-from training.recipe import Recipe
+from training.fit import parallel
+from training.fit.recipe import Recipe
 
 STEPS_PER_REPORT = 20
 

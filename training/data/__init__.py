@@ -1,7 +1,7 @@
 """Data sets: whatever `--dataset` names, as two halves of images and what is known about them.
 
-There is one way in, `open_dataset`. Named data sets are read by `training.named_data`, folders of image files by
-`training.image_folder`, files of arrays by `training.array_file`; a repo on the Hub is fetched, and then a folder.
+There is one way in, `open_dataset`. Named data sets are read by `named_data`, folders of image files by `image_folder`,
+files of arrays by `array_file`; a repo on the Hub is fetched, and then a folder.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from training import array_file, image_folder
-from training.about_data import About
-from training.images import DataError, Half, Split, add_noise, as_floats, resized
-from training.named_data import DATASETS
+from training.data import array_file, image_folder
+from training.data.about_data import About
+from training.data.images import DataError, Half, Split, add_noise, as_floats, resized
+from training.data.named_data import DATASETS
 
 __all__ = [
     "BUNDLED",
@@ -39,7 +39,7 @@ __all__ = [
     "open_dataset",
 ]
 
-BUNDLED = Path(__file__).parent / "data"
+BUNDLED = Path(__file__).parent
 VALIDATION_IMAGES = 5_000
 HUB = "hub:"
 

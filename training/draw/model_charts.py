@@ -13,7 +13,7 @@ from torch import Tensor
 from sae_model import bernoulli_kl
 from sae_model.sparsity import RATE_MARGIN
 from sae_model.zoo import ZOO
-from training.charts import (
+from training.draw.charts import (
     LETTERS,
     STYLES,
     WIDE,
@@ -27,10 +27,10 @@ from training.charts import (
     place_words,
     svg_text,
 )
-from training.evaluation import Evaluation, read_by_k
-from training.recipe import DEFAULT_ARCHITECTURE, Recipe
+from training.fit.recipe import DEFAULT_ARCHITECTURE, Recipe
+from training.fit.zoo import FAMILIES, RECIPES, family_title
+from training.measure.evaluation import Evaluation, read_by_k
 from training.words import say
-from training.zoo import FAMILIES, RECIPES, family_title
 
 
 def cost_keys() -> list[Key]:

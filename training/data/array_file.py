@@ -13,8 +13,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from training.image_store import Piece, Rows, batches, check_enough, halves, stored
-from training.images import DataError, Half, Split, resized
+from training.data.image_store import Piece, Rows, batches, check_enough, halves, stored
+from training.data.images import DataError, Half, Split, resized
 
 ENDINGS = (".npz", ".safetensors")
 BATCH = 1000
@@ -28,7 +28,7 @@ def read_arrays(
 
     Args:
         path: a file with `images` (n, channels, height, width), bytes or floats, and `labels` (n,), whole numbers.
-        image_size, grey: as in `training.images.resized`.
+        image_size, grey: as in `training.data.images.resized`.
         bounded: whether floats must lie in [0, 1].
 
     Raises:

@@ -21,7 +21,7 @@ import torch
 from huggingface_hub import cached_assets_path
 from torch import Tensor
 
-from training.images import DataError, Half, Split
+from training.data.images import DataError, Half, Split
 
 SEED = 0
 """Of the order of the images, and of which are held out."""

@@ -9,8 +9,8 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from sae_model import SparseAutoencoder
 from sae_model.errors import UserError
-from training.evaluation import Evaluation
-from training.record import Record
+from training.measure.evaluation import Evaluation
+from training.publish.record import Record
 
 IMAGE_NAME = "reconstructions.webp"
 PROBED = {"100": "fitted on 10 training images of each class", "all": "fitted on all training images"}

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from sae_model.errors import UserError
 from sae_model.storage import PARTIAL, write_file
-from training.loop import Snapshot
-from training.recipe import Recipe
+from training.fit.loop import Snapshot
+from training.fit.recipe import Recipe
 
 try:
     import fcntl

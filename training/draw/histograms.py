@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from training.charts import Drawing, svg_line, svg_text, svg_turned
+from training.draw.charts import Drawing, svg_line, svg_text, svg_turned
 from training.words import say
 
 LOWEST, LOG_BINS, LINEAR_BINS = 1e-3, 12, 10

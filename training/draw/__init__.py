@@ -1,0 +1,1 @@
+"""Charts, figures and images, for the page, for print and for cards."""

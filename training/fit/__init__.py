@@ -1,0 +1,1 @@
+"""The recipe of a run, and the loop that follows it."""

@@ -1,0 +1,1 @@
+"""What a run writes: its files, its card, and the copy on the Hub."""
