@@ -39,6 +39,7 @@ HAS_LOGIN = "OAUTH_CLIENT_ID" in os.environ
 """Whether this is a Space whose visitors can sign in: its front matter says `hf_oauth: true`."""
 MOMENT = 0.3
 """Seconds of training between two images of it."""
+MOST_WAITING = 10
 EPOCHS, FEWEST_STEPS = 2, 300
 """Passes over the images; more of them where that makes too few steps."""
 SIZES = (100, 225, 400, 900)
@@ -95,7 +96,13 @@ def build(page: Page) -> None:
     def run(request: gr.Request, *values: object, single: bool = False) -> Iterator[tuple[str, str]]:
         """Start, or go on; a step takes one moment."""
         chosen, bench = values[: len(settings)], Bench(*values[len(settings) :])
+        ticket = trainings.wait(request.session_hash)
         try:
+            while ahead := trainings.ahead(ticket):
+                yield _message(say("learn.waiting", ahead=ahead)), gr.skip()
+                time.sleep(MOMENT)
+            if ahead is None:  # stopped, or gone
+                return
             training = trainings.find(request.session_hash)
             if training is None or training.finished:
                 training = trainings.begin(request.session_hash, recipe_of(*chosen))
@@ -111,6 +118,8 @@ def build(page: Page) -> None:
             yield _said(training), _frame(page, training, bench)
         except Exception as error:
             yield _message(in_words(error), "error"), gr.skip()
+        finally:
+            trainings.leave(ticket)
 
     @in_language_of_now
     def one_step(request: gr.Request, *values: object) -> Iterator[tuple[str, str]]:
@@ -130,18 +139,18 @@ def build(page: Page) -> None:
         unchanged = [gr.skip()] * 4
         training = trainings.find(request.session_hash)
         try:
-            if training is None or not training.measure.history:
+            if training is None or not training.history:
                 raise InputError(say("learn.nothing"))
             training.paused = True
-            model, name = training.trained(), f"{training.fit.recipe.name}-{uuid.uuid4().hex[:6]}"
+            model, name = training.trained(), f"{training.recipe.name}-{uuid.uuid4().hex[:6]}"
             with tempfile.TemporaryDirectory() as scratch:
                 folder = Path(scratch) / "trained" / name
                 model.save_pretrained(folder)
                 for words in lab.user_models.load(Address(str(folder))):
                     yield _message(words.replace(str(folder), name)), *unchanged
                 evaluation = lab.user_models.find(str(folder)).evaluation
-                about = None if training.fit.recipe.dataset in DATASETS else lab.dataset.about
-                record = Record(training.fit.recipe, versions(), len(lab.images), evaluation, about)
+                about = None if training.recipe.dataset in DATASETS else lab.dataset.about
+                record = Record(training.recipe, versions(), len(lab.images), evaluation, about)
                 saved = training.keep(name, lambda into: save_run(into, model, record, lab.test, {}, []))
                 archive = shutil.make_archive(str(saved), "zip", saved.parent, name)
             choice = USER + str(folder)
@@ -180,12 +189,13 @@ def build(page: Page) -> None:
             words = str(error) if isinstance(error, HubError) else in_words(error)
             yield _message(words.replace(str(training and training.kept), say("learn.the_model")), "error")
 
-    # One training at a time, in a line of its own: sliders go on beside it.
-    line = {"concurrency_id": "training", "concurrency_limit": 1, "api_visibility": "private", "trigger_mode": "once"}
+    # One training at a time; those who wait for it do so here, where they are told their place.
+    line = {"concurrency_id": "training", "concurrency_limit": MOST_WAITING}
+    line |= {"api_visibility": "private", "trigger_mode": "once", "show_progress": "hidden", "show_progress_on": said}
     inputs = [*settings, *page.bench]
     kind.input(with_error_message(lambda kind: gr.Dropdown(**_strengths(kind))), kind, strength, **page.live)
-    start.click(run, inputs, [said, frame], show_progress="minimal", show_progress_on=said, **line)
-    step.click(one_step, inputs, [said, frame], show_progress="hidden", show_progress_on=said, **line)
+    start.click(run, inputs, [said, frame], **line)
+    step.click(one_step, inputs, [said, frame], **line)
     pause.click(hold, None, None, **page.live)
     stop.click(end, None, [said, frame], **page.live)
     kept = keep.click(
@@ -227,14 +237,14 @@ def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
     name = name_of(page.lab, bench)
     _, noisy = page.lab.images_of(bench.specimen)
     activations, carried = training.watched()
-    loss = training.measure.history[-1][1] if training.measure.history else float("nan")
+    loss = training.history[-1][1] if training.history else float("nan")
     rows = [
         (say("learn.row_step"), say("learn.step_of", step=training.step, steps=training.steps)),
-        (say("learn.loss", loss=training.fit.recipe.loss), f"{loss:.4f}" if training.measure.history else "–"),
+        (say("learn.loss", loss=training.recipe.loss), f"{loss:.4f}" if training.history else "–"),
         (term("mean activation", say("see.mean_activation")), f"{activations.mean():.3f}"),
         (
             term("effective L0", say("see.effective_l0")),
-            say("learn.carried", effective_l0=carried, latents=training.fit.recipe.latent_dim),
+            say("learn.carried", effective_l0=carried, latents=training.recipe.latent_dim),
         ),
     ]
     table = "".join(f'<tr><th scope="row">{what}</th><td>{value}</td></tr>' for what, value in rows)
@@ -253,7 +263,7 @@ def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
     )
     return (
         '<div class="sae train"><div>'
-        f"<h2>{say('learn.atoms', count=len(atoms), latents=training.fit.recipe.latent_dim)}</h2>"
+        f"<h2>{say('learn.atoms', count=len(atoms), latents=training.recipe.latent_dim)}</h2>"
         f"{wall(atoms, COLUMNS, say('learn.atoms_alt', count=len(atoms)))}</div>"
         f'<div><div class="pair">{pair}</div><table><tbody>{table}</tbody></table></div>'
         f"<div>{_curve(training)}{charts}</div></div>"
@@ -261,7 +271,7 @@ def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
 
 
 def _curve(training: LiveTraining) -> str:
-    first = training.measure.history[0][1] if training.measure.history else 0.5
+    first = training.history[0][1] if training.history else 0.5
     low, high = first / 25, 1.1 * first
     losses = tuple(tick for tick in LOSSES if low <= tick <= high)
     chart = Chart(
@@ -271,11 +281,11 @@ def _curve(training: LiveTraining) -> str:
             training.steps,
             tuple(range(0, training.steps + 1, 100 * (1 + training.steps // 600))),
         ),
-        Axis(say("learn.axis_loss", loss=training.fit.recipe.loss), low, high, losses, log=True),
+        Axis(say("learn.axis_loss", loss=training.recipe.loss), low, high, losses, log=True),
         CURVE,
     )
     spoken = say("learn.curve", count=0)
-    if training.measure.history:
-        losses = [loss for _, loss in training.measure.history]
+    if training.history:
+        losses = [loss for _, loss in training.history]
         spoken = say("learn.curve_from", count=len(losses), first=losses[0], last=losses[-1])
-    return chart.drawing(chart.curve(training.measure.history, 0), spoken).svg()
+    return chart.drawing(chart.curve(training.history, 0), spoken).svg()

@@ -108,6 +108,8 @@ class LiveTrainings:
     def __init__(self, dataset: Dataset, watched: Tensor) -> None:
         self._dataset, self._watched = dataset, watched
         self._trainings: OrderedDict[str, LiveTraining] = OrderedDict()
+        self._line: dict[object, str] = {}
+        """Ticket -> session of all who want to train, in their order; the first one trains."""
         self._lock = Lock()
 
     def begin(self, session: str, recipe: Recipe) -> LiveTraining:
@@ -130,9 +132,27 @@ class LiveTrainings:
                 self._trainings.move_to_end(session)
             return self._trainings.get(session)
 
-    def drop(self, session: str) -> None:
-        """End the training of a session, if it has one: it takes no further step."""
+    def wait(self, session: str) -> object:
+        """Go to the end of the line; returns a ticket."""
+        ticket = object()
         with self._lock:
+            self._line[ticket] = session
+        return ticket
+
+    def ahead(self, ticket: object) -> int | None:
+        """How many are in the line ahead of a ticket; None where its session was dropped."""
+        with self._lock:
+            return list(self._line).index(ticket) if ticket in self._line else None
+
+    def leave(self, ticket: object) -> None:
+        """Let the others in the line move up."""
+        with self._lock:
+            self._line.pop(ticket, None)
+
+    def drop(self, session: str) -> None:
+        """End the training of a session, if it has one: it takes no further step, and waits for none."""
+        with self._lock:
+            self._line = {ticket: other for ticket, other in self._line.items() if other != session}
             training = self._trainings.pop(session, None)
         if training is not None:
             training.paused = True

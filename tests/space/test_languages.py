@@ -20,7 +20,7 @@ NAMES = set(
     re.findall(
         r"\w+",
         "dense lecture topk adaptive noise l1 kl image neuron KL L0 L1 Top top log tanh beta sigma seed bce PSNR FVU "
-        "MNIST model Hub Space Enter Escape Tab owner name revision python training report push Gradio English",
+        "MNIST model bias lg Hub Space Enter Escape Tab owner name revision python training report push Gradio English",
     )
 )
 WORDS_OF_GRADIO = {"Home"}  # hidden: a list of its pages
@@ -72,7 +72,7 @@ def test_a_browser_gets_its_language_and_the_address_may_name_another(browser: B
 @pytest.mark.slow
 def test_no_english_is_left_on_the_russian_page(russian: Page) -> None:
     page = russian
-    assert page.title() == "Разреженные автоэнкодеры на ощупь"
+    assert page.title() == "Разреженные автоэнкодеры: попробуйте сами"
     for method in page.locator("#method input").all():
         method.check()
         page.wait_for_timeout(400)
@@ -112,7 +112,7 @@ def test_lessons_are_ticked_off_in_russian(russian: Page) -> None:
     page.locator("#beta input[type=range]").fill("0")
     page.wait_for_selector("#lessons li.done")
     words = page.inner_text("#lessons p")
-    assert words.startswith("✓ Копирование. Включены ")
+    assert words.startswith("✓ Копирование. Включено нейронов: ")
     assert "2. Двигайте beta вправо" in words
 
 
@@ -138,7 +138,7 @@ def test_the_other_language_shows_the_same(browser: Browser, server: str) -> Non
 def test_errors_speak_russian(browser: Browser, server: str) -> None:
     page = open_page(browser, f"{server}/?lang=ru&sigma=much")
     page.wait_for_function(
-        "document.querySelector('#trouble').textContent.includes('Параметр sigma в ссылке – не число')"
+        "document.querySelector('#trouble').textContent.includes('Параметр sigma в ссылке — не число')"
     )
     page.context.close()
 

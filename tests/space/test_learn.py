@@ -180,8 +180,13 @@ def test_visitors_train_one_after_the_other_and_one_who_leaves_makes_room(
     other = open_page(browser, server)
     open_tab(other)
     other.click("#train-start")
-    other.wait_for_timeout(600)
-    assert other.evaluate(STEP) == -1  # in the line
+    other.wait_for_function("document.querySelector('#train-said').innerText.includes('ahead of you in the line: 1.')")
+    assert other.evaluate(STEP) == -1
+    third = open_page(browser, server)
+    open_tab(third)
+    third.click("#train-start")
+    third.wait_for_function("document.querySelector('#train-said').innerText.includes('ahead of you in the line: 2.')")
+    third.close()
     page.close()
     other.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
     other.fill("#noise input[type=range]", "0.9")  # and sliders go on

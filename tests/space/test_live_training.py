@@ -50,7 +50,7 @@ def test_it_rests_when_nobody_asks_and_can_be_looked_at(digits: Split) -> None:
     before = training.trained().network.atoms
     training.advance(0.0)
     assert not torch.equal(training.trained().network.atoms, before)
-    assert [step for step, _ in training.measure.history] == [4, 8]
+    assert [step for step, _ in training.history] == [4, 8]
 
 
 def test_each_session_has_its_own_and_too_many_are_dropped(digits: Split) -> None:
@@ -67,6 +67,17 @@ def test_each_session_has_its_own_and_too_many_are_dropped(digits: Split) -> Non
     trainings.drop("3")
     assert trainings.find("3") is None
     trainings.drop("nobody")
+
+
+def test_those_who_want_to_train_stand_in_a_line(digits: Split) -> None:
+    trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
+    tickets = [trainings.wait(session) for session in "abac"]
+    assert [trainings.ahead(ticket) for ticket in tickets] == [0, 1, 2, 3]
+    trainings.leave(tickets[0])
+    trainings.leave(tickets[0])
+    assert [trainings.ahead(ticket) for ticket in tickets] == [None, 0, 1, 2]
+    trainings.drop("a")  # the visitor left
+    assert [trainings.ahead(ticket) for ticket in tickets] == [None, 0, None, 1]
 
 
 def test_of_what_was_kept_the_last_stays_until_the_training_goes(digits: Split) -> None:

@@ -236,7 +236,7 @@ main()
 
 
 @pytest.mark.parametrize(
-    ("module", "function"), [("data", "_read"), ("checkpoint", "Checkpoint.write"), ("runs", "save_run")]
+    ("module", "function"), [("data", "_read"), ("fit.checkpoint", "Checkpoint.write"), ("runs", "save_run")]
 )
 def test_a_full_disk_is_an_error_message_and_leaves_nothing(
     tmp_path: Path, few_digits: Path, module: str, function: str
