@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+# Names of models, metrics, parameters, files and sites, and what one types; each is the same in every language.
+NAMES = set(
+    re.findall(
+        r"\w+",
+        "dense lecture topk adaptive noise l1 kl image neuron KL L0 L1 Top top log tanh beta sigma seed bce PSNR FVU "
+        "MNIST model bias lg Hub Space Enter Escape Tab owner name revision python training report push Gradio English",
+    )
+)
+WORDS_OF_GRADIO = {"Home"}  # hidden: a list of its pages
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -35,3 +46,20 @@ def hand_over(page: Page, event: str, content: bytes, kind: str = "image/png", o
         }""",
         [event, base64.b64encode(content).decode(), kind, onto],
     )
+
+
+def english_in(page: Page) -> set[str]:
+    """English words that a visitor reads or hears."""
+    texts = page.evaluate(
+        """() => {
+          const found = [document.title];
+          const names = ['aria-label', 'aria-valuetext', 'alt', 'title', 'placeholder', 'data-tip'];
+          for (const e of document.querySelectorAll('main *'))
+            for (const name of names) found.push(e.getAttribute(name) ?? '');
+          const nodes = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+          while (nodes.nextNode())
+            if (!nodes.currentNode.parentElement.closest('script, style')) found.push(nodes.currentNode.data);
+          return found;
+        }"""
+    )
+    return set(re.findall(r"[A-Za-z]{2,}", " ".join(texts))) - NAMES - WORDS_OF_GRADIO

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from space.bench import opening
 from space.collection import bundled, open_collection
 from space.lab import Lab, Specimen
 from tests.idx import write_idx
-from tests.space.browser import open_page
+from tests.space.browser import english_in, open_page
 from tests.space.server import running_space
 from training.data import DATASETS, Split, open_dataset
 from training.fit.loop import fit
@@ -229,3 +230,6 @@ def test_every_tab_works_for_other_data(browser: Browser, request: pytest.Fixtur
         assert page.locator(".error").count() == 0
         assert page.errors == []
         page.context.close()
+        russian = open_page(browser, f"{space.address}/?lang=ru")
+        assert english_in(russian) <= set(re.findall(r"\w+", " ".join(classes)))
+        russian.context.close()

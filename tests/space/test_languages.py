@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import urllib.request
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -10,20 +9,10 @@ from urllib.parse import urlencode
 import pytest
 
 from space.languages import preferred
-from tests.space.browser import open_page
+from tests.space.browser import english_in, open_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-# Names of models, metrics, parameters, files and sites, and what one types; each is the same in every language.
-NAMES = set(
-    re.findall(
-        r"\w+",
-        "dense lecture topk adaptive noise l1 kl image neuron KL L0 L1 Top top log tanh beta sigma seed bce PSNR FVU "
-        "MNIST model bias lg Hub Space Enter Escape Tab owner name revision python training report push Gradio English",
-    )
-)
-WORDS_OF_GRADIO = {"Home"}  # hidden: a list of its pages
 
 
 @pytest.fixture
@@ -33,23 +22,6 @@ def russian(browser: Browser, server: str) -> Page:
     yield page
     assert page.errors == []
     page.context.close()
-
-
-def english_in(page: Page) -> set[str]:
-    """English words that a visitor reads or hears."""
-    texts = page.evaluate(
-        """() => {
-          const found = [document.title];
-          const names = ['aria-label', 'aria-valuetext', 'alt', 'title', 'placeholder', 'data-tip'];
-          for (const e of document.querySelectorAll('main *'))
-            for (const name of names) found.push(e.getAttribute(name) ?? '');
-          const nodes = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
-          while (nodes.nextNode())
-            if (!nodes.currentNode.parentElement.closest('script, style')) found.push(nodes.currentNode.data);
-          return found;
-        }"""
-    )
-    return set(re.findall(r"[A-Za-z]{2,}", " ".join(texts))) - NAMES - WORDS_OF_GRADIO
 
 
 def test_a_browser_gets_its_language_and_the_address_may_name_another(browser: Browser, server: str) -> None:
