@@ -17,6 +17,7 @@ from space.latent_card import latent_card
 from space.own_digit import from_text, standardise, to_text
 from space.parts import QUICK, Page, Part, class_choice, method_choices, script_with
 from space.stop_slider import stop_slider
+from space.terms import term
 from training.fit.recipe import DEFAULT_ARCHITECTURE
 from training.fit.zoo import family_title
 from training.words import in_language_of_now, language, say, word_of
@@ -172,17 +173,23 @@ def _description(lab: Lab, stop: Stop) -> str:
     of_method = {name: escape(word_of(sparsity, name)) for name in ("title", "asks_for")}
     words = say("description.plain", **of_method)
     if recipe and not stop.is_users and recipe.architecture != DEFAULT_ARCHITECTURE:
-        words = say("description.architecture", family=escape(family_title(recipe.family)), description=words)
-    if recipe and not stop.is_users and recipe.noise:
-        words = say("description.noise", description=words, noise=recipe.noise)
+        about = say(f"families.{recipe.architecture}_about", dictionary=term("dictionary"))
+        words = say("description.architecture", family=escape(family_title(recipe.family)), about=about)
+    if recipe and not stop.is_users:
+        key = "description.noise" if recipe.noise else "description.no_noise"
+        words = say(key, description=words, noise=recipe.noise)
     return f'<div class="sae"><p class="muted">{words}</p></div>'
 
 
 def _stops(lab: Lab, bench: Bench) -> str:
     stops, chosen = lab.stops(bench.method), bench.stop(lab)
-    marks = "".join(f'<span class="{"chosen" * (stop == chosen)}">{escape(stop.label)}</span>' for stop in stops)
+    compared = lab.compared(bench.method)
+    marks = "".join(
+        f'<span class="{"chosen" * (stop == chosen)} {"apart" * (stop not in compared)}">{escape(stop.label)}</span>'
+        for stop in stops
+    )
     ends = "".join(f"<span>{escape(end)}</span>" for end in lab.ends(bench.method))
-    width = (len(lab.compared(bench.method)) - 1) / max(len(stops) - 1, 1)  # not below the stops after those
+    width = (len(compared) - 1) / max(len(stops) - 1, 1)  # not below the stops after those
     return (
         f'<div data-stop="{escape(chosen.title)}"><div class="stops" aria-hidden="true">{marks}</div>'
         + f'<div class="stops-ends" style="width: {width:.0%}" aria-hidden="true">{ends}</div>' * (width > 0)

@@ -192,7 +192,7 @@ class Lab:
     def _stops_of(self, name: str, recipe: Recipe) -> list[Stop]:
         if recipe.noise:
             without = replace(recipe, noise=0.0).name
-            return [Stop(without, "0")] * (without in self.models) + [Stop(name, f"{recipe.noise:g}")]
+            return [Stop(without, without)] * (without in self.models) + [Stop(name, f"+{recipe.noise:g}")]
         return [Stop(name, str(k), k) for k in self.models[name].by_k] or [Stop(name, _label(name, recipe))]
 
     def family(self, choice: str) -> str:
@@ -218,9 +218,7 @@ class Lab:
         if not self.is_bundled:
             return []
         family = self.family(choice)
-        if family in METHODS:
-            return list(word_of(METHODS[family], "ends"))
-        return [replace(recipe, noise=0.0).name for recipe in self.recipes.values() if recipe.family == family]
+        return list(word_of(METHODS[family], "ends")) if family in METHODS else []
 
     def stops(self, choice: str) -> list[Stop]:
         """The stops of a choice.

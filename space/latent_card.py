@@ -66,7 +66,7 @@ def latent_card(lab: Lab, request: str) -> str:
     below = _controls(lab, stop, latent, value) if is_open else f'<p class="muted">{say("latent.hint")}</p>'
     return (
         f"<h2>{say('latent.title', latent=latent, title=escape(stop.title))}</h2>"
-        f'<div class="card-body"><div>{atom_image(lab, stop, latent)}</div><div><p>{facts}</p>'
+        f'<div class="card-body"><div>{atom_image(lab, stop, latent)}</div><div><p class="facts">{facts}</p>'
         f"{_profile(lab, stop, latent)}</div></div>{_top_images(lab, stop, latent)}{below}"
     )
 

@@ -240,7 +240,7 @@ def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
     loss = training.history[-1][1] if training.history else float("nan")
     rows = [
         (say("learn.row_step"), say("learn.step_of", step=training.step, steps=training.steps)),
-        (say("learn.loss", loss=training.recipe.loss), f"{loss:.4f}" if training.history else "–"),
+        (say("learn.loss", loss=say(f"learn.{training.recipe.loss}")), f"{loss:.4f}" if training.history else "–"),
         (term("mean activation", say("see.mean_activation")), f"{activations.mean():.3f}"),
         (
             term("effective L0", say("see.effective_l0")),
@@ -281,7 +281,7 @@ def _curve(training: LiveTraining) -> str:
             training.steps,
             tuple(range(0, training.steps + 1, 100 * (1 + training.steps // 600))),
         ),
-        Axis(say("learn.axis_loss", loss=training.recipe.loss), low, high, losses, log=True),
+        Axis(say("learn.axis_loss", loss=say(f"learn.{training.recipe.loss}")), low, high, losses, log=True),
         CURVE,
     )
     spoken = say("learn.curve", count=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -9,16 +10,16 @@ from html import escape
 import gradio as gr
 
 from space.bench import Bench, opening
-from space.lab import SIGMA, Lab
+from space.lab import SIGMA, Lab, Stop
 from space.parts import SPEAK_CHANGES, Page, Part
-from space.terms import term
+from space.terms import term, tip
 from training.draw.histograms import histogram_of, percent
 from training.words import say
 
 FEW = 30
 SPARSE = 0.95
 RATE = 0.05
-FEWEST = 10
+KEPT = 50
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Lesson:
     def task(self) -> str:
         """What to do, as HTML."""
         terms = {"effective_l0": term("effective L0"), "target_rate": term("target rate")}
-        return say(f"lessons.{self.key}_task", sigma=SIGMA, few=FEW, sparse=SPARSE, rate=RATE, k=FEWEST, **terms)
+        return say(f"lessons.{self.key}_task", sigma=SIGMA, few=FEW, sparse=SPARSE, rate=RATE, k=KEPT, **terms)
 
 
 def _copies(lab: Lab, bench: Bench) -> bool:
@@ -65,7 +66,12 @@ def _what_a_penalty_shows(lab: Lab, bench: Bench) -> str:
 
 def _is_cleanest(lab: Lab, bench: Bench) -> bool:
     compared = lab.compared(bench.method)
-    return len(compared) > 2 and bench.stop(lab) == lab.least_noise(bench.method) and bench.sigma > 0
+    return (
+        _is_plain(lab, bench)
+        and len(compared) > 2
+        and bench.stop(lab) == lab.least_noise(bench.method)
+        and bench.sigma > 0
+    )
 
 
 def _what_noise_shows(lab: Lab, bench: Bench) -> str:
@@ -96,14 +102,26 @@ def _what_a_rate_shows(lab: Lab, bench: Bench) -> str:
     return say("lessons.rate_shows", rate=RATE, mean=e.mean_activation, effective_l0=e.effective_l0)
 
 
-def _keeps_few(lab: Lab, bench: Bench) -> bool:
-    stop = bench.stop(lab)
-    return (stop.k or lab.model(stop).sparsity.default_k) == FEWEST
+def _keeps_so_many(lab: Lab, bench: Bench) -> bool:
+    return _kept(lab, bench.stop(lab)) == KEPT
+
+
+def _kept(lab: Lab, stop: Stop) -> int | None:
+    """How many latents a stop keeps; None keeps all."""
+    return stop.k or lab.model(stop).sparsity.default_k
 
 
 def _what_k_shows(lab: Lab, bench: Bench) -> str:
-    e, latents = lab.evaluation(bench.stop(lab)), lab.model(bench.stop(lab)).latent_dim
-    return say("lessons.k_shows", k=FEWEST, latents=latents, fvu=e.fvu)
+    stop = bench.stop(lab)
+    fewest = min(lab.stops(bench.method), key=lambda other: _kept(lab, other) or lab.model(other).latent_dim)
+    return say(
+        "lessons.k_shows",
+        k=KEPT,
+        latents=lab.model(stop).latent_dim,
+        fvu=lab.evaluation(stop).fvu,
+        fewest=_kept(lab, fewest),
+        fewest_fvu=lab.evaluation(fewest).fvu,
+    )
 
 
 LESSONS = (
@@ -112,7 +130,7 @@ LESSONS = (
     Lesson("noise", _is_cleanest, _what_noise_shows),
     Lesson("histograms", lambda lab, bench: _zero_share(lab, bench) > SPARSE, _what_histograms_show),
     Lesson("rate", _states_the_rate, _what_a_rate_shows),
-    Lesson("k", _keeps_few, _what_k_shows),
+    Lesson("k", _keeps_so_many, _what_k_shows),
 )
 
 
@@ -120,15 +138,15 @@ def build(page: Page) -> None:
     """Lay out the lessons inside the current Blocks, and let them follow the bench."""
     lab = page.lab
     lessons = [lesson for lesson in LESSONS if lab.is_bundled or _can_be_done(lab, lesson)]
-    done = gr.State(())
-    shown = page.html("lessons", _lessons(lessons, 0, ""), js_on_load=SPEAK_CHANGES)
+    done = gr.State(())  # what each lesson showed that is done
+    shown = page.html("lessons", _lessons(lessons, ()), js_on_load=SPEAK_CHANGES)
 
     def notice(bench: Bench, done: tuple[str, ...]) -> list[object]:
         number = len(done)
         if number == len(lessons) or not lessons[number].is_done(lab, bench):
             return [gr.skip(), gr.skip()]
-        done = (*done, lessons[number].key)
-        return [done, _lessons(lessons, len(done), lessons[number].shows(lab, bench))]
+        done = (*done, lessons[number].shows(lab, bench))
+        return [done, _lessons(lessons, done)]
 
     page.add(Part([done, shown], notice, [done]))
 
@@ -139,18 +157,30 @@ def _can_be_done(lab: Lab, lesson: Lesson) -> bool:
     return any(lesson.is_done(lab, replace(opening(lab), method=m, position=p)) for m, p in places)
 
 
-def _lessons(lessons: Sequence[Lesson], number: int, shown: str) -> str:
-    """The lessons as dots, what the last one showed, and what is to be done next; `number` of them are done."""
+def _lessons(lessons: Sequence[Lesson], done: Sequence[str]) -> str:
+    """The lessons by their titles, what the last one showed, and what is to be done next.
+
+    Args:
+        lessons: all of them.
+        done: what those showed that are done.
+    """
     if not lessons:
         return ""
-    dots = "".join(
-        f'<li class="{"done" if i < number else "next" * (i == number)}">{escape(lesson.title)}'
-        f'<span class="sr">{say("lessons.done") if i < number else ""}</span></li>'
+    number = len(done)
+    titles = "".join(
+        f'<li class="{"done" if i < number else "next" * (i == number)}">'
+        + tip(escape(lesson.title), _text(f"{lesson.task} {''.join(done[i : i + 1])}"))
+        + f'<span class="sr">{say("lessons.done") if i < number else ""}</span></li>'
         for i, lesson in enumerate(lessons)
     )
-    words = {"title": escape(lessons[number - 1].title), "shows": shown, "number": number + 1}
+    words = {"title": escape(lessons[number - 1].title), "shows": "".join(done[-1:]), "number": number + 1}
     if number == len(lessons):
         words = say("lessons.all", **words)
     else:
         words = say("lessons.shown" if number else "lessons.next", task=lessons[number].task, **words)
-    return f'<div class="sae lessons"><ol>{dots}</ol><p>{words}</p></div>'
+    return f'<div class="sae lessons"><ol>{titles}</ol><p>{words}</p></div>'
+
+
+def _text(html: str) -> str:
+    """HTML without its tags."""
+    return re.sub("<[^>]*>", "", html)

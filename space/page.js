@@ -111,6 +111,14 @@ async function show(map, latent, open) {
   const bench = { ...JSON.parse(map.dataset.bench), edits: props.value };
   const html = await server.card(JSON.stringify({ bench, latent, open }));
   if (mine !== asked || !shown) return;
+  if (same && document.activeElement?.closest?.("#card input")) {
+    // its own slider is being moved, and stays as it is
+    const answer = document.createElement("template");
+    answer.innerHTML = html;
+    const facts = answer.content.querySelector(".facts");
+    if (facts) card.querySelector(".facts")?.replaceWith(facts);
+    return;
+  }
   const focused = card.contains(document.activeElement) ? document.activeElement.className : null;
   card.innerHTML = html;
   card.classList.toggle("open", open);
@@ -192,8 +200,7 @@ root.addEventListener("keydown", (event) => {
 });
 
 /* Sets a latent of the model on the bench; null takes the edit back. */
-function set(latent, value) {
-  const stop = document.querySelector("#images .latent-map").dataset.stop;
+function set(latent, value, stop = document.querySelector("#images .latent-map").dataset.stop) {
   const edits = JSON.parse(props.value || "{}");
   edits[stop] = { ...edits[stop] };
   if (value === null) delete edits[stop][latent];
@@ -217,7 +224,7 @@ card.addEventListener("input", (event) => {
 });
 root.addEventListener("click", (event) => {
   const undo = event.target.closest?.(".undo");
-  if (undo) set(Number(undo.dataset.latent), null);
+  if (undo) set(Number(undo.dataset.latent), null, undo.dataset.stop);
 });
 
 // Thumbnails
@@ -272,8 +279,6 @@ function again() {
   const map = mapOf();
   if (!shown || map?.querySelector(".ring.here")) return;
   if (!map || shown.latent >= Number(map.dataset.latents)) return hide();
-  // But the card stays as it is while its own slider is being moved.
-  if (document.activeElement?.closest?.("#card input")) ring(map, shown.latent);
-  else show(map, shown.latent, shown.open);
+  show(map, shown.latent, shown.open);
 }
 new MutationObserver(again).observe(root, { childList: true, subtree: true });

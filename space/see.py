@@ -84,17 +84,9 @@ def _images(lab: Lab, bench: Bench) -> str:
 
 
 def _summary(lab: Lab, bench: Bench) -> str:
-    stop, (plain, look) = bench.stop(lab), edited(lab, bench)
-    edits = bench.edits_of(stop)
-    if edits:
-        undo = "".join(
-            f'<button type="button" class="undo" data-latent="{latent}" aria-label="'
-            f'{escape(say("see.undo_aria", latent=latent))}">'
-            f"{say('see.undo_set' if value else 'see.undo_off', latent=latent, value=value)} ✕</button>"
-            for latent, value in edits.items()
-        )
-        words = say("see.edits", undo=undo, mse=look.mse, plain=plain.mse)
-    else:
+    stop, look = bench.stop(lab), bench.look(lab)
+    words = edits_of(lab, bench)
+    if not words:
         words = say(
             "see.summary",
             title=escape(stop.title),
@@ -105,6 +97,21 @@ def _summary(lab: Lab, bench: Bench) -> str:
             off=len(look.latents) - look.l0,
         )
     return f'<div class="sae"><p>{words}</p></div>'
+
+
+def edits_of(lab: Lab, bench: Bench) -> str:
+    """Which latents were set by hand, how each is undone, and what that changed, as HTML; "" where none was."""
+    plain, look = edited(lab, bench)
+    if look is plain:
+        return ""
+    stop = bench.stop(lab)
+    undo = "".join(
+        f'<button type="button" class="undo" data-latent="{latent}" data-stop="{escape(stop.title)}" aria-label="'
+        f'{escape(say("see.undo_aria", latent=latent))}">'
+        f"{say('see.undo_set' if value else 'see.undo_off', latent=latent, value=value)} ✕</button>"
+        for latent, value in bench.edits_of(stop).items()
+    )
+    return say("see.edits", undo=undo, mse=look.mse, plain=plain.mse)
 
 
 def _strip(lab: Lab, bench: Bench) -> str:

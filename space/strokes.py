@@ -12,7 +12,7 @@ from space.drawing import card, image_of
 from space.lab import Lab
 from space.latent_card import atom_image
 from space.parts import QUICK, Page, Part
-from space.see import edited, name_of
+from space.see import edited, edits_of, name_of
 from space.terms import term
 from training.words import say
 
@@ -65,7 +65,11 @@ def _built(lab: Lab, bench: Bench, k: int) -> str:
             image_of(lab.picture(look.clean), say("see.clean_alt", name=name)), say("see.clean"), say("strokes.wanted")
         ),
     ]
-    return f'<div class="sae"><div class="built" data-k="{added}">{"".join(images)}</div></div>'
+    words = edits_of(lab, bench)
+    return (
+        f'<div class="sae">{f"<p>{words}</p>" if words else ""}'
+        f'<div class="built" data-k="{added}">{"".join(images)}</div></div>'
+    )
 
 
 def _added(k: int, l0: int) -> int:

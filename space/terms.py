@@ -10,5 +10,13 @@ from training.words import say
 
 def term(name: str, words: str | None = None) -> str:
     """A term of the language files as HTML, shown as `words` where it is to be called otherwise."""
-    words, tip = escape(words or say(f"terms.{name}.name")), escape(say(f"terms.{name}.tip", after=DEAD_AFTER))
-    return f'<button type="button" class="term" data-tip="{tip}" aria-label="{words}: {tip}">{words}</button>'
+    explanation = escape(say(f"terms.{name}.tip", after=DEAD_AFTER))
+    return tip(escape(words or say(f"terms.{name}.name")), explanation)
+
+
+def tip(words: str, explanation: str) -> str:
+    """Words with an explanation; both are HTML, without tags."""
+    return (
+        f'<button type="button" class="term" data-tip="{explanation}" aria-label="{words}: {explanation}">'
+        f"{words}</button>"
+    )

@@ -43,7 +43,8 @@ class Client:
         self.address, self.session = address, uuid.uuid4().hex
         self.config = json.loads(self._get("/config"))
         self.components = {component["id"]: component for component in self.config["components"]}
-        events = [event for event in self.config["dependencies"] if event["backend_fn"]]
+        one_language = self.config["page"][""]["dependencies"]  # the others have the same
+        events = [e for e in self.config["dependencies"] if e["backend_fn"] and e["id"] in one_language]
         # What is drawn after an event is drawn by one function after each.
         self.events = list({(*event["inputs"], None, *event["outputs"]): event for event in reversed(events)}.values())
 

@@ -38,12 +38,14 @@ LONGEST = 900.0  # seconds for the whole script
 
 
 class Page:
-    """What the page's config says: its controls with their first values, and what listens to them."""
+    """What the config says of the English page: its controls with their first values, and what listens to them."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        self.values = {part["id"]: part["props"].get("value") for part in config["components"]}
-        self.ids = {part["props"].get("elem_id"): part["id"] for part in config["components"]}
-        self.dependencies = config["dependencies"]
+        english = config["page"][""]
+        parts = [part for part in config["components"] if part["id"] in english["components"]]
+        self.values = {part["id"]: part["props"].get("value") for part in parts}
+        self.ids = {part["props"].get("elem_id"): part["id"] for part in parts}
+        self.dependencies = [d for d in config["dependencies"] if d["id"] in english["dependencies"]]
 
     def listeners(self, component: int, event: str) -> list[dict[str, Any]]:
         """The dependency that an event of a component triggers, and those that follow it, in their order."""

@@ -107,7 +107,7 @@ def test_every_variant_has_a_stop_and_every_family_a_slider(lab: Lab) -> None:
     assert [stop.label for stop in lab.families["kl-image"]] == [".02", ".05", ".1", ".2"]
     betas = [f"{values['beta']:g}".removeprefix("0") for values in L1.bundled]
     assert [stop.label for stop in lab.families["l1"]] == ["dense", *betas, "lecture"]
-    assert [stop.label for stop in lab.families["noise"]] == ["0", "0.6"] * 2
+    assert [stop.label for stop in lab.families["noise"]] == ["dense", "+0.6", "l1-0.1", "+0.6"]
     before_and_after = [stop.variant for stop in lab.families["noise"]]
     assert before_and_after[1::2] == [f"{name}-noise-0.6" for name in before_and_after[::2]]
 
@@ -229,7 +229,7 @@ def test_latent_statistics_say_which_latents_are_on_for_which_class(lab: Lab) ->
     [("l7", 0), ("l1", -1), ("l1", 99), ("l1", 1.5), ("l1", None), ("l1", math.nan), ("l1", True)],
 )
 def test_a_stop_that_is_not_there_ends_in_an_error_message(lab: Lab, family: str, position: object) -> None:
-    with pytest.raises(InputError, match=r"There is no sparsity method|A stop is a whole number"):
+    with pytest.raises(InputError, match=r"There is no sparsity method|A position of the slider is a whole number"):
         lab.stop_at(family, position)
 
 

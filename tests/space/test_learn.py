@@ -120,10 +120,10 @@ def keep(page: Page) -> None:
 def push(page: Page, repo_id: str) -> str:
     """What the page says about a push."""
     if not page.get_by_label("A repo of yours").is_visible():
-        page.get_by_text("Push it to the Hub").click()
+        page.get_by_text("Publish it on the Hugging Face Hub").click()
     before = page.evaluate("document.querySelector('#train-said p')?.textContent")
     page.get_by_label("A repo of yours").fill(repo_id)
-    page.get_by_role("button", name="Push", exact=True).click()
+    page.get_by_role("button", name="Publish", exact=True).click()
     page.wait_for_function(
         """before => {
           const said = document.querySelector('#train-said p');

@@ -35,7 +35,7 @@ def bench_of(lab: Lab, variant: str, sigma: float = 0.3, k: int | None = None) -
         (2, [], [("dense",), ("l1-30",), ("lecture",)]),
         (3, [("topk-25",), ("topk-10",)], [("dense", 0.0), ("kl-image-0.2",)]),
         (4, [("kl-image-0.05",), ("kl-neuron-0.05",)], [("kl-image-0.1",), ("l1-1",)]),
-        (5, [("topk-10",), ("adaptive-topk", 0.3, 10)], [("topk-25",), ("l1-10",), ("adaptive-topk", 0.3, 25)]),
+        (5, [("topk-50",), ("adaptive-topk", 0.3, 50)], [("topk-25",), ("l1-10",), ("adaptive-topk", 0.3, 25)]),
     ],
 )
 def test_a_lesson_is_done_by_what_it_asks_for(lab: Lab, number: int, right: list, wrong: list) -> None:
@@ -86,6 +86,9 @@ def test_all_six_are_done_by_hand_and_ticked_off(page: Page) -> None:
     ticked(5)
     method("Top k")
     page.wait_for_function("document.querySelector('#summary b').textContent.startsWith('topk')")
-    stop("topk-10")
+    stop("topk-50")
     ticked(6)
-    assert "That is all" in page.inner_text("#lessons p")
+    assert "All six are done" in page.inner_text("#lessons p")
+    for title, words in (("Copying", "latents are on"), ("Exactly k", "with 10 13.2%")):  # each can be read again
+        page.locator("#lessons").get_by_role("button", name=title).hover()
+        assert words in page.inner_text("#tip")

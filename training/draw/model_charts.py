@@ -139,7 +139,7 @@ def point_label(recipe: Recipe, k: int | None = None) -> str:
     if k is not None:
         return str(k)
     if recipe.noise:
-        return replace(recipe, noise=0.0).name
+        return f"{replace(recipe, noise=0.0).name}, {recipe.noise:g}"
     if recipe.architecture != DEFAULT_ARCHITECTURE or recipe.sparsity.value is None:
         return recipe.name
     return f"{recipe.sparsity.value:g}".removeprefix("0") or "0"
