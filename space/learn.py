@@ -76,7 +76,7 @@ def build(page: Page) -> None:
         with gr.Row():
             repo = gr.Textbox(label=say("learn.repo"), placeholder="owner/name", max_lines=1)
             publish = gr.Button(say("learn.send"), size="sm", min_width=90, scale=0)
-    said = page.html("train-said", "", js_on_load=SPEAK_CHANGES)
+    said = page.html("train-said", _message(say("learn.idle")), js_on_load=SPEAK_CHANGES)
     frame = gr.HTML("", elem_id="train", apply_default_css=False, container=False)
 
     settings = [kind, strength, size, noise, seed]
@@ -129,9 +129,10 @@ def build(page: Page) -> None:
         if training := trainings.find(request.session_hash):
             training.paused = True
 
+    @in_language_of_now
     def end(request: gr.Request) -> tuple[str, str]:
         trainings.drop(request.session_hash)
-        return "", ""
+        return _message(say("learn.idle")), ""
 
     @in_language_of_now
     def take(mine: list[str], request: gr.Request) -> Iterator[tuple[object, ...]]:

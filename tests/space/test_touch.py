@@ -71,12 +71,19 @@ def test_a_latent_can_be_switched_off_and_set_and_the_error_is_seen_to_change(pa
 
     off = error_of_this_image(page)
     slider = page.locator("#card input[type=range]")
-    slider.fill(str(0.5 * float(slider.get_attribute("max"))))
+    value = round(0.5 * float(slider.get_attribute("max")), 2)
+    slider.fill(str(value))
+    page.wait_for_function(
+        "words => document.querySelector('#card .facts').innerText.includes(words)", arg=f"z = {value:.2f}"
+    )
     page.wait_for_function("old => document.querySelector('#metrics td').textContent !== old", arg=f"{off:.4f}")
     assert error_of_this_image(page) < off
 
     page.click("#card .close")
     page.wait_for_selector("#card", state="hidden")
+    page.get_by_role("tab", name="Strokes").click()
+    page.wait_for_selector("#built .undo")  # an edit is told wherever it counts
+    page.get_by_role("tab", name="See").click()
     page.click("#summary .undo")
     page.wait_for_selector("#images .steps:not(.of5)")
     page.wait_for_function("old => document.querySelector('#metrics td').textContent === old", arg=f"{unedited:.4f}")
