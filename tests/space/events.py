@@ -42,9 +42,9 @@ class Client:
     def __init__(self, address: str) -> None:
         self.address, self.session = address, uuid.uuid4().hex
         self.config = json.loads(self._get("/config"))
-        self.components = {component["id"]: component for component in self.config["components"]}
-        one_language = self.config["page"][""]["dependencies"]  # the others have the same
-        events = [e for e in self.config["dependencies"] if e["backend_fn"] and e["id"] in one_language]
+        english = self.config["page"][""]  # the other languages have the same
+        self.components = {c["id"]: c for c in self.config["components"] if c["id"] in english["components"]}
+        events = [e for e in self.config["dependencies"] if e["backend_fn"] and e["id"] in english["dependencies"]]
         # What is drawn after an event is drawn by one function after each.
         self.events = list({(*event["inputs"], None, *event["outputs"]): event for event in reversed(events)}.values())
 
