@@ -13,6 +13,7 @@ import gradio as gr
 from sae_model import SparseAutoencoder
 from space.bench import Bench
 from space.lab import Lab, Stop
+from space.memory import trim
 from space.parts import LONG, Page, Part
 from training.words import language, say, speaking
 
@@ -30,7 +31,9 @@ def build(page: Page) -> None:
 
     def draw(bench: Bench) -> list[str]:
         stop = bench.stop(lab)
-        return [_report(lab, stop, lab.model(stop), language())]
+        report = _report(lab, stop, lab.model(stop), language())
+        trim()
+        return [report]
 
     page.add(Part([report], draw, tab=KEY, when=LONG))
 

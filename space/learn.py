@@ -20,6 +20,7 @@ from space.drawing import card, image_of, wall
 from space.errors import InputError, in_words, with_error_message
 from space.lab import LARGEST_SEED, USER
 from space.live_training import LONGEST, LiveTraining
+from space.memory import trim
 from space.parts import SPEAK_CHANGES, Page, method_choices
 from space.see import name_of
 from space.stop_slider import stop_slider
@@ -120,6 +121,7 @@ def build(page: Page) -> None:
             yield _message(in_words(error), "error"), gr.skip()
         finally:
             trainings.leave(ticket)
+            trim()
 
     @in_language_of_now
     def one_step(request: gr.Request, *values: object) -> Iterator[tuple[str, str]]:
