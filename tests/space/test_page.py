@@ -11,6 +11,7 @@ from sae_model.zoo import ZOO
 from tests.space.browser import NARROW, WIDE, open_page
 from training.fit.zoo import LECTURE, RECIPES
 from training.measure.evaluation import Evaluation
+from training.words import CATALOGS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -181,8 +182,9 @@ def test_every_image_and_control_has_a_name_for_those_who_do_not_see_it(page: Pa
         assert page.get_attribute(selector, "aria-label"), selector
 
 
-def test_everything_of_the_first_tab_is_on_one_screen(browser: Browser, server: str) -> None:
-    page = open_page(browser, server)
+@pytest.mark.parametrize("language", CATALOGS)
+def test_everything_of_the_first_tab_is_on_one_screen(browser: Browser, server: str, language: str) -> None:
+    page = open_page(browser, f"{server}/?lang={language}")
     page.set_viewport_size({"width": 1280, "height": 800})
     page.wait_for_timeout(300)
     for part in (
