@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from huggingface_hub import ModelCard, constants
+from huggingface_hub import HfApi, ModelCard, constants
 from PIL import Image
 from safetensors.torch import save_file
 
 from sae_model import SparseAutoencoder
+from space.collection import open_collection
 from tests.command_line import assert_refused, run
 from tests.loopback_hub import LoopbackHub
 
@@ -77,6 +78,23 @@ def test_a_colour_folder_goes_the_whole_way(hub: LoopbackHub, shapes: Path, tmp_
     assert (colours[..., 1] - colours[..., 0]).max() > 80  # green
     resumed = run("fit", "--dataset", shapes, *QUICK, *about, "--output", model, "--resume")
     assert "is finished" in resumed.stderr
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_data_set_on_the_hub_goes_the_same_way_to_the_same_weights(shapes: Path, tmp_path: Path) -> None:
+    HfApi().create_repo("ada/shapes", repo_type="dataset")
+    HfApi().upload_folder(repo_id="ada/shapes", repo_type="dataset", folder_path=shapes)
+    name, model = "hub:ada/shapes", tmp_path / "model"
+    done = run("fit", "--dataset", name, *QUICK, "--output", model)
+    assert done.returncode == 0, done.stderr
+    assert run("fit", "--dataset", shapes, *QUICK, "--output", tmp_path / "local").returncode == 0
+    assert (model / "model.safetensors").read_bytes() == (tmp_path / "local" / "model.safetensors").read_bytes()
+    assert json.loads(run("evaluate", model, "--dataset", name).stdout) == json.loads(done.stdout)
+    assert run("report", model, "--dataset", name, "--output", tmp_path / "figures").returncode == 0
+    assert run("push", model, "ada/learned").returncode == 0
+    assert SparseAutoencoder.from_pretrained("ada/learned").image_shape == (3, 10, 12)
+    collection = open_collection("ada")  # the page's: the owner's models, and the data set that they name
+    assert (collection.dataset.about.hub, collection.dataset.classes) == ("ada/shapes", ("left", "up"))
 
 
 def test_without_classes_there_are_no_class_maps_and_no_probes(shapes: Path, tmp_path: Path) -> None:
