@@ -43,6 +43,10 @@ THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_m
     block_label_text_color="*neutral_700",
     block_title_text_color="*neutral_800",
     block_title_text_color_dark="*neutral_100",
+    button_primary_background_fill="*primary_600",
+    button_primary_background_fill_hover="*primary_700",
+    button_primary_background_fill_dark="*primary_600",
+    button_primary_background_fill_hover_dark="*primary_700",
 )
 
 
