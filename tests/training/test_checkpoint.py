@@ -148,9 +148,11 @@ def test_an_unfinished_run_is_not_overwritten_and_a_finished_one_is_not_repeated
     tmp_path: Path, few_digits: Path, log: IO[str]
 ) -> None:
     output = tmp_path / "model"
-    longer = ("--epochs", "2000")  # still at work when it is told to stop
-    command = (*COMMAND, few_digits, "--output", output, *longer)
-    process = start(few_digits, output, log, *longer)
+    command = (*COMMAND, few_digits, "--output", output)
+    # Tests that a shell runs in the background ignore Ctrl-C, and so would what they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = start(few_digits, output, log)
+    signal.signal(signal.SIGINT, before)
     while not Path(f"{output}.checkpoint").exists():
         assert process.poll() is None, said(log)
         time.sleep(0.05)
