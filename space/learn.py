@@ -41,6 +41,7 @@ HAS_LOGIN = "OAUTH_CLIENT_ID" in os.environ
 MOMENT = 0.3
 """Seconds of training between two images of it."""
 MOST_WAITING = 10
+"""So many are told their place in the line; more wait in Gradio's own."""
 EPOCHS, FEWEST_STEPS = 2, 300
 """Passes over the images; more of them where that makes too few steps."""
 SIZES = (100, 225, 400, 900)
@@ -97,10 +98,12 @@ def build(page: Page) -> None:
     def run(request: gr.Request, *values: object, single: bool = False) -> Iterator[tuple[str, str]]:
         """Start, or go on; a step takes one moment."""
         chosen, bench = values[: len(settings)], Bench(*values[len(settings) :])
+        hold(request)  # a step may be asked for while the same training runs
         ticket = trainings.wait(request.session_hash)
         try:
             while ahead := trainings.ahead(ticket):
-                yield _message(say("learn.waiting", ahead=ahead)), gr.skip()
+                others = len(set(ahead) - {request.session_hash})
+                yield _message(say("learn.waiting", ahead=others)) if others else gr.skip(), gr.skip()
                 time.sleep(MOMENT)
             if ahead is None:  # stopped, or gone
                 return
@@ -217,9 +220,7 @@ def _message(words: str, css_class: str = "") -> str:
 
 def _name(method: type, values: dict[str, float]) -> str:
     """What one of the bundled values of a method is called."""
-    return " ".join(f"{value:g}" for name, value in values.items() if name == method.hyperparameter) or word_of(
-        method, "title"
-    )
+    return f"{values[method.hyperparameter]:g}" if method.hyperparameter else word_of(method, "title")
 
 
 def _strengths(kind: str) -> dict[str, object]:
@@ -277,13 +278,9 @@ def _curve(training: LiveTraining) -> str:
     first = training.history[0][1] if training.history else 0.5
     low, high = first / 25, 1.1 * first
     losses = tuple(tick for tick in LOSSES if low <= tick <= high)
+    steps = tuple(range(0, training.steps + 1, 100 * (1 + training.steps // 600)))
     chart = Chart(
-        Axis(
-            say("learn.axis_step"),
-            0,
-            training.steps,
-            tuple(range(0, training.steps + 1, 100 * (1 + training.steps // 600))),
-        ),
+        Axis(say("learn.axis_step"), 0, training.steps, steps),
         Axis(say("learn.axis_loss", loss=say(f"learn.{training.recipe.loss}")), low, high, losses, log=True),
         CURVE,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from html import escape
+from html import escape, unescape
 
 import gradio as gr
 
@@ -182,5 +182,5 @@ def _lessons(lessons: Sequence[Lesson], done: Sequence[str]) -> str:
 
 
 def _text(html: str) -> str:
-    """HTML without its tags."""
-    return re.sub("<[^>]*>", "", html)
+    """HTML without its tags, fit for an attribute."""
+    return escape(unescape(re.sub("<[^>]*>", "", html)))

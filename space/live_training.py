@@ -139,10 +139,10 @@ class LiveTrainings:
             self._line[ticket] = session
         return ticket
 
-    def ahead(self, ticket: object) -> int | None:
-        """How many are in the line ahead of a ticket; None where its session was dropped."""
+    def ahead(self, ticket: object) -> list[str] | None:
+        """The sessions that are in the line ahead of a ticket; None where its own was dropped."""
         with self._lock:
-            return list(self._line).index(ticket) if ticket in self._line else None
+            return list(self._line.values())[: list(self._line).index(ticket)] if ticket in self._line else None
 
     def leave(self, ticket: object) -> None:
         """Let the others in the line move up."""

@@ -15,7 +15,7 @@ def term(name: str, words: str | None = None) -> str:
 
 
 def tip(words: str, explanation: str) -> str:
-    """Words with an explanation; both are HTML, without tags."""
+    """Words with an explanation; both are escaped."""
     return (
         f'<button type="button" class="term" data-tip="{explanation}" aria-label="{words}: {explanation}">'
         f"{words}</button>"

@@ -36,11 +36,11 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
     page.context.close()
 
 
-def open_tab(page: Page) -> None:
+def open_tab(page: Page, latents: int = 100) -> None:
     page.get_by_role("tab", name="Learn").click()
     page.wait_for_selector("#train-start")
     page.get_by_label("Latents", exact=True).click()
-    page.get_by_role("option", name="100", exact=True).click()
+    page.get_by_role("option", name=str(latents), exact=True).click()
 
 
 def begin(page: Page) -> None:
@@ -173,17 +173,33 @@ def test_on_a_space_each_visitor_pushes_with_a_login_of_their_own(browser: Brows
     assert ("model", "eve/learned") not in hub.repos
 
 
+def test_a_step_during_a_training_pauses_it(page: Page) -> None:
+    """And nobody is said to be ahead: the training that goes on is one's own."""
+    begin(page)
+    page.evaluate(
+        "window.said = []; new MutationObserver(() => said.push(document.querySelector('#train-said').innerText))"
+        ".observe(document.querySelector('#train-said'), {childList: true, subtree: true, characterData: true})"
+    )
+    page.click("#train-step")
+    page.wait_for_function("document.querySelector('#train-said').innerText.startsWith('Paused')", timeout=PATIENCE)
+    page.wait_for_timeout(1500)  # the step itself
+    step = page.evaluate(STEP)
+    page.wait_for_timeout(1000)
+    assert page.evaluate(STEP) == step
+    assert not any("ahead of you" in words for words in page.evaluate("said"))
+
+
 def test_visitors_train_one_after_the_other_and_one_who_leaves_makes_room(
     browser: Browser, server: str, page: Page
 ) -> None:
-    begin(page)
-    other = open_page(browser, server)
+    other, third = open_page(browser, server), open_page(browser, server)
     open_tab(other)
+    open_tab(third)
+    open_tab(page, latents=900)  # takes longest, and the others wait all the while
+    begin(page)
     other.click("#train-start")
     other.wait_for_function("document.querySelector('#train-said').innerText.includes('ahead of you in the line: 1.')")
     assert other.evaluate(STEP) == -1
-    third = open_page(browser, server)
-    open_tab(third)
     third.click("#train-start")
     third.wait_for_function("document.querySelector('#train-said').innerText.includes('ahead of you in the line: 2.')")
     third.close()

@@ -9,7 +9,7 @@ import pytest
 
 from space.bench import Bench, opening
 from space.lab import Lab
-from space.lessons import LESSONS
+from space.lessons import LESSONS, _text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -56,6 +56,10 @@ def test_the_noise_lesson_is_done_at_the_lowest_error(lab: Lab) -> None:
     assert f"{lab.evaluation(best).denoise_mse['0.3']:.4f} at {best.variant}" in LESSONS[2].shows(
         lab, bench_of(lab, best.variant)
     )
+
+
+def test_what_is_shown_on_hover_fits_into_an_attribute() -> None:
+    assert _text('<b>1.</b> "A" &lt; <button title="x">B</button>') == "1. &quot;A&quot; &lt; B"
 
 
 def test_all_six_are_done_by_hand_and_ticked_off(page: Page) -> None:

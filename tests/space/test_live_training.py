@@ -72,12 +72,12 @@ def test_each_session_has_its_own_and_too_many_are_dropped(digits: Split) -> Non
 def test_those_who_want_to_train_stand_in_a_line(digits: Split) -> None:
     trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
     tickets = [trainings.wait(session) for session in "abac"]
-    assert [trainings.ahead(ticket) for ticket in tickets] == [0, 1, 2, 3]
+    assert [trainings.ahead(ticket) for ticket in tickets] == [[], ["a"], ["a", "b"], ["a", "b", "a"]]
     trainings.leave(tickets[0])
     trainings.leave(tickets[0])
-    assert [trainings.ahead(ticket) for ticket in tickets] == [None, 0, 1, 2]
+    assert [trainings.ahead(ticket) for ticket in tickets] == [None, [], ["b"], ["b", "a"]]
     trainings.drop("a")  # the visitor left
-    assert [trainings.ahead(ticket) for ticket in tickets] == [None, 0, None, 1]
+    assert [trainings.ahead(ticket) for ticket in tickets] == [None, [], None, ["b"]]
 
 
 def test_of_what_was_kept_the_last_stays_until_the_training_goes(digits: Split) -> None:
