@@ -127,6 +127,7 @@ def test_the_api_and_a_program_without_a_language_stay_english(server: str) -> N
         ("", "en"),
         ("ru", "ru"),
         ("ru-RU,ru;q=0.9,en;q=0.8", "ru"),
+        ("ru-RU", "ru"),
         ("en-US,en;q=0.9,ru;q=0.8", "en"),
         ("de-DE,de;q=0.9,ru;q=0.5", "ru"),
         ("de, en;q=0.1, ru;q=0.2", "ru"),
