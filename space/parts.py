@@ -111,7 +111,8 @@ class Page:
     def _listen(self, event: Callable[..., Any], key: str, when: int, queue: bool = True) -> Any:
         """Let the parts of a tab and a stage be drawn after an event, where there are any."""
         parts = [part for part in self._parts if part.when == when and part.tab in (None, key)]
-        return parts and event(*self._drawing(parts), trigger_mode="always_last", queue=queue, **self.live)
+        spinner = {"show_progress": "full", "show_progress_on": None} if when == LONG else {}
+        return parts and event(*self._drawing(parts), trigger_mode="always_last", queue=queue, **self.live | spinner)
 
     def _drawing(self, parts: Sequence[Part]) -> tuple[Callable[..., list[Any]], list[Any], list[Any]]:
         """Handler, inputs and outputs that draw some parts."""

@@ -18,7 +18,6 @@ NAMES = set(
         "Gradio English",
     )
 )
-WORDS_OF_GRADIO = {"Home"}  # hidden: a list of its pages
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -59,8 +58,8 @@ def english_in(page: Page) -> set[str]:
             for (const name of names) found.push(e.getAttribute(name) ?? '');
           const nodes = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
           while (nodes.nextNode())
-            if (!nodes.currentNode.parentElement.closest('script, style')) found.push(nodes.currentNode.data);
+            if (nodes.currentNode.parentElement.checkVisibility()) found.push(nodes.currentNode.data);
           return found;
         }"""
     )
-    return set(re.findall(r"[A-Za-z]{2,}", " ".join(texts))) - NAMES - WORDS_OF_GRADIO
+    return set(re.findall(r"[A-Za-z]{2,}", " ".join(texts))) - NAMES

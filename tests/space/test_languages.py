@@ -65,6 +65,8 @@ def test_no_english_is_left_on_the_russian_page(russian: Page) -> None:
     for tab in page.locator("#tabs [role=tab]").all():
         tab.click()
         if tab.get_attribute("data-tab-id") == "figures":
+            page.wait_for_selector("#report .wrap:not(.hide) svg")  # it is seen to work
+            assert english_in(page) == set()  # while they are drawn
             page.wait_for_selector("#report img", timeout=60_000)
         page.wait_for_timeout(800)
         assert english_in(page) == set(), tab.inner_text()
