@@ -23,6 +23,8 @@ def in_words(error: Exception) -> str:
     """What a visitor reads about an error. The words of one that nobody foresaw go to the log alone."""
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, UserError):  # of the package or the Hub, which speak English
+        return say("errors.in_english", words=error)
     if isinstance(error, gr.Error):  # ZeroGPU has no time left for this visitor
         return error.message
     traceback.print_exception(error)

@@ -30,7 +30,7 @@ from training.data import DATASETS
 from training.draw.charts import Axis, Chart, Frame
 from training.draw.histograms import activation_charts, histogram_of
 from training.fit.recipe import Recipe, for_any_range, tuned
-from training.publish.hub import HubError, push
+from training.publish.hub import push
 from training.publish.publishing import save_run
 from training.publish.record import Record, versions
 from training.words import in_language_of_now, say, word_of
@@ -192,8 +192,7 @@ def build(page: Page) -> None:
             link = f'<a href="{escape(address)}">{escape(repo_id)}</a>'
             yield f'<div class="sae"><p>{say("learn.pushed", link=link)}</p></div>'
         except Exception as error:
-            words = str(error) if isinstance(error, HubError) else in_words(error)
-            yield _message(words.replace(str(training and training.kept), say("learn.the_model")), "error")
+            yield _message(in_words(error).replace(str(training and training.kept), say("learn.the_model")), "error")
 
     # One training at a time; those who wait for it do so here, where they are told their place.
     line = {"concurrency_id": "training", "concurrency_limit": MOST_WAITING}

@@ -24,7 +24,7 @@ from huggingface_hub.errors import HFValidationError, HTTPError
 from safetensors.torch import load_file, save_file
 
 from sae_model import ModelLoadError, SparseAutoencoder
-from sae_model.errors import first_line
+from sae_model.errors import UserError, first_line
 from sae_model.hub import as_folder, find_files
 from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME, read_config
 from training.data import Split
@@ -76,6 +76,8 @@ def _work(folder: Path, job: dict[str, Any], name: str, test: Split) -> Iterator
             )
         yield {"config": config}
     except ModelLoadError as error:
+        yield {"error": say("errors.in_english", words=error)}
+    except UserError as error:
         yield {"error": str(error)}
     except OSError as error:  # the disk is full
         yield {"error": say("box.disk", name=name, reason=error.strerror or first_line(error))}
@@ -88,7 +90,7 @@ def measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
     """All metrics of a model that is not folded, on a GPU where there is one.
 
     Raises:
-        ModelLoadError: its latents or reconstructions are no numbers.
+        UserError: its latents or reconstructions are no numbers.
     """
     if torch.cuda.is_available():
         model = copy.deepcopy(model).cuda()
@@ -97,9 +99,9 @@ def measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
     except RuntimeError as error:  # torch rejects reconstructions that are not numbers
         if "memory" in str(error):
             raise
-        raise ModelLoadError(say("box.unmeasured", name=name, reason=first_line(error))) from error
+        raise UserError(say("box.unmeasured", name=name, reason=first_line(error))) from error
     if not math.isfinite(evaluation.mse + evaluation.mean_activation + evaluation.effective_l0):
-        raise ModelLoadError(say("box.no_numbers", name=name))
+        raise UserError(say("box.no_numbers", name=name))
     return evaluation
 
 
@@ -112,15 +114,15 @@ def _check_files(job: dict[str, Any], name: str) -> None:
         except (HTTPError, HFValidationError, OSError):
             return
         if size > LARGEST_FILE:
-            raise ModelLoadError(say("box.file_too_large", file=filename, name=name, megabytes=size / 1e6))
+            raise UserError(say("box.file_too_large", file=filename, name=name, megabytes=size / 1e6))
 
 
 def _check_sizes(name: str, config: dict[str, Any], ours: list[int]) -> None:
     size, shape = config.get("latent_dim"), config.get("image_shape")
     if isinstance(size, int) and size > LARGEST_SIZE:
-        raise ModelLoadError(say("box.too_large", name=name, size=size, most=LARGEST_SIZE))
+        raise UserError(say("box.too_large", name=name, size=size, most=LARGEST_SIZE))
     if shape is not None and shape != ours:
-        raise ModelLoadError(say("box.other_shape", name=name, shape=shape, ours=ours))
+        raise UserError(say("box.other_shape", name=name, shape=shape, ours=ours))
 
 
 def _limit() -> None:

@@ -19,7 +19,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from sae_model import ModelLoadError, SparseAutoencoder
+from sae_model import SparseAutoencoder
+from sae_model.errors import UserError
 from sae_model.hub import as_folder
 from space.errors import InputError
 from space.user_model_process import STATISTICS_NAME, measured
@@ -164,7 +165,7 @@ class UserModels:
         else:
             try:
                 evaluation = measure(address.name, model, self._test)
-            except ModelLoadError as error:
+            except UserError as error:
                 raise InputError(str(error)) from error
         statistics = LatentStatistics(**load_file(folder / STATISTICS_NAME))
         return UserModel(address.name, config, fold(model), evaluation, statistics)

@@ -16,13 +16,15 @@ import torch
 
 from sae_model import L1, SparseAutoencoder
 from space import user_models as module
-from space.errors import InputError
+from space.errors import InputError, in_words
 from space.user_model_process import work
 from space.user_models import UserModels
 from tests.loopback_hub import TOKEN
 from training.data import Split
 from training.measure.evaluation import evaluate
 from training.measure.latent_statistics import latent_statistics
+from training.publish.hub import HubError
+from training.words import speaking
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDLESS = 10**12
@@ -67,6 +69,18 @@ def test_a_model_that_its_own_process_loaded_is_the_one_that_was_saved(
     torch.testing.assert_close(mine.statistics.class_means, latent_statistics(saved, *few).class_means)
     (process,) = started
     assert process.returncode == 0
+
+
+def test_english_words_are_said_to_be_english(models: UserModels, folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    said = {}
+    for language in ("en", "ru"):
+        with speaking(language), pytest.raises(InputError) as caught:
+            load(models, folder)
+        said[language] = str(caught.value)
+    assert said["ru"] == f"Сообщение программы, на английском: {said['en']}"
+    with speaking("ru"):
+        assert in_words(HubError("No.")) == "Сообщение программы, на английском: No."
 
 
 def test_a_visitor_who_leaves_ends_the_process(models: UserModels, folder: Path, started: list) -> None:
