@@ -66,9 +66,10 @@ class Dictionary(nn.Module):
             self.ATOM_LENGTH * math.sqrt(self.relative_size) if output == "sigmoid" else self.LINEAR_ATOM_LENGTH
         )
         self.image_shape = image_shape
-        atoms = torch.empty(latent_dim, pixels)
+        atoms = first = torch.empty(latent_dim, pixels)
         if not atoms.is_meta:  # those have no values, and to ask for their norm makes torch import for two seconds
             atoms = F.normalize(atoms.normal_(), dim=1)
+            first = atoms / math.sqrt(self.relative_size)
         self.atoms = nn.Parameter(atoms)
         self.bias = nn.Parameter(torch.zeros(pixels))
         self.first = nn.Linear(pixels, latent_dim)
@@ -76,7 +77,7 @@ class Dictionary(nn.Module):
         self.threshold = nn.Parameter(torch.full((self.STEPS, latent_dim), INITIAL_THRESHOLD))
         self.register_buffer("_folded", None, persistent=False)  # a buffer, so that it moves with the model
         with torch.no_grad():
-            self.first.weight.copy_(self.atoms)
+            self.first.weight.copy_(first)
             self.first.bias.fill_(-INITIAL_THRESHOLD)
 
     @torch.no_grad()
@@ -92,7 +93,7 @@ class Dictionary(nn.Module):
         chosen = flat[torch.randint(len(flat), (len(self.atoms),), generator=generator)] - mean
         noise = torch.randn(self.atoms.shape, generator=generator)
         self.atoms.copy_(F.normalize(F.normalize(chosen, dim=1) + F.normalize(noise, dim=1), dim=1))
-        self.first.weight.copy_(self.atoms)
+        self.first.weight.copy_(self.atoms / math.sqrt(self.relative_size))
         self.bias.copy_(mean.clamp(0.01, 0.99).logit())
 
     @torch.no_grad()

@@ -27,6 +27,6 @@ def _import_torchvision() -> None:
 
 _import_torchvision()
 
-from torchvision import datasets, transforms  # noqa: E402
+from torchvision import datasets, models, transforms  # noqa: E402
 
-__all__ = ["datasets", "transforms"]
+__all__ = ["datasets", "models", "transforms"]

@@ -17,6 +17,8 @@ from training.data import as_floats
 DEFAULT_ARCHITECTURE = "dictionary"
 OUTPUT_OF = {"bce": "sigmoid", "mse": "linear"}
 """Loss -> the output of a model that is trained with it, as `sae_model.outputs` calls it."""
+MNIST_CURVATURE = 0.0875
+"""Mean of p (1 - p) over the pixels p of the mean image of MNIST, rounded up."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Recipe:
     atoms_from_images: bool = False
     """Whether the first atoms are half noise and half training images, or noise alone."""
     initial_step: float = 0.15
-    """Step size of the encoder at the start. Atoms from images overlap, and bear smaller steps only."""
+    """Step size of the encoder at the start, on MNIST. Atoms from images overlap, and bear smaller steps only."""
     noise: float = 0.0
     """Each training image gets Gaussian noise of a sigma drawn from 0 to this; the clean image is the target."""
     bfloat16: bool = True
@@ -153,13 +155,24 @@ class Recipe:
                     raise ValueError(f"{self.init} has the {size} {there}, so it cannot be fine-tuned with {here}.")
             model.load_state_dict(pretrained.state_dict())
         elif model.is_linear:
-            model.network.set_step(self.initial_step)
+            some = as_floats(images[: 20 * self.latent_dim])
+            model.network.set_step(self.initial_step * (_relative_step(some) if self.loss == "bce" else 1))
             if self.atoms_from_images:
-                some = as_floats(images[: 20 * self.latent_dim])
                 model.network.start_from(some, torch.Generator().manual_seed(self.seed))
             if self.loss == "mse":
-                model.centre_on(as_floats(images[: 20 * self.latent_dim]))
+                model.centre_on(some)
         return model
+
+
+def _relative_step(images: Tensor) -> float:
+    """How much smaller than on MNIST the encoder's first steps are, at most 1.
+
+    The curvature of the cross-entropy in a logit is p (1 - p) for a pixel of brightness p, and steps that are large
+    beside 1 / curvature overshoot. Images of few black pixels need smaller ones: on Fashion-MNIST half the size left 4%
+    of the latents dead in place of 15%.
+    """
+    mean = images.mean(0)
+    return min(1.0, MNIST_CURVATURE / max((mean * (1 - mean)).mean().item(), 1e-9))
 
 
 def tuned(sparsity: Sparsity, architecture: str = DEFAULT_ARCHITECTURE) -> Recipe:
