@@ -50,14 +50,12 @@ def train(into: Path, name: str, data_dir: Path = Path("training/data"), methods
     return into
 
 
-@pytest.fixture(scope="session")
-def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Models, in `models`, of images in colour of 20 x 24 pixels, in `shapes`."""
-    folder = tmp_path_factory.mktemp("own")
+def in_colour(folder: Path, height: int, width: int) -> Path:
+    """Models, in `models`, of images in colour, in `shapes`."""
     generator = np.random.default_rng(0)
     for half, count in (("train", 240), ("test", 45)):
         for number in range(count):
-            image = np.zeros((20, 24, 3), np.uint8)
+            image = np.zeros((height, width, 3), np.uint8)
             top, left = generator.integers(0, 12, 2)
             image[top : top + 8, left : left + 8, 2 - number % 3] = 220
             of_class = folder / "shapes" / half / SHAPES[number % 3]
@@ -65,6 +63,16 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray(image).save(of_class / f"{number}.png")
     train(folder / "models", str(folder / "shapes"), methods=(Dense(), L1(1.0), TopK(5)))
     return folder
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return in_colour(tmp_path_factory.mktemp("own"), 20, 24)
+
+
+@pytest.fixture(scope="session")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return in_colour(tmp_path_factory.mktemp("squares"), 32, 32)
 
 
 @pytest.fixture(scope="session")
@@ -189,7 +197,7 @@ def test_the_command_ends_in_an_error_message(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", ["shapes", "clothes", "vectors"])
+@pytest.mark.parametrize("which", ["squares", "clothes", "vectors"])
 def test_every_tab_works_for_other_data(browser: Browser, request: pytest.FixtureRequest, which: str) -> None:
     folder = request.getfixturevalue(which)
     environment = os.environ | {"SAE_MODELS": str(folder / "models"), "SAE_DATA_DIR": str(folder / "data")}
@@ -201,7 +209,7 @@ def test_every_tab_works_for_other_data(browser: Browser, request: pytest.Fixtur
         page.fill("#noise input[type=range]", "0.8")
         page.wait_for_function("old => document.querySelectorAll('#images .steps img')[3].src !== old", arg=source)
         assert page.locator("#images .steps b").first.inner_text() == "Clean"
-        classes = {"shapes": SHAPES, "clothes": DATASETS[CLOTHES].about.classes, "vectors": ("vectors",)}[which]
+        classes = {"squares": SHAPES, "clothes": DATASETS[CLOTHES].about.classes, "vectors": ("vectors",)}[which]
         page.click("#digit input")
         assert [text.removeprefix("✓\n") for text in page.get_by_role("option").all_inner_texts()] == list(classes)
         page.get_by_role("option").first.click()
