@@ -5,18 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, hf_hub_download
-from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is httpx's, whichever it uses
-    EntryNotFoundError,
-    HfHubHTTPError,
-    HFValidationError,
-    HTTPError,
-    LocalEntryNotFoundError,
-    LocalTokenNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import HfApi, errors, hf_hub_download
+from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # httpx's, whichever it uses
 
 from sae_model.errors import first_line
 from sae_model.storage import ModelLoadError
@@ -51,21 +41,21 @@ def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: A
             paths.append(Path(hf_hub_download(folder_or_repo, filename, revision=revision, **hub_options)))
             revision = paths[0].parent.name  # a branch may move between two files; its commit does not
         return paths
-    except HFValidationError as error:
+    except errors.HFValidationError as error:
         raise ModelLoadError(
             f"{folder_or_repo!r:.80} is neither a folder here nor a Hub id of the form owner/name."
         ) from error
-    except RevisionNotFoundError as error:
+    except errors.RevisionNotFoundError as error:
         raise ModelLoadError(f"{folder_or_repo} on the Hub has no revision {revision!r:.80}.") from error
-    except LocalEntryNotFoundError as error:
+    except errors.LocalEntryNotFoundError as error:
         raise ModelLoadError(
             f"{folder_or_repo} is no folder here, its {filename} is not in the local cache, and the Hub could not be "
             "asked: check the spelling and the network (or local_files_only and HF_HUB_OFFLINE), and try again."
         ) from error
-    except EntryNotFoundError as error:
+    except errors.EntryNotFoundError as error:
         raise ModelLoadError(f"{where} has no {filename}, so it holds no model of this family.") from error
     except Exception as error:  # the Hub's answers, and those of whoever it redirects to, may be anything
-        if isinstance(error, RepositoryNotFoundError) or _status(error) in (401, 403):
+        if isinstance(error, errors.RepositoryNotFoundError) or _status(error) in (401, 403):
             raise ModelLoadError(
                 f"{folder_or_repo} is neither a folder here nor a repo that the Hub shows you: "
                 "check the spelling, and log in with `hf auth login` if it is private."
@@ -93,13 +83,9 @@ def _hub_answers(repo: str, revision: str | None, token: str | bool | None) -> b
     """
     try:
         HfApi(token=token).model_info(repo, revision=revision, timeout=SECONDS_TO_ANSWER)
-    except OfflineModeIsEnabled:
-        return False
-    except HfHubHTTPError as error:
-        if error.response.status_code < 500:
+    except (errors.OfflineModeIsEnabled, HTTPError) as error:
+        if (_status(error) or 500) < 500:
             raise
-        return False
-    except HTTPError:
         return False
     return True
 
@@ -113,15 +99,15 @@ def why_not_written(error: BaseException) -> str:
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, HTTPError):
         error = error.__cause__  # the client wraps what happened to one of several files
     status, again = _status(error), "Nothing was half-written: run the same command again"
-    if isinstance(error, OfflineModeIsEnabled):
+    if isinstance(error, errors.OfflineModeIsEnabled):
         return "the Hub is switched off (HF_HUB_OFFLINE): unset it, and run the same command again."
-    if isinstance(error, LocalTokenNotFoundError) or status == 401:
+    if isinstance(error, errors.LocalTokenNotFoundError) or status == 401:
         return "the Hub does not accept this login: run `hf auth login`, or set HF_TOKEN to a token that may write."
     if status == 403:
         return "this login may not write there: take a token with write access, or a name of your own as OWNER."
-    if isinstance(error, RevisionNotFoundError):
+    if isinstance(error, errors.RevisionNotFoundError):
         return "there is no such branch: name one with --branch, which is made if it is not there."
-    if isinstance(error, RepositoryNotFoundError):
+    if isinstance(error, errors.RepositoryNotFoundError):
         return "there is no such repo that this login may see: check the spelling, and `hf auth whoami`."
     if status in (409, 412):
         return f"somebody else changed it meanwhile. {again}."

@@ -54,6 +54,12 @@ class Sparsity:
     measured_k: ClassVar[tuple[int, ...]] = ()
     """For a method that serves every k: at which k its models are measured."""
 
+    def __post_init__(self) -> None:
+        for hyperparameter in dataclasses.fields(self):
+            value, known = getattr(self, hyperparameter.name), hyperparameter.metadata
+            if "rule" in known and not known["holds"](value):
+                raise ValueError(f"{known['rule']}; got {value!r:.80}.")
+
     @property
     def name(self) -> str:
         """What its bundled model is called."""
@@ -116,39 +122,27 @@ def sparsity_from_config(config: Any) -> Sparsity:
     values = {name: value for name, value in config.items() if name != "kind"}
     known = [hyperparameter.name for hyperparameter in dataclasses.fields(cls)]
     for name in values:
-        has = ", ".join(known) or "none"
-        _check(name in known, f"{cls.kind!r} has no hyperparameter {name!r:.80}; it has: {has}.")
+        if name not in known:
+            raise ValueError(f"{cls.kind!r} has no hyperparameter {name!r:.80}; it has: {', '.join(known) or 'none'}.")
     return cls(**values)
 
 
-def _check(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
-
-
-def _check_beta(beta: Any) -> None:
-    _check(is_number(beta) and beta >= 0, f"beta is a number of at least 0; got {beta!r:.80}.")
-
-
-def _check_target(target: Any) -> None:
-    right = is_number(target) and 0 < target < 1
-    _check(right, f"A target rate lies between 0 and 1, both excluded; got {target!r:.80}.")
-
-
-def _check_k(k: Any) -> None:
-    _check(is_whole(k) and k >= 1, f"k is a whole number of at least 1; got {k!r:.80}.")
-
-
-def _beta(default: float) -> float:
-    return field(default=default, metadata={"help": "Weight of the penalty, at least 0."})
-
-
-def _target() -> float:
-    return field(default=0.05, metadata={"help": "Target rate of a KL penalty, between 0 and 1."})
-
-
-def _k() -> int:
-    return field(default=25, metadata={"help": "Number of latents that a top-k method keeps."})
+# What the help of the command line says of a hyperparameter; and the rule for its values, and whether it holds for one.
+BETA = {
+    "help": "Weight of the penalty, at least 0.",
+    "rule": "beta is a number of at least 0",
+    "holds": lambda beta: is_number(beta) and beta >= 0,
+}
+TARGET = {
+    "help": "Target rate of a KL penalty, between 0 and 1.",
+    "rule": "A target rate lies between 0 and 1, both excluded",
+    "holds": lambda target: is_number(target) and 0 < target < 1,
+}
+K = {
+    "help": "Number of latents that a top-k method keeps.",
+    "rule": "k is a whole number of at least 1",
+    "holds": lambda k: is_whole(k) and k >= 1,
+}
 
 
 @method
@@ -178,7 +172,7 @@ class Dense(Sparsity):
 class L1(Sparsity):
     """beta times the mean activation, the lecture's penalty."""
 
-    beta: float = _beta(0.01)
+    beta: float = field(default=0.01, metadata=BETA)
     kind = "l1"
     title = "L1 penalty"
     label = "Sparsity (beta)"
@@ -187,9 +181,6 @@ class L1(Sparsity):
     hyperparameter = "beta"
     bundled = tuple({"beta": beta} for beta in (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0))
     bundled_on_noise = ({"beta": 0.1},)
-
-    def __post_init__(self) -> None:
-        _check_beta(self.beta)
 
     def penalty(self, latents: Tensor) -> Tensor:
         """(batch, latent_dim) -> scalar, beta * mean of the activations over latents and images."""
@@ -210,16 +201,12 @@ KL_BUNDLED = ({"target": 0.02, "beta": 20.0}, {"target": 0.05}, {"target": 0.1},
 class _TargetRate(Sparsity):
     """What both KL penalties have: a rate that is asked for, and the weight of missing it."""
 
-    target: float = _target()
-    beta: float = _beta(5.0)
+    target: float = field(default=0.05, metadata=TARGET)
+    beta: float = field(default=5.0, metadata=BETA)
     label = "Target rate (p)"
     ends = ("few on", "many on")
     hyperparameter = "target"
     bundled = KL_BUNDLED
-
-    def __post_init__(self) -> None:
-        _check_target(self.target)
-        _check_beta(self.beta)
 
 
 @method
@@ -283,7 +270,7 @@ class TopK(Sparsity):
     geometrically to k (Makhzani and Frey lower k in the same way): a latent that is never kept cannot learn.
     """
 
-    k: int = _k()
+    k: int = field(default=25, metadata=K)
     kind = "topk"
     title = "Top k"
     label = "Latents kept (k)"
@@ -291,9 +278,6 @@ class TopK(Sparsity):
     asks_for = "exactly the k largest latents of every image, whatever their values"
     hyperparameter = "k"
     bundled = tuple({"k": k} for k in (10, 25, 50))
-
-    def __post_init__(self) -> None:
-        _check_k(self.k)
 
     @property
     def default_k(self) -> int:
@@ -318,16 +302,13 @@ class AdaptiveTopK(Sparsity):
     largest latents must say most. (Nested dropout, Rippel et al. 2014, with the order left to each image.)
     """
 
-    k: int = _k()
+    k: int = field(default=25, metadata=K)
     kind = "adaptive-topk"
     title = "Adaptive top k"
     label = "Latents kept (k)"
     ends = ("fewest", "all")
     asks_for = "the k largest latents of every image, for a k that is chosen when the model is used"
     measured_k = (1, 2, 5, 10, 25, 50, 100, 200, 900)
-
-    def __post_init__(self) -> None:
-        _check_k(self.k)
 
     @property
     def default_k(self) -> int:

@@ -213,11 +213,7 @@ class SparseAutoencoder(
     ) -> str | None:
         """Save config.json, model.safetensors and, where there is none yet, a README.md to a folder.
 
-        Args:
-            save_directory: the folder; made if it is not there.
-            push_to_hub: also push the model to the Hub.
-            repo_id: where to; the folder's name by default.
-            kwargs: as for `push_to_hub`.
+        With `push_to_hub` it goes to the Hub too, by default to a repo of the folder's name; `kwargs` are as there.
 
         Returns:
             Address of the commit, if it is pushed.

@@ -141,7 +141,6 @@ def read_weights(path: Path, expected: dict[str, Tensor], sha256: str | None) ->
     Names, types and shapes are compared before any tensor is read: a file is never larger than its config says.
 
     Args:
-        path: the file.
         expected: names, types and shapes that must be there, neither more nor fewer (values are not looked at).
         sha256: the checksum that config.json states.
 

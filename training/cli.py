@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
-from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,96 +47,72 @@ app = typer.Typer(
 DEFAULT = Recipe()
 FEW_STEPS = 300
 MOST_PROBED = 60_000  # the classifier needs the activations of all its images at once
-DatasetOption = Annotated[
-    str,
-    typer.Option(
-        help=f"One of: {', '.join(DATASETS)}; or a folder of images, a .npz or .safetensors file, or "
-        "hub:OWNER/NAME[@REVISION]."
-    ),
-]
-ImageSizeOption = Annotated[
-    int | None, typer.Option(help="Scale images to so many pixels a side.", show_default="as they are")
-]
+
+
+def option(help: str, default: str | bool = True, **more: Any) -> Any:
+    """An option of a command; `default` is what its help calls the default, where that is no value."""
+    return typer.Option(help=help, show_default=default, **more)
+
+
+DATASET_HELP = (
+    f"One of: {', '.join(DATASETS)}; or a folder of images, a .npz or .safetensors file, or hub:OWNER/NAME[@REVISION]."
+)
+DatasetOption = Annotated[str, option(DATASET_HELP)]
+ImageSizeOption = Annotated[int | None, option("Scale images to so many pixels a side.", "as they are")]
 GreyOption = Annotated[bool, typer.Option("--grey", help="Turn images in colour grey.")]
 SkipBrokenOption = Annotated[bool, typer.Option("--skip-broken", help="Leave out image files that cannot be read.")]
-DeviceOption = Annotated[str | None, typer.Option(help="cpu, or cuda.", show_default="a GPU where there is one")]
-DataDirOption = Annotated[Path, typer.Option(help="Folder that holds MNIST/raw and its like.", show_default="bundled")]
-
-
-class UsageError(UserError):
-    """What was asked for cannot be done. The message says why."""
+DataDirOption = Annotated[Path, option("Folder that holds MNIST/raw and its like.", "bundled")]
 
 
 def with_hyperparameters(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command an option for every hyperparameter of every sparsity method, in place of `**hyperparameters`."""
     given = inspect.signature(command, eval_str=True)
-    own = [parameter for parameter in given.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
-    options = {}
+    options = {
+        name: parameter.replace(kind=parameter.KEYWORD_ONLY)
+        for name, parameter in given.parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD
+    }
     for method in METHODS.values():
         for hyperparameter in fields(method):
-            kind = type(hyperparameter.default)
-            option = typer.Option(help=hyperparameter.metadata["help"], show_default="as measured best")
+            help = option(hyperparameter.metadata["help"], "as measured best")
             options[hyperparameter.name] = inspect.Parameter(
                 hyperparameter.name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=None,
-                annotation=Annotated[kind | None, option],
+                annotation=Annotated[type(hyperparameter.default) | None, help],
             )
-
-    @wraps(command)
-    def with_options(**values: Any) -> None:
-        command(**values)
-
-    with_options.__signature__ = given.replace(
-        parameters=[*(parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in own), *options.values()]
-    )
-    with_options.__annotations__ = {
-        parameter.name: parameter.annotation for parameter in with_options.__signature__.parameters.values()
-    }
-    return with_options
+    command.__signature__ = given.replace(parameters=list(options.values()))
+    command.__annotations__ = {name: option.annotation for name, option in options.items()}
+    return command
 
 
 @app.command("fit")
 @with_hyperparameters
 def fit_command(
     output: Annotated[Path, typer.Option(help="Folder for the model: new, or empty.")],
-    sparsity: Annotated[
-        str | None, typer.Option(help=f"One of: {', '.join(METHODS)}.", show_default="that of --init, or l1")
-    ] = None,
+    sparsity: Annotated[str | None, option(f"One of: {', '.join(METHODS)}.", "that of --init, or l1")] = None,
     architecture: Annotated[
-        str | None,
-        typer.Option(
-            help=f"One of: {', '.join(ARCHITECTURES)}.", show_default=f"that of --init, or {DEFAULT.architecture}"
-        ),
+        str | None, option(f"One of: {', '.join(ARCHITECTURES)}.", f"that of --init, or {DEFAULT.architecture}")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the images.", show_default="as measured best")] = None,
-    noise: Annotated[float | None, typer.Option(help="Largest sigma of training noise.", show_default="none")] = None,
-    latent_dim: Annotated[int | None, typer.Option(help="Number of latents.", show_default="900")] = None,
+    epochs: Annotated[int | None, option("Passes over the images.", "as measured best")] = None,
+    noise: Annotated[float | None, option("Largest sigma of training noise.", "none")] = None,
+    latent_dim: Annotated[int | None, option("Number of latents.", "900")] = None,
     dataset: DatasetOption = DEFAULT.dataset,
     data_dir: DataDirOption = BUNDLED,
     image_size: ImageSizeOption = None,
     grey: GreyOption = False,
     skip_broken: SkipBrokenOption = False,
-    license: Annotated[
-        str | None, typer.Option(help="Of the images, for the model's card.", show_default="unknown")
-    ] = None,
-    credit: Annotated[str | None, typer.Option(help="Who made the images, for the card.", show_default="none")] = None,
+    license: Annotated[str | None, option("Of the images, for the model's card.", "unknown")] = None,
+    credit: Annotated[str | None, option("Who made the images, for the card.", "none")] = None,
     loss: Annotated[
-        str | None,
-        typer.Option(
-            help="bce, for images in [0, 1]; or mse, for values of any range.", show_default="that of --init, or bce"
-        ),
+        str | None, option("bce, for images in [0, 1]; or mse, for values of any range.", "that of --init, or bce")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Fixes first weights, order and noise.", show_default="0, the lecture's 42")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="Train on the first so many images only.")] = None,
-    init: Annotated[str | None, typer.Option(help="Fine-tune this model.", metavar="FOLDER_OR_REPO")] = None,
+    seed: Annotated[int | None, option("Fixes first weights, order and noise.", "0, the lecture's 42")] = None,
+    limit: Annotated[int | None, option("Train on the first so many images only.")] = None,
+    init: Annotated[str | None, option("Fine-tune this model.", metavar="FOLDER_OR_REPO")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the same run, where it was killed.")] = False,
-    device: DeviceOption = None,
-    push_to_hub: Annotated[
-        str | None, typer.Option(help="Publish it there when it is done.", metavar="OWNER/NAME")
-    ] = None,
+    device: Annotated[str | None, option("cpu, or cuda.", "a GPU where there is one")] = None,
+    push_to_hub: Annotated[str | None, option("Publish it there when it is done.", metavar="OWNER/NAME")] = None,
     **hyperparameters: Any,
 ) -> None:
     """Train one model, measure it on the test split, and write it to a folder.
@@ -157,7 +132,7 @@ def fit_command(
             recipe = replace(recipe, dataset=dataset, grey=grey, **_given(changes))
             _check_size(recipe)  # what cannot be is said at once
         except ValueError as error:
-            raise UsageError(str(error)) from error
+            raise UserError(str(error)) from error
         if _is_finished(output, recipe, resume):
             _push_after_fit(output, push_to_hub)
             return
@@ -166,11 +141,11 @@ def fit_command(
         try:
             model = recipe.new_model(data.train.images, pretrained).to(place)
         except ValueError as error:
-            raise UsageError(str(error)) from error
+            raise UserError(str(error)) from error
         _warn_of_few_steps(recipe, len(data.train.images))
         checkpoint = Checkpoint(output, recipe, data.train.images)
-        if checkpoint.exists() and not resume:
-            raise UsageError(
+        if checkpoint.path.exists() and not resume:
+            raise UserError(
                 f"{checkpoint.path} is left of an unfinished run: add --resume to go on with it, or remove it."
             )
         evaluation = run_one(recipe, model, data, output, checkpoint)
@@ -224,10 +199,8 @@ def _is_finished(output: Path, recipe: Recipe, resume: bool) -> bool:
 
 @app.command("zoo")
 def zoo_command(
-    output: Annotated[Path, typer.Option(help="Folder of the bundle.", show_default="bundled")] = ZOO,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Models that are trained at a time.", show_default="one a core")
-    ] = None,
+    output: Annotated[Path, option("Folder of the bundle.", "bundled")] = ZOO,
+    jobs: Annotated[int | None, option("Models that are trained at a time.", "one a core", min=1)] = None,
     push_to: Annotated[
         str | None, typer.Option("--push", help="Publish the bundle as it is, instead.", metavar="OWNER")
     ] = None,
@@ -257,7 +230,7 @@ def push_command(
     folder: Annotated[Path, typer.Argument(help="A folder that `fit` wrote.", metavar="DIR")],
     repo_id: Annotated[str, typer.Argument(help="The repo on the Hub; made if it is not there.", metavar="OWNER/NAME")],
     private: Annotated[bool, typer.Option("--private", help="Make a repo that only its owner sees.")] = False,
-    branch: Annotated[str | None, typer.Option(help="A branch; made if it is not there.", show_default="main")] = None,
+    branch: Annotated[str | None, option("A branch; made if it is not there.", "main")] = None,
     create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request instead of committing.")] = False,
 ) -> None:
     """Publish a model and its card on the Hub. The login is the Hub's own: `hf auth login`, or HF_TOKEN."""
@@ -276,7 +249,7 @@ def evaluate_command(
 ) -> None:
     """Measure a model on a whole split and print its metrics as JSON, alone, on stdout."""
     if split not in ("test", "validation"):
-        raise UsageError(f"A model is measured on the test or the validation split; got {split!r}.")
+        raise UserError(f"A model is measured on the test or the validation split; got {split!r}.")
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(_device()))
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
     print(_measure(loaded, images.split(split), _to_probe(images)).to_json())
@@ -341,15 +314,15 @@ def benchmark_command(
 
 @app.command("scaling")
 def scaling_command(
-    output: Annotated[
-        Path, typer.Option(help="The figure, a PNG; replaced if it is there.", show_default="README's")
-    ] = Path(__file__).parent / "benchmarks" / "scaling.png",
+    output: Annotated[Path, option("The figure, a PNG; replaced if it is there.", "README's")] = Path(__file__).parent
+    / "benchmarks"
+    / "scaling.png",
 ) -> None:
     """Measure how the cost of training grows with images, latents and processes; print it and draw it."""
     from training.benchmarks.scaling import measure_scaling, scaling_figure, scaling_table
 
     if output.suffix != ".png":
-        raise UsageError(f"The figure is a PNG; {output} does not end in .png.")
+        raise UserError(f"The figure is a PNG; {output} does not end in .png.")
     scaling, png = measure_scaling(), io.BytesIO()
     scaling_figure(scaling).savefig(png, dpi=100)
     write_file(output, png.getvalue())
@@ -361,7 +334,7 @@ def _measure(model: SparseAutoencoder, images: Split, train: Split | None = None
     try:
         return evaluate(model, images, train)
     except ValueError as error:
-        raise UsageError(f"This model cannot be measured on these images: {error}") from error
+        raise UserError(f"This model cannot be measured on these images: {error}") from error
 
 
 def _warn_of_few_steps(recipe: Recipe, images: int) -> None:
@@ -379,7 +352,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value is not None}
     for name, value in given.items():
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise UsageError(f"--{name.replace('_', '-')} has at most 18 digits; got {value!s:.40}.")
+            raise UserError(f"--{name.replace('_', '-')} has at most 18 digits; got {value!s:.40}.")
     return given
 
 
@@ -387,7 +360,7 @@ def _check_size(recipe: Recipe) -> None:
     """Refuse what cannot be, or does not fit into this machine's memory: weights, gradients, and AdamW's two means.
 
     Raises:
-        ValueError: sizes that there cannot be. UsageError: too large.
+        ValueError: sizes that there cannot be. UserError: too large.
     """
     try:
         with torch.device("meta"):
@@ -396,7 +369,7 @@ def _check_size(recipe: Recipe) -> None:
     except (RuntimeError, OverflowError):  # more than torch can count
         needed = math.inf
     if hasattr(os, "sysconf") and needed > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
-        raise UsageError(
+        raise UserError(
             f"A model of {recipe.latent_dim:,} latents does not fit into this machine's memory "
             f"({needed / 1e9:,.0f} GB to train it): choose a smaller --latent-dim."
         )
@@ -427,7 +400,7 @@ def _device(name: str | None = None) -> torch.device:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.zeros(1, device=device).item()  # "meta" has no numbers
     except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"There is no device {name!r:.40} here: name cpu, or cuda where there is a GPU.") from error
+        raise UserError(f"There is no device {name!r:.40} here: name cpu, or cuda where there is a GPU.") from error
     return device
 
 
@@ -435,15 +408,13 @@ def _check_output(output: Path) -> None:
     """Refuse before the training what would fail after it."""
     _check_place(output)
     if output.is_dir() and any(path.name != PARTIAL for path in output.iterdir()):
-        raise UsageError(f"{output} is not empty, and nothing is overwritten: name another --output, or remove it.")
+        raise UserError(f"{output} is not empty, and nothing is overwritten: name another --output, or remove it.")
 
 
 def _check_place(output: Path) -> None:
-    for parent in (output, *output.absolute().parents):
-        if parent.exists():
-            if not parent.is_dir():
-                raise UsageError(f"{parent} is a file, so no model can be written to {output}: name another --output.")
-            break
+    nearest = next(place for place in (output, *output.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise UserError(f"{nearest} is a file, so no model can be written to {output}: name another --output.")
 
 
 def _alone(output: Path) -> AbstractContextManager[None]:

@@ -50,11 +50,7 @@ NUMBERS: dict[str, Callable[[Evaluation], float]] = {
 
 
 def results(with_seeds: bool) -> list[str]:
-    """The tables as Markdown.
-
-    Args:
-        with_seeds: also train the headline variants with more seeds, which takes minutes, for a last table.
-    """
+    """The tables as Markdown. With seeds the headline variants are trained anew for a last one, which takes minutes."""
     evaluations = {recipe.name: Evaluation.read(ZOO / recipe.name / "evaluation.json") for recipe in RECIPES}
     of_evaluations = (lecture_table, variants_table, rates_table, every_k_table, probe_table)
     tables = [table(evaluations) for table in of_evaluations]
@@ -86,13 +82,11 @@ def variants_table(evaluations: dict[str, Evaluation]) -> str:
 def lecture_table(evaluations: dict[str, Evaluation]) -> str:
     """The lecture's network beside some of ours, by every metric."""
     names = [LECTURE.name, *BESIDE_LECTURE]
-    metrics = METRICS | {f"probe error, {PROBED[which]}": _probe_error(which) for which in PROBED}
+    metrics = METRICS | {
+        f"probe error, {how}": lambda e, which=which: f"{e.probe_error[which]:.2%}" for which, how in PROBED.items()
+    }
     rows = [[metric, *(of(evaluations[name]) for name in names)] for metric, of in metrics.items()]
     return _table(["metric", *(f"`{name}`" for name in names)], rows)
-
-
-def _probe_error(which: str) -> Callable[[Evaluation], str]:
-    return lambda evaluation: f"{evaluation.probe_error[which]:.2%}"
 
 
 def rates_table(evaluations: dict[str, Evaluation]) -> str:
@@ -128,18 +122,11 @@ def probe_table(evaluations: dict[str, Evaluation]) -> str:
 def seeds_table(evaluations: dict[str, Evaluation]) -> str:
     """Mean and standard deviation of headline metrics over seeds; the first seed's model is the bundled one."""
     rows = []
-    with tqdm(total=len(HEADLINE) * (len(SEEDS) - 1), desc="seeds", unit=" models") as bar:
-        for recipe in RECIPES:
-            if recipe.name in HEADLINE:
-                several = [evaluations[recipe.name]]
-                for seed in SEEDS[1:]:
-                    several.append(_trained(replace(recipe, seed=seed)))
-                    bar.update()
-                values = [[of(e) for e in several] for of in NUMBERS.values()]
-                rows.append(
-                    [f"`{recipe.name}`"]
-                    + [f"{statistics.mean(column):.4g} ± {statistics.stdev(column):.2g}" for column in values]
-                )
+    for recipe in tqdm([recipe for recipe in RECIPES if recipe.name in HEADLINE], desc="seeds", unit=" variants"):
+        several = [evaluations[recipe.name], *(_trained(replace(recipe, seed=seed)) for seed in SEEDS[1:])]
+        values = [[of(e) for e in several] for of in NUMBERS.values()]
+        means = [f"{statistics.mean(column):.4g} ± {statistics.stdev(column):.2g}" for column in values]
+        rows.append([f"`{recipe.name}`", *means])
     return _table([f"{len(SEEDS)} seeds", *NUMBERS], rows)
 
 

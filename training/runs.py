@@ -53,7 +53,7 @@ def run_one(
         CheckpointError, TrainingError, OSError: what was there before is untouched.
     """
     leads = parallel.rank() == 0
-    snapshot = checkpoint.read() if checkpoint.exists() else None
+    snapshot = checkpoint.read() if checkpoint.path.exists() else None
     history = [Epoch(**epoch) for epoch in snapshot.get("history", [])] if snapshot else []
     with tqdm(desc=recipe.name, unit=" steps", dynamic_ncols=True, disable=not leads) as bar:
         for progress in fit(model, data.train.images, recipe, snapshot, after_epochs=True):

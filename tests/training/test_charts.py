@@ -16,7 +16,14 @@ from torch import Tensor
 
 from sae_model import list_variants
 from training.draw.charts import NARROW, WIDE, Frame, place_words
-from training.draw.histograms import activation_charts, histogram_chart, histogram_of, linear_histogram, percent
+from training.draw.histograms import (
+    Histogram,
+    activation_charts,
+    histogram_chart,
+    histogram_of,
+    linear_histogram,
+    percent,
+)
 from training.draw.model_charts import (
     Point,
     bundled_points,
@@ -53,8 +60,8 @@ def test_values_are_counted_where_they_lie() -> None:
 def test_every_value_is_counted_once(values: list[float]) -> None:
     h = histogram_of(torch.tensor(values))
     assert h.zero + sum(h.log) == sum(h.linear) == len(values)
-    for linear in (False, True):
-        ET.fromstring(histogram_chart(h, "t", "x", "y", linear).svg())
+    for draw in (histogram_chart, linear_histogram):
+        ET.fromstring(draw(h, "t", "x", "y").svg())
 
 
 def test_the_bar_of_zeros_is_of_all_and_the_other_bars_are_of_the_rest() -> None:
@@ -81,7 +88,7 @@ def test_the_mean_stands_where_it_is_and_its_word_above_all_bars(mean: float) ->
 
 def test_linear_bars_are_as_high_as_their_shares_and_the_mean_stands_where_it_is() -> None:
     shares = [0.5, 0.25, 0.25, 0, 0, 0, 0, 0, 0, 0]
-    svg = linear_histogram(shares, 0.4, "t", "x", "y").svg()
+    svg = linear_histogram(Histogram(0, (), tuple(100 * s for s in shares), 0.4), "t", "x", "y").svg()
     bars = elements(svg, "rect", "bar")
     heights = [float(bar.get("height")) for bar in bars]
     assert np.allclose(np.array(heights) / heights[0] * 0.5, shares, atol=0.01)
@@ -93,7 +100,7 @@ def test_linear_bars_are_as_high_as_their_shares_and_the_mean_stands_where_it_is
 
 
 def test_the_line_of_the_mean_leaves_out_a_number_in_its_way() -> None:
-    svg = linear_histogram([0, 0.5, 0.5, *[0] * 7], 0.25, "t", "x", "y").svg()
+    svg = linear_histogram(Histogram(0, (), (0, 1, 1, *[0] * 7), 0.25), "t", "x", "y").svg()
     (path,) = elements(svg, "path", "mean")
     top, end, again, base = (float(y) for y in re.findall(r"[V ]([\d.]+)", path.get("d")))
     number = float(elements(svg, "text", "share")[2].get("y"))

@@ -250,11 +250,11 @@ def test_bytes_become_floats_and_floats_stay() -> None:
 
 def test_classes_have_names() -> None:
     for name, dataset in DATASETS.items():
-        assert len(dataset.classes) == len(set(dataset.classes)) == (26 if name == "emnist-letters" else 10)
+        assert len(dataset.about.classes) == len(set(dataset.about.classes)) == (26 if name == "emnist-letters" else 10)
         assert dataset.about.attribution.startswith(f"{dataset.about.title}: {dataset.about.credit}, ")
     assert DATASETS["mnist"].about.attribution == "MNIST: Y. LeCun, C. Cortes and C. J. C. Burges, CC BY-SA 3.0."
-    assert DATASETS["mnist"].classes == tuple("0123456789")
-    assert DATASETS["fashion-mnist"].classes[1] == "Trouser"
+    assert DATASETS["mnist"].about.classes == tuple("0123456789")
+    assert DATASETS["fashion-mnist"].about.classes[1] == "Trouser"
     assert DATASETS["mnist"].about.hub == "ylecun/mnist"
 
 

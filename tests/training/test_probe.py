@@ -68,7 +68,7 @@ def test_the_solution_is_a_minimum(which: str) -> None:
     train = blurred(1000, 0)
     features = (train.images * train.images.square().sum(1).mean().rsqrt()).double()
     penalty = PENALTY[which]
-    weight, bias = fit_classifier(features.float(), train.labels, 10, penalty, probe.STEPS[which])
+    weight, bias = fit_classifier(features.float(), train.labels, 10, penalty, probe.STEPS)
     weight, bias = weight.double(), bias.double()
     wrong = F.softmax(features @ weight.T + bias, dim=1) - F.one_hot(train.labels, 10)
     gradient = wrong.T @ features / len(features) + penalty * weight

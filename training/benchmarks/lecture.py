@@ -6,7 +6,6 @@ architecture `lecture`, the hyperparameters those of `training.fit.zoo.LECTURE`.
 
 from __future__ import annotations
 
-import gzip
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,20 +21,13 @@ from training.fit.zoo import LECTURE
 
 
 def unpack_mnist(folder: Path) -> None:
-    """Unpack the bundled training images to `folder`, where torchvision's data set class looks for plain files."""
-    raw = folder / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for packed in (BUNDLED / "MNIST" / "raw").glob("*.gz"):
-        with gzip.open(packed) as source, (raw / packed.stem).open("wb") as target:
-            shutil.copyfileobj(source, target)
+    """Unpack the bundled images to `folder`, where torchvision's data set class looks for plain files."""
+    shutil.copytree(BUNDLED / "MNIST", folder / "MNIST")
+    datasets.MNIST(str(folder), download=True)  # it finds whole archives, and only unpacks them
 
 
 def make_loader(folder: Path) -> DataLoader:
-    """Shuffled batches of the training split, each image made a PIL image and then a tensor, as the lecture does.
-
-    Args:
-        folder: where `unpack_mnist` unpacked.
-    """
+    """Shuffled batches of the training split that `unpack_mnist` unpacked, each image a PIL image, then a tensor."""
     images = datasets.MNIST(str(folder), train=True, transform=transforms.ToTensor())
     training = Subset(images, range(len(images) - VALIDATION_IMAGES))
     generator = torch.Generator().manual_seed(LECTURE.seed)

@@ -7,7 +7,6 @@ import platform
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 
 import torch
 
@@ -16,10 +15,6 @@ from sae_model.errors import UserError
 MEMORY_EVERY = 0.01  # seconds between two looks at the memory
 PRODUCT_SIDES = (512, 1024, 2048)
 SECONDS_A_PRODUCT = 0.5
-
-
-class MachineError(UserError):
-    """This machine cannot be measured. The message says what to do."""
 
 
 class Meter:
@@ -45,9 +40,7 @@ class Meter:
         self._began = time.perf_counter()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.seconds += time.perf_counter() - self._began
         self._done.set()
         self._watcher.join()
@@ -63,12 +56,12 @@ def resident_bytes() -> int:
     """Memory of this process that is in RAM.
 
     Raises:
-        MachineError: not Linux.
+        UserError: not Linux.
     """
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError as error:
-        raise MachineError("Memory is read from /proc/self/statm, which is not there: measure on Linux.") from error
+        raise UserError("Memory is read from /proc/self/statm, which is not there: measure on Linux.") from error
 
 
 def matrix_product_rate(dtype: torch.dtype) -> float:

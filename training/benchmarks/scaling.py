@@ -16,7 +16,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
@@ -63,7 +62,7 @@ def measure_scaling() -> Scaling:
     """Measure every point, in a minute or two, with a bar.
 
     Raises:
-        MachineError: the memory cannot be read here.
+        UserError: the memory cannot be read here.
         TrainingError: several processes could not train together.
     """
     context = multiprocessing.get_context("spawn")
@@ -112,10 +111,6 @@ def measure_cost(recipe: Recipe) -> Cost:
 def images_per_second(processes: int, *options: str) -> float:
     """How many images a second so many processes learn from, at a core each, as `fit` under torchrun tells it.
 
-    Args:
-        processes: how many.
-        options: of `fit`, beside the sparsity method and the output.
-
     Raises:
         TrainingError: it did not end well.
     """
@@ -156,28 +151,32 @@ def scaling_table(scaling: Scaling) -> str:
 def scaling_figure(scaling: Scaling) -> Figure:
     """Seconds and memory over images and over latents, and images a second over processes."""
     figure = Figure(figsize=(11, 6), layout="constrained")
-    (by_images, by_latents, by_processes), (memory_by_images, memory_by_latents, words) = figure.subplots(2, 3)
-    images, seconds, megabytes = _columns(scaling.by_images, "images")
-    _line(by_images, images, seconds, "measured")
-    each = seconds[-1] / images[-1]
-    _dashes(by_images, images, [each * count for count in images], f"{each * 1e6:.0f} microseconds an image")
-    _line(memory_by_images, images, megabytes, "measured")
-    once = [megabytes[0] + (count - images[0]) * BYTES_AN_IMAGE / 1e6 for count in images]
-    _dashes(memory_by_images, images, once, f"{BYTES_AN_IMAGE} bytes an image")
-    latents, seconds, megabytes = _columns(scaling.by_latents, "latents")
-    _line(by_latents, latents, seconds, f"{scaling.by_latents[0].images:,} images")
-    _line(memory_by_latents, latents, megabytes, f"{scaling.by_latents[0].images:,} images")
-    counts, rates = list(scaling.by_processes), list(scaling.by_processes.values())
-    _line(by_processes, counts, rates, "measured")
-    _dashes(by_processes, counts, [rates[0] * count for count in counts], "so many times one process")
-    by_images.set(title="Images", ylabel="seconds an epoch")
-    by_latents.set(title="Latents")
-    by_processes.set(title="Processes", xlabel="processes, a core each", ylabel="images per second", xticks=counts)
-    memory_by_images.set(xlabel="images", ylabel="peak memory, MB")
-    memory_by_latents.set(xlabel="latents")
-    for ax in (by_images, memory_by_images):
-        ax.set_xticks(images, [f"{count / 1000:g}k" for count in images])
-    for ax in (by_images, by_latents, by_processes, memory_by_images, memory_by_latents):
+    (*seconds, rates), (*memory, words) = figure.subplots(2, 3)
+    line, dashes = {"marker": "o", "color": BLUE}, {"linestyle": "--", "color": ORANGE}
+    for above, below, varied in zip(seconds, memory, ("images", "latents"), strict=True):
+        costs = scaling.by_images if varied == "images" else scaling.by_latents
+        counts = [getattr(cost, varied) for cost in costs]
+        label = "measured" if varied == "images" else f"{costs[0].images:,} images"
+        above.plot(counts, [cost.seconds for cost in costs], label=label, **line)
+        below.plot(counts, [cost.peak_bytes / 1e6 for cost in costs], label=label, **line)
+        above.set(title=varied.capitalize())
+        below.set(xlabel=varied)
+    first, last = scaling.by_images[0], scaling.by_images[-1]
+    counts, each = [cost.images for cost in scaling.by_images], last.seconds / last.images
+    once = [(first.peak_bytes + (count - first.images) * BYTES_AN_IMAGE) / 1e6 for count in counts]
+    seconds[0].plot(
+        counts, [each * count for count in counts], label=f"{each * 1e6:.0f} microseconds an image", **dashes
+    )
+    memory[0].plot(counts, once, label=f"{BYTES_AN_IMAGE} bytes an image", **dashes)
+    processes, measured = list(scaling.by_processes), list(scaling.by_processes.values())
+    rates.plot(processes, measured, label="measured", **line)
+    rates.plot(processes, [measured[0] * count for count in processes], label="so many times one process", **dashes)
+    rates.set(title="Processes", xlabel="processes, a core each", ylabel="images per second", xticks=processes)
+    seconds[0].set(ylabel="seconds an epoch")
+    memory[0].set(ylabel="peak memory, MB")
+    for ax in (seconds[0], memory[0]):
+        ax.set_xticks(counts, [f"{count / 1000:g}k" for count in counts])
+    for ax in (*seconds, rates, *memory):
         ax.set(xlim=(0, None), ylim=(0, None))
         ax.grid(alpha=0.3)
         ax.legend(loc="best")
@@ -185,23 +184,6 @@ def scaling_figure(scaling: Scaling) -> Figure:
     words.text(0, 1, _words(), va="top", color=GREY)
     figure.suptitle("What training costs")
     return figure
-
-
-def _columns(costs: list[Cost], varied: str) -> tuple[list[int], list[float], list[float]]:
-    """What was varied, seconds, and megabytes."""
-    return (
-        [getattr(cost, varied) for cost in costs],
-        [cost.seconds for cost in costs],
-        [cost.peak_bytes / 1e6 for cost in costs],
-    )
-
-
-def _line(ax: Axes, x: list[int], y: list[float], label: str) -> None:
-    ax.plot(x, y, "o-", color=BLUE, label=label)
-
-
-def _dashes(ax: Axes, x: list[int], y: list[float], label: str) -> None:
-    ax.plot(x, y, "--", color=ORANGE, label=label)
 
 
 def _words() -> str:

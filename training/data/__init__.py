@@ -12,19 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
-    HFValidationError,
-    HTTPError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import errors, snapshot_download
 
 from training.data import array_file, image_folder
-from training.data.about_data import About
 from training.data.images import DataError, Half, Split, add_noise, as_floats, resized
-from training.data.named_data import DATASETS
+from training.data.named_data import DATASETS, About
 
 __all__ = [
     "BUNDLED",
@@ -61,12 +53,10 @@ class Dataset:
         return self.about.classes
 
     def split(self, part: Part, limit: int | None = None) -> Split:
-        """A part of the data set.
+        """A part of the data set, or the first `limit` images of it.
 
-        Args:
-            part: "test", its test half; "validation", the last 5,000 training images, or a twelfth if that is less;
-                "train", those before them.
-            limit: take the first so many images only.
+        "test" is its test half; "validation" the last 5,000 training images, or a twelfth if that is less; "train" all
+        before those.
 
         Raises:
             DataError: images that cannot be had, labels out of range, or a limit below 1.
@@ -166,20 +156,20 @@ def _fetch(repo_id: str, revision: str | None) -> Path:
     patterns = [f"*{case}" for ending in image_folder.ENDINGS for case in (ending, ending.upper())]
     try:
         folder = Path(snapshot_download(repo_id, repo_type="dataset", revision=revision, allow_patterns=patterns))
-    except HFValidationError as error:
+    except errors.HFValidationError as error:
         raise DataError(f"{repo_id!r:.80} is no Hub id of the form owner/name: write hub:OWNER/NAME.") from error
-    except RepositoryNotFoundError as error:
+    except errors.RepositoryNotFoundError as error:
         raise DataError(
             f"{where} is not there, or is not shown to you: check the spelling, and log in with `hf auth login` if it "
             "is private."
         ) from error
-    except RevisionNotFoundError as error:
+    except errors.RevisionNotFoundError as error:
         raise DataError(f"{where} has no revision {revision!r:.60}.") from error
-    except LocalEntryNotFoundError as error:
+    except errors.LocalEntryNotFoundError as error:
         raise DataError(
             f"{where} is not in the local cache, and the Hub cannot be reached: try again later."
         ) from error
-    except (HTTPError, OSError) as error:
+    except (errors.HTTPError, OSError) as error:
         raise DataError(
             f"{where} could not be fetched ({type(error).__name__}): run the same command again."
         ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from training.data.image_store import Piece, Rows, batches, check_enough, halves, stored
+from training.data.image_store import Piece, check_enough, halves, stored
 from training.data.images import DataError, Half, Split, resized
 
 ENDINGS = (".npz", ".safetensors")
@@ -26,10 +25,7 @@ def read_arrays(
 ) -> tuple[tuple[str, ...], dict[Half, Split]]:
     """The classes and the two halves of a file: a seeded tenth of each class is held out to measure on.
 
-    Args:
-        path: a file with `images` (n, channels, height, width), bytes or floats, and `labels` (n,), whole numbers.
-        image_size, grey: as in `training.data.images.resized`.
-        bounded: whether floats must lie in [0, 1].
+    It has `images` (n, channels, height, width), bytes or floats, and may have `labels` (n,), whole numbers.
 
     Raises:
         DataError: no such arrays; another shape or type; NaN; values or labels out of range; too few images.
@@ -39,11 +35,6 @@ def read_arrays(
     classes = (path.stem,) if labels is None else tuple(map(str, range(int(labels.max()) + 1)))
     labels = torch.zeros(len(images), dtype=torch.long) if labels is None else labels
     rows = halves(labels, classes, str(path))
-    print(
-        f"{path} has no test half: {len(rows.test):,} of its {len(images):,} images, a tenth of each class chosen by "
-        "seed, are held out to measure on.",
-        file=sys.stderr,
-    )
     contents, parts = stored(
         f"{path.resolve()} {image_size} {grey}",
         (stat.st_size, stat.st_mtime_ns),
@@ -58,9 +49,11 @@ def read_arrays(
     return classes, parts
 
 
-def _pieces(images: Tensor, labels: Tensor, rows: Rows, image_size: int | None, grey: bool) -> Iterator[Piece]:
-    for half, of_half in (("train", rows.train), ("test", rows.test)):
-        for some in batches(of_half, BATCH):
+def _pieces(
+    images: Tensor, labels: Tensor, rows: dict[Half, Tensor], image_size: int | None, grey: bool
+) -> Iterator[Piece]:
+    for half, of_half in rows.items():
+        for some in of_half.split(BATCH):
             chosen = resized(images[some], image_size, grey)
             yield Piece(half, chosen.float() if chosen.is_floating_point() else chosen, labels[some])
 

@@ -10,15 +10,13 @@ import hashlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -32,22 +30,8 @@ FILES_A_WORKER = 2_000  # starting one takes about as long as reading so many sm
 GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B")
 
 
-@dataclass(frozen=True)
-class Files:
-    """The image files of one half, and the class of each."""
-
-    classes: tuple[str, ...]
-    paths: list[str]
-    labels: list[int]
-
-
-class Look(NamedTuple):
-    """What the head of an image file says, or why the file cannot be read."""
-
-    size: tuple[int, int] = (0, 0)
-    """(width, height)."""
-    is_grey: bool = True
-    broken: str | None = None
+Files = list[tuple[str, int]]
+"""The path of each image file, and its label."""
 
 
 def read_folder(
@@ -57,35 +41,18 @@ def read_folder(
 
     Images are grey, (n, 1, height, width), where all of them are or `grey` is set, and (n, 3, height, width) otherwise.
 
-    Args:
-        folder: the folder.
-        image_size: the middle square of each image is scaled to this many pixels a side.
-        grey: turn images in colour grey.
-        skip_broken: leave out files that cannot be read, and say how many.
-
     Raises:
         DataError: no images, or too few; a class without images in one half; a file that cannot be read; images of
             different sizes where no size is given.
     """
-    train = _files(folder / "train" if (folder / "train").is_dir() else folder)
-    test = _files(folder / "test") if (folder / "test").is_dir() else None
-    if test is None:
-        rows = halves(torch.tensor(train.labels), train.classes, str(folder))
-        order = {
-            half: [(train.paths[row], train.labels[row]) for row in of_half]
-            for half, of_half in (("train", rows.train), ("test", rows.test))
-        }
-        print(
-            f"{folder} has no test half: {len(rows.test):,} of its {len(train.paths):,} images, a tenth of each class "
-            f"chosen by seed, are held out to measure on.",
-            file=sys.stderr,
-        )
+    classes, train = _files(folder / "train" if (folder / "train").is_dir() else folder)
+    if (folder / "test").is_dir():
+        of_test, test = _files(folder / "test")
+        _check_same_classes(folder, classes, of_test)
+        order = {"train": [train[i] for i in shuffled(len(train))], "test": [test[i] for i in shuffled(len(test))]}
     else:
-        _check_same_classes(folder, train, test)
-        order = {
-            half: [(files.paths[row], files.labels[row]) for row in shuffled(len(files.paths))]
-            for half, files in (("train", train), ("test", test))
-        }
+        rows = halves(torch.tensor([label for _, label in train]), classes, str(folder))
+        order = {half: [train[i] for i in of_half.tolist()] for half, of_half in rows.items()}
     version = hashlib.sha256()
     for half, files in order.items():
         for path, label in files:
@@ -96,13 +63,13 @@ def read_folder(
         version.hexdigest(),
         partial(_pieces, order, image_size, grey, skip_broken),
     )
-    _check_no_class_is_lost(contents, train.classes, folder)
+    _check_no_class_is_lost(contents, classes, folder)
     check_enough(contents, str(folder))
-    return train.classes, parts
+    return classes, parts
 
 
-def _files(root: Path) -> Files:
-    """The image files below a folder: those of each class folder, or those in the folder itself."""
+def _files(root: Path) -> tuple[tuple[str, ...], Files]:
+    """The classes and the image files below a folder: those of each class folder, or those in the folder itself."""
     own = sorted(str(path) for path in root.iterdir() if path.is_file() and _is_image(path))
     folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     if root.name != "train" and not own:
@@ -115,28 +82,26 @@ def _files(root: Path) -> Files:
             "the folder of its class, or all of them directly in it."
         )
     if own:
-        return Files((root.name,), own, [0] * len(own))
+        return (root.name,), [(path, 0) for path in own]
     if not any(of_class.values()):
         raise DataError(f"{root} holds no images: it needs files ending in {', '.join(ENDINGS)}, in a folder a class.")
     for name, paths in of_class.items():
         if not paths:
             raise DataError(f"{root} has the folder {name}, a class, without any image: fill it, or remove it.")
-    labelled = [(path, label) for label, paths in enumerate(of_class.values()) for path in paths]
-    return Files(tuple(of_class), *map(list, zip(*labelled, strict=True)))
+    return tuple(of_class), [(path, label) for label, paths in enumerate(of_class.values()) for path in paths]
 
 
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in ENDINGS and not path.name.startswith(".")
 
 
-def _check_same_classes(folder: Path, train: Files, test: Files) -> None:
-    if len(train.classes) == len(test.classes) == 1:  # files without class folders bear the names of the halves
+def _check_same_classes(folder: Path, train: tuple[str, ...], test: tuple[str, ...]) -> None:
+    if len(train) == len(test) == 1:  # files without class folders bear the names of the halves
         return
-    for have, lack, of in (("train", "test", (train, test)), ("test", "train", (test, train))):
-        missing = sorted(set(of[0].classes) - set(of[1].classes))
+    for have, lack, missing in (("train", "test", {*train} - {*test}), ("test", "train", {*test} - {*train})):
         if missing:
             raise DataError(
-                f"{folder / lack} has no images of the class {missing[0]!r:.60}, which {have}/ has: add some."
+                f"{folder / lack} has no images of the class {min(missing)!r:.60}, which {have}/ has: add some."
             )
 
 
@@ -146,23 +111,18 @@ def _check_no_class_is_lost(contents: Contents, classes: tuple[str, ...], folder
             raise DataError(f"No file of the class {classes[label]!r:.60} in the {half} half of {folder} can be read.")
 
 
-def _pieces(
-    order: dict[Half, list[tuple[str, int]]], image_size: int | None, grey: bool, skip_broken: bool
-) -> Iterator[Piece]:
+def _pieces(order: dict[Half, Files], image_size: int | None, grey: bool, skip_broken: bool) -> Iterator[Piece]:
     """Decode all files, by workers where there are many."""
-    everything = [path for files in order.values() for path, _ in files]
+    everything = [file for files in order.values() for file in files]
     unreadable, in_colour = _look_at_all(everything, skip_broken, image_size is None)
     decode = partial(_decode, in_colour=in_colour and not grey, image_size=image_size)
     for half, files in order.items():
-        kept = [(path, label) for path, label in files if path not in unreadable]
-        position = 0
-        for batch in _worked([path for path, _ in kept], decode, f"{half} images read"):
-            some = kept[position : position + len(batch)]
-            position += len(batch)
-            bad = {path: found for (path, _), found in zip(some, batch, strict=True) if isinstance(found, str)}
+        readable = [(path, label) for path, label in files if path not in unreadable]
+        for batch in _worked(readable, decode, f"{half} images read"):
+            bad = {path: why for path, _, why in batch if isinstance(why, str)}
             _check_broken(bad, skip_broken)
             unreadable |= bad
-            good = [(found, label) for found, (_, label) in zip(batch, some, strict=True) if not isinstance(found, str)]
+            good = [(image, label) for path, label, image in batch if path not in bad]
             if good:
                 images, labels = zip(*good, strict=True)
                 yield Piece(half, torch.stack(images), torch.tensor(labels))
@@ -171,22 +131,22 @@ def _pieces(
         print(f"Left out {len(unreadable):,} files that cannot be read, such as {path} ({why}).", file=sys.stderr)
 
 
-def _look_at_all(paths: list[str], skip_broken: bool, one_size: bool) -> tuple[dict[str, str], bool]:
+def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[str, str], bool]:
     """Which files cannot be read, and why; and whether any of the others is in colour.
 
     Raises:
         DataError: a file that cannot be read and may not be skipped; images of different sizes, where one is needed.
     """
     unreadable, in_colour, first, other = {}, False, None, None
-    looks = (look for batch in _worked(paths, _look, "looked at") for look in batch)
-    for path, look in zip(paths, looks, strict=True):
-        if look.broken:
-            unreadable[path] = look.broken
+    for path, _, look in (found for batch in _worked(files, _look, "looked at") for found in batch):
+        if isinstance(look, str):
+            unreadable[path] = look
             continue
-        in_colour |= not look.is_grey
-        first = first or (path, look.size)
-        if look.size != first[1]:
-            other = other or (path, look.size)
+        size, is_grey = look
+        in_colour |= not is_grey
+        first = first or (path, size)
+        if size != first[1]:
+            other = other or (path, size)
     _check_broken(unreadable, skip_broken)
     if one_size and other:
         (one, (w, h)), (path, (v, g)) = first, other
@@ -197,82 +157,47 @@ def _look_at_all(paths: list[str], skip_broken: bool, one_size: bool) -> tuple[d
     return unreadable, in_colour
 
 
-def _worked(paths: list[str], work: partial, words: str) -> Iterator[list]:
-    """What `work` makes of each file, a list for each batch, in order; done by a DataLoader's workers."""
-    workers = min(os.cpu_count() or 1, len(paths) // FILES_A_WORKER)
-    loader = DataLoader(_Work(paths, work), BATCH, num_workers=workers, collate_fn=list)
-    with tqdm(total=len(paths), desc=words, unit=" files", disable=None if workers else True) as bar:
+def _worked(files: Files, work: Callable[[Image.Image], object], words: str) -> Iterator[list[tuple[str, int, object]]]:
+    """Path, label and what `work` makes of each image, a list for each batch, in order; done by workers where many."""
+    workers = min(os.cpu_count() or 1, len(files) // FILES_A_WORKER)
+    loader = DataLoader(files, BATCH, num_workers=workers, collate_fn=partial(_each, work))
+    with tqdm(total=len(files), desc=words, unit=" files", disable=None if workers else True) as bar:
         for batch in loader:
             yield batch
             bar.update(len(batch))
 
 
-@dataclass(frozen=True)
-class _Work:
-    """Files as what a DataLoader takes."""
-
-    paths: list[str]
-    work: partial
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, i: int) -> object:
-        return self.work(self.paths[i])
+def _each(work: Callable[[Image.Image], object], files: Files) -> list[tuple[str, int, object]]:
+    return [(path, label, _tried(work, path)) for path, label in files]
 
 
-def _open(path: str) -> Image.Image:
-    """An image as a camera meant it to be seen. It is decoded when its pixels are asked for.
-
-    Raises:
-        UnidentifiedImageError, OSError, ...: see `UNREADABLE`.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)  # PIL's limit: 90 million pixels
-        image = Image.open(path)
-    ImageOps.exif_transpose(image, in_place=True)
-    return image
-
-
-UNREADABLE = (
-    UnidentifiedImageError,
-    OSError,
-    SyntaxError,  # PIL's word for a broken PNG
-    ValueError,
-    EOFError,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+def _tried(work: Callable[[Image.Image], object], path: str) -> object:
+    """What `work` makes of an image as a camera meant it to be seen; or, as text, why it cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # PIL's limit: 90 million pixels
+            image = Image.open(path)
+        with image:
+            ImageOps.exif_transpose(image, in_place=True)
+            return work(image)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return f"it has more than {Image.MAX_IMAGE_PIXELS:,} pixels"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return "it is no whole image"
+    except (OSError, SyntaxError, ValueError, EOFError) as error:  # SyntaxError is PIL's word for a broken PNG
+        return getattr(error, "strerror", None) or "it is no whole image"
 
 
-def _look(path: str) -> Look:
-    try:
-        with _open(path) as image:
-            return Look(image.size, image.mode in GREY_MODES)
-    except UNREADABLE as error:
-        return Look(broken=_why(error))
+def _look(image: Image.Image) -> tuple[tuple[int, int], bool]:
+    """Width and height, and whether it is grey; its pixels are not decoded."""
+    return image.size, image.mode in GREY_MODES
 
 
-def _decode(path: str, in_colour: bool, image_size: int | None) -> Tensor | str:
-    """An image file as bytes (1 or 3, height, width), or why it cannot be read."""
-    try:
-        with _open(path) as image:
-            if image.mode.startswith("I"):  # 16 bits a pixel
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            pixels = np.array(image.convert("RGB" if in_colour else "L"))
-    except UNREADABLE as error:
-        return _why(error)
-    tensor = torch.from_numpy(pixels)
-    tensor = tensor.permute(2, 0, 1) if in_colour else tensor.unsqueeze(0)
-    return resized(tensor.unsqueeze(0), image_size, grey=False)[0]
+def _decode(image: Image.Image, in_colour: bool, image_size: int | None) -> Tensor:
+    """An image as bytes (1 or 3, height, width)."""
+    if image.mode.startswith("I"):  # 16 bits a pixel
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    pixels = torch.from_numpy(np.array(image.convert("RGB" if in_colour else "L")))
+    pixels = pixels.permute(2, 0, 1) if in_colour else pixels.unsqueeze(0)
+    return resized(pixels.unsqueeze(0), image_size, grey=False)[0]
 
 
 def _check_broken(broken: dict[str, str], skip_broken: bool) -> None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -51,24 +52,11 @@ class Contents:
     """The range of all values, as they are stored."""
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Which images of a data set are in which half, in the order in which they are read."""
-
-    train: list[int]
-    test: list[int]
-
-
-def halves(labels: Tensor, classes: tuple[str, ...], where: str) -> Rows:
-    """Hold out a seeded tenth of each class, at least one image, as the test half. Both halves are in random order.
+def halves(labels: Tensor, classes: tuple[str, ...], where: str) -> dict[Half, Tensor]:
+    """Hold out a seeded tenth of each class, at least one image, as the test half, and say so; the rows of both halves.
 
     In random order, because the first or last images of a part are used in several places: of a data set that is
     sorted they would all be of one class.
-
-    Args:
-        labels: (n,), from 0.
-        classes: their names.
-        where: what the error message calls the data set.
 
     Raises:
         DataError: a class of which there are not two images.
@@ -84,7 +72,12 @@ def halves(labels: Tensor, classes: tuple[str, ...], where: str) -> Rows:
                 "and one to measure on."
             )
         held_out[rows[: max(1, round(len(rows) / 10))]] = True
-    return Rows(order[~held_out[order]].tolist(), order[held_out[order]].tolist())
+    print(
+        f"{where} has no test half: {held_out.sum():,} of its {len(labels):,} images, a tenth of each class chosen by "
+        "seed, are held out to measure on.",
+        file=sys.stderr,
+    )
+    return {"train": order[~held_out[order]], "test": order[held_out[order]]}
 
 
 def shuffled(count: int) -> list[int]:
@@ -118,8 +111,7 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
                 shutil.rmtree(path, ignore_errors=True)  # a run that reads it goes on: its file is open
         finally:
             shutil.rmtree(stage, ignore_errors=True)
-    values = json.loads((place / CONTENTS_NAME).read_text(encoding="utf-8"))
-    contents = Contents(**values | {"shape": tuple(values["shape"])})
+    contents = Contents(**json.loads((place / CONTENTS_NAME).read_text(encoding="utf-8")))
     return contents, _mapped(place / IMAGES_NAME, contents)
 
 
@@ -173,8 +165,3 @@ def check_enough(contents: Contents, where: str) -> None:
                 f"{where} has {sum(map(len, contents.labels.values()))} images, {count} of them in the {half} half: "
                 f"it takes {FEWEST['train']} to train on and {FEWEST['test']} to measure on."
             )
-
-
-def batches(rows: list[int], size: int) -> Iterator[list[int]]:
-    """Rows, so many at a time."""
-    return (rows[i : i + size] for i in range(0, len(rows), size))

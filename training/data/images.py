@@ -39,12 +39,9 @@ def add_noise(images: Tensor, sigma: float | Tensor, generator: torch.Generator)
 
 
 def resized(images: Tensor, size: int | None, grey: bool) -> Tensor:
-    """Images (n, channels, height, width) as they are asked for; where nothing is asked for, as they are.
+    """Images (n, channels, height, width), bytes or floats, with their middle square scaled to size x size pixels.
 
-    Args:
-        images: bytes or floats; the result has the same type.
-        size: their middle square is scaled to size x size pixels. None leaves them.
-        grey: images of three channels become images of one.
+    None leaves their size; `grey` makes one channel of three.
     """
     return torch.cat([_resized(batch, size, grey) for batch in images.split(BATCH)])
 

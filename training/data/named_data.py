@@ -16,14 +16,36 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from training.data.about_data import About
 from training.data.images import DataError, Half, Split
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known about a data set."""
+
+    title: str
+    """What people call it."""
+    classes: tuple[str, ...]
+    """What the labels stand for; one class where there are none."""
+    licence: str = UNKNOWN
+    """Of the images."""
+    credit: str = ""
+    """Who made it."""
+    hub: str | None = None
+    """Its repo on the Hub."""
+
+    @property
+    def attribution(self) -> str:
+        """Its title, who made it and its licence, as one sentence."""
+        licence = "licence unknown" if self.licence == UNKNOWN else self.licence
+        return f"{self.title}: {', '.join(filter(None, (self.credit, licence)))}."
 
 
 @dataclass(frozen=True)
@@ -34,11 +56,6 @@ class Named:
     """What is known about it."""
     read: Callable[[Path, Half], Split]
     """Reads a half of it from a data folder, where it is put first if it is not there."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """What its labels stand for."""
-        return self.about.classes
 
 
 def _read_idx(source: str, data_dir: Path, half: Half) -> Split:
@@ -122,13 +139,10 @@ def _read_torchvision(
     """A half of a data set that torchvision downloads, checks and reads.
 
     Args:
-        source: its class in `torchvision.datasets`.
-        data_dir: torchvision's `root`.
-        half: which half.
+        source: its class in `torchvision.datasets`, which takes the `options`.
         arranged: brings its images to (n, channels, height, width).
         first_label: the label of its first class.
         half_is: what the class calls the half: "train", true or false, or "split", a name.
-        options: of the class.
     """
     from training.data.torchvision_import import datasets
 
@@ -152,20 +166,12 @@ def _last_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1][:100]
 
 
-def _idx(source: str) -> Callable[[Path, Half], Split]:
-    return partial(_read_idx, source)
-
-
-def _torchvision(source: str, **how: Any) -> Callable[[Path, Half], Split]:
-    return partial(_read_torchvision, source, **how)
-
-
 DIGITS = tuple(string.digits)
 
 DATASETS = {
     "mnist": Named(
         About("MNIST", DIGITS, "CC BY-SA 3.0", "Y. LeCun, C. Cortes and C. J. C. Burges", "ylecun/mnist"),
-        _idx("MNIST"),
+        partial(_read_idx, "MNIST"),
     ),
     "fashion-mnist": Named(
         About(
@@ -175,7 +181,7 @@ DATASETS = {
             "H. Xiao, K. Rasul and R. Vollgraf (2017)",
             "zalando-datasets/fashion_mnist",
         ),
-        _idx("FashionMNIST"),
+        partial(_read_idx, "FashionMNIST"),
     ),
     "kmnist": Named(
         About(
@@ -184,15 +190,17 @@ DATASETS = {
             "CC BY-SA 4.0",
             "T. Clanuwat et al. (2018)",
         ),
-        _idx("KMNIST"),
+        partial(_read_idx, "KMNIST"),
     ),
     "emnist-letters": Named(
         About("EMNIST letters", tuple(string.ascii_lowercase), credit="G. Cohen et al. (2017)"),
-        _torchvision("EMNIST", split="letters", arranged=lambda images: images.mT.unsqueeze(1), first_label=1),
+        partial(
+            _read_torchvision, "EMNIST", split="letters", arranged=lambda images: images.mT.unsqueeze(1), first_label=1
+        ),
     ),
     "emnist-digits": Named(
         About("EMNIST digits", DIGITS, credit="G. Cohen et al. (2017)"),
-        _torchvision("EMNIST", split="digits", arranged=lambda images: images.mT.unsqueeze(1)),
+        partial(_read_torchvision, "EMNIST", split="digits", arranged=lambda images: images.mT.unsqueeze(1)),
     ),
     "cifar10": Named(
         About(
@@ -201,10 +209,10 @@ DATASETS = {
             credit="A. Krizhevsky (2009)",
             hub="uoft-cs/cifar10",
         ),
-        _torchvision("CIFAR10", arranged=lambda images: images.permute(0, 3, 1, 2)),
+        partial(_read_torchvision, "CIFAR10", arranged=lambda images: images.permute(0, 3, 1, 2)),
     ),
     "svhn": Named(
         About("SVHN", DIGITS, "non-commercial use only", "Y. Netzer et al. (2011)", "ufldl-stanford/svhn"),
-        _torchvision("SVHN", half_is="split"),
+        partial(_read_torchvision, "SVHN", half_is="split"),
     ),
 }

@@ -11,21 +11,15 @@ import torch
 
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
-
-def _import_torchvision() -> None:
-    try:
-        import torchvision
-    except RuntimeError as error:
-        if "torchvision::" not in str(error):
-            raise
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-            del sys.modules[name]  # halves of the failed import
-        for operator in ("nms", "qnms"):
-            torch.library.define(f"torchvision::{operator}", _SCHEMA)
-        import torchvision  # noqa: F401
-
-
-_import_torchvision()
+try:
+    import torchvision  # noqa: F401
+except RuntimeError as error:
+    if "torchvision::" not in str(error):
+        raise
+    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+        del sys.modules[name]  # halves of the failed import
+    for operator in ("nms", "qnms"):
+        torch.library.define(f"torchvision::{operator}", _SCHEMA)
 
 from torchvision import datasets, models, transforms  # noqa: E402
 

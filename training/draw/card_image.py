@@ -30,18 +30,20 @@ def value_range(output: str, images: Tensor) -> tuple[float, float]:
     return (0.0, 1.0) if output == "sigmoid" else (images.min().item(), images.max().item())
 
 
+def squares(rows: Tensor, fill: float) -> Tensor:
+    """Rows of values (n, length) as the smallest squares that hold them, (n, side, side), padded with `fill`."""
+    side = math.isqrt(rows.shape[1] - 1) + 1
+    return F.pad(rows, (0, side * side - rows.shape[1]), value=fill).unflatten(1, (side, side))
+
+
 def as_pictures(images: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
     """Images of any shape (n, channels, height, width) as (n, 1 or 3, height, width) in [0, 1], to be drawn.
 
-    Vectors become squares, row by row and padded with `low`; of other numbers of channels the mean is drawn.
-
-    Args:
-        images: floats.
-        low, high: which values are drawn as 0 and as 1.
+    `low` is drawn as 0 and `high` as 1. Vectors become squares, row by row and padded with `low`; of other numbers of
+    channels the mean is drawn.
     """
     if images.shape[2:] == (1, 1):
-        side = math.ceil(math.sqrt(images.shape[1]))
-        images = F.pad(images.flatten(1), (0, side * side - images.shape[1]), value=low).reshape(-1, 1, side, side)
+        images = squares(images.flatten(1), low).unsqueeze(1)
     elif images.shape[1] not in (1, 3):
         images = images.mean(1, keepdim=True)
     return ((images - low) / max(high - low, 1e-12)).clamp(0, 1)
@@ -49,12 +51,7 @@ def as_pictures(images: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
 
 @torch.no_grad()
 def card_image(model: SparseAutoencoder, images: Tensor) -> bytes:
-    """A WebP file (noise fills a PNG) with four rows: images, reconstructions, noisy images, their reconstructions.
-
-    Args:
-        model: the model.
-        images: (n, *image_shape), bytes or floats.
-    """
+    """A WebP file (noise fills a PNG) with four rows: images, reconstructions, noisy images, their reconstructions."""
     device = next(model.parameters()).device
     clean = as_floats(images)
     noisy = add_noise(clean, SIGMA, torch.Generator().manual_seed(0))

@@ -152,7 +152,6 @@ def place_words(
         points: (x, y, radius) of the marks, in the units of the SVG.
         words: one for each point; those that come first have the first choice.
         size: of the letters.
-        frame: of the chart.
 
     Returns:
         For each point (right, down, text-anchor) of its word as seen from it, or None where there is no room, or where

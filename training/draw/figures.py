@@ -8,25 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from sae_model import SparseAutoencoder
 from training.data import About, Split, add_noise, as_floats
-from training.draw.card_image import as_pictures, examples, value_range
+from training.draw import model_charts
+from training.draw.card_image import as_pictures, examples, squares, value_range
 from training.draw.histograms import activation_charts, histogram_of
 from training.draw.history_charts import history_charts
-from training.draw.model_charts import (
-    Point,
-    bundled_points,
-    cost_chart,
-    cost_keys,
-    cost_note,
-    frontier_chart,
-    frontier_keys,
-)
+from training.draw.model_charts import Point
 from training.draw.svg_file import standalone
 from training.measure.evaluation import Evaluation, activations_of
 from training.measure.history import Epoch
@@ -46,13 +38,7 @@ def draw_report(
 ) -> Iterator[tuple[str, str | Figure]]:
     """Every figure of one model, as (file name without ending, SVG file or figure), each drawn when it is asked for.
 
-    Args:
-        model: the model.
-        evaluation: its metrics on the test split.
-        test: the test split.
-        about: what is known about its data set. Without classes there are no class maps.
-        history: the metrics of its training, if they are known.
-        k: as in `model.encode`.
+    Without classes there are no class maps, without a history there is none of it; `k` is as in `model.encode`.
     """
     activations = activations_of(model, test.images, k)
     histograms = histogram_of(activations), histogram_of(activations.mean(0))
@@ -67,31 +53,24 @@ def draw_report(
         yield "history", standalone(say("figures.history", title=about.title), history_charts(history))
     target = getattr(model.sparsity, "target", 0.1)
     this = say("figures.this_model")
-    costs = cost_chart(target, (this, evaluation.mean_activation))
-    yield "cost-of-a-rate", standalone(say("figures.cost-of-a-rate"), [costs], cost_keys(), cost_note(target))
-    points = [*bundled_points(), Point(this, this, evaluation.effective_l0, evaluation.fvu)]
-    chart = frontier_chart(points, len(points) - 1)
-    yield (
-        "frontier",
-        standalone(
-            say("figures.frontier"),
-            [chart],
-            frontier_keys(points, say("families.this")),
-            say("figures.frontier-note", title=about.title) if about.title != "MNIST" else "",
-        ),
-    )
+    chart = model_charts.cost_chart(target, (this, evaluation.mean_activation))
+    keys, note = model_charts.cost_keys(), model_charts.cost_note(target)
+    yield "cost-of-a-rate", standalone(say("figures.cost-of-a-rate"), [chart], keys, note)
+    points = [*model_charts.bundled_points(), Point(this, this, evaluation.effective_l0, evaluation.fvu)]
+    chart = model_charts.frontier_chart(points, len(points) - 1)
+    keys = model_charts.frontier_keys(points, say("families.this"))
+    note = say("figures.frontier-note", title=about.title) if about.title != "MNIST" else ""
+    yield "frontier", standalone(say("figures.frontier"), [chart], keys, note)
 
 
 @torch.inference_mode()
-def reconstructions(
-    model: SparseAutoencoder, images: Tensor, title: str, k: int | None = None, sigmas: tuple[float, ...] = SIGMAS
-) -> Figure:
+def reconstructions(model: SparseAutoencoder, images: Tensor, title: str, k: int | None = None) -> Figure:
     """Ten images (10, *image_shape) at some levels of noise, each above what the model makes of it."""
     device = next(model.parameters()).device
     clean = as_floats(images)
-    figure = Figure(figsize=(10, 0.3 + 2.3 * len(sigmas)), layout="constrained")
-    axes = figure.subplots(2 * len(sigmas), len(clean))
-    for level, sigma in enumerate(sigmas):
+    figure = Figure(figsize=(10, 0.3 + 2.3 * len(SIGMAS)), layout="constrained")
+    axes = figure.subplots(2 * len(SIGMAS), len(clean))
+    for level, sigma in enumerate(SIGMAS):
         noisy = add_noise(clean, sigma, torch.Generator().manual_seed(0))
         reconstructed = model.decode(model.encode(noisy.to(device), k)).cpu()
         for row, shown, what in (
@@ -116,17 +95,9 @@ def class_maps(statistics: LatentStatistics, about: About) -> Figure:
         unused.remove()
     axes = axes[: len(about.classes)]
     highest = max(statistics.class_means.max().item(), 1e-6)
-    for ax, means, name in zip(axes, statistics.class_means, about.classes, strict=True):
-        image = ax.imshow(as_square(means.numpy()), cmap="inferno", vmin=0, vmax=highest)
+    for ax, means, name in zip(axes, squares(statistics.class_means, math.nan), about.classes, strict=True):
+        image = ax.imshow(means.numpy(), cmap="inferno", vmin=0, vmax=highest)
         ax.set(title=name, xticks=[], yticks=[])
     figure.colorbar(image, ax=list(axes), label=say("figures.class-maps-bar"))
     figure.suptitle(say("figures.class-maps", title=about.title))
     return figure
-
-
-def as_square(values: np.ndarray) -> np.ndarray:
-    """Values of all latents (latent_dim,) as a square map, padded with NaN where they do not fill it."""
-    side = int(np.ceil(np.sqrt(len(values))))
-    square = np.full(side * side, np.nan)
-    square[: len(values)] = values
-    return square.reshape(side, side)

@@ -46,32 +46,19 @@ def histogram_of(values: Tensor) -> Histogram:
 
 
 def activation_charts(activations: Histogram, means: Histogram, linear: bool = False) -> list[Drawing]:
-    """The lecture's two histograms, with the overall mean.
+    """The lecture's two histograms: of all activations of some images, and of the mean of each latent over them.
 
-    Args:
-        activations: of all activations of some images.
-        means: of the mean activation of each latent over them.
-        linear: with ten equal bins, as in the lecture, in place of logarithmic ones.
+    The bins are logarithmic, or ten `linear` ones, as in the lecture.
     """
+    draw = linear_histogram if linear else histogram_chart
     return [
-        histogram_chart(of, say(f"charts.{name}"), say(f"charts.{name}_x"), say(f"charts.{name}_y"), linear)
+        draw(of, say(f"charts.{name}"), say(f"charts.{name}_x"), say(f"charts.{name}_y"))
         for name, of in (("all", activations), ("means", means))
     ]
 
 
-def histogram_chart(h: Histogram, title: str, x_label: str, y_label: str, linear: bool = False) -> Drawing:
-    """A bar for the values that are exactly 0, and a histogram of the others over logarithmic bins.
-
-    Args:
-        h: what is drawn.
-        title: stands above it.
-        x_label: what the values are.
-        y_label: the share of what, such as "share of activations".
-        linear: ten equal bins of all values, the share above each, in place of that.
-    """
-    if linear:
-        total = max(sum(h.linear), 1)
-        return linear_histogram([count / total for count in h.linear], h.mean, title, x_label, y_label)
+def histogram_chart(h: Histogram, title: str, x_label: str, y_label: str) -> Drawing:
+    """A bar for the values that are exactly 0, and a histogram of the others over logarithmic bins."""
     left, right, top, base = 132, 10, 42, HISTOGRAM_HEIGHT - 34
     plot, rest = HISTOGRAM_WIDTH - left - right, sum(h.log)
     shares = [count / max(rest, 1) for count in h.log]
@@ -132,13 +119,11 @@ def histogram_chart(h: Histogram, title: str, x_label: str, y_label: str, linear
     return Drawing(HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT, spoken, "".join(parts), "histogram")
 
 
-def linear_histogram(shares: list[float], mean: float, title: str, x_label: str, y_label: str) -> Drawing:
-    """The shares of equal bins of [0, 1], with the mean of all values as a dashed line.
-
-    Each bar carries its share as a number, since most are too low to be seen.
-    """
+def linear_histogram(h: Histogram, title: str, x_label: str, y_label: str) -> Drawing:
+    """The shares of equal bins of [0, 1]; each bar carries its share as a number, since most are too low to be seen."""
     left, right, top, base = 54, 10, 44, HISTOGRAM_HEIGHT - 34
-    plot, step = HISTOGRAM_WIDTH - left - right, 1 / len(shares)
+    plot, step = HISTOGRAM_WIDTH - left - right, 1 / len(h.linear)
+    mean, shares = h.mean, [count / max(sum(h.linear), 1) for count in h.linear]
     parts = [svg_text(title, "title", 8, 14)]
 
     def x(value: float) -> float:

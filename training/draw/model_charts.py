@@ -39,12 +39,9 @@ def cost_keys() -> list[Key]:
 
 
 def cost_chart(target: float, measured: tuple[str, float] | None = None, frame: Frame = WIDE) -> Drawing:
-    """Three costs of missing a target rate, and that of L1, against the actual rate.
+    """Three costs of missing a target rate in (0, 1), and that of L1, against the actual rate.
 
-    Args:
-        target: the rate that is asked for, in (0, 1).
-        measured: what has been measured, such as a model's name, and its rate.
-        frame: where it is drawn.
+    `measured` is what has been measured, such as a model's name, and its rate.
     """
     frame = replace(frame, top=44)  # room for two words above it
     chart = Chart(
@@ -158,12 +155,9 @@ def bundled_points() -> list[Point]:
 
 
 def frontier_chart(points: Sequence[Point], chosen: int, frame: Frame = WIDE) -> Drawing:
-    """FVU against effective L0, a curve through the models of each family, and a ring around the chosen one.
+    """FVU against effective L0, a curve through the models of each family, and a ring around the one at `chosen`.
 
-    Args:
-        points: the models.
-        chosen: position of the one that is ringed; it is called by its title, or by its label where there is no room.
-        frame: where it is drawn.
+    That one is called by its title, or by its label where there is no room.
     """
     chart = Chart(
         _log_axis(say("charts.frontier_x"), [point.effective_l0 for point in points], frame),

@@ -45,9 +45,6 @@ class Checkpoint:
         digest.update(images.numpy())
         self.run = digest.hexdigest()
 
-    def exists(self) -> bool:
-        return self.path.exists()
-
     def write(self, snapshot: Snapshot) -> None:
         """Replace the checkpoint, whole.
 

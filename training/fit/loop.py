@@ -20,6 +20,7 @@ from training.fit import parallel
 from training.fit.recipe import Recipe
 
 STEPS_PER_REPORT = 20
+HAVE_STATES = ("model", "optimizer", "schedule")
 
 Snapshot = dict[str, Any]
 
@@ -69,11 +70,9 @@ def fit(
         model: what to train, on the device on which to train it.
         images: (n, channels, height, width), bytes or floats; they stay where they are, which may be a file that is
             mapped into memory, and each batch is moved to the model's device.
-        recipe: the hyperparameters; of its data set, `images` are what is learned.
         snapshot: where an earlier run of the same model, images and recipe was left; the rest of it is then done, and
             on the same machine ends with the same bits.
-        steps_per_report: yield after every so many steps.
-        after_epochs: yield after every epoch too.
+        steps_per_report, after_epochs: yield after every so many steps, and after every epoch too.
 
     Raises:
         TrainingError: a model that is not the recipe's (`Recipe.new_model` makes it), no images, more processes than
@@ -85,7 +84,6 @@ def fit(
             raise TrainingError(f"The model's {field} is {has}, and the recipe's is {asked}: train one that it makes.")
     if len(images) == 0:
         raise TrainingError("There are no images to train on.")
-    device = next(model.parameters()).device
     batch_size = min(recipe.batch_size, len(images))
     if parallel.count() > batch_size:
         raise TrainingError(f"A batch of {batch_size} images cannot be shared by {parallel.count()} processes.")
@@ -100,9 +98,9 @@ def fit(
     began = time.perf_counter()
     while run.step < run.steps:
         if run.step % batches == 0:
-            run.order = torch.randperm(len(images), generator=run.generator, device=device).to(images.device)
+            run.order = torch.randperm(len(images), generator=run.generator, device=run.device).to(images.device)
         position = run.step % batches * batch_size
-        clean = as_floats(images[run.order[position : position + batch_size]].to(device))
+        clean = as_floats(images[run.order[position : position + batch_size]].to(run.device))
         measure = run.learn(clean)
         epoch_is_done = run.step % batches == 0 and (after_epochs or run.step == run.steps)
         if run.step % steps_per_report == 0 or epoch_is_done:
@@ -205,22 +203,14 @@ class _Run:
         return measure
 
     def snapshot(self) -> Snapshot:
-        return {
-            "step": self.step,
-            "order": self.order,
-            "generator": self.generator.get_state(),
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-        }
+        states = {name: getattr(self, name).state_dict() for name in HAVE_STATES}
+        return {"step": self.step, "order": self.order, "generator": self.generator.get_state(), **states}
 
     def restore(self, snapshot: Snapshot) -> None:
-        self.step = snapshot["step"]
-        self.order = snapshot["order"]
+        self.step, self.order = snapshot["step"], snapshot["order"]
         self.generator.set_state(snapshot["generator"])
-        self.model.load_state_dict(snapshot["model"])
-        self.optimizer.load_state_dict(snapshot["optimizer"])
-        self.schedule.load_state_dict(snapshot["schedule"])
+        for name in HAVE_STATES:
+            getattr(self, name).load_state_dict(snapshot[name])
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

@@ -73,18 +73,9 @@ class Recipe:
     """Folder or Hub repo of the model whose weights are fine-tuned; None starts from new ones."""
 
     def __post_init__(self) -> None:
-        for name, low in {
-            "epochs": 1,
-            "batch_size": 1,
-            "limit": 1,
-            "image_size": 1,
-            "seed": 0,
-            "squared_error": 0,
-            "load_balancing": 0,
-            "noise": 0,
-            "weight_decay": 0,
-        }.items():
-            value = getattr(self, name)
+        sizes = ("epochs", "batch_size", "limit", "image_size")
+        for name in (*sizes, "seed", "squared_error", "load_balancing", "noise", "weight_decay"):
+            value, low = getattr(self, name), 1 if name in sizes else 0
             if value is not None and not low <= value < float("inf"):
                 raise ValueError(f"{name} is at least {low}; got {value}.")
         if self.seed >= 2**63:

@@ -83,7 +83,6 @@ def evaluate(model: SparseAutoencoder, test: Split, train: Split | None = None, 
     The noise is drawn from a fixed seed on the CPU, so that it is the same for every model and device.
 
     Args:
-        model: the model; its training flag is left as it was found.
         test: what to measure on: images (n, channels, height, width), bytes or floats in [0, 1], and labels (n,).
         train: what the linear classifier of `probe_error` is fitted on; without it there is none.
         k: measure the model with only the k largest latents of each image, as in `model.encode`.
@@ -98,7 +97,9 @@ def evaluate(model: SparseAutoencoder, test: Split, train: Split | None = None, 
     was_training = model.training
     model.eval()
     try:
-        evaluation = _evaluate(model, test.images, k)
+        evaluation = metrics(model, test.images, k)
+        if evaluation.fvu is None:
+            raise ValueError("These images are all alike, so there is no variance to explain: evaluate several.")
         if train is None:
             return evaluation
         return replace(
@@ -116,7 +117,15 @@ def activations_of(model: SparseAutoencoder, images: Tensor, k: int | None = Non
     return torch.cat([unit_activation(model.encode(batch, k)).cpu() for batch in batches])
 
 
-def _evaluate(model: SparseAutoencoder, images: Tensor, k: int | None) -> Evaluation:
+@torch.no_grad()
+def metrics(
+    model: SparseAutoencoder,
+    images: Tensor,
+    k: int | None = None,
+    sigmas: tuple[float, ...] = NOISE_LEVELS,
+    tops: tuple[int, ...] = KEPT,
+) -> Evaluation:
+    """All but the probe errors, of a model in eval mode; `fvu` is None where the images are all alike."""
     device = next(model.parameters()).device
     any_k = bool(model.sparsity.measured_k)
     dead_after = k or model.sparsity.default_k or DEAD_AFTER
@@ -124,14 +133,14 @@ def _evaluate(model: SparseAutoencoder, images: Tensor, k: int | None) -> Evalua
     n, pixels = len(images), images[0].numel()
     mean_image = torch.stack([as_floats(batch).sum(0, dtype=torch.float64) for batch in images.split(BATCH)]).sum(0) / n
     sums = dict.fromkeys(("bce", "error", "variance", "l0", "effective_l0"), 0.0)
-    denoise = dict.fromkeys(NOISE_LEVELS, 0.0)
-    kept_error = dict.fromkeys(KEPT, 0.0)
+    denoise = dict.fromkeys(sigmas, 0.0)
+    kept_error = dict.fromkeys(tops, 0.0)
     activation_counts = torch.zeros(BINS)
     activation_sums = torch.zeros(model.latent_dim, dtype=torch.float64)
     alive = torch.zeros(model.latent_dim, dtype=torch.bool)
     for batch in images.split(BATCH):
         clean = as_floats(batch)
-        noisy = {sigma: add_noise(clean, sigma, generator).to(device) for sigma in NOISE_LEVELS}
+        noisy = {sigma: add_noise(clean, sigma, generator).to(device) for sigma in sigmas}
         sums["variance"] += (clean - mean_image).square().sum().item()
         clean = clean.to(device)
         latents = model.encode(clean, k)
@@ -142,28 +151,26 @@ def _evaluate(model: SparseAutoencoder, images: Tensor, k: int | None) -> Evalua
         sums["error"] += _squared_error(reconstruction, clean)
         sums["l0"] += latents.count_nonzero().item()
         sums["effective_l0"] += effective_l0(latents).sum().item()
-        for sigma in NOISE_LEVELS:
+        for sigma in sigmas:
             denoise[sigma] += _squared_error(model.decode(model.encode(noisy[sigma], k)), clean)
-        for kept in KEPT:
+        for kept in tops:
             most = min(kept, model.latent_dim)  # a model for every k is asked for each; any other has what it has
             largest = model.encode(clean, most) if any_k else keep_top_k(latents, most)
             kept_error[kept] += _squared_error(model.decode(largest), clean)
         activation_counts += torch.histc(activations.float().cpu(), BINS, 0, 1)
         activation_sums += activations.sum(0, dtype=torch.float64).cpu()
         alive |= (keep_top_k(latents, min(dead_after, model.latent_dim)) != 0).any(0).cpu()
-    if sums["variance"] == 0:
-        raise ValueError("These images are all alike, so there is no variance to explain: evaluate several.")
-    latent_means = (activation_sums / n).float()
+    latent_means, variance = (activation_sums / n).float(), sums["variance"]
     return Evaluation(
         bce=sums["bce"] / (n * pixels) if model.output == "sigmoid" else None,
         mse=sums["error"] / (n * pixels),
-        fvu=sums["error"] / sums["variance"],
+        fvu=sums["error"] / variance if variance else None,
         denoise_mse={f"{sigma:g}": total / (n * pixels) for sigma, total in denoise.items()},
         mean_activation=latent_means.mean().item(),
         effective_l0=sums["effective_l0"] / n,
         l0=sums["l0"] / n,
         dead_fraction=1 - alive.float().mean().item(),
-        fvu_top_k={str(k): error / sums["variance"] for k, error in kept_error.items()},
+        fvu_top_k={str(k): error / variance for k, error in kept_error.items() if variance},
         activation_histogram=(activation_counts / activation_counts.sum()).tolist(),
         latent_histogram=(torch.histc(latent_means, BINS, 0, 1) / model.latent_dim).tolist(),
     )

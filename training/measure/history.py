@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from sae_model import SparseAutoencoder, effective_l0, keep_top_k
-from training.data import as_floats
-from training.measure.evaluation import BATCH, DEAD_AFTER
+from sae_model import SparseAutoencoder
+from training.measure.evaluation import metrics
 
 HISTORY_NAME = "history.json"
 MOST_IMAGES = 2_000
@@ -38,39 +35,15 @@ class Epoch:
         return f"{bce}{fvu}effective L0 {self.effective_l0:.1f}, dead {self.dead_fraction:.1%}"
 
 
-@torch.no_grad()
 def measure_epoch(model: SparseAutoencoder, images: Tensor, epoch: int) -> Epoch:
-    """Measure a model between two steps of its training; its training flag is left as it was found.
+    """Measure a model between two steps of its training, on the first 2,000 images of the validation split.
 
-    Args:
-        model: the model.
-        images: (n, channels, height, width), of the validation split; the first 2,000 count.
-        epoch: how many passes it has done.
+    Its training flag is left as it was found.
     """
     was_training = model.training
-    model.eval()
-    device = next(model.parameters()).device
-    clean = as_floats(images[:MOST_IMAGES])
-    mean, dead_after = clean.mean(0), min(model.sparsity.default_k or DEAD_AFTER, model.latent_dim)
-    bce = error = carried = 0.0
-    alive = torch.zeros(model.latent_dim, dtype=torch.bool, device=device)
-    for batch in clean.to(device).split(BATCH):
-        latents = model.encode(batch)
-        reconstruction = model.decode(latents)
-        if model.output == "sigmoid":
-            bce += F.binary_cross_entropy(reconstruction, batch, reduction="sum").item()
-        error += (reconstruction - batch).square().sum().item()
-        carried += effective_l0(latents).sum().item()
-        alive |= (keep_top_k(latents, dead_after) != 0).any(0)
+    found = metrics(model.eval(), images[:MOST_IMAGES], sigmas=(), tops=())
     model.train(was_training)
-    variance = (clean - mean).square().sum().item()
-    return Epoch(
-        epoch=epoch,
-        bce=bce / clean.numel() if model.output == "sigmoid" else None,
-        fvu=error / variance if variance else None,
-        effective_l0=carried / len(clean),
-        dead_fraction=1 - alive.float().mean().item(),
-    )
+    return Epoch(epoch, found.bce, found.fvu, found.effective_l0, found.dead_fraction)
 
 
 def write_history(folder: Path, history: Sequence[Epoch]) -> None:

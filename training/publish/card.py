@@ -8,7 +8,6 @@ import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from sae_model import SparseAutoencoder
-from sae_model.errors import UserError
 from training.measure.evaluation import Evaluation
 from training.publish.record import Record
 
@@ -22,7 +21,7 @@ BODY = """# {name}
 A sparse autoencoder for {kind} of {shape}: {latent_dim} latents, {architecture}.
 Trained on {dataset}{noisy}. Sparsity method: {method}{values}. It asks for {asks_for}.
 
-![Four rows: {shown} of the test split, their reconstructions, the same with noise of sigma 0.3, and the
+![Four rows: images of {dataset} of the test split, their reconstructions, the same with noise of sigma 0.3, and the
 reconstructions of those]({image})
 
 ## Load it
@@ -82,29 +81,22 @@ pip install git+{space}
 AS_IT_IS = "From the root of the project that this model comes from, or wherever its package `sae_model` is installed:"
 
 
-class CardError(UserError):
-    """A card cannot be read. The message says why."""
-
-
 def render_card(model: SparseAutoencoder, record: Record, source: str, space: str | None = None) -> str:
     """The card of a model, as Markdown with the Hub's metadata in front.
 
     Args:
-        model: for its sizes.
-        record: how it was trained, and what it does.
         source: where it is loaded from: a folder or `owner/name`.
         space: address of a Space from which pip can install `sae_model`.
     """
     recipe, evaluation = record.recipe, record.evaluation
-    about, sparsity = record.about, recipe.sparsity
+    about, sparsity, bounded = record.about, recipe.sparsity, recipe.loss == "bce"
+    sizes, is_vector = " x ".join(map(str, model.image_shape)), model.image_shape[1:] == (1, 1)
     values = ", ".join(f"{name} = {value:g}" for name, value in dataclasses.asdict(sparsity).items())
     linear = "\n`model.dictionary` holds its atoms, an image for each latent." if model.is_linear else ""
     body = BODY.format(
         name=recipe.name,
-        kind="vectors" if model.image_shape[1:] == (1, 1) else "images",
-        shape=f"{model.image_shape[0]} values"
-        if model.image_shape[1:] == (1, 1)
-        else f"{' x '.join(map(str, model.image_shape))} pixels",
+        kind="vectors" if is_vector else "images",
+        shape=f"{model.image_shape[0]} values" if is_vector else f"{sizes} pixels",
         image_shape=", ".join(map(str, model.image_shape)),
         latent_dim=model.latent_dim,
         architecture="a linear dictionary" if model.is_linear else "the network of a lecture",
@@ -117,12 +109,9 @@ def render_card(model: SparseAutoencoder, record: Record, source: str, space: st
         image=IMAGE_NAME,
         install=INSTALL.format(space=space) if space else AS_IT_IS,
         source=source,
-        shown=f"images of {about.title}",
-        some="torch.rand" if recipe.loss == "bce" else "torch.randn",
-        values_are="images in [0, 1]" if recipe.loss == "bce" else "values of any range",
-        loss="the mean binary cross-entropy per pixel"
-        if recipe.loss == "bce"
-        else "the squared error over the variance",
+        some="torch.rand" if bounded else "torch.randn",
+        values_are="images in [0, 1]" if bounded else "values of any range",
+        loss="the mean binary cross-entropy per pixel" if bounded else "the squared error over the variance",
         images=f"{record.test_images:,}",
         table="\n".join(f"| {name} | {value} | {meaning} |" for name, _, value, meaning in _metrics(evaluation)),
         init=f"Fine-tuned from {recipe.init}. " if recipe.init else "",
@@ -206,13 +195,13 @@ def merge_cards(new: str, old: str) -> str:
     stay, and entries that a person added to a list of it (tags, data sets) follow the generated ones.
 
     Raises:
-        CardError: the metadata of the old card is no YAML.
+        ValueError: the metadata of the old card is no YAML.
     """
     try:
         ours, theirs = ModelCard(new), ModelCard(old, ignore_metadata_errors=True)
         mine, kept = ours.data.to_dict(), theirs.data.to_dict()
     except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise CardError("the front matter of its README.md is no YAML: mend it there") from error
+        raise ValueError("the front matter of its README.md is no YAML: mend it there") from error
     for key, value in kept.items():
         if key not in mine:
             mine[key] = value

@@ -6,13 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    HFValidationError,
-    HTTPError,
-    RepositoryNotFoundError,
-)
+from huggingface_hub import CommitOperationAdd, HfApi, errors
 from huggingface_hub.utils import validate_repo_id
 
 from sae_model import SparseAutoencoder
@@ -20,7 +14,7 @@ from sae_model.errors import UserError
 from sae_model.hub import SECONDS_TO_ANSWER, why_not_written
 from sae_model.storage import CARD_NAME
 from sae_model.zoo import repo_name
-from training.publish.card import CardError, merge_cards, render_card
+from training.publish.card import merge_cards, render_card
 from training.publish.publishing import FILES
 from training.publish.record import Record
 
@@ -39,7 +33,7 @@ def hub_errors(undone: str) -> Iterator[None]:
     """Turn what goes wrong between us and the Hub into a HubError; `undone` says what was not done."""
     try:
         yield
-    except (HTTPError, OSError, RuntimeError, ValueError, CardError) as error:
+    except (errors.HTTPError, OSError, RuntimeError, ValueError) as error:
         raise HubError(f"{undone}: {why_not_written(error)}") from error
 
 
@@ -52,7 +46,7 @@ def check_repo_id(repo_id: str) -> None:
     try:
         validate_repo_id(repo_id)
         owner, _, name = repo_id.partition("/")
-    except HFValidationError:
+    except errors.HFValidationError:
         owner = name = ""
     if not owner or not name:
         raise HubError(f"{repo_id!r} is no Hub id of the form owner/name.")
@@ -81,11 +75,10 @@ def push(
 
     What a person wrote into the card on the Hub stays. Nothing is committed where nothing changed.
 
+    The model is loaded strictly first, so nothing broken is published. Repo and branch are made if they are not there.
+
     Args:
-        folder: where the model is; it is loaded strictly first, so nothing broken is published.
-        repo_id: `owner/name`; made if it is not there.
         private: make a repo that only its owner sees.
-        branch: which branch; made if it is not there.
         create_pr: open a pull request instead of committing.
         token: whose login; None takes this machine's.
 
@@ -126,7 +119,7 @@ def _make_sure_there_is(api: HfApi, repo_id: str, private: bool, branch: str | N
         info = api.model_info(repo_id, timeout=SECONDS_TO_ANSWER)
         if private and not info.private:
             raise HubError(f"{repo_id} is public: make it private in its settings, or leave out --private.")
-    except RepositoryNotFoundError:
+    except errors.RepositoryNotFoundError:
         api.create_repo(repo_id, private=private or None, exist_ok=True)
     if branch is not None:
         api.create_branch(repo_id, branch=branch, exist_ok=True)
@@ -136,20 +129,14 @@ def _read(api: HfApi, repo_id: str, filename: str, revision: str) -> str | None:
     """A text file of a commit, or None where there is none."""
     try:
         return Path(api.hf_hub_download(repo_id, filename, revision=revision)).read_text(encoding="utf-8")
-    except EntryNotFoundError:
+    except errors.EntryNotFoundError:
         return None
 
 
 def push_all(folders: list[Path], owner: str, done: Callable[[str], None]) -> str:
-    """Publish many models, one repo each, and gather them in a Collection. Only what changed is committed.
+    """Publish many models, one repo each, and gather them in a Collection, whose address is returned.
 
-    Args:
-        folders: their names become those of the repos, behind a prefix.
-        owner: whose repos.
-        done: told the address of each commit.
-
-    Returns:
-        Address of the Collection.
+    Only what changed is committed; `done` is told the address of each commit.
 
     Raises:
         HubError: as for `push`. What was published before stays; the same call again does the rest.

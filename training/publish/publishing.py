@@ -29,12 +29,9 @@ def save_run(
     """Write weights, config, metrics, recipe, an image and the card to a folder, all of them or none.
 
     Args:
-        folder: where; made if it is not there.
-        model: the trained model.
-        record: how it was made, and what it does.
         test: the images that it was measured on, for the card's image.
-        by_k: metrics at several k, for a model that serves every k; written as evaluation_by_k.json.
-        history: metrics after each epoch, where they were measured; written as history.json.
+        by_k: metrics at several k, for a model that serves every k.
+        history: metrics after each epoch, where they were measured.
 
     Raises:
         OSError: the folder cannot be written. What was in it before is untouched.

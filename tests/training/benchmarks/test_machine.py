@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from sae_model.errors import UserError
 from training.benchmarks import machine
-from training.benchmarks.machine import MachineError, Meter, describe_machine, matrix_product_rate, resident_bytes
+from training.benchmarks.machine import Meter, describe_machine, matrix_product_rate, resident_bytes
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -58,7 +59,7 @@ def test_where_memory_cannot_be_read_an_error_message_says_so(monkeypatch: pytes
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "read_text", no_such_file)
-    with pytest.raises(MachineError, match="measure on Linux"):
+    with pytest.raises(UserError, match="measure on Linux"):
         resident_bytes()
 
 
