@@ -26,7 +26,6 @@ from space.see import name_of
 from space.stop_slider import stop_slider
 from space.terms import term
 from space.user_models import Address, title
-from training.data import DATASETS
 from training.draw.charts import Axis, Chart, Frame
 from training.draw.histograms import activation_charts, histogram_of
 from training.fit.recipe import Recipe, for_any_range, tuned
@@ -155,8 +154,7 @@ def build(page: Page) -> None:
                 for words in lab.user_models.load(Address(str(folder))):
                     yield _message(words.replace(str(folder), name)), *unchanged
                 evaluation = lab.user_models.find(str(folder)).evaluation
-                about = None if training.recipe.dataset in DATASETS else lab.dataset.about
-                record = Record(training.recipe, versions(), len(lab.images), evaluation, about)
+                record = Record(training.recipe, versions(), len(lab.images), evaluation, lab.dataset.about)
                 saved = training.keep(name, lambda into: save_run(into, model, record, lab.test, {}, []))
                 archive = shutil.make_archive(str(saved), "zip", saved.parent, name)
             choice = USER + str(folder)

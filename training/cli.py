@@ -124,15 +124,15 @@ def fit_command(
     place = _device(device)
     changes = {"epochs": epochs, "noise": noise, "latent_dim": latent_dim, "seed": seed, "limit": limit}
     changes |= {"image_size": image_size}
+    try:
+        pretrained = None if init is None else SparseAutoencoder.from_pretrained(init)
+        recipe = _tuned(init, pretrained, sparsity, architecture, _given(hyperparameters))
+        recipe = for_any_range(recipe) if loss == "mse" else replace(recipe, **_given({"loss": loss}))
+        recipe = replace(recipe, dataset=dataset, grey=grey, **_given(changes))
+        _check_size(recipe)  # what cannot be is said at once
+    except ValueError as error:
+        raise UserError(str(error)) from error
     with parallel.joined(place), _alone(output):
-        try:
-            pretrained = None if init is None else SparseAutoencoder.from_pretrained(init)
-            recipe = _tuned(init, pretrained, sparsity, architecture, _given(hyperparameters))
-            recipe = for_any_range(recipe) if loss == "mse" else replace(recipe, **_given({"loss": loss}))
-            recipe = replace(recipe, dataset=dataset, grey=grey, **_given(changes))
-            _check_size(recipe)  # what cannot be is said at once
-        except ValueError as error:
-            raise UserError(str(error)) from error
         if _is_finished(output, recipe, resume):
             _push_after_fit(output, push_to_hub)
             return

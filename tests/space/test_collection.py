@@ -39,14 +39,13 @@ def train(into: Path, name: str, data_dir: Path = Path("training/data"), methods
     """Folders as `fit` writes them."""
     dataset = open_dataset(name, data_dir)
     images, test = dataset.split("train"), dataset.split("test")
-    about = None if name in DATASETS else dataset.about
     for method in methods:
         recipe = Recipe(method, dataset=name, latent_dim=36, epochs=3, batch_size=32)
         recipe = for_any_range(recipe) if images.images.is_floating_point() else recipe
         model = recipe.new_model(images.images)
         for _ in fit(model, images.images, recipe):
             pass
-        measure_and_save(recipe, model, Data(images, test, None, about=about), into / method.name)
+        measure_and_save(recipe, model, Data(images, test, None, about=dataset.about), into / method.name)
     return into
 
 

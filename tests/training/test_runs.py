@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sae_model import L1, AdaptiveTopK, KLPerImage, KLPerNeuron, ModelLoadError, SparseAutoencoder
-from training.data import Split
+from training.data import DATASETS, Split
 from training.fit.checkpoint import Checkpoint
 from training.fit.loop import TrainingError, fit
 from training.fit.recipe import Recipe
@@ -112,6 +112,11 @@ def test_a_record_comes_back_as_it_was_written(data: Data, tmp_path: Path) -> No
     assert (record.recipe, record.evaluation, record.test_images) == (recipe, evaluation, 300)
     assert record.versions["torch"] == torch.__version__
     assert evaluation.probe_error.keys() == {"100", "all"}
+    assert record.data is None  # what is known about MNIST stands in the code
+    known = DATASETS["mnist"].about
+    for about, written in ((known, None), (replace(known, licence="CC0"), replace(known, licence="CC0"))):
+        replace(record, data=about).write(tmp_path / "model")
+        assert Record.read(tmp_path / "model").data == written
     (tmp_path / "model" / "recipe.json").write_text('{"sparsity": {"kind": "l7"}, "versions": {}, "test_images": 1}')
     with pytest.raises(RecordError, match=r"holds no record of this version .*Unknown sparsity method"):
         Record.read(tmp_path / "model")

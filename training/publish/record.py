@@ -34,7 +34,7 @@ class Record:
     """How many images the evaluation is of."""
     evaluation: Evaluation
     data: About | None = None
-    """What is known about the data set, where it is none of `DATASETS` or more was given."""
+    """What is known about the data set; written where it is none of `DATASETS`, or something else was given."""
 
     @property
     def about(self) -> About:
@@ -44,7 +44,8 @@ class Record:
     def write(self, folder: Path) -> None:
         """Write recipe.json and evaluation.json."""
         made = self.recipe.to_dict() | {"versions": self.versions, "test_images": self.test_images}
-        if self.data is not None:
+        known = DATASETS.get(self.recipe.dataset)
+        if self.data is not None and (known is None or self.data != known.about):
             made["data"] = asdict(self.data)
         (folder / RECIPE_NAME).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
         (folder / EVALUATION_NAME).write_text(self.evaluation.to_json() + "\n", encoding="utf-8")
