@@ -244,7 +244,7 @@ def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
     rows = [
         (say("learn.row_step"), say("learn.step_of", step=training.step, steps=training.steps)),
         (say("learn.loss", loss=say(f"learn.{training.recipe.loss}")), f"{loss:.4f}" if training.history else "–"),
-        (term("mean activation", say("see.mean_activation")), f"{activations.mean():.3f}"),
+        (term("mean activation"), f"{activations.mean():.3f}"),
         (
             term("effective L0", say("see.effective_l0")),
             say("learn.carried", effective_l0=carried, latents=training.recipe.latent_dim),
