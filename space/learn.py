@@ -210,7 +210,6 @@ def build(page: Page) -> None:
     page.follow(kept)
     pushed = {"show_progress": "hidden", "concurrency_limit": 2, "api_visibility": "private", "trigger_mode": "once"}
     gr.on([publish.click, repo.submit], send, repo, said, **pushed)
-    page.leaves.append(end)
 
 
 def _message(words: str, css_class: str = "") -> str:
