@@ -121,12 +121,9 @@ def restored(lab: Lab, query: str, tabs: tuple[str, ...]) -> tuple[Bench, str]:
     """
     given = {name: values[-1] for name, values in parse_qs(query.removeprefix("?"), max_num_fields=50).items()}
     bench = opening(lab)
-    if "digit" in given:
-        bench = replace(bench, digit=_number(given, "digit", int))
-    if "sigma" in given:
-        bench = replace(bench, sigma=_number(given, "sigma", float))
-    if "seed" in given:
-        bench = replace(bench, seed=_number(given, "seed", int))
+    for name, kind in (("digit", int), ("sigma", float), ("seed", int)):
+        if name in given:
+            bench = replace(bench, **{name: _number(given, name, kind)})
     if "draw" in given:
         from_text(given["draw"])  # or an error
         bench = replace(bench, drawing=given["draw"])
@@ -148,19 +145,17 @@ def _with_model(lab: Lab, bench: Bench, given: Mapping[str, str]) -> tuple[Bench
     name = given["model"].strip()
     if name in lab.recipes:
         method = given.get("method", lab.find(name)[0])
-        stops = lab.stops(method)
     elif name in lab.user_models:
         method = USER + name
-        stops = lab.stops(method)[-1:]
     else:
         return bench, name
+    stops = lab.stops(method)
     k = _number(given, "k", int) if "k" in given else None
-    wanted = [stop for stop in stops if stop.variant == name and stop.k == k] or [
-        stop for stop in stops if stop.variant == name
-    ]
+    named = [stop for stop in stops if stop.variant == name]
+    wanted = [stop for stop in named if stop.k == k] or named
     if not wanted:
         raise InputError(say("errors.link_method", name=name, method=method))
-    return replace(bench, method=method, position=lab.stops(method).index(wanted[0])), ""
+    return replace(bench, method=method, position=stops.index(wanted[0])), ""
 
 
 def with_edits(edits: str, stop: Stop, values: Mapping[int, float]) -> str:
