@@ -36,6 +36,13 @@ class Answer:
     """What the visitor reads, if anything."""
 
 
+def assert_plain(answer: Answer, secret: str) -> None:
+    """What a visitor reads are plain words, and no secret of the server is in the answer."""
+    told = answer.error or ""
+    assert GRADIO.match(told) or (not INTERNALS.search(told) and told.isprintable() and len(told) < 330), told
+    assert secret not in str(answer)
+
+
 class Client:
     """A visitor of a running page, by its address."""
 
