@@ -14,7 +14,7 @@ from space.bench import Bench, restored
 from space.errors import in_words, with_error_message
 from space.lab import LARGEST_SEED, SIGMA, Lab, Stop
 from space.latent_card import latent_card
-from space.own_digit import from_text, standardise, to_text
+from space.own_digit import as_mnist, from_text, to_text
 from space.parts import QUICK, Page, Part, class_choice, method_choices, script_with
 from space.stop_slider import stop_slider
 from space.terms import term
@@ -122,7 +122,7 @@ class Controls:
 
         def take(value: str) -> str:
             ink = draw.drawn(value)
-            return "" if ink is None else to_text(standardise(ink))
+            return "" if ink is None else to_text(as_mnist(ink))
 
         image = [self.index, self.drawing, self.canvas]
         page.follow(self.method.input(with_error_message(change_method), self.method, self.stop, **page.live))
