@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 
 import torch
@@ -44,8 +44,8 @@ class Stop:
 
     variant: str
     """Its name."""
-    label: str
-    """What stands under the stop."""
+    label: str = field(compare=False)
+    """What stands under the stop; it may be another one in another family."""
     k: int | None = None
     """As in `model.encode`; None leaves it to the model."""
     is_users: bool = False
@@ -149,6 +149,11 @@ class Lab:
         self.recipes = {name: shown.recipe for name, shown in self.models.items()}
         self.of_class = [(self.labels == label).nonzero().flatten() for label in range(len(self.classes))]
         self.families = self._families()
+        self.places: dict[Stop, tuple[str, int]] = {}
+        """Every stop of the page's own models, once -> the first family that has it, and its position there."""
+        for family, stops in self.families.items():
+            for position, stop in enumerate(stops):
+                self.places.setdefault(stop, (family, position))
         self.loss = next(iter(self.recipes.values())).loss
         self.range = value_range(OUTPUT_OF[self.loss], self.images)
 
@@ -242,12 +247,7 @@ class Lab:
 
     def find(self, variant: str) -> tuple[str, int]:
         """Family and position of a bundled variant's first stop."""
-        return next(
-            (family, position)
-            for family, stops in self.families.items()
-            for position, stop in enumerate(stops)
-            if stop.variant == variant
-        )
+        return next(place for stop, place in self.places.items() if stop.variant == variant)
 
     def compared(self, choice: str) -> list[Stop]:
         """The stops of a choice that differ in its hyperparameter alone: no user's, of the default architecture."""
