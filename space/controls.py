@@ -94,10 +94,10 @@ class Controls:
             js_on_load=script_with(LINK, copied=say("page.link_copied"), prompt=say("page.link_prompt")),
         )
         self.trouble = page.html("trouble")
-        self.box = user_model_box.lay_out(lab)
         page.bench += [
             self.index, self.drawing, self.sigma, self.seed, self.method, self.stop, self.hand, self.tab
         ]  # fmt: skip
+        self.linked = user_model_box.build(page)
 
     def wire(self, blocks: gr.Blocks, tabs: gr.Tabs, keys: Sequence[str]) -> None:
         """Let every control change the bench, and the page follow; after all tabs are laid out."""
@@ -161,10 +161,9 @@ class Controls:
                 gr.Tabs(selected=bench.tab), missing, "",
             ]  # fmt: skip
 
-        restored_parts = [*page.bench, self.digit, self.canvas, tabs, self.box.linked, self.trouble]
+        restored_parts = [*page.bench, self.digit, self.canvas, tabs, self.linked, self.trouble]
         page.follow(blocks.load(open_link, self.link, restored_parts, js="() => [location.search]", **page.live))
         page.follow(self.link.input(open_link, self.link, restored_parts, **page.live))
-        user_model_box.wire(page, self.box)
         page.wire(keys)
 
 
