@@ -15,7 +15,7 @@ from space.errors import in_words, with_error_message
 from space.lab import LARGEST_SEED, SIGMA, Lab, Stop
 from space.latent_card import latent_card
 from space.own_digit import as_mnist, from_text, to_text
-from space.parts import QUICK, Page, Part, class_choice, method_choices, script_with
+from space.parts import QUICK, Page, Part, class_choice, message_of, method_choices, script_with
 from space.stop_slider import stop_slider
 from space.terms import term
 from training.fit.recipe import DEFAULT_ARCHITECTURE
@@ -152,7 +152,7 @@ class Controls:
             try:
                 bench, missing = restored(lab, query, tuple(keys))
             except Exception as error:
-                return [*unchanged, f'<div class="sae error"><p>{escape(in_words(error))}</p></div>']
+                return [*unchanged, message_of(escape(in_words(error)), "error")]
             return [
                 bench.digit, bench.drawing, bench.sigma, bench.seed, bench.method,
                 stop_slider(lab, bench.method, bench.position), bench.edits, bench.tab,

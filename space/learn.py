@@ -21,7 +21,7 @@ from space.errors import InputError, in_words, with_error_message
 from space.lab import LARGEST_SEED, USER
 from space.live_training import LONGEST, LiveTraining
 from space.memory import trim
-from space.parts import SPEAK_CHANGES, Page, method_choices
+from space.parts import SPEAK_CHANGES, Page, message_of, method_choices
 from space.see import name_of
 from space.stop_slider import stop_slider
 from space.terms import term
@@ -78,7 +78,7 @@ def build(page: Page) -> None:
         with gr.Row():
             repo = gr.Textbox(label=say("learn.repo"), placeholder="owner/name", max_lines=1)
             publish = gr.Button(say("learn.send"), size="sm", min_width=90, scale=0)
-    said = page.html("train-said", _message(say("learn.idle")), js_on_load=SPEAK_CHANGES)
+    said = page.html("train-said", message_of(say("learn.idle")), js_on_load=SPEAK_CHANGES)
     frame = gr.HTML("", elem_id="train", apply_default_css=False, container=False)
 
     settings = [kind, strength, size, noise, seed]
@@ -103,7 +103,7 @@ def build(page: Page) -> None:
         try:
             while ahead := trainings.ahead(ticket):
                 others = len(set(ahead) - {request.session_hash})
-                yield _message(say("learn.waiting", ahead=others)) if others else gr.skip(), gr.skip()
+                yield message_of(say("learn.waiting", ahead=others)) if others else gr.skip(), gr.skip()
                 time.sleep(MOMENT)
             if ahead is None:  # stopped, or gone
                 return
@@ -121,7 +121,7 @@ def build(page: Page) -> None:
             training.paused = True
             yield _said(training), _frame(page, training, bench)
         except Exception as error:
-            yield _message(in_words(error), "error"), gr.skip()
+            yield message_of(escape(in_words(error)), "error"), gr.skip()
         finally:
             trainings.leave(ticket)
             trim()
@@ -137,7 +137,7 @@ def build(page: Page) -> None:
     @in_language_of_now
     def end(request: gr.Request) -> tuple[str, str]:
         trainings.drop(request.session_hash)
-        return _message(say("learn.idle")), ""
+        return message_of(say("learn.idle")), ""
 
     @in_language_of_now
     def take(mine: list[str], request: gr.Request) -> Iterator[tuple[object, ...]]:
@@ -153,7 +153,7 @@ def build(page: Page) -> None:
                 folder = Path(scratch) / "trained" / name
                 model.save_pretrained(folder)
                 for words in lab.user_models.load(Address(str(folder))):
-                    yield _message(words.replace(str(folder), name)), *unchanged
+                    yield message_of(escape(words.replace(str(folder), name))), *unchanged
                 evaluation = lab.user_models.find(str(folder)).evaluation
                 about = None if training.recipe.dataset in DATASETS else lab.dataset.about
                 record = Record(training.recipe, versions(), len(lab.images), evaluation, about)
@@ -170,12 +170,9 @@ def build(page: Page) -> None:
             )
             radio = gr.Radio(method_choices(lab, mine), value=choice)
             file = gr.DownloadButton(value=archive, interactive=True)
-            yield (
-                f'<div class="sae"><p>{words}</p></div>', mine, radio,
-                stop_slider(lab, choice, lab.first_position(choice)), file,
-            )  # fmt: skip
+            yield message_of(words), mine, radio, stop_slider(lab, choice, lab.first_position(choice)), file
         except Exception as error:
-            yield _message(in_words(error), "error"), *unchanged
+            yield message_of(escape(in_words(error)), "error"), *unchanged
 
     @in_language_of_now
     def send(repo_id: str, token: gr.OAuthToken | None, request: gr.Request) -> Iterator[str]:
@@ -187,12 +184,13 @@ def build(page: Page) -> None:
             if lab.user_models.hosted and token is None:
                 raise InputError(say("learn.sign_in" if HAS_LOGIN else "learn.no_login"))
             repo_id = (repo_id or "").strip()
-            yield _message(say("learn.pushing", repo=repo_id))
+            yield message_of(escape(say("learn.pushing", repo=repo_id)))
             address = push(training.kept, repo_id, token=token and token.token)
             link = f'<a href="{escape(address)}">{escape(repo_id)}</a>'
-            yield f'<div class="sae"><p>{say("learn.pushed", link=link)}</p></div>'
+            yield message_of(say("learn.pushed", link=link))
         except Exception as error:
-            yield _message(in_words(error).replace(str(training and training.kept), say("learn.the_model")), "error")
+            words = in_words(error).replace(str(training and training.kept), say("learn.the_model"))
+            yield message_of(escape(words), "error")
 
     # One training at a time; those who wait for it do so here, where they are told their place.
     line = {"concurrency_id": "training", "concurrency_limit": MOST_WAITING}
@@ -212,10 +210,6 @@ def build(page: Page) -> None:
     gr.on([publish.click, repo.submit], send, repo, said, **pushed)
 
 
-def _message(words: str, css_class: str = "") -> str:
-    return f'<div class="sae {css_class}"><p>{escape(words)}</p></div>'
-
-
 def _name(method: type, values: dict[str, float]) -> str:
     """What one of the bundled values of a method is called."""
     return f"{values[method.hyperparameter]:g}" if method.hyperparameter else word_of(method, "title")
@@ -230,8 +224,8 @@ def _strengths(kind: str) -> dict[str, object]:
 
 def _said(training: LiveTraining) -> str:
     if training.finished:
-        return _message(say("learn.done"))
-    return _message(say("learn.paused" if training.paused else "learn.running"))
+        return message_of(say("learn.done"))
+    return message_of(say("learn.paused" if training.paused else "learn.running"))
 
 
 def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:

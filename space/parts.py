@@ -129,6 +129,11 @@ def script_with(path: Path, **words: str) -> str:
     return f"const words = {json.dumps(words)};\n{path.read_text(encoding='utf-8')}"
 
 
+def message_of(html: str, css_class: str = "") -> str:
+    """A message to the visitor, of HTML: what is not our own has to be escaped."""
+    return f'<div class="sae {css_class}"><p>{html}</p></div>'
+
+
 def method_choices(lab: Lab, user_models: list[str]) -> list[tuple[str, str]]:
     """What the radio offers, as (title, choice): the bundled families, and the models of a visitor."""
     families = [(family_title(family), family) for family in lab.families]

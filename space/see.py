@@ -10,7 +10,7 @@ from space.bench import Bench
 from space.drawing import ACTIVATION_COLOURS, card, colour_bar, image_of
 from space.lab import SEVERAL, SIGMA, Lab, Look, Stop
 from space.latent_card import latent_map
-from space.parts import QUICK, SPEAK_CHANGES, Page, Part
+from space.parts import QUICK, SPEAK_CHANGES, Page, Part, message_of
 from space.terms import term
 from training.draw.histograms import activation_charts, histogram_of
 from training.words import say
@@ -96,7 +96,7 @@ def _summary(lab: Lab, bench: Bench) -> str:
             term=term("effective L0"),
             off=len(look.latents) - look.l0,
         )
-    return f'<div class="sae"><p>{words}</p></div>'
+    return message_of(words)
 
 
 def edits_of(lab: Lab, bench: Bench) -> str:

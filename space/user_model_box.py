@@ -10,7 +10,7 @@ import gradio as gr
 
 from space.errors import in_words
 from space.lab import USER, Lab
-from space.parts import SPEAK_CHANGES, Page, method_choices
+from space.parts import SPEAK_CHANGES, Page, message_of, method_choices
 from space.stop_slider import stop_slider
 from space.user_models import title
 from training.words import in_language_of_now, say
@@ -41,15 +41,15 @@ def build(page: Page) -> gr.Textbox:
             else:
                 found = lab.user_models.address(name)
                 for step in lab.user_models.load(found):
-                    yield _message(escape(step)), *unchanged
+                    yield message_of(escape(step)), *unchanged
                 name, method = found.name, USER + found.name
                 mine = [*(other for other in mine if other in lab.user_models and other != name), name]
                 position = lab.first_position(method)
                 words = _loaded(lab, name)
             radio = gr.Radio(method_choices(lab, mine), value=method)
-            yield _message(words), mine, radio, stop_slider(lab, method, position)
+            yield message_of(words), mine, radio, stop_slider(lab, method, position)
         except Exception as error:
-            yield _message(escape(in_words(error)), "error"), *unchanged
+            yield message_of(escape(in_words(error)), "error"), *unchanged
 
     # Fetching and measuring take seconds, and have a queue of their own, one at a time: all else goes on.
     slow = page.live | {"concurrency_id": "user-models", "concurrency_limit": 1}
@@ -66,7 +66,3 @@ def _loaded(lab: Lab, name: str) -> str:
     if not lab.user_models.is_repo(name):
         return words
     return say("box.loaded_link", loaded=words, link=escape(f"?{urlencode({'model': name})}"))
-
-
-def _message(words: str, css_class: str = "") -> str:
-    return f'<div class="sae {css_class}"><p>{words}</p></div>'
