@@ -57,6 +57,22 @@ def open_page(browser: Browser, address: str, **options: object) -> Page:
     return page
 
 
+def at(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Where in the window a place of the canvas is, in shares of its sides."""
+    box = page.locator("#draw canvas").bounding_box()
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def stroke(page: Page, *places: tuple[float, float], lift: bool = True) -> None:
+    """Draw with the mouse from place to place."""
+    page.mouse.move(*at(page, *places[0]))
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*at(page, *place), steps=5)
+    if lift:
+        page.mouse.up()
+
+
 def hand_over(page: Page, event: str, content: bytes, kind: str = "image/png", onto: str = "#draw canvas") -> None:
     """Drop or paste a file."""
     page.evaluate(

@@ -19,7 +19,7 @@ from torch import Tensor
 from space import draw
 from space.errors import InputError
 from space.own_digit import CANVAS, SIDE
-from tests.space.browser import hand_over
+from tests.space.browser import at, hand_over, stroke
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -94,21 +94,6 @@ def wait(page: Page, done: Callable[[], object]) -> None:
             return
         page.wait_for_timeout(50)
     raise AssertionError("it did not happen")
-
-
-def at(page: Page, x: float, y: float) -> tuple[float, float]:
-    """Where in the window a place of the canvas is, in shares of its sides."""
-    box = page.locator("#draw canvas").bounding_box()
-    return box["x"] + x * box["width"], box["y"] + y * box["height"]
-
-
-def stroke(page: Page, *places: tuple[float, float], lift: bool = True) -> None:
-    page.mouse.move(*at(page, *places[0]))
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*at(page, *place), steps=5)
-    if lift:
-        page.mouse.up()
 
 
 def shown(page: Page) -> Tensor:
