@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sae_model import SparseAutoencoder
+from space.lab import Lab
 from space.user_models import UserModels
 from tests.space.browser import chromium, open_page
 from tests.space.server import running_space
@@ -16,6 +17,12 @@ from training.data import Split
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    """What the page shows, without the page."""
+    return Lab()
 
 
 @pytest.fixture(scope="session")
