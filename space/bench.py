@@ -20,7 +20,7 @@ LARGEST_VALUE = 1e4
 
 @dataclass(frozen=True)
 class Bench:
-    """The values of the page's controls, in their order."""
+    """The values of the page's controls, in their order; one that there is not is an InputError where it is used."""
 
     digit: int
     """Position in the test split of the image; where there is a drawing, the one that comes back after it."""
@@ -45,21 +45,13 @@ class Bench:
         return Specimen(self.digit, self.sigma, self.seed, self.drawing)
 
     def stop(self, lab: Lab) -> Stop:
-        """The chosen stop. The slider's position may lag behind the method, so one beyond the last is the last.
-
-        Raises:
-            InputError: no such choice or stop, or a user's model that is not here any more.
-        """
+        """The chosen stop. The slider's position may lag behind the method, so one beyond the last is the last."""
         last = len(lab.stops(self.method)) - 1
         beyond = isinstance(self.position, int) and self.position > last
         return lab.stop_at(self.method, last if beyond else self.position)
 
     def look(self, lab: Lab) -> Look:
-        """What the chosen model makes of the image, without edits.
-
-        Raises:
-            InputError: as `stop`, or an image or noise that there is not.
-        """
+        """What the chosen model makes of the image, without edits."""
         return lab.look(self.specimen, self.stop(lab))
 
     def edits_of(self, stop: Stop) -> dict[int, float]:
@@ -109,12 +101,10 @@ def opening(lab: Lab) -> Bench:
 
 
 def restored(lab: Lab, query: str, tabs: tuple[str, ...]) -> tuple[Bench, str]:
-    """The bench of a link, and the address of a user's model in it that is not loaded yet, or "".
+    """The bench of a link such as "?digit=12&sigma=0.3&model=l1-1", and the address of a user's model in it that is not
+    loaded yet, or "".
 
-    Args:
-        lab: the models.
-        query: such as "?digit=12&sigma=0.3&model=l1-1".
-        tabs: the keys of the tabs that there are.
+    `tabs` are the keys of the tabs that there are.
 
     Raises:
         InputError: a part of the link names what there is not.
