@@ -103,8 +103,7 @@ def _build_page(lab: Lab, app: gr.Blocks) -> None:
     controls.wire(app, tabs, [module.KEY for module in TABS])
 
     def leave(request: gr.Request) -> None:
-        for what in page.leaves:
-            what(request)
+        lab.trainings.drop(request.session_hash)
 
     app.unload(leave)
 

@@ -20,7 +20,7 @@ LARGEST_VALUE = 1e4
 
 @dataclass(frozen=True)
 class Bench:
-    """The values of the page's controls, in their order."""
+    """The values of the page's controls, in their order; one that there is not is an InputError where it is used."""
 
     digit: int
     """Position in the test split of the image; where there is a drawing, the one that comes back after it."""
@@ -45,21 +45,13 @@ class Bench:
         return Specimen(self.digit, self.sigma, self.seed, self.drawing)
 
     def stop(self, lab: Lab) -> Stop:
-        """The chosen stop. The slider's position may lag behind the method, so one beyond the last is the last.
-
-        Raises:
-            InputError: no such choice or stop, or a user's model that is not here any more.
-        """
+        """The chosen stop. The slider's position may lag behind the method, so one beyond the last is the last."""
         last = len(lab.stops(self.method)) - 1
         beyond = isinstance(self.position, int) and self.position > last
         return lab.stop_at(self.method, last if beyond else self.position)
 
     def look(self, lab: Lab) -> Look:
-        """What the chosen model makes of the image, without edits.
-
-        Raises:
-            InputError: as `stop`, or an image or noise that there is not.
-        """
+        """What the chosen model makes of the image, without edits."""
         return lab.look(self.specimen, self.stop(lab))
 
     def edits_of(self, stop: Stop) -> dict[int, float]:
@@ -109,24 +101,19 @@ def opening(lab: Lab) -> Bench:
 
 
 def restored(lab: Lab, query: str, tabs: tuple[str, ...]) -> tuple[Bench, str]:
-    """The bench of a link, and the address of a user's model in it that is not loaded yet, or "".
+    """The bench of a link such as "?digit=12&sigma=0.3&model=l1-1", and the address of a user's model in it that is not
+    loaded yet, or "".
 
-    Args:
-        lab: the models.
-        query: such as "?digit=12&sigma=0.3&model=l1-1".
-        tabs: the keys of the tabs that there are.
+    `tabs` are the keys of the tabs that there are.
 
     Raises:
         InputError: a part of the link names what there is not.
     """
     given = {name: values[-1] for name, values in parse_qs(query.removeprefix("?"), max_num_fields=50).items()}
     bench = opening(lab)
-    if "digit" in given:
-        bench = replace(bench, digit=_number(given, "digit", int))
-    if "sigma" in given:
-        bench = replace(bench, sigma=_number(given, "sigma", float))
-    if "seed" in given:
-        bench = replace(bench, seed=_number(given, "seed", int))
+    for name, kind in (("digit", int), ("sigma", float), ("seed", int)):
+        if name in given:
+            bench = replace(bench, **{name: _number(given, name, kind)})
     if "draw" in given:
         from_text(given["draw"])  # or an error
         bench = replace(bench, drawing=given["draw"])
@@ -148,19 +135,17 @@ def _with_model(lab: Lab, bench: Bench, given: Mapping[str, str]) -> tuple[Bench
     name = given["model"].strip()
     if name in lab.recipes:
         method = given.get("method", lab.find(name)[0])
-        stops = lab.stops(method)
     elif name in lab.user_models:
         method = USER + name
-        stops = lab.stops(method)[-1:]
     else:
         return bench, name
+    stops = lab.stops(method)
     k = _number(given, "k", int) if "k" in given else None
-    wanted = [stop for stop in stops if stop.variant == name and stop.k == k] or [
-        stop for stop in stops if stop.variant == name
-    ]
+    named = [stop for stop in stops if stop.variant == name]
+    wanted = [stop for stop in named if stop.k == k] or named
     if not wanted:
         raise InputError(say("errors.link_method", name=name, method=method))
-    return replace(bench, method=method, position=lab.stops(method).index(wanted[0])), ""
+    return replace(bench, method=method, position=stops.index(wanted[0])), ""
 
 
 def with_edits(edits: str, stop: Stop, values: Mapping[int, float]) -> str:

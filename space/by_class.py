@@ -27,7 +27,7 @@ def build(page: Page) -> None:
     with gr.Row(elem_id="classes-row"):
         with gr.Column(scale=3, min_width=180):
             label = class_choice(lab, int(lab.labels[page.first.digit]), say("controls.class"), "class")
-        others = [stop.title for stop in _bundled(lab)]
+        others = [stop.title for stop in lab.places]  # the first model without penalty leads
         beside = gr.Dropdown(
             others, value=others[0], label=say("classes.beside"), elem_id="beside", scale=1, min_width=180
         )
@@ -35,18 +35,8 @@ def build(page: Page) -> None:
     page.add(Part([ranks], lambda bench, label, beside: [_two(lab, bench, label, beside)], [label, beside], KEY))
 
 
-def _bundled(lab: Lab) -> dict[Stop, tuple[str, int]]:
-    """Every bundled stop once, and its choice and position; the first model without penalty leads."""
-    places: dict[Stop, tuple[str, int]] = {}
-    for method, stops in lab.families.items():
-        for position, stop in enumerate(stops):
-            places.setdefault(replace(stop, label=""), (method, position))
-    return places
-
-
 def _two(lab: Lab, bench: Bench, label: str, beside: str) -> str:
-    places = {stop.title: place for stop, place in _bundled(lab).items()}
-    method, position = places[beside]
+    method, position = {stop.title: place for stop, place in lab.places.items()}[beside]
     other = replace(bench, method=method, position=position)
     return f'<div class="sae"><div class="two">{"".join(_one(lab, b, int(label)) for b in (other, bench))}</div></div>'
 

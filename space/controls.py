@@ -14,8 +14,8 @@ from space.bench import Bench, restored
 from space.errors import in_words, with_error_message
 from space.lab import LARGEST_SEED, SIGMA, Lab, Stop
 from space.latent_card import latent_card
-from space.own_digit import from_text, standardise, to_text
-from space.parts import QUICK, Page, Part, class_choice, method_choices, script_with
+from space.own_digit import as_mnist, from_text, to_text
+from space.parts import QUICK, Page, Part, class_choice, message_of, method_choices, script_with
 from space.stop_slider import stop_slider
 from space.terms import term
 from training.fit.recipe import DEFAULT_ARCHITECTURE
@@ -94,10 +94,10 @@ class Controls:
             js_on_load=script_with(LINK, copied=say("page.link_copied"), prompt=say("page.link_prompt")),
         )
         self.trouble = page.html("trouble")
-        self.box = user_model_box.lay_out(lab)
         page.bench += [
             self.index, self.drawing, self.sigma, self.seed, self.method, self.stop, self.hand, self.tab
         ]  # fmt: skip
+        self.linked = user_model_box.build(page)
 
     def wire(self, blocks: gr.Blocks, tabs: gr.Tabs, keys: Sequence[str]) -> None:
         """Let every control change the bench, and the page follow; after all tabs are laid out."""
@@ -122,7 +122,7 @@ class Controls:
 
         def take(value: str) -> str:
             ink = draw.drawn(value)
-            return "" if ink is None else to_text(standardise(ink))
+            return "" if ink is None else to_text(as_mnist(ink))
 
         image = [self.index, self.drawing, self.canvas]
         page.follow(self.method.input(with_error_message(change_method), self.method, self.stop, **page.live))
@@ -152,7 +152,7 @@ class Controls:
             try:
                 bench, missing = restored(lab, query, tuple(keys))
             except Exception as error:
-                return [*unchanged, f'<div class="sae error"><p>{escape(in_words(error))}</p></div>']
+                return [*unchanged, message_of(escape(in_words(error)), "error")]
             return [
                 bench.digit, bench.drawing, bench.sigma, bench.seed, bench.method,
                 stop_slider(lab, bench.method, bench.position), bench.edits, bench.tab,
@@ -161,10 +161,9 @@ class Controls:
                 gr.Tabs(selected=bench.tab), missing, "",
             ]  # fmt: skip
 
-        restored_parts = [*page.bench, self.digit, self.canvas, tabs, self.box.linked, self.trouble]
+        restored_parts = [*page.bench, self.digit, self.canvas, tabs, self.linked, self.trouble]
         page.follow(blocks.load(open_link, self.link, restored_parts, js="() => [location.search]", **page.live))
         page.follow(self.link.input(open_link, self.link, restored_parts, **page.live))
-        user_model_box.wire(page, self.box)
         page.wire(keys)
 
 

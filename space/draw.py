@@ -7,11 +7,12 @@ import io
 from pathlib import Path
 
 import gradio as gr
+import torch
 from PIL import Image
 from torch import Tensor
 
 from space.errors import InputError
-from space.own_digit import from_strokes
+from space.own_digit import CANVAS
 from space.parts import BARE, script_with
 from training.words import say
 
@@ -37,18 +38,15 @@ TEMPLATE = """
 """
 
 
-def build(noun: str, value: str = "", visible: bool = True) -> gr.HTML:
+def build(noun: str, visible: bool = True) -> gr.HTML:
     """The canvas. It triggers `input` and `clear`; its value, which `drawn` reads, is what the visitor drew.
 
-    Args:
-        noun: what is to be drawn, as `Lab.noun` says it.
-        value: what it shows, as any value that is set later: the address of an image that `address` gives, or "".
-        visible: whether there is one at all.
+    `noun` is what to draw, as `Lab.noun` says it.
     """
     words = {name: say(f"draw.{name}") for name in ("choose", "clear", "hint")}
     template = TEMPLATE.format(what=say(f"draw.{noun}"), aria=say(f"draw.{noun}_aria"), **words)
     script = script_with(SCRIPT, one_shade=say("draw.one_shade"), unreadable=say("draw.unreadable"))
-    return gr.HTML(value, html_template=template, js_on_load=script, elem_id="draw", visible=visible, **BARE)
+    return gr.HTML("", html_template=template, js_on_load=script, elem_id="draw", visible=visible, **BARE)
 
 
 def drawn(value: str) -> Tensor | None:
@@ -59,17 +57,17 @@ def drawn(value: str) -> Tensor | None:
     """
     if value == "":
         return None
-    return from_strokes(value.removeprefix(DRAWN) if isinstance(value, str) and value.startswith(DRAWN) else None)
+    try:
+        if not isinstance(value, str) or not value.startswith(DRAWN):
+            raise ValueError(value)
+        pixels = base64.b64decode(value.removeprefix(DRAWN), validate=True)
+        return torch.frombuffer(bytearray(pixels), dtype=torch.uint8).reshape(CANVAS, CANVAS) / 255
+    except (ValueError, RuntimeError):  # the latter of another number of pixels
+        raise InputError(say("draw.strokes", side=CANVAS)) from None
 
 
 def address(image: Tensor) -> str:
-    """An image (height, width) in [0, 1] as a "data:" address, which the canvas shows.
-
-    Raises:
-        InputError: it has another number of dimensions.
-    """
-    if image.dim() != 2:
-        raise InputError(say("draw.dimensions", count=image.dim()))
+    """An image (height, width) in [0, 1] as a "data:" address, which the canvas shows."""
     buffer = io.BytesIO()
     Image.fromarray((image.clamp(0, 1) * 255).round().byte().numpy()).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

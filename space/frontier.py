@@ -50,10 +50,10 @@ def build(page: Page) -> None:
 def frontier_chart(lab: Lab, method: str, position: int, user_models: list[str]) -> str:
     """Variance lost against effective L0 of every bundled model and of some users' models, the chosen one ringed."""
     chosen = lab.stop_at(method, position)
-    users = [name for name in user_models if name in lab.user_models]
-    placed = _placed(lab, [*users, chosen.variant] if chosen.is_users else users)
-    points = [_point(lab, *place) for place in placed.values()]
-    index = list(placed).index((chosen.variant, chosen.k, chosen.is_users))
+    choices = [USER + name for name in user_models if name in lab.user_models] + [method] * chosen.is_users
+    places = lab.places | {lab.stops(choice)[-1]: (choice, lab.first_position(choice)) for choice in choices}
+    points = [_point(lab, stop, *place) for stop, place in places.items()]
+    index = list(places).index(chosen)
     e = lab.evaluation(chosen)
     title = escape(chosen.title)
     now = say("frontier.chosen", title=title, effective_l0=e.effective_l0, fvu=e.fvu, dead=e.dead_fraction)
@@ -62,19 +62,7 @@ def frontier_chart(lab: Lab, method: str, position: int, user_models: list[str])
     return f'<div class="sae frontier"><p class="now">{now}</p>{drawing}{key}</div>'
 
 
-def _placed(lab: Lab, user_models: list[str]) -> dict[tuple[str, int | None, bool], tuple[str, int, Stop]]:
-    """Choice and position of every bundled model once (at each k where it has several), and of users' models."""
-    placed: dict[tuple[str, int | None, bool], tuple[str, int, Stop]] = {}
-    for method, stops in lab.families.items():
-        for position, stop in enumerate(stops):
-            placed.setdefault((stop.variant, stop.k, False), (method, position, stop))
-    for method in (USER + name for name in user_models):
-        stops = lab.stops(method)
-        placed[stops[-1].variant, None, True] = (method, len(stops) - 1, stops[-1])
-    return placed
-
-
-def _point(lab: Lab, method: str, position: int, stop: Stop) -> Point:
+def _point(lab: Lab, stop: Stop, method: str, position: int) -> Point:
     e, recipe = lab.evaluation(stop), None if stop.is_users else lab.recipes[stop.variant]
     return Point(
         stop.title,

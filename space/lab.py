@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 
 import torch
@@ -44,8 +44,8 @@ class Stop:
 
     variant: str
     """Its name."""
-    label: str
-    """What stands under the stop."""
+    label: str = field(compare=False)
+    """What stands under the stop; it may be another one in another family."""
     k: int | None = None
     """As in `model.encode`; None leaves it to the model."""
     is_users: bool = False
@@ -137,6 +137,8 @@ class Lab:
     A family is the stops of one slider, as `Recipe.family` tells it; but a variant of another architecture is the last
     stop of the family of its sparsity method. A choice is what the page's radio holds: the name of a family, or `USER`
     and the name of a user's model, whose slider has the stops of its family and then the model.
+
+    Whoever asks for what is not there, or for a value out of its range, gets an InputError.
     """
 
     def __init__(self, collection: Collection | None = None) -> None:
@@ -149,6 +151,11 @@ class Lab:
         self.recipes = {name: shown.recipe for name, shown in self.models.items()}
         self.of_class = [(self.labels == label).nonzero().flatten() for label in range(len(self.classes))]
         self.families = self._families()
+        self.places: dict[Stop, tuple[str, int]] = {}
+        """Every stop of the page's own models, once -> the first family that has it, and its position there."""
+        for family, stops in self.families.items():
+            for position, stop in enumerate(stops):
+                self.places.setdefault(stop, (family, position))
         self.loss = next(iter(self.recipes.values())).loss
         self.range = value_range(OUTPUT_OF[self.loss], self.images)
 
@@ -196,11 +203,7 @@ class Lab:
         return [Stop(name, str(k), k) for k in self.models[name].by_k] or [Stop(name, _label(name, recipe))]
 
     def family(self, choice: str) -> str:
-        """The family of a choice.
-
-        Raises:
-            InputError: no such choice, or a user's model that is not here.
-        """
+        """The family of a choice."""
         if isinstance(choice, str) and choice.startswith(USER):
             return Recipe(self.user_models.find(choice.removeprefix(USER)).model.sparsity).family
         if not isinstance(choice, str) or choice not in self.families:
@@ -221,20 +224,12 @@ class Lab:
         return list(word_of(METHODS[family], "ends")) if family in METHODS else []
 
     def stops(self, choice: str) -> list[Stop]:
-        """The stops of a choice.
-
-        Raises:
-            InputError: as `family`.
-        """
+        """The stops of a choice."""
         stops = self.families.get(self.family(choice), [])
         return [*stops, Stop(choice.removeprefix(USER), "★", is_users=True)] if choice.startswith(USER) else stops
 
     def stop_at(self, choice: str, position: int) -> Stop:
-        """The stop at a position of the slider of a choice.
-
-        Raises:
-            InputError: as `family`, or no such stop.
-        """
+        """The stop at a position of the slider of a choice."""
         stops = self.stops(choice)
         if not is_whole(position) or not 0 <= position < len(stops):
             raise InputError(say("errors.stop", last=len(stops) - 1, position=position))
@@ -242,12 +237,7 @@ class Lab:
 
     def find(self, variant: str) -> tuple[str, int]:
         """Family and position of a bundled variant's first stop."""
-        return next(
-            (family, position)
-            for family, stops in self.families.items()
-            for position, stop in enumerate(stops)
-            if stop.variant == variant
-        )
+        return next(place for stop, place in self.places.items() if stop.variant == variant)
 
     def compared(self, choice: str) -> list[Stop]:
         """The stops of a choice that differ in its hyperparameter alone: no user's, of the default architecture."""
@@ -264,11 +254,7 @@ class Lab:
         return len(stops) - 1 if choice.startswith(USER) else stops.index(self.least_noise(choice))
 
     def model(self, stop: Stop) -> SparseAutoencoder:
-        """The model of a stop.
-
-        Raises:
-            InputError: an unknown variant, or a user's model that is not here.
-        """
+        """The model of a stop."""
         if stop.is_users:
             return self.user_models.find(stop.variant).model
         if not isinstance(stop.variant, str) or stop.variant not in self.models:
@@ -305,11 +291,7 @@ class Lab:
         return latent_statistics(self.model(stop), *sample, stop.k, len(self.classes))
 
     def random_image(self, label: int, other_than: int | None = None) -> int:
-        """Position in the test split of a random image of a class, another one than the one given if there is one.
-
-        Raises:
-            InputError: no test image of this class is shown.
-        """
+        """Position in the test split of a random image of a class, another one than the one given if there is one."""
         of_class = self.of_class[label].tolist()
         if not of_class:
             raise InputError(say("errors.empty_class", name=self.classes[label]))
@@ -317,11 +299,7 @@ class Lab:
         return candidates[torch.randint(len(candidates), ()).item()]
 
     def look(self, specimen: Specimen, stop: Stop) -> Look:
-        """Give one image, with noise, to the model of a stop.
-
-        Raises:
-            InputError: a value out of its range, no drawing, an unknown variant, or a user's model that is not here.
-        """
+        """Give one image, with noise, to the model of a stop."""
         self._check(specimen)  # here too, since a cache takes True for 1
         self.model(stop)
         # A user's model may be loaded anew under the same name.
@@ -336,11 +314,7 @@ class Lab:
 
     @torch.inference_mode()
     def edited(self, look: Look, stop: Stop, edits: Mapping[int, float]) -> Look:
-        """The same look with some of its latents set to other values.
-
-        Raises:
-            InputError: there is no such latent.
-        """
+        """The same look with some of its latents set to other values."""
         latents = look.latents.clone()
         for latent, value in edits.items():
             if not 0 <= latent < len(latents):
@@ -370,11 +344,7 @@ class Lab:
             return histogram_of(unit_activation(self.model(stop).encode(noisy, stop.k)).mean(0))
 
     def images_of(self, specimen: Specimen) -> tuple[Tensor, Tensor]:
-        """The clean and the noisy image, (1, channels, height, width) each.
-
-        Raises:
-            InputError: a value out of its range, or no drawing.
-        """
+        """The clean and the noisy image, (1, channels, height, width) each."""
         self._check(specimen)
         index, drawing = specimen.digit, specimen.drawing
         clean = self._drawn(drawing) if drawing else as_floats(self.images[index : index + 1])

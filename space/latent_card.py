@@ -36,7 +36,6 @@ def latent_card(lab: Lab, request: str) -> str:
     """One latent as HTML.
 
     Args:
-        lab: the models.
         request: JSON: {"bench": what a map holds as data-bench, "latent": its position, "open": whether it is to be
             changed}.
 

@@ -21,7 +21,7 @@ from space.errors import InputError, in_words, with_error_message
 from space.lab import LARGEST_SEED, USER
 from space.live_training import LONGEST, LiveTraining
 from space.memory import trim
-from space.parts import SPEAK_CHANGES, Page, method_choices
+from space.parts import SPEAK_CHANGES, Page, message_of, method_choices
 from space.see import name_of
 from space.stop_slider import stop_slider
 from space.terms import term
@@ -77,7 +77,7 @@ def build(page: Page) -> None:
         with gr.Row():
             repo = gr.Textbox(label=say("learn.repo"), placeholder="owner/name", max_lines=1)
             publish = gr.Button(say("learn.send"), size="sm", min_width=90, scale=0)
-    said = page.html("train-said", _message(say("learn.idle")), js_on_load=SPEAK_CHANGES)
+    said = page.html("train-said", message_of(say("learn.idle")), js_on_load=SPEAK_CHANGES)
     frame = gr.HTML("", elem_id="train", apply_default_css=False, container=False)
 
     settings = [kind, strength, size, noise, seed]
@@ -102,7 +102,7 @@ def build(page: Page) -> None:
         try:
             while ahead := trainings.ahead(ticket):
                 others = len(set(ahead) - {request.session_hash})
-                yield _message(say("learn.waiting", ahead=others)) if others else gr.skip(), gr.skip()
+                yield message_of(say("learn.waiting", ahead=others)) if others else gr.skip(), gr.skip()
                 time.sleep(MOMENT)
             if ahead is None:  # stopped, or gone
                 return
@@ -120,7 +120,7 @@ def build(page: Page) -> None:
             training.paused = True
             yield _said(training), _frame(page, training, bench)
         except Exception as error:
-            yield _message(in_words(error), "error"), gr.skip()
+            yield message_of(escape(in_words(error)), "error"), gr.skip()
         finally:
             trainings.leave(ticket)
             trim()
@@ -136,7 +136,7 @@ def build(page: Page) -> None:
     @in_language_of_now
     def end(request: gr.Request) -> tuple[str, str]:
         trainings.drop(request.session_hash)
-        return _message(say("learn.idle")), ""
+        return message_of(say("learn.idle")), ""
 
     @in_language_of_now
     def take(mine: list[str], request: gr.Request) -> Iterator[tuple[object, ...]]:
@@ -152,7 +152,7 @@ def build(page: Page) -> None:
                 folder = Path(scratch) / "trained" / name
                 model.save_pretrained(folder)
                 for words in lab.user_models.load(Address(str(folder))):
-                    yield _message(words.replace(str(folder), name)), *unchanged
+                    yield message_of(escape(words.replace(str(folder), name))), *unchanged
                 evaluation = lab.user_models.find(str(folder)).evaluation
                 record = Record(training.recipe, versions(), len(lab.images), evaluation, lab.dataset.about)
                 saved = training.keep(name, lambda into: save_run(into, model, record, lab.test, {}, []))
@@ -168,12 +168,9 @@ def build(page: Page) -> None:
             )
             radio = gr.Radio(method_choices(lab, mine), value=choice)
             file = gr.DownloadButton(value=archive, interactive=True)
-            yield (
-                f'<div class="sae"><p>{words}</p></div>', mine, radio,
-                stop_slider(lab, choice, lab.first_position(choice)), file,
-            )  # fmt: skip
+            yield message_of(words), mine, radio, stop_slider(lab, choice, lab.first_position(choice)), file
         except Exception as error:
-            yield _message(in_words(error), "error"), *unchanged
+            yield message_of(escape(in_words(error)), "error"), *unchanged
 
     @in_language_of_now
     def send(repo_id: str, token: gr.OAuthToken | None, request: gr.Request) -> Iterator[str]:
@@ -185,12 +182,13 @@ def build(page: Page) -> None:
             if lab.user_models.hosted and token is None:
                 raise InputError(say("learn.sign_in" if HAS_LOGIN else "learn.no_login"))
             repo_id = (repo_id or "").strip()
-            yield _message(say("learn.pushing", repo=repo_id))
+            yield message_of(escape(say("learn.pushing", repo=repo_id)))
             address = push(training.kept, repo_id, token=token and token.token)
             link = f'<a href="{escape(address)}">{escape(repo_id)}</a>'
-            yield f'<div class="sae"><p>{say("learn.pushed", link=link)}</p></div>'
+            yield message_of(say("learn.pushed", link=link))
         except Exception as error:
-            yield _message(in_words(error).replace(str(training and training.kept), say("learn.the_model")), "error")
+            words = in_words(error).replace(str(training and training.kept), say("learn.the_model"))
+            yield message_of(escape(words), "error")
 
     # One training at a time; those who wait for it do so here, where they are told their place.
     line = {"concurrency_id": "training", "concurrency_limit": MOST_WAITING}
@@ -208,11 +206,6 @@ def build(page: Page) -> None:
     page.follow(kept)
     pushed = {"show_progress": "hidden", "concurrency_limit": 2, "api_visibility": "private", "trigger_mode": "once"}
     gr.on([publish.click, repo.submit], send, repo, said, **pushed)
-    page.leaves.append(end)
-
-
-def _message(words: str, css_class: str = "") -> str:
-    return f'<div class="sae {css_class}"><p>{escape(words)}</p></div>'
 
 
 def _name(method: type, values: dict[str, float]) -> str:
@@ -229,8 +222,8 @@ def _strengths(kind: str) -> dict[str, object]:
 
 def _said(training: LiveTraining) -> str:
     if training.finished:
-        return _message(say("learn.done"))
-    return _message(say("learn.paused" if training.paused else "learn.running"))
+        return message_of(say("learn.done"))
+    return message_of(say("learn.paused" if training.paused else "learn.running"))
 
 
 def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
@@ -242,7 +235,7 @@ def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
     rows = [
         (say("learn.row_step"), say("learn.step_of", step=training.step, steps=training.steps)),
         (say("learn.loss", loss=say(f"learn.{training.recipe.loss}")), f"{loss:.4f}" if training.history else "–"),
-        (term("mean activation", say("see.mean_activation")), f"{activations.mean():.3f}"),
+        (term("mean activation"), f"{activations.mean():.3f}"),
         (
             term("effective L0", say("see.effective_l0")),
             say("learn.carried", effective_l0=carried, latents=training.recipe.latent_dim),

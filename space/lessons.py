@@ -158,12 +158,7 @@ def _can_be_done(lab: Lab, lesson: Lesson) -> bool:
 
 
 def _lessons(lessons: Sequence[Lesson], done: Sequence[str]) -> str:
-    """The lessons by their titles, what the last one showed, and what is to be done next.
-
-    Args:
-        lessons: all of them.
-        done: what those showed that are done.
-    """
+    """The lessons by their titles, what the last one showed that is done, and what is to be done next."""
     if not lessons:
         return ""
     number = len(done)

@@ -37,7 +37,7 @@ class LiveTraining:
     """
 
     def __init__(self, recipe: Recipe, images: Tensor, watched: Tensor) -> None:
-        self.recipe, self.images = recipe, len(images)
+        self.recipe = recipe
         self.model = recipe.new_model(images)
         self.paused, self.finished = False, False
         self.step, self.steps = 0, recipe.epochs * max(1, len(images) // recipe.batch_size)
@@ -71,14 +71,10 @@ class LiveTraining:
             raise InputError(say("learn.broke", error=error)) from error
 
     @torch.inference_mode()
-    def latents(self, images: Tensor) -> Tensor:
-        """Images (n, channels, height, width) -> latents (n, latent_dim), as the model is now."""
-        with self.lock:
-            return self.model.encode(images)
-
     def watched(self) -> tuple[Tensor, float]:
         """Activations (m, latent_dim) of the watched images, and their mean effective L0."""
-        latents = self.latents(self._watched)
+        with self.lock:
+            latents = self.model.encode(self._watched)
         return unit_activation(latents), effective_l0(latents).mean().item()
 
     @torch.inference_mode()
@@ -156,6 +152,3 @@ class LiveTrainings:
             training = self._trainings.pop(session, None)
         if training is not None:
             training.paused = True
-
-    def __len__(self) -> int:
-        return len(self._trainings)

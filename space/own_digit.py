@@ -22,7 +22,6 @@ SIDE = 28
 """Pixels of a side of an MNIST image."""
 CANVAS = 112
 """Pixels of a side of the canvas on which visitors draw."""
-LARGEST_SIDE = 1024
 LONGEST_TEXT = 1000
 """Characters; a drawing has about 250, and never more than 540."""
 BOX = 20
@@ -34,15 +33,6 @@ LEAST_INK = 0.05
 """A pixel with less than this share of the brightest one's ink is dust, and no part of the digit's box."""
 
 
-def standardise(ink: Tensor) -> Tensor:
-    """A drawing as the page shows it and as a link holds it: `as_mnist` in 16 levels, (28, 28).
-
-    Raises:
-        InputError: as `as_mnist`.
-    """
-    return _levels(as_mnist(ink)).float() / (LEVELS - 1)
-
-
 def as_mnist(ink: Tensor) -> Tensor:
     """An image scaled and centred as those of MNIST are (LeCun et al. 1998).
 
@@ -50,15 +40,15 @@ def as_mnist(ink: Tensor) -> Tensor:
     that of the image, to the pixel; but no ink is pushed out of the image.
 
     Args:
-        ink: (height, width), each from 1 to 1024; a grey background counts as none.
+        ink: (height, width) in [0, 1]; a grey background counts as none.
 
     Returns:
         (28, 28), the brightest pixel 1, as in MNIST.
 
     Raises:
-        InputError: the image is empty, that is of one shade, or no such image at all.
+        InputError: the image is empty, that is of one shade.
     """
-    ink = _without_background(_checked(ink))
+    ink = _without_background(ink)
     box = ink > LEAST_INK * ink.max()
     rows, columns = box.any(dim=1).nonzero().flatten(), box.any(dim=0).nonzero().flatten()
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -70,14 +60,8 @@ def as_mnist(ink: Tensor) -> Tensor:
 
 
 def to_text(image: Tensor) -> str:
-    """An image (28, 28) as text for a link, in 16 levels: of a digit about 250 letters, digits, "-" and "_".
-
-    Raises:
-        InputError: another shape, or values outside [0, 1].
-    """
-    if tuple(image.shape) != (SIDE, SIDE) or not ((image >= 0) & (image <= 1)).all():
-        raise InputError(say("draw.size", side=SIDE, shape=tuple(image.shape)))
-    levels = _levels(image).flatten()
+    """An image (28, 28) in [0, 1] as text for a link, in 16 levels: about 250 letters, digits, "-" and "_"."""
+    levels = (image * (LEVELS - 1)).round().int().flatten()
     pairs = levels[::2] * LEVELS + levels[1::2]
     return base64.urlsafe_b64encode(zlib.compress(bytes(pairs.tolist()), 9)).decode().rstrip("=")
 
@@ -103,42 +87,6 @@ def from_text(text: str) -> Tensor:
         raise InputError(say("draw.pixels", side=SIDE))
     levels = [level for pair in pairs for level in divmod(pair, LEVELS)]
     return torch.tensor(levels).reshape(SIDE, SIDE) / (LEVELS - 1)
-
-
-def from_strokes(payload: str) -> Tensor:
-    """The canvas (112, 112) as the browser sends it: base64 of one byte a pixel, row by row, 0 where no ink is.
-
-    Raises:
-        InputError: anything else.
-    """
-    size = CANVAS * CANVAS
-    wrong = InputError(say("draw.strokes", side=CANVAS))
-    if not isinstance(payload, str) or len(payload) != 4 * ((size + 2) // 3):
-        raise wrong
-    try:
-        pixels = base64.b64decode(payload, validate=True)
-    except ValueError:
-        raise wrong from None
-    if len(pixels) != size:
-        raise wrong
-    return torch.frombuffer(bytearray(pixels), dtype=torch.uint8).reshape(CANVAS, CANVAS).float() / 255
-
-
-def _levels(image: Tensor) -> Tensor:
-    """Whole numbers from 0 to 15."""
-    return (image * (LEVELS - 1)).round().int()
-
-
-def _checked(ink: Tensor) -> Tensor:
-    if (
-        not isinstance(ink, Tensor)
-        or ink.dim() != 2
-        or not ink.is_floating_point()
-        or not 1 <= min(ink.shape) <= max(ink.shape) <= LARGEST_SIDE
-        or not ink.isfinite().all()
-    ):
-        raise InputError(say("draw.sides", most=LARGEST_SIDE))
-    return ink.float().clamp(0, 1)
 
 
 def _without_background(ink: Tensor) -> Tensor:

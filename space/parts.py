@@ -51,9 +51,6 @@ class Page:
     user_models: gr.State | None = None
     """Names of the models that this visitor loaded."""
     _parts: list[Part] = field(default_factory=list)
-    leaves: list[Callable[[gr.Request], Any]] = field(default_factory=list)
-    """What is to be done when a visitor closes the page."""
-    _changes: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         # What all listeners of the page have. Images replace each other without a spinner; a spinner that is hidden is
@@ -83,12 +80,13 @@ class Page:
         if triggers:
             gr.on(triggers, *self._drawing([part]), trigger_mode="always_last", **self.live)
 
-    def follow(self, change: Any) -> None:
-        """Draw everything anew after an event that has changed the bench."""
-        self._changes.append(change)
+    @staticmethod
+    def follow(change: Any) -> None:
+        """Draw the open tab anew after an event that has changed the bench."""
+        change.then(None, js="() => window.drawOpenTab()")
 
     def wire(self, keys: Sequence[str]) -> None:
-        """Draw the tab that is open after each event of `follow`, and whenever page.js says that a slider moves.
+        """Draw the tab that is open whenever page.js says so: after an event of `follow`, or when a slider moves.
 
         Each tab has two components whose `input` page.js triggers: for what is quick, and for the rest, once the slider
         rests. A browser is slow where one event has many outputs. Two listeners to one event that both want its latest
@@ -100,8 +98,6 @@ class Page:
             quick.then(None, js="() => window.drawRest()")
             rest = self._listen(self._trigger(f"{key}-rest"), key, SLOW)
             self._listen(rest.then, key, LONG)
-        for change in self._changes:
-            change.then(None, js="() => window.drawOpenTab()")
 
     def _trigger(self, name: str) -> Callable[..., Any]:
         """The event that page.js triggers under a name."""
@@ -131,6 +127,11 @@ class Page:
 def script_with(path: Path, **words: str) -> str:
     """A script of the page, in which `words` are those of the language of the moment."""
     return f"const words = {json.dumps(words)};\n{path.read_text(encoding='utf-8')}"
+
+
+def message_of(html: str, css_class: str = "") -> str:
+    """A message to the visitor, of HTML: what is not our own has to be escaped."""
+    return f'<div class="sae {css_class}"><p>{html}</p></div>'
 
 
 def method_choices(lab: Lab, user_models: list[str]) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from space.bench import Bench
 from space.drawing import ACTIVATION_COLOURS, card, colour_bar, image_of
 from space.lab import SEVERAL, SIGMA, Lab, Look, Stop
 from space.latent_card import latent_map
-from space.parts import QUICK, SPEAK_CHANGES, Page, Part
+from space.parts import QUICK, SPEAK_CHANGES, Page, Part, message_of
 from space.terms import term
 from training.draw.histograms import activation_charts, histogram_of
 from training.words import say
@@ -67,7 +67,7 @@ def _images(lab: Lab, bench: Bench) -> str:
         ),
         card(
             latent_map(lab, bench, look.activations, bench.edits_of(stop)),
-            say("see.latents", count=len(look.latents), latents=term("latents", say("see.latents_term"))),
+            say("see.latents", count=len(look.latents), latents=term("latents")),
             colour_bar(ACTIVATION_COLOURS, say("see.off"), say("see.on")),
             "map",
         ),
@@ -96,7 +96,7 @@ def _summary(lab: Lab, bench: Bench) -> str:
             term=term("effective L0"),
             off=len(look.latents) - look.l0,
         )
-    return f'<div class="sae"><p>{words}</p></div>'
+    return message_of(words)
 
 
 def edits_of(lab: Lab, bench: Bench) -> str:
@@ -148,17 +148,13 @@ def _metrics(lab: Lab, bench: Bench) -> str:
     stop = bench.stop(lab)
     (_, look), e = edited(lab, bench), lab.evaluation(stop)
     rows = [
-        (term("mse", say("see.mse")), f"{look.mse:.4f}", f"{e.mse:.4f}"),
+        (term("mse"), f"{look.mse:.4f}", f"{e.mse:.4f}"),
         (say("see.denoise", sigma=SIGMA), "", f"{lab.denoise_mse(stop):.4f}"),
-        (term("FVU", say("see.fvu")), "", f"{e.fvu:.1%}"),
-        (
-            term("mean activation", say("see.mean_activation")),
-            f"{look.mean_activation:.3f}",
-            f"{e.mean_activation:.3f}",
-        ),
+        (term("FVU"), "", f"{e.fvu:.1%}"),
+        (term("mean activation"), f"{look.mean_activation:.3f}", f"{e.mean_activation:.3f}"),
         (term("effective L0", say("see.effective_l0")), f"{look.effective_l0:.0f}", f"{e.effective_l0:.0f}"),
-        (term("L0", say("see.l0")), f"{look.l0}", f"{e.l0:.0f}"),
-        (term("dead", say("see.dead")), "", f"{e.dead_fraction:.1%}"),
+        (term("L0"), f"{look.l0}", f"{e.l0:.0f}"),
+        (term("dead"), "", f"{e.dead_fraction:.1%}"),
     ]
     head = "".join(
         f'<th scope="col">{what}</th>' for what in (escape(stop.title), say("see.this_image"), say("see.test_split"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlencode
 
@@ -11,38 +10,25 @@ import gradio as gr
 
 from space.errors import in_words
 from space.lab import USER, Lab
-from space.parts import BARE, SPEAK_CHANGES, Page, method_choices
+from space.parts import SPEAK_CHANGES, Page, message_of, method_choices
 from space.stop_slider import stop_slider
 from space.user_models import title
 from training.words import in_language_of_now, say
 
 
-@dataclass(frozen=True)
-class Box:
-    """The components of the box."""
+def build(page: Page) -> gr.Textbox:
+    """Place the box into the current layout, and let it load models.
 
-    address: gr.Textbox
-    load: gr.Button
-    message: gr.HTML
-    linked: gr.Textbox
-    """The address in the link with which the page was opened."""
-
-
-def lay_out(lab: Lab) -> Box:
-    """Place the box into the current layout."""
+    Returns a hidden textbox: the address that is put there, of a model in a link, is loaded.
+    """
+    lab = page.lab
     places = say("box.places" if lab.user_models.hosted else "box.places_or_folder")
     with gr.Accordion(say("box.title"), open=False, elem_id="user-model"):
         address = gr.Textbox(label=say("box.address"), info=places, placeholder="owner/name", max_lines=1)
-        load = gr.Button(say("box.load"), size="sm")
-    message = gr.HTML("", elem_id="message", js_on_load=SPEAK_CHANGES, **BARE)
+        button = gr.Button(say("box.load"), size="sm")
+    message = page.html("message", js_on_load=SPEAK_CHANGES)
     linked = gr.Textbox(visible="hidden", label="?model=")
-    return Box(address, load, message, linked)
-
-
-def wire(page: Page, box: Box) -> None:
-    """Let the box load models."""
-    lab = page.lab
-    outputs = [box.message, page.user_models, *page.choice]
+    outputs = [message, page.user_models, *page.choice]
     unchanged = [gr.skip()] * (len(outputs) - 1)
 
     @in_language_of_now
@@ -53,23 +39,24 @@ def wire(page: Page, box: Box) -> None:
                 method, position = lab.find(name)
                 words = say("box.bundled", name=name)
             else:
-                address = lab.user_models.address(name)
-                for step in lab.user_models.load(address):
-                    yield _message(escape(step)), *unchanged
-                name, method = address.name, USER + address.name
+                found = lab.user_models.address(name)
+                for step in lab.user_models.load(found):
+                    yield message_of(escape(step)), *unchanged
+                name, method = found.name, USER + found.name
                 mine = [*(other for other in mine if other in lab.user_models and other != name), name]
                 position = lab.first_position(method)
                 words = _loaded(lab, name)
             radio = gr.Radio(method_choices(lab, mine), value=method)
-            yield _message(words), mine, radio, stop_slider(lab, method, position)
+            yield message_of(words), mine, radio, stop_slider(lab, method, position)
         except Exception as error:
-            yield _message(escape(in_words(error)), "error"), *unchanged
+            yield message_of(escape(in_words(error)), "error"), *unchanged
 
     # Fetching and measuring take seconds, and have a queue of their own, one at a time: all else goes on.
     slow = page.live | {"concurrency_id": "user-models", "concurrency_limit": 1}
-    typed = [box.load.click, box.address.submit]
-    page.follow(gr.on(typed, load, [box.address, page.user_models], outputs, trigger_mode="once", **slow))
-    page.follow(box.linked.change(load, [box.linked, page.user_models], outputs, **slow))
+    typed = [button.click, address.submit]
+    page.follow(gr.on(typed, load, [address, page.user_models], outputs, trigger_mode="once", **slow))
+    page.follow(linked.change(load, [linked, page.user_models], outputs, **slow))
+    return linked
 
 
 def _loaded(lab: Lab, name: str) -> str:
@@ -79,7 +66,3 @@ def _loaded(lab: Lab, name: str) -> str:
     if not lab.user_models.is_repo(name):
         return words
     return say("box.loaded_link", loaded=words, link=escape(f"?{urlencode({'model': name})}"))
-
-
-def _message(words: str, css_class: str = "") -> str:
-    return f'<div class="sae {css_class}"><p>{words}</p></div>'

@@ -24,7 +24,6 @@ from sae_model.errors import UserError
 from sae_model.hub import as_folder
 from space.errors import InputError
 from space.user_model_process import STATISTICS_NAME, measured
-from space.zero_gpu import on_gpu
 from training.data import Split
 from training.measure.evaluation import Evaluation
 from training.measure.latent_statistics import LatentStatistics
@@ -37,7 +36,13 @@ MOST_SECONDS = 240
 """For one model, from the first question to the Hub to the last metric."""
 LONGEST_ADDRESS = 200
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?", re.ASCII)
-measure = on_gpu(measured)
+
+try:
+    from spaces import GPU  # ZeroGPU lends a GPU to functions that it decorates, and stops an app that has none
+except ImportError:  # not on such a machine
+    measure = measured
+else:
+    measure = GPU(measured)
 
 
 @dataclass(frozen=True)

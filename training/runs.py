@@ -105,9 +105,8 @@ def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Itera
     Raises:
         OSError, TrainingError: one of them could not be made. Those that are done stay.
     """
-    context = torch.multiprocessing.get_context(
-        "spawn"
-    )  # hands tensors over in shared memory, so images are there once
+    # It hands tensors over in shared memory, so images are there once.
+    context = torch.multiprocessing.get_context("spawn")
     steps = context.Value("q", 0)
     threads = max(1, (os.cpu_count() or 1) // jobs)
     images = len(data.train.images)

@@ -65,23 +65,15 @@ def speaking(code: str) -> Iterator[None]:
 
 def in_language_of_now(handler: Callable[..., Any]) -> Callable[..., Any]:
     """A function that speaks, whenever it is called, the language in which it was made; or such a generator."""
-    code = language()
-
-    @wraps(handler)
-    def answer(*args: object, **options: object) -> Any:
-        with speaking(code):
-            return handler(*args, **options)
+    speaks = speaking(language())
+    if not isgeneratorfunction(handler):
+        return speaks(handler)
 
     @wraps(handler)
     def answers(*args: object, **options: object) -> Iterator[Any]:
-        # Each answer may be asked for in another thread.
+        ask, end = speaks(next), object()  # each answer may be asked for in another thread
         with closing(handler(*args, **options)) as running:
-            while True:
-                with speaking(code):
-                    try:
-                        value = next(running)
-                    except StopIteration:
-                        return
+            while (value := ask(running, end)) is not end:
                 yield value
 
-    return answers if isgeneratorfunction(handler) else answer
+    return answers

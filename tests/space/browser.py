@@ -1,9 +1,12 @@
-"""How the tests open the page in a real browser."""
+"""How the tests, and the scripts that look at the page, open it in a real browser."""
 
 from __future__ import annotations
 
 import base64
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +22,28 @@ NAMES = set(
     )
 )
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium, the one that is installed.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    found = next((path for path in map(shutil.which, BROWSERS) if path), None)
+    if found is None:
+        raise FileNotFoundError("No Chromium on this machine: install one (apt-get install chromium) to see the page.")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
 
 
 def open_page(browser: Browser, address: str, **options: object) -> Page:
@@ -31,6 +55,22 @@ def open_page(browser: Browser, address: str, **options: object) -> Page:
     page.wait_for_selector("#images .steps img", state="attached")  # a link may open another tab
     page.wait_for_selector("#beta input[aria-valuetext]")
     return page
+
+
+def at(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Where in the window a place of the canvas is, in shares of its sides."""
+    box = page.locator("#draw canvas").bounding_box()
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def stroke(page: Page, *places: tuple[float, float], lift: bool = True) -> None:
+    """Draw with the mouse from place to place."""
+    page.mouse.move(*at(page, *places[0]))
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*at(page, *place), steps=5)
+    if lift:
+        page.mouse.up()
 
 
 def hand_over(page: Page, event: str, content: bytes, kind: str = "image/png", onto: str = "#draw canvas") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,15 +9,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sae_model import SparseAutoencoder
+from space.lab import Lab
 from space.user_models import UserModels
-from tests.space.browser import open_page
+from tests.space.browser import chromium, open_page
 from tests.space.server import running_space
 from training.data import Split
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    """What the page shows, without the page."""
+    return Lab()
 
 
 @pytest.fixture(scope="session")
@@ -29,19 +33,13 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
-    """A headless Chromium, the one that is installed."""
-    found = next((path for path in map(shutil.which, BROWSERS) if path), None)
-    if found is None:
-        pytest.skip("no Chromium on this machine: install one (apt-get install chromium) to run the browser tests")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        instance = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
-        )
-        yield instance
-        instance.close()
+def browser() -> Iterator[Browser]:
+    """One for all tests."""
+    try:
+        with chromium() as instance:
+            yield instance
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

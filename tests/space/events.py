@@ -9,6 +9,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from tests.space.load import Page
+
 # What Python, its libraries or the server's folders would say; nothing of it is for visitors.
 INTERNALS = re.compile(
     r"Traceback|\w+Error\b|object has no attribute|not supported between|NoneType|positional argument"
@@ -36,15 +38,21 @@ class Answer:
     """What the visitor reads, if anything."""
 
 
+def assert_plain(answer: Answer, secret: str) -> None:
+    """What a visitor reads are plain words, and no secret of the server is in the answer."""
+    told = answer.error or ""
+    assert GRADIO.match(told) or (not INTERNALS.search(told) and told.isprintable() and len(told) < 330), told
+    assert secret not in str(answer)
+
+
 class Client:
     """A visitor of a running page, by its address."""
 
     def __init__(self, address: str) -> None:
         self.address, self.session = address, uuid.uuid4().hex
-        self.config = json.loads(self._get("/config"))
-        english = self.config["page"][""]  # the other languages have the same
-        self.components = {c["id"]: c for c in self.config["components"] if c["id"] in english["components"]}
-        events = [e for e in self.config["dependencies"] if e["backend_fn"] and e["id"] in english["dependencies"]]
+        with urllib.request.urlopen(f"{address}/config", timeout=120) as answer:
+            self.page = Page(json.load(answer))  # the other languages have the same
+        events = [event for event in self.page.dependencies if event["backend_fn"]]
         # What is drawn after an event is drawn by one function after each.
         self.events = list({(*event["inputs"], None, *event["outputs"]): event for event in reversed(events)}.values())
 
@@ -72,15 +80,9 @@ class Client:
 
     def usual(self, event: dict[str, Any]) -> list[Any]:
         """What a page that was just opened would send with an event."""
-        return [self.components[number]["props"].get("value") for number in event["inputs"]]
+        return [self.page.values[number] for number in event["inputs"]]
 
     def moved(self, elem_id: str) -> tuple[dict[str, Any], int]:
         """What a slider draws first in the tab that opens: the event, and the slider's place among its inputs."""
-        ids = {one["props"].get("elem_id"): number for number, one in self.components.items()}
-        wanted = [ids["draw-see"], "input"]
-        event = next(event for event in self.events if wanted in [list(target) for target in event["targets"]])
-        return event, event["inputs"].index(ids[elem_id])
-
-    def _get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.address + path, timeout=120) as answer:
-            return answer.read()
+        event = self.page.listeners(self.page.ids["draw-see"], "input")[0]
+        return event, event["inputs"].index(self.page.ids[elem_id])

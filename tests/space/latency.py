@@ -6,18 +6,18 @@ slider's move to the new image on the page.
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.space.server import running_space
+from tests.space.browser import chromium
+from tests.space.server import in_words, running_space
 
 MOVES, PAUSE = 100, 50
 """So many moves, and so many milliseconds between the image of one and the next, where a hand is slow."""
@@ -41,10 +41,9 @@ def measure(page: Page, selector: str, values: list[float], pause: int = 0) -> s
     for value in values:
         if float(page.input_value(selector)) == value:  # no move
             continue
-        times.append(page.evaluate(MOVE, [selector, value]))
+        times.append(page.evaluate(MOVE, [selector, value]) / 1000)
         page.wait_for_timeout(pause)
-    times.sort()
-    return f"median {statistics.median(times):.0f} ms, 95th percentile {times[int(0.95 * len(times))]:.0f} ms"
+    return in_words(times)
 
 
 def seconds_of_imports() -> float:
@@ -61,9 +60,6 @@ def seconds_to_page() -> float:
 
 
 def main() -> None:
-    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser_path is None:
-        sys.exit("No Chromium on this machine: install one (apt-get install chromium) to measure the page.")
     seconds_of_imports()  # from now on the files are in memory
     pairs = [(seconds_to_page(), seconds_of_imports()) for _ in range(3)]
     page_seconds, import_seconds = (statistics.median(times) for times in zip(*pairs, strict=True))
@@ -71,10 +67,7 @@ def main() -> None:
     print(
         f"first page after {page_seconds:.1f} s; imports of torch and gradio {import_seconds:.1f} s; ratio {ratio:.2f}"
     )
-    with running_space() as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+    with running_space() as server, chromium() as browser:
         page = browser.new_page()
         page.goto(server.address)
         page.wait_for_selector("#images .steps img")
@@ -86,7 +79,6 @@ def main() -> None:
         for pause, how in ((0, "each move as soon as the last one is seen"), (PAUSE, f"{PAUSE} ms later")):
             print(f"noise slider, {how}:", measure(page, "#noise input[type=range]", noise[::-1], pause))
             print(f"beta slider, {how}:", measure(page, "#beta input[type=range]", beta, pause))
-        browser.close()
 
 
 if __name__ == "__main__":

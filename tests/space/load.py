@@ -15,7 +15,6 @@ import asyncio
 import json
 import os
 import random
-import statistics
 import sys
 import time
 import uuid
@@ -27,7 +26,7 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.space.server import Server, running_space
+from tests.space.server import Server, in_words, resident_mb, running_space
 
 WARM_UP, MOVES_ALONE = 30, 300
 VISITORS, MOVES_EACH = 20, 500
@@ -154,11 +153,6 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def resident_mb(pid: int) -> float:
-    """Memory of a process that is resident now, in MB."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
 async def measure(server: Server, moves: int) -> list[BaseException]:
     """Print the table; what went wrong, if anything did, is returned."""
     limits = httpx.Limits(max_connections=None)
@@ -212,11 +206,6 @@ async def measure_trainings(server: Server, client: httpx.AsyncClient, page: Pag
     other.cancel()
     row(f"one visitor, while {TRAININGS} others train", f"answer after {in_words(done)}")
     row("server memory, after 0, 10, 20 … of these trainings", ", ".join(f"{mb:.0f}" for mb in memory) + " MB")
-
-
-def in_words(seconds: list[float]) -> str:
-    times = sorted(1000 * s for s in seconds)
-    return f"median {statistics.median(times):.0f} ms, 95th percentile {times[int(0.95 * len(times))]:.0f} ms"
 
 
 def row(what: str, value: str) -> None:

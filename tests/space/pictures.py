@@ -6,15 +6,15 @@ space/screenshot.png is the page as it opens; space/training.webp is a training,
 from __future__ import annotations
 
 import io
-import shutil
 import sys
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.space.browser import chromium
 from tests.space.server import ROOT, running_space
 
 FRAMES, PAUSE = 36, 500
@@ -23,13 +23,7 @@ WIDTH = 720
 
 
 def main() -> None:
-    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser_path is None:
-        sys.exit("No Chromium on this machine: install one (apt-get install chromium) to draw the page.")
-    with running_space() as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+    with chromium() as browser, running_space() as server:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(server.address)
         page.wait_for_selector("#images .steps img")
@@ -40,7 +34,6 @@ def main() -> None:
             ROOT / "space" / "training.webp",
             save_all=True, append_images=others, duration=PAUSE // 2, loop=0, quality=40, method=6,
         )  # fmt: skip
-        browser.close()
 
 
 def training(page: Page) -> list[Image.Image]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -68,6 +69,17 @@ def running_space(
         finally:
             process.terminate()
             process.wait(timeout=30)
+
+
+def resident_mb(pid: int | str = "self") -> float:
+    """Memory of a process that is resident now, in MB."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def in_words(seconds: list[float]) -> str:
+    """How long many answers took."""
+    times = sorted(1000 * s for s in seconds)
+    return f"median {statistics.median(times):.0f} ms, 95th percentile {times[int(0.95 * len(times))]:.0f} ms"
 
 
 def _answers(address: str) -> bool:

@@ -19,12 +19,13 @@ from torch import Tensor
 from space import draw
 from space.errors import InputError
 from space.own_digit import CANVAS, SIDE
-from tests.space.browser import hand_over
+from tests.space.browser import at, hand_over, stroke
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ADDRESS = "() => document.querySelector('#draw canvas').toDataURL()"
+SIZE = CANVAS * CANVAS
 NO_IMAGE = "This file is no image that the browser can read."
 SHOWN = torch.zeros(SIDE, SIDE)
 SHOWN[4:24, 10:14] = 1
@@ -93,21 +94,6 @@ def wait(page: Page, done: Callable[[], object]) -> None:
             return
         page.wait_for_timeout(50)
     raise AssertionError("it did not happen")
-
-
-def at(page: Page, x: float, y: float) -> tuple[float, float]:
-    """Where in the window a place of the canvas is, in shares of its sides."""
-    box = page.locator("#draw canvas").bounding_box()
-    return box["x"] + x * box["width"], box["y"] + y * box["height"]
-
-
-def stroke(page: Page, *places: tuple[float, float], lift: bool = True) -> None:
-    page.mouse.move(*at(page, *places[0]))
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*at(page, *place), steps=5)
-    if lift:
-        page.mouse.up()
 
 
 def shown(page: Page) -> Tensor:
@@ -361,9 +347,38 @@ def test_an_empty_canvas_is_no_drawing() -> None:
     assert draw.drawn("") is None
 
 
-@pytest.mark.parametrize("value", [None, [], {}, 1, "pixels", "ink:", "ink:AAAA", "data:image/png;base64,AAAA"])
-def test_any_other_value_is_an_input_error(value: object) -> None:
-    with pytest.raises(InputError):
+def value_of(pixels: bytes) -> str:
+    return draw.DRAWN + base64.b64encode(pixels).decode()
+
+
+def test_a_drawing_is_the_bytes_of_the_canvas() -> None:
+    pixels = torch.arange(SIZE).reshape(CANVAS, CANVAS) % 256
+    assert torch.allclose(draw.drawn(value_of(bytes(pixels.flatten().tolist()))), pixels / 255)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [],
+        {"pixels": ""},
+        1,
+        value_of(bytes(SIZE)).encode(),
+        "pixels",
+        "data:image/png;base64,AAAA",
+        "ink:",
+        "ink:AAAA",
+        value_of(bytes(SIZE - 1)),
+        value_of(bytes(SIZE + 1)),
+        value_of(bytes(SIZE - 3)),
+        draw.DRAWN + base64.urlsafe_b64encode(b"\xff" * SIZE).decode(),
+        value_of(bytes(SIZE))[:-2] + "A=",
+        value_of(bytes(SIZE))[:-1] + "é",
+        draw.DRAWN + " " * 16728,
+    ],
+)
+def test_any_other_value_is_an_error_of_one_line(value: object) -> None:
+    with pytest.raises(InputError, match=r"^A drawing comes as base64 of 112 x 112 bytes\.$"):
         draw.drawn(value)
 
 
@@ -371,5 +386,3 @@ def test_an_address_is_a_small_image() -> None:
     data = re.fullmatch("data:image/png;base64,(.+)", draw.address(SHOWN))[1]
     image = Image.open(io.BytesIO(base64.b64decode(data)))
     assert (image.size, image.mode) == ((SIDE, SIDE), "L")
-    with pytest.raises(InputError):
-        draw.address(SHOWN[None])

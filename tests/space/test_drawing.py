@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -15,8 +12,6 @@ import torch
 from PIL import Image
 
 from space.drawing import ACTIVATION_COLOURS, SIGNED_COLOURS, activation_image, image_of, signed_image, wall
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def read_back(img: str) -> np.ndarray:
@@ -69,10 +64,3 @@ def test_colours_are_those_of_matplotlib_within_rounding() -> None:
     inferno = matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255
     assert np.abs(ACTIVATION_COLOURS - inferno).max() < 7
     assert SIGNED_COLOURS[[0, 255]].tolist() == [[0x1D, 0x4E, 0xD8], [0xB4, 0x53, 0x09]]
-
-
-def test_the_page_needs_no_matplotlib_before_its_figures_are_drawn() -> None:
-    """Gradio brings none either, so a page starts in less time."""
-    script = "import sys, space.app, training.draw.model_charts; print('matplotlib' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stdout == "False\n", done.stderr

@@ -22,11 +22,6 @@ from training.data import add_noise, as_floats
 from training.fit.zoo import FAMILIES
 
 
-@pytest.fixture(scope="module")
-def lab() -> Lab:
-    return Lab()
-
-
 def on_bench(lab: Lab, method: str, position: int) -> Bench:
     return replace(opening(lab), method=method, position=position)
 

@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 
-@pytest.fixture(scope="module")
-def lab() -> Lab:
-    return Lab()
-
-
 def bench_of(lab: Lab, variant: str, sigma: float = 0.3, k: int | None = None) -> Bench:
     method, position = lab.find(variant)
     if k is not None:

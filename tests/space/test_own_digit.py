@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from sae_model import load_variant
 from space.errors import InputError
-from space.own_digit import CANVAS, SIDE, as_mnist, from_strokes, from_text, standardise, to_text
+from space.own_digit import CANVAS, SIDE, as_mnist, from_text, to_text
 from training.data import Split
 
 
@@ -71,7 +71,7 @@ def test_a_digit_drawn_large_comes_back(some: Tensor, mode: str, close: float) -
 def test_a_model_reconstructs_drawn_digits_about_as_well(some: Tensor, mode: str, worse: float) -> None:
     """Its error is 0.0012, and 0.0018 where bilinear blurred the edges: a fiftieth of the variance of the pixels."""
     model = load_variant("l1-1")
-    drawn = torch.stack([standardise(on_canvas(digit, 10, 3, mode=mode)) for digit in some])
+    drawn = torch.stack([from_text(to_text(as_mnist(on_canvas(digit, 10, 3, mode=mode)))) for digit in some])
     errors = [(model(images[:, None])[0][:, 0] - images).square().mean().item() for images in (some, drawn)]
     assert errors[1] < worse * errors[0]
 
@@ -144,26 +144,7 @@ def test_any_size_and_aspect_will_do(shape: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("ink", [torch.zeros(1, 1), torch.ones(1, 1), torch.zeros(CANVAS, CANVAS), torch.ones(64, 9)])
 def test_an_image_of_one_shade_is_empty(ink: Tensor) -> None:
-    for function in (as_mnist, standardise):
-        with pytest.raises(InputError, match=r"^The drawing is empty: "):
-            function(ink)
-
-
-@pytest.mark.parametrize(
-    "ink",
-    [
-        torch.zeros(0, 5),
-        torch.zeros(1025, 1),
-        torch.zeros(1, 28, 28),
-        torch.zeros(28),
-        torch.zeros(28, 28, dtype=torch.uint8),
-        torch.full((28, 28), torch.nan),
-        torch.full((28, 28), torch.inf),
-        None,
-    ],
-)
-def test_what_is_no_grey_image_is_refused(ink: object) -> None:
-    with pytest.raises(InputError, match=r"^A drawing is a grey image of 1 to 1024 pixels a side\.$"):
+    with pytest.raises(InputError, match=r"^The drawing is empty: "):
         as_mnist(ink)
 
 
@@ -179,19 +160,10 @@ def test_a_text_is_the_image_in_16_levels(pixels: bytes, step: int) -> None:
     assert len(text) <= 540
 
 
-def test_the_text_of_a_digit_is_short_and_what_the_page_shows(some: Tensor) -> None:
+def test_the_text_of_a_digit_is_short(some: Tensor) -> None:
     texts = [to_text(as_mnist(digit)) for digit in some]
     assert max(map(len, texts)) < 400
     assert sum(map(len, texts)) / len(texts) < 300
-    for digit, text in zip(some, texts, strict=True):
-        assert torch.equal(from_text(text), standardise(digit))
-        assert to_text(standardise(digit)) == text
-
-
-@pytest.mark.parametrize("image", [torch.zeros(27, 28), torch.full((28, 28), 1.1), torch.full((28, 28), torch.nan)])
-def test_only_a_standard_image_has_a_text(image: Tensor) -> None:
-    with pytest.raises(InputError, match="28 x 28"):
-        to_text(image)
 
 
 GOOD = to_text(torch.eye(SIDE))
@@ -245,33 +217,3 @@ def test_a_bomb_is_not_unpacked() -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 100_000
-
-
-def test_strokes_are_the_bytes_of_the_canvas() -> None:
-    pixels = torch.arange(CANVAS * CANVAS).reshape(CANVAS, CANVAS) % 256
-    payload = base64.b64encode(bytes(pixels.flatten().tolist())).decode()
-    assert torch.allclose(from_strokes(payload), pixels / 255)
-
-
-SIZE = CANVAS * CANVAS
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        "",
-        None,
-        b"A" * 16728,
-        {"pixels": ""},
-        base64.b64encode(bytes(SIZE - 1)).decode(),
-        base64.b64encode(bytes(SIZE + 1)).decode(),
-        base64.b64encode(bytes(SIZE - 3)).decode(),
-        base64.urlsafe_b64encode(b"\xff" * SIZE).decode(),
-        base64.b64encode(bytes(SIZE)).decode()[:-2] + "A=",
-        base64.b64encode(bytes(SIZE)).decode()[:-1] + "é",
-        " " * 16728,
-    ],
-)
-def test_other_strokes_are_an_error_of_one_line(payload: object) -> None:
-    with pytest.raises(InputError, match=r"^A drawing comes as base64 of 112 x 112 bytes\.$"):
-        from_strokes(payload)

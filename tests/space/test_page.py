@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sae_model.zoo import ZOO
-from tests.space.browser import NARROW, WIDE, open_page
+from tests.space.browser import NARROW, WIDE, open_page, stroke
 from training.fit.zoo import LECTURE, RECIPES
 from training.measure.evaluation import Evaluation
 from training.words import CATALOGS
@@ -51,20 +51,25 @@ def test_the_first_page_shows_everything_at_once(page: Page) -> None:
         assert words in page.inner_text("#metrics table")
     decibels = page.locator("#strip button").all_inner_texts()
     assert all(re.search(r"\d+\.\d dB", text) for text in decibels)
+    # What those hear who do not see it
+    assert all(page.eval_on_selector_all("img", "images => images.map(image => image.alt)"))
+    assert all(page.eval_on_selector_all("#histograms svg", "charts => charts.map(c => c.getAttribute('aria-label'))"))
+    for selector in (NOISE, BETA):
+        assert page.get_attribute(selector, "aria-label"), selector
 
 
-def test_noise_changes_noisy_image_and_reconstruction_but_not_the_clean_image(page: Page) -> None:
+def test_noise_changes_all_but_the_clean_image(page: Page) -> None:
     change(page, NOISE, "0.1")
     little = sources(page)
+    before = [page.inner_html(f"#histograms svg >> nth={i}") for i in (0, 1)]
     change(page, NOISE, "0.9")
     much = sources(page)
+    page.wait_for_function("old => document.querySelectorAll('#histograms svg')[1].innerHTML !== old", arg=before[1])
+    assert page.inner_html("#histograms svg >> nth=0") != before[0]
     assert little[0] == much[0]
     assert all(one != other for one, other in zip(little[1:], much[1:], strict=True))
     change(page, NOISE, "0.1")
     assert sources(page) == little, "the draw of the noise must stay the same"
-
-
-def test_without_noise_the_noisy_image_is_the_clean_one(page: Page) -> None:
     change(page, NOISE, "0")
     clean, noisy, _, _ = sources(page)
     assert clean == noisy
@@ -113,7 +118,7 @@ def test_arrow_keys_move_both_sliders(page: Page) -> None:
         wait_for_another(page, before[3])
 
 
-def test_a_digit_can_be_picked_and_another_one_of_it(page: Page) -> None:
+def test_a_digit_can_be_picked_and_another_one_of_it_and_any_one_and_new_noise(page: Page) -> None:
     first = sources(page)
     page.locator("#digit").get_by_role("radio", name="3", exact=True).check()
     wait_for_another(page, first[3])
@@ -122,28 +127,25 @@ def test_a_digit_can_be_picked_and_another_one_of_it(page: Page) -> None:
     page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 3')")
     page.get_by_role("button", name="Another one").click()
     wait_for_another(page, three[3])
-    assert sources(page)[0] != three[0]
+    another = sources(page)
+    assert another[0] != three[0]
     page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 3')")
-
-
-def test_any_digit_may_come_and_its_class_is_then_the_chosen_one(page: Page) -> None:
-    before = sources(page)
+    page.get_by_role("button", name="New noise").click()
+    wait_for_another(page, another[3])
+    noisy = sources(page)
+    assert noisy[0] == another[0]
+    assert noisy[1] != another[1]
     page.get_by_role("button", name="Any digit").click()
-    wait_for_another(page, before[3])
-    label = page.locator("#digit input:checked").get_attribute("value")
+    wait_for_another(page, noisy[3])
+    label = page.locator("#digit input:checked").get_attribute("value")  # the class of what came
     page.wait_for_function(f"document.querySelector('#summary').innerText.includes('carry this {label}')")
 
 
-def test_a_drawing_becomes_the_image_and_the_digit_comes_back(page: Page) -> None:
+def test_a_drawing_becomes_the_image_until_it_is_cleared_or_a_digit_is_picked(page: Page) -> None:
     first = sources(page)
     strip = page.locator("#strip img").first.get_attribute("src")
     page.locator("#draw canvas").scroll_into_view_if_needed()
-    box = page.locator("#draw canvas").bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 5
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x, y + 0.6 * box["height"], steps=6)
-    page.mouse.up()
+    stroke(page, (0.5, 0.2), (0.5, 0.8))
     page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this drawing')")
     page.wait_for_timeout(500)  # the last of several answers to one stroke
     drawn = sources(page)
@@ -156,30 +158,11 @@ def test_a_drawing_becomes_the_image_and_the_digit_comes_back(page: Page) -> Non
     page.locator("#draw").get_by_role("button", name="Clear").click()
     page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 7')")
     assert sources(page)[0] == first[0]
-
-
-def test_a_digit_that_is_picked_takes_the_place_of_a_drawing(page: Page) -> None:
     page.locator("#draw canvas").click()
     page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this drawing')")
     page.locator("#digit").get_by_role("radio", name="3", exact=True).check()
     page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 3')")
     page.wait_for_selector("#draw .frame.empty")
-
-
-def test_noise_can_be_drawn_anew(page: Page) -> None:
-    before = sources(page)
-    page.get_by_role("button", name="New noise").click()
-    wait_for_another(page, before[3])
-    after = sources(page)
-    assert after[0] == before[0]
-    assert after[1] != before[1]
-
-
-def test_every_image_and_control_has_a_name_for_those_who_do_not_see_it(page: Page) -> None:
-    assert all(page.eval_on_selector_all("img", "images => images.map(image => image.alt)"))
-    assert all(page.eval_on_selector_all("#histograms svg", "charts => charts.map(c => c.getAttribute('aria-label'))"))
-    for selector in (NOISE, BETA):
-        assert page.get_attribute(selector, "aria-label"), selector
 
 
 @pytest.mark.parametrize("language", CATALOGS)
@@ -205,10 +188,16 @@ def test_everything_of_the_first_tab_is_on_one_screen(browser: Browser, server: 
     page.context.close()
 
 
-def test_on_a_phone_sliders_and_images_are_seen_together(browser: Browser, server: str) -> None:
-    page = open_page(browser, server)
+def test_nothing_sticks_out_at_the_side(page: Page) -> None:
+    for size in (WIDE, NARROW):
+        page.set_viewport_size(size)
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+def test_on_a_phone_sliders_and_images_are_seen_together_and_every_tab_is_in_reach(page: Page) -> None:
     page.set_viewport_size(NARROW)
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(500)
     for scrolled in (0, 60):
         page.evaluate(f"window.scrollTo(0, {scrolled})")
         top = page.locator("#sliders").bounding_box()["y"]
@@ -221,13 +210,6 @@ def test_on_a_phone_sliders_and_images_are_seen_together(browser: Browser, serve
     before = sources(page)
     page.fill(NOISE, "0.8")
     wait_for_another(page, before[3])
-    page.context.close()
-
-
-def test_every_tab_is_in_reach_on_a_phone(browser: Browser, server: str) -> None:
-    page = open_page(browser, server)
-    page.set_viewport_size(NARROW)
-    page.wait_for_timeout(500)
     for name in ("Strokes", "Classes", "Rates", "Frontier", "Figures", "See"):
         tab = page.locator("#tabs").get_by_role("tab", name=name, exact=True)
         box = tab.bounding_box()
@@ -235,7 +217,6 @@ def test_every_tab_is_in_reach_on_a_phone(browser: Browser, server: str) -> None
         assert box["x"] + box["width"] <= NARROW["width"]
         tab.click()
         page.wait_for_selector(f"#tabs [role=tab][aria-selected=true]:text-is('{name}')")
-    page.context.close()
 
 
 def test_the_tens_bins_of_the_lecture_are_one_click_away(page: Page) -> None:
@@ -244,23 +225,6 @@ def test_the_tens_bins_of_the_lecture_are_one_click_away(page: Page) -> None:
     page.locator("#bins").get_by_role("radio", name="ten equal").check()
     page.wait_for_function("!document.querySelector('#histograms').textContent.includes('exactly 0')")
     assert page.locator("#histograms svg rect.bar").count() == 20
-
-
-def test_both_histograms_move_with_the_noise(page: Page) -> None:
-    before = [page.inner_html(f"#histograms svg >> nth={i}") for i in (0, 1)]
-    change(page, NOISE, "0.9")
-    page.wait_for_function("old => document.querySelectorAll('#histograms svg')[1].innerHTML !== old", arg=before[1])
-    assert page.inner_html("#histograms svg >> nth=0") != before[0]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_nothing_sticks_out_at_the_side(browser: Browser, server: str, scheme: str, size: dict) -> None:
-    page = open_page(browser, server, color_scheme=scheme)
-    page.set_viewport_size(size)
-    page.wait_for_timeout(300)
-    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    page.context.close()
 
 
 def test_the_page_asks_nobody_else(browser: Browser, server: str) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
-
 from sae_model.zoo import ZOO
 from training.fit.zoo import RECIPES, family_title
 from training.measure.evaluation import Evaluation, read_by_k
@@ -75,25 +73,27 @@ def test_target_and_measured_rate_of_a_kl_model_stand_on_its_curve(page: Page) -
     page.wait_for_function(f"document.querySelector('#costs .target-label').textContent === 'target {target}'")
 
 
-@pytest.mark.parametrize("how", ["click", "keyboard"])
-def test_the_frontier_chooses_a_model_for_all_tabs(page: Page, how: str) -> None:
+def test_the_frontier_chooses_a_model_for_all_tabs(page: Page) -> None:
     open_tab(page, "Frontier", "#frontier .point")
-    point = page.locator("#frontier svg.wide g.point[aria-label^='kl-neuron-0.02:']")
-    if how == "click":
-        point.click()
-    else:
-        point.focus()
-        page.keyboard.press("Enter")
+    page.locator("#frontier svg.wide g.point[aria-label^='kl-neuron-0.02:']").click()
     page.wait_for_function("document.querySelector('#frontier .now b').textContent === 'kl-neuron-0.02'")
     page.get_by_role("tab", name="See").click()
     page.wait_for_function("document.querySelector('#summary b').textContent === 'kl-neuron-0.02'")
     assert page.locator("#method input:checked").get_attribute("value") == "kl-neuron"
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_no_word_on_the_frontier_stands_on_another(page: Page, width: int) -> None:
+def test_wide_and_narrow_screens_have_charts_of_their_own_whose_letters_can_be_read(page: Page) -> None:
     open_tab(page, "Frontier", "#frontier .point")
-    page.set_viewport_size({"width": width, "height": 900})
+    for width, chart, other in ((1280, "wide", "narrow"), (390, "narrow", "wide")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_selector(f"#frontier svg.{chart}")
+        assert not page.locator(f"#frontier svg.{other}").is_visible()
+        assert_no_word_stands_on_another(page)
+    ticks = page.locator("#frontier svg.narrow .tick")
+    assert min(ticks.evaluate_all("all => all.map(tick => tick.getBoundingClientRect().height)")) >= 10
+
+
+def assert_no_word_stands_on_another(page: Page) -> None:
     page.wait_for_timeout(300)
     boxes = page.evaluate(
         "[...document.querySelectorAll('#frontier .point text')].map(t => t.getBoundingClientRect())"
@@ -112,12 +112,3 @@ def test_the_figures_are_drawn(page: Page) -> None:
     page.wait_for_function("[...document.querySelectorAll('#report img')].every(image => image.naturalWidth > 300)")
     assert page.locator("#report img[src^='data:image/svg+xml']").count() == 4
     assert all(page.eval_on_selector_all("#report img", "images => images.map(image => image.alt)"))
-
-
-def test_a_narrow_screen_has_charts_of_its_own_whose_letters_can_be_read(page: Page) -> None:
-    open_tab(page, "Frontier", "#frontier .point")
-    page.set_viewport_size({"width": 390, "height": 900})
-    page.wait_for_selector("#frontier svg.narrow")
-    assert not page.locator("#frontier svg.wide").is_visible()
-    ticks = page.locator("#frontier svg.narrow .tick")
-    assert min(ticks.evaluate_all("all => all.map(tick => tick.getBoundingClientRect().height)")) >= 10

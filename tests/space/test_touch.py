@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import re
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw
-
-from tests.space.browser import NARROW, hand_over, open_page
+from tests.space.browser import NARROW, open_page, stroke
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -205,32 +202,9 @@ def test_a_link_restores_everything_in_another_window(browser: Browser, page: Pa
     other.context.close()
 
 
-def test_an_image_that_is_dropped_is_the_image_everywhere(page: Page) -> None:
-    sheet = Image.new("L", (300, 200), 255)  # a dark bar on white paper
-    ImageDraw.Draw(sheet).line([(150, 40), (140, 160)], fill=0, width=22)
-    file = io.BytesIO()
-    sheet.save(file, "PNG")
-    before = state(page)
-    hand_over(page, "drop", file.getvalue())
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this drawing')")
-    page.wait_for_function("old => document.querySelectorAll('#images .steps img')[3].src !== old", arg=before[3][3])
-    page.get_by_role("tab", name="Strokes").click()
-    page.wait_for_function("document.querySelectorAll('.built img')[3]?.alt === 'A clean drawing'")
-    assert page.get_attribute(".built img >> nth=3", "src") != before[3][0]
-    page.get_by_role("tab", name="See").click()
-    page.locator("#draw").get_by_role("button", name="Clear").click()
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 7')")
-    page.wait_for_function("old => document.querySelectorAll('#images .steps img')[3].src === old", arg=before[3][3])
-
-
 def test_a_drawing_fits_into_a_link(browser: Browser, page: Page) -> None:
     page.locator("#draw canvas").scroll_into_view_if_needed()
-    box = page.locator("#draw canvas").bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 5
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + 10, y + 0.6 * box["height"], steps=6)
-    page.mouse.up()
+    stroke(page, (0.5, 0.2), (0.58, 0.8))
     page.wait_for_function("location.search.includes('draw=')")
     page.wait_for_timeout(700)  # the last of several answers to one stroke
     page.get_by_role("tab", name="Strokes").click()

@@ -33,15 +33,10 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(UserModels, "_messages", lambda _, folder: work(folder))
 
 
-@pytest.fixture(scope="module")
-def whole_lab() -> Lab:
-    return Lab()
-
-
 @pytest.fixture
-def lab(whole_lab: Lab, models: UserModels) -> Lab:
-    whole_lab.user_models = models
-    return whole_lab
+def lab(lab: Lab, models: UserModels, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    monkeypatch.setattr(lab, "user_models", models)
+    return lab
 
 
 def on_bench(lab: Lab, method: str, position: int) -> Bench:
