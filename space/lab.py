@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, wraps
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -129,6 +130,17 @@ class Look:
     def l0(self) -> int:
         """How many latents are not exactly zero."""
         return int(self.latents.count_nonzero())
+
+
+def _kept(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of `Lab` whose answers about a stop are kept; not of a user's: it may be loaded anew under its name."""
+    kept = lru_cache(maxsize=1024)(method)
+
+    @wraps(method)
+    def answer(lab: Lab, stop: Stop, *rest: object) -> Any:
+        return (method if stop.is_users else kept)(lab, stop, *rest)
+
+    return answer
 
 
 class Lab:
@@ -302,12 +314,11 @@ class Lab:
         """Give one image, with noise, to the model of a stop."""
         self._check(specimen)  # here too, since a cache takes True for 1
         self.model(stop)
-        # A user's model may be loaded anew under the same name.
-        return self._look.__wrapped__(self, specimen, stop) if stop.is_users else self._look(specimen, stop)
+        return self._look(stop, specimen)
 
-    @lru_cache(maxsize=1024)  # noqa: B019
+    @_kept
     @torch.inference_mode()
-    def _look(self, specimen: Specimen, stop: Stop) -> Look:
+    def _look(self, stop: Stop, specimen: Specimen) -> Look:
         model, (clean, noisy) = self.model(stop), self.images_of(specimen)
         latents = model.encode(noisy, stop.k)
         return Look(clean[0], noisy[0], model.decode(latents)[0], latents[0], self.range[1] - self.range[0])
@@ -336,7 +347,7 @@ class Lab:
         alone, none = model.logits(latents)
         return alone - none
 
-    @lru_cache(maxsize=4096)  # noqa: B019
+    @_kept
     def means(self, stop: Stop, sigma: float, seed: int) -> Histogram:
         """How the mean activations of the latents over the first `SEVERAL` test images are spread, under noise."""
         noisy = add_noise(as_floats(self.images[:SEVERAL]), sigma, torch.Generator().manual_seed(seed))

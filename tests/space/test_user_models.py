@@ -291,3 +291,18 @@ def test_a_hub_that_is_down_is_told_at_once_and_the_cache_is_used(
     with pytest.raises(InputError, match="the Hub could not be asked"):
         load(models, "ada/other")
     assert waits == []
+
+
+def test_a_model_that_is_loaded_anew_under_its_name_is_seen_anew(lab: Lab, folder: Path) -> None:
+    seen = []
+    for scale in (1.0, 0.5):
+        model = SparseAutoencoder.from_pretrained(folder)
+        with torch.no_grad():
+            model.network.first.weight.mul_(scale)
+        model.save_pretrained(folder)
+        load(lab.user_models, folder)
+        stop = on_bench(lab, f"{USER}{folder}", lab.first_position(f"{USER}{folder}")).stop(lab)
+        assert stop.is_users
+        seen.append((lab.look(Specimen(0, 0.3), stop).mse, lab.means(stop, 0.3, 0).mean))
+    assert seen[0][0] != seen[1][0]
+    assert seen[0][1] != seen[1][1]
