@@ -24,6 +24,7 @@ RANKED = 8
 def build(page: Page) -> None:
     """Lay out the tab inside the current Blocks, and let it follow the bench."""
     lab = page.lab
+    gr.Markdown(say("classes.intro"))
     with gr.Row(elem_id="classes-row"):
         with gr.Column(scale=3, min_width=180):
             label = class_choice(lab, int(lab.labels[page.first.digit]), say("controls.class"), "class")

@@ -354,6 +354,13 @@ class Lab:
         with torch.inference_mode():
             return histogram_of(unit_activation(self.model(stop).encode(noisy, stop.k)).mean(0))
 
+    @_kept
+    @torch.inference_mode()
+    def spreads(self, stop: Stop) -> list[list[float]]:
+        """Between which mean activations 90% of the first `SAMPLE` test images lie; and so for the latents."""
+        activations = unit_activation(self.model(stop).encode(as_floats(self.images[:SAMPLE]), stop.k))
+        return [activations.mean(i).quantile(torch.tensor([0.05, 0.95])).tolist() for i in (1, 0)]
+
     def images_of(self, specimen: Specimen) -> tuple[Tensor, Tensor]:
         """The clean and the noisy image, (1, channels, height, width) each."""
         self._check(specimen)

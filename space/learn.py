@@ -80,6 +80,7 @@ def build(page: Page) -> None:
     said = page.html("train-said", message_of(say("learn.idle")), js_on_load=SPEAK_CHANGES)
     frame = gr.HTML("", elem_id="train", apply_default_css=False, container=False)
 
+    nothing = message_of(say("learn.idle")), ""
     settings = [kind, strength, size, noise, seed]
 
     def recipe_of(kind: str, strength: str, size: int, noise: float, seed: int) -> Recipe:
@@ -105,6 +106,7 @@ def build(page: Page) -> None:
                 yield message_of(say("learn.waiting", ahead=others)) if others else gr.skip(), gr.skip()
                 time.sleep(MOMENT)
             if ahead is None:  # stopped, or gone
+                yield nothing
                 return
             training = trainings.find(request.session_hash)
             if training is None or training.finished:
@@ -114,11 +116,15 @@ def build(page: Page) -> None:
             began = time.monotonic()
             while not training.finished:
                 training.advance(0.0 if single else MOMENT)
-                yield _said(training), _frame(page, training, bench)
+                frame = _frame(page, training, bench)
+                if trainings.find(request.session_hash) is not training:  # it was stopped meanwhile
+                    yield nothing  # Gradio shows a generator's last answer again at its end
+                    return
+                yield _said(training), frame
                 if training.paused or time.monotonic() - began > LONGEST:
                     break
             training.paused = True
-            yield _said(training), _frame(page, training, bench)
+            yield _said(training), gr.skip()
         except Exception as error:
             yield message_of(escape(in_words(error)), "error"), gr.skip()
         finally:
@@ -133,10 +139,9 @@ def build(page: Page) -> None:
         if training := trainings.find(request.session_hash):
             training.paused = True
 
-    @in_language_of_now
     def end(request: gr.Request) -> tuple[str, str]:
         trainings.drop(request.session_hash)
-        return message_of(say("learn.idle")), ""
+        return nothing
 
     @in_language_of_now
     def take(mine: list[str], request: gr.Request) -> Iterator[tuple[object, ...]]:

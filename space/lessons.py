@@ -89,8 +89,8 @@ def _zero_share(lab: Lab, bench: Bench) -> float:
 
 def _what_histograms_show(lab: Lab, bench: Bench) -> str:
     look = bench.look(lab)
-    zeros = percent(_zero_share(lab, bench), exact=True)
-    return say("lessons.histograms_shows", zeros=zeros, mean=look.mean_activation)
+    zeros, fvu = percent(_zero_share(lab, bench), exact=True), lab.evaluation(bench.stop(lab)).fvu
+    return say("lessons.histograms_shows", zeros=zeros, mean=look.mean_activation, fvu=fvu)
 
 
 def _states_the_rate(lab: Lab, bench: Bench) -> bool:
@@ -98,8 +98,10 @@ def _states_the_rate(lab: Lab, bench: Bench) -> bool:
 
 
 def _what_a_rate_shows(lab: Lab, bench: Bench) -> str:
-    e = lab.evaluation(bench.stop(lab))
-    return say("lessons.rate_shows", rate=RATE, mean=e.mean_activation, effective_l0=e.effective_l0)
+    stop = bench.stop(lab)
+    e, (images, latents) = lab.evaluation(stop), lab.spreads(stop)
+    means = {"mean": e.mean_activation, "images": images, "latents": latents}
+    return say("lessons.rate_shows", rate=RATE, effective_l0=e.effective_l0, **means)
 
 
 def _keeps_so_many(lab: Lab, bench: Bench) -> bool:
@@ -121,6 +123,9 @@ def _what_k_shows(lab: Lab, bench: Bench) -> str:
         fvu=lab.evaluation(stop).fvu,
         fewest=_kept(lab, fewest),
         fewest_fvu=lab.evaluation(fewest).fvu,
+        sigma=SIGMA,
+        noise=lab.denoise_mse(stop),
+        fewest_noise=lab.denoise_mse(fewest),
     )
 
 

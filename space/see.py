@@ -156,8 +156,7 @@ def _metrics(lab: Lab, bench: Bench) -> str:
         (term("L0"), f"{look.l0}", f"{e.l0:.0f}"),
         (term("dead"), "", f"{e.dead_fraction:.1%}"),
     ]
-    head = "".join(
-        f'<th scope="col">{what}</th>' for what in (escape(stop.title), say("see.this_image"), say("see.test_split"))
-    )
+    heads = escape(stop.title), say("see.this_image", sigma=bench.sigma), say("see.test_split")
+    head = "".join(f'<th scope="col">{what}</th>' for what in heads)
     body = "".join(f'<tr><th scope="row">{what}</th><td>{here}</td><td>{test}</td></tr>' for what, here, test in rows)
     return f'<div class="sae"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

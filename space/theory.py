@@ -65,6 +65,8 @@ def scale_chart(lab: Lab, stop: Stop) -> str:
     ]
     spoken = say("rates.spoken", title=stop.title, sample=SAMPLE, mean_activation=words[0], effective_l0=words[1])
 
+    title = say("rates.of", title=escape(stop.title), sample=SAMPLE)
+
     def draw(frame: Frame) -> Drawing:
         chart = Chart(
             Axis(say("rates.x"), 0.001, 1, (0.001, 0.01, 0.1, 1), log=True),
@@ -77,4 +79,4 @@ def scale_chart(lab: Lab, stop: Stop) -> str:
         )
         return chart.drawing("".join(curves), spoken)
 
-    return f'<div class="sae"><h2>{escape(stop.title)}</h2>{responsive(draw)}{legend(curve_keys(words))}</div>'
+    return f'<div class="sae"><h2>{title}</h2>{responsive(draw)}{legend(curve_keys(words))}</div>'

@@ -69,6 +69,13 @@ def test_a_training_starts_is_seen_pauses_steps_and_stops(page: Page) -> None:
     page.wait_for_function(f"{STEP} === {held + 4}", timeout=PATIENCE)
     page.click("#train-stop")
     page.wait_for_selector("#train table", state="detached")
+    page.click("#train-start")
+    page.wait_for_function(f"{STEP} > 4", timeout=PATIENCE)
+    page.click("#train-stop")  # while it runs
+    page.wait_for_selector("#train table", state="detached")
+    page.wait_for_timeout(700)
+    assert "Press Start" in page.inner_text("#train-said")
+    assert page.locator("#train table").count() == 0
     page.click("#train-keep")
     page.wait_for_selector("#train-said .error")
     assert "start a training first" in page.inner_text("#train-said")

@@ -17,6 +17,7 @@ from torch import Tensor
 from sae_model import list_variants
 from training.draw.charts import NARROW, WIDE, Frame, place_words
 from training.draw.histograms import (
+    HISTOGRAM_WIDTH,
     Histogram,
     activation_charts,
     histogram_chart,
@@ -83,7 +84,8 @@ def test_the_mean_stands_where_it_is_and_its_word_above_all_bars(mean: float) ->
     part = 0 if mean < 0.001 else 1 + math.log10(mean) / 3
     assert float(line.get("x1")) == pytest.approx(left + part * (right - left), abs=0.2)
     assert all(float(label.get("y")) < float(bar.get("y")) for bar in bars)
-    assert 50 < float(label.get("x")) < 310  # half its width is 52
+    x, width = float(label.get("x")), 110  # of "overall mean 0.0001"
+    assert 0 < (x if label.get("text-anchor") == "start" else x - width) < HISTOGRAM_WIDTH - width
 
 
 def test_linear_bars_are_as_high_as_their_shares_and_the_mean_stands_where_it_is() -> None:

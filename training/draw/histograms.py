@@ -105,7 +105,7 @@ def histogram_chart(h: Histogram, title: str, x_label: str, y_label: str) -> Dra
     # Above the frame, the word for the mean crosses no bar.
     parts += [
         svg_line("mean", x(h.mean), top - 4, x(h.mean), base),
-        _mean_label(h.mean, x(h.mean), left, top),
+        _mean_label(h.mean, x(h.mean), top),
         svg_text(x_label, "axis", left + plot / 2, HISTOGRAM_HEIGHT - 6, "middle"),
     ]
     edges = ["0", *(f"{edge:.2g}" for edge in EDGES[1:].tolist())]
@@ -151,7 +151,7 @@ def linear_histogram(h: Histogram, title: str, x_label: str, y_label: str) -> Dr
         line += f"V{max(high - 14, top - 4):.1f}M{x(mean):.1f} {high - 1:.1f}"
     parts += [
         f'<path class="mean" d="{line}V{base}"/>',
-        _mean_label(mean, x(mean), left, top),
+        _mean_label(mean, x(mean), top),
         svg_text(x_label, "axis", left + plot / 2, HISTOGRAM_HEIGHT - 6, "middle"),
         svg_turned(y_label, 13, (top + base) / 2),
     ]
@@ -164,10 +164,9 @@ def linear_histogram(h: Histogram, title: str, x_label: str, y_label: str) -> Dr
     return Drawing(HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT, spoken, "".join(parts), "histogram")
 
 
-def _mean_label(mean: float, x: float, left: int, top: int) -> str:
-    half = 52  # of its width
-    place = min(max(x, left + half), HISTOGRAM_WIDTH - 4 - half)
-    return svg_text(say("charts.mean", mean=mean), "mean-label", place, top - 9, "middle")
+def _mean_label(mean: float, x: float, top: int) -> str:
+    anchor = "end" if x > HISTOGRAM_WIDTH / 2 else "start"
+    return svg_text(say("charts.mean", mean=mean), "mean-label", x, top - 9, anchor)
 
 
 def percent(share: float, exact: bool = False) -> str:
