@@ -242,7 +242,7 @@ class KLPerNeuron(_TargetRate):
 
     kind = "kl-neuron"
     title = "KL per latent"
-    asks_for = "a mean activation of p of every latent over the images, so that all are used alike"
+    asks_for = "a mean activation of p of every latent over the images, so that none is left unused"
 
     def penalty(self, latents: Tensor) -> Tensor:
         """(batch, latent_dim) -> scalar, beta * KL(target || mean over the batch), averaged over latents."""
@@ -306,9 +306,9 @@ class AdaptiveTopK(Sparsity):
     kind = "adaptive-topk"
     title = "Adaptive top k"
     label = "Latents kept (k)"
-    ends = ("fewest", "all")
-    asks_for = "the k largest latents of every image, for a k that is chosen when the model is used (in training 7 to 250)"
-    measured_k = (1, 2, 5, 10, 25, 50, 100, 200, 900)
+    ends = ("fewest", "most")
+    asks_for = "the k largest latents of every image, for a k that is chosen when the model is used"
+    measured_k = (1, 2, 5, 10, 25, 50, 100, 200)
 
     @property
     def default_k(self) -> int:

@@ -14,12 +14,12 @@ from space.lab import SIGMA, Lab, Stop
 from space.parts import SPEAK_CHANGES, Page, Part
 from space.terms import term, tip
 from training.draw.histograms import histogram_of, percent
-from training.words import say
+from training.words import say, word_of
 
 FEW = 30
 SPARSE = 0.95
 RATE = 0.05
-KEPT = 50
+KEPT, FEWER = 50, 10
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,23 @@ def _what_histograms_show(lab: Lab, bench: Bench) -> str:
 
 
 def _states_the_rate(lab: Lab, bench: Bench) -> bool:
-    return getattr(lab.model(bench.stop(lab)).sparsity, "target", None) == RATE
+    return _target(lab, bench.stop(lab)) == RATE
 
 
 def _what_a_rate_shows(lab: Lab, bench: Bench) -> str:
-    stop = bench.stop(lab)
-    e, (images, latents) = lab.evaluation(stop), lab.spreads(stop)
-    means = {"mean": e.mean_activation, "images": images, "latents": latents}
-    return say("lessons.rate_shows", rate=RATE, effective_l0=e.effective_l0, **means)
+    e = lab.evaluation(bench.stop(lab))
+    spreads = "; ".join(_spread(lab, stop) for stop in lab.places if _target(lab, stop) == RATE)
+    return say("lessons.rate_shows", rate=RATE, mean=e.mean_activation, effective_l0=e.effective_l0, spreads=spreads)
+
+
+def _spread(lab: Lab, stop: Stop) -> str:
+    images, latents = lab.spreads(stop)
+    title = escape(word_of(lab.model(stop).sparsity, "title"))
+    return say("lessons.rate_spread", title=title, images=images, latents=latents)
+
+
+def _target(lab: Lab, stop: Stop) -> float | None:
+    return getattr(lab.model(stop).sparsity, "target", None)
 
 
 def _keeps_so_many(lab: Lab, bench: Bench) -> bool:
@@ -115,17 +124,17 @@ def _kept(lab: Lab, stop: Stop) -> int | None:
 
 def _what_k_shows(lab: Lab, bench: Bench) -> str:
     stop = bench.stop(lab)
-    fewest = min(lab.stops(bench.method), key=lambda other: _kept(lab, other) or lab.model(other).latent_dim)
+    fewer = min(lab.compared(bench.method), key=lambda other: abs((_kept(lab, other) or KEPT) - FEWER))
     return say(
         "lessons.k_shows",
         k=KEPT,
         latents=lab.model(stop).latent_dim,
         fvu=lab.evaluation(stop).fvu,
-        fewest=_kept(lab, fewest),
-        fewest_fvu=lab.evaluation(fewest).fvu,
+        fewer=_kept(lab, fewer),
+        fewer_fvu=lab.evaluation(fewer).fvu,
         sigma=SIGMA,
         noise=lab.denoise_mse(stop),
-        fewest_noise=lab.denoise_mse(fewest),
+        fewer_noise=lab.denoise_mse(fewer),
     )
 
 

@@ -72,13 +72,18 @@ class Page:
         """A part of the page in our own HTML."""
         return gr.HTML(value, elem_id=elem_id, **BARE, **options)
 
-    def add(self, part: Part, bench: bool = True, own: bool = True) -> None:
-        """Draw a part anew when the bench changes, and when one of its own controls does."""
-        if bench:
-            self._parts.append(part)
-        triggers = [control.input for control in part.inputs if own and not isinstance(control, gr.State)]
-        if triggers:
+    def add(self, part: Part) -> None:
+        """Draw a part anew when the bench changes, and when one of its own controls does.
+
+        What is slow is then drawn with all that is slow in its tab: an older answer to the tab's listener could come
+        after that of a listener of its own.
+        """
+        self._parts.append(part)
+        triggers = [control.input for control in part.inputs if not isinstance(control, gr.State)]
+        if triggers and part.when == QUICK:
             gr.on(triggers, *self._drawing([part]), trigger_mode="always_last", **self.live)
+        elif triggers:
+            gr.on(triggers, None, js=f"() => window.drawTab['{part.tab}-rest']()")
 
     @staticmethod
     def follow(change: Any) -> None:

@@ -24,15 +24,20 @@ MOST = 60
 def build(page: Page) -> None:
     """Lay out the tab inside the current Blocks, and let it follow the bench."""
     lab = page.lab
-    intro = say("strokes.intro", atom=term("atom"), logits=term("logits"))
-    gr.HTML(f'<div class="sae"><p class="intro">{intro}</p></div>', apply_default_css=False, container=False)
+    intro = page.html("strokes-intro")
     with gr.Row(elem_id="reveal-row"):
         reveal = gr.Slider(0, MOST, 5, step=1, label=say("strokes.reveal"), elem_id="reveal", scale=4)
         gr.Button(say("strokes.play"), elem_id="play", scale=0, min_width=110)
     built = page.html("built")
     atoms = page.html("atoms")
     page.add(Part([built], lambda bench, k: [_built(lab, bench, k)], [reveal], KEY, QUICK))
-    page.add(Part([atoms], lambda bench: [_atoms(lab, bench)], tab=KEY))
+    page.add(Part([intro, atoms], lambda bench: [_intro(lab, bench), _atoms(lab, bench)], tab=KEY))
+
+
+def _intro(lab: Lab, bench: Bench) -> str:
+    terms = {name: term(name) for name in ("atom", "logits", "dictionary")}
+    words = say("strokes.intro" if lab.model(bench.stop(lab)).is_linear else "strokes.intro_deep", **terms)
+    return f'<div class="sae"><p class="intro">{words}</p></div>'
 
 
 @torch.inference_mode()
@@ -85,5 +90,5 @@ def _atoms(lab: Lab, bench: Bench) -> str:
         card(atom_image(lab, stop, latent, with_words=False), str(place), f"{look.latents[latent].abs() / total:.1%}")
         for place, latent in enumerate(order, 1)
     )
-    words = say("strokes.atoms", title=escape(stop.title))
+    words = say("strokes.atoms" if lab.model(stop).is_linear else "strokes.alone", title=escape(stop.title))
     return f'<div class="sae"><h2>{words}</h2><div class="atoms">{cards}</div></div>'

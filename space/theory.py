@@ -33,17 +33,17 @@ def build(page: Page) -> None:
             gr.Markdown(say("rates.scale"))
             scales = page.html("scales")
 
-    def of_model(bench: Bench, target: float) -> list[object]:
-        stated = getattr(lab.model(bench.stop(lab)).sparsity, "target", None)
-        return [stated or gr.skip(), *of_target(bench, stated or target)]
+    drawn = gr.State("")  # the title of the stop that the charts are of
 
-    def of_target(bench: Bench, target: float) -> list[str]:
+    def draw(bench: Bench, target: float, drawn: str) -> list[object]:
         stop = bench.stop(lab)
-        return [cost_chart(target, (stop.title, lab.evaluation(stop).mean_activation))]
+        is_new = stop.title != drawn
+        stated = getattr(lab.model(stop).sparsity, "target", None) if is_new else None
+        costs = cost_chart(stated or target, (stop.title, lab.evaluation(stop).mean_activation))
+        scaled = scale_chart(lab, stop) if is_new or stop.is_users else gr.skip()
+        return [stated or gr.skip(), costs, scaled, stop.title]
 
-    page.add(Part([target, costs], of_model, [target], KEY), own=False)
-    page.add(Part([costs], of_target, [target], KEY), bench=False)
-    page.add(Part([scales], lambda bench: [scale_chart(lab, bench.stop(lab))], tab=KEY))
+    page.add(Part([target, costs, scales, drawn], draw, [target, drawn], KEY))
 
 
 def cost_chart(target: float, measured: tuple[str, float] | None) -> str:

@@ -192,6 +192,14 @@ def test_exactly_k_latents_are_enough_and_one_model_for_every_k_is_close(k: int,
 @pytest.mark.parametrize("name", NOISY)
 def test_training_on_noise_teaches_to_leave_it_out(name: str) -> None:
     assert evaluation(name).denoise_mse["0.3"] <= 0.0055
+    others = [evaluation(recipe.name) for recipe in RECIPES if not recipe.noise]
+    assert evaluation(name).denoise_mse["0.3"] < min(other.denoise_mse["0.3"] for other in others)
+    assert evaluation(name).fvu > evaluation(name.partition("-noise")[0]).fvu  # what it costs
+
+
+@pytest.mark.parametrize("target", ["0.02", "0.05", "0.1", "0.2"])
+def test_kl_per_latent_leaves_no_latent_unused(target: str) -> None:
+    assert evaluation(f"kl-neuron-{target}").dead_fraction < 0.01
 
 
 def test_sparse_activations_are_easier_to_classify_than_dense_ones() -> None:

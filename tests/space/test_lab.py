@@ -197,7 +197,7 @@ def test_a_new_sparsity_method_appears_on_the_page_by_itself(tmp_path: Path) -> 
 def test_stops_of_the_model_for_every_k_keep_that_many(lab: Lab) -> None:
     stops = lab.families["adaptive-topk"]
     assert stops[0].k == 1
-    assert stops[-1].k == 900
+    assert stops[-1].k == 200
     for stop in stops:
         look = lab.look(Specimen(5, 0.0), stop)
         assert look.l0 <= stop.k

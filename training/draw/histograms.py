@@ -165,7 +165,7 @@ def linear_histogram(h: Histogram, title: str, x_label: str, y_label: str) -> Dr
 
 
 def _mean_label(mean: float, x: float, top: int) -> str:
-    anchor = "end" if x > HISTOGRAM_WIDTH / 2 else "start"
+    anchor = "start" if x < HISTOGRAM_WIDTH - 120 else "end"  # it is 110 wide
     return svg_text(say("charts.mean", mean=mean), "mean-label", x, top - 9, anchor)
 
 
