@@ -92,7 +92,7 @@ def _build_page(lab: Lab, app: gr.Blocks) -> None:
         with gr.Column(scale=0, min_width=90, elem_id="aside"):
             gr.Button(say("page.copy_link"), elem_id="copy-link", size="sm", scale=0)
             page.html("languages", switch())
-        lessons.build(page)
+        lessons.build(page, app)
     with gr.Row(elem_id="page"):
         with gr.Column(scale=0, min_width=300, elem_id="controls"):
             controls = Controls(page)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape, unescape
+from urllib.parse import parse_qs
 
 import gradio as gr
 
@@ -14,7 +15,7 @@ from space.lab import SIGMA, Lab, Stop
 from space.parts import SPEAK_CHANGES, Page, Part
 from space.terms import term, tip
 from training.draw.histograms import histogram_of, percent
-from training.words import say, word_of
+from training.words import in_language_of_now, say, word_of
 
 FEW = 30
 SPARSE = 0.95
@@ -148,7 +149,7 @@ LESSONS = (
 )
 
 
-def build(page: Page) -> None:
+def build(page: Page, blocks: gr.Blocks) -> None:
     """Lay out the lessons inside the current Blocks, and let them follow the bench."""
     lab = page.lab
     lessons = [lesson for lesson in LESSONS if lab.is_bundled or _can_be_done(lab, lesson)]
@@ -162,7 +163,17 @@ def build(page: Page) -> None:
         done = (*done, lessons[number].shows(lab, bench))
         return [done, _lessons(lessons, done)]
 
+    @in_language_of_now
+    def resume(query: str) -> list[object]:
+        """After a change of language (link.js) go on where one was; what was shown is not said again."""
+        number = parse_qs(query.removeprefix("?")).get("lessons", [""])[-1]
+        if number not in map(str, range(1, len(lessons) + 1)):
+            return [gr.skip(), gr.skip()]
+        done = ("",) * int(number)
+        return [done, _lessons(lessons, done)]
+
     page.add(Part([done, shown], notice, [done]))
+    blocks.load(resume, shown, [done, shown], js="() => [location.search]", **page.live)
 
 
 def _can_be_done(lab: Lab, lesson: Lesson) -> bool:

@@ -43,5 +43,6 @@ document.addEventListener("click", (event) => {
   if (!other) return;
   const query = new URLSearchParams(location.search);
   query.set("lang", other.lang);
+  query.set("lessons", document.querySelectorAll("#lessons .done").length);
   other.search = query;
 });

@@ -96,12 +96,23 @@ def test_the_other_language_shows_the_same(browser: Browser, server: str) -> Non
     page.wait_for_selector("#built img")
     page.locator("#noise input[type=range]").fill("0.4")
     page.wait_for_function("location.search.includes('sigma=0.4')")
+    page.get_by_role("radio", name="L1").check()
+    page.wait_for_selector("#beta [aria-valuetext^='l1']")
+    page.locator("#beta input[type=range]").fill("0")  # the first lesson
+    page.wait_for_function("document.querySelectorAll('#lessons .done').length === 1")
+    page.get_by_role("radio", name="Top k", exact=True).check()
+    page.wait_for_selector("#beta [aria-valuetext^='topk']")
+    page.locator("#beta input[type=range]").fill("1")
+    page.wait_for_function("location.search.includes('topk-25')")
+    page.wait_for_function("document.querySelectorAll('#lessons .done').length === 2")  # few latents carry the image
     assert "lang=en" in page.evaluate("location.search")
     page.get_by_role("link", name="Русский").click()
     page.wait_for_function("location.pathname === '/ru'")
     page.wait_for_selector("#built img")
     page.wait_for_function("document.querySelector('#beta [aria-valuetext]')?.ariaValueText === 'topk-25'")
     address = page.evaluate("location.search")
+    page.wait_for_function("document.querySelectorAll('#lessons .done').length === 2")
+    assert "✓ Штраф" in page.inner_text("#lessons")
     for part in ("digit=12", "sigma=0.4", "seed=5", "model=topk-25", "set=137", "tab=strokes", "lang=ru"):
         assert part in address.replace("%3A", ":")
     assert page.get_by_role("tab", name="Атомы").get_attribute("aria-selected") == "true"
