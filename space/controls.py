@@ -175,8 +175,8 @@ def _description(lab: Lab, stop: Stop) -> str:
         about = say(f"families.{recipe.architecture}_about", dictionary=term("dictionary"))
         words = say("description.architecture", family=escape(family_title(recipe.family)), about=about)
     if recipe and not stop.is_users:
-        key = "description.noise" if recipe.noise else "description.no_noise"
-        words = say(key, description=words, noise=recipe.noise)
+        key = ("noise_bundled" if lab.is_bundled else "noise") if recipe.noise else "no_noise"
+        words = say(f"description.{key}", description=words, noise=recipe.noise)
     return f'<div class="sae"><p class="muted">{words}</p></div>'
 
 

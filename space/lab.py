@@ -357,7 +357,7 @@ class Lab:
     @_kept
     @torch.inference_mode()
     def spreads(self, stop: Stop) -> list[list[float]]:
-        """Between which mean activations 90% of the first `SAMPLE` test images lie; and so for the latents."""
+        """5th and 95th percentile of the mean activation: over the first `SAMPLE` test images, and over the latents."""
         activations = unit_activation(self.model(stop).encode(as_floats(self.images[:SAMPLE]), stop.k))
         return [activations.mean(i).quantile(torch.tensor([0.05, 0.95])).tolist() for i in (1, 0)]
 

@@ -49,3 +49,13 @@ def test_the_lines_that_publish_run(hub: LoopbackHub, tmp_path: Path, few_digits
         assert done.returncode == 0, done.stderr
     assert [repo_id for _, repo_id in hub.repos] == ["ada/my-model", "ada/my-sparser-model", "ada/by-touch"]
     assert hub.files("ada/my-model")["model.safetensors"] == (ZOO / "l1-0.3" / "model.safetensors").read_bytes()
+
+
+def test_the_speed_in_readme_is_the_one_that_results_measured() -> None:
+    results, said = (ROOT / "training" / "RESULTS.md").read_text(encoding="utf-8"), " ".join(README.split())
+    measured = re.findall(r"^\| (?:noise|beta) \| [^|]+ \| (\d+) / (\d+) \|", results, re.M)
+    assert len(measured) == 4
+    medians, tails = (sorted(map(int, column)) for column in zip(*measured, strict=True))
+    assert f"{medians[0]} to {medians[-1]} ms after a slider's move (median; {tails[0]} to {tails[-1]} ms" in said
+    (twenty,) = re.findall(r"^\| 20 visitors at once.*?\| \d+, (\d+) \|", results, re.M)
+    assert f"Twenty visitors at once wait {twenty} ms" in said

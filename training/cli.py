@@ -46,6 +46,7 @@ app = typer.Typer(
 
 DEFAULT = Recipe()
 FEW_STEPS = 300
+SCALING_PNG = Path(__file__).parent / "benchmarks" / "scaling.png"
 MOST_PROBED = 60_000  # the classifier needs the activations of all its images at once
 
 
@@ -314,9 +315,7 @@ def benchmark_command(
 
 @app.command("scaling")
 def scaling_command(
-    output: Annotated[Path, option("The figure, a PNG; replaced if it is there.", "README's")] = Path(__file__).parent
-    / "benchmarks"
-    / "scaling.png",
+    output: Annotated[Path, option("The figure, a PNG; replaced if it is there.", "that of RESULTS.md")] = SCALING_PNG,
 ) -> None:
     """Measure how the cost of training grows with images, latents and processes; print it and draw it."""
     from training.benchmarks.scaling import measure_scaling, scaling_figure, scaling_table

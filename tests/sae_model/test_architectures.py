@@ -283,3 +283,12 @@ def test_the_lectures_network_comes_back_with_its_statistics(lecture: SparseAuto
     images = torch.rand(4, 1, 28, 28)
     for one, other in zip(lecture(images), loaded(images), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("side", [14, 28, 56])
+def test_the_first_weights_make_as_large_latents_of_large_images_as_of_small_ones(side: int) -> None:
+    """A picture of four times as many pixels is twice as long, so the weights that read it are half as long."""
+    network = Dictionary(20, (1, side, side))
+    for _ in range(2):  # as they are at first, and taken from images
+        assert torch.allclose(network.first.weight.norm(dim=1), torch.tensor(28 / side), rtol=1e-4)
+        network.start_from(torch.rand(50, 1, side, side), torch.Generator().manual_seed(0))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from sae_model import load_variant
 from space.bench import Bench, opening
+from space.controls import _description
 from space.lab import Lab
 from space.lessons import LESSONS, _text
 
@@ -51,6 +54,26 @@ def test_the_noise_lesson_is_done_at_the_lowest_error(lab: Lab) -> None:
     assert f"{lab.evaluation(best).denoise_mse['0.3']:.4f} at {best.variant}" in LESSONS[2].shows(
         lab, bench_of(lab, best.variant)
     )
+
+
+def test_the_lesson_of_a_rate_sets_images_and_latents_of_both_penalties_side_by_side(lab: Lab) -> None:
+    shown = LESSONS[4].shows(lab, bench_of(lab, "kl-image-0.05"))
+    for name, title in (("kl-image-0.05", "KL per image"), ("kl-neuron-0.05", "KL per latent")):
+        activations = np.tanh(load_variant(name).encode(lab.images[:2500] / 255).detach().numpy() / 2)
+        images, latents = (np.percentile(activations.mean(axis), [5, 95]) for axis in (1, 0))
+        words = "images {:.3f} to {:.3f} and latents {:.3f} to {:.3f}".format(*images, *latents)
+        assert f"with {title}, {words}" in shown
+
+
+def test_what_noise_in_training_does_is_claimed_of_the_bundled_models_alone(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = "removes more noise than sparsity alone"
+    stop = lab.stop_at(*lab.find("l1-0.1-noise-0.6"))
+    assert claim in _description(lab, stop)
+    monkeypatch.setattr(lab, "is_bundled", False)
+    assert claim not in _description(lab, stop)
+    assert "sigma up to 0.6" in _description(lab, stop)
 
 
 def test_what_is_shown_on_hover_fits_into_an_attribute() -> None:

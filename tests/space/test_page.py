@@ -246,3 +246,15 @@ def test_a_page_that_nobody_touches_asks_for_nothing(page: Page) -> None:
     page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
     page.wait_for_timeout(1500)
     assert asked == []
+
+
+def test_the_chosen_method_is_seen_under_the_mouse_too(page: Page) -> None:
+    page.locator("#method label").nth(1).click()
+    page.focus(BETA)
+    dot = "getComputedStyle(document.querySelector('#method input:checked')).backgroundColor"
+    page.mouse.move(900, 500)
+    page.wait_for_timeout(400)
+    away = page.evaluate(dot)
+    page.locator("#method label").nth(1).locator("input").hover()
+    page.wait_for_timeout(400)
+    assert page.evaluate(dot) == away != "rgb(255, 255, 255)"

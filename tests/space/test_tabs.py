@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sae_model.zoo import ZOO
+from tests.space.events import Client
 from training.fit.zoo import RECIPES, family_title
 from training.measure.evaluation import Evaluation, read_by_k
 
@@ -112,3 +113,10 @@ def test_the_figures_are_drawn(page: Page) -> None:
     page.wait_for_function("[...document.querySelectorAll('#report img')].every(image => image.naturalWidth > 300)")
     assert page.locator("#report img[src^='data:image/svg+xml']").count() == 4
     assert all(page.eval_on_selector_all("#report img", "images => images.map(image => image.alt)"))
+
+
+def test_a_control_of_a_tab_has_no_listener_that_an_older_drawing_could_overtake(server: str) -> None:
+    client = Client(server)
+    for elem_id in ("bins", "class", "beside", "target"):
+        targets = [list(target) for event in client.events for target in event["targets"]]
+        assert [client.page.ids[elem_id], "input"] not in targets, elem_id

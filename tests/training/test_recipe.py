@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, SparseAutoencoder, TopK
 from sae_model.methods import METHODS
-from training.data import Split
-from training.fit.recipe import Recipe, fine_tuning, tuned
+from training.data import Split, load_split
+from training.fit.recipe import Recipe, fine_tuning, for_any_range, tuned
 from training.fit.zoo import FAMILIES, LECTURE, RECIPES, family_title
 
 SHORT = Recipe(sparsity=L1(0.1), latent_dim=60, epochs=2, batch_size=50)
@@ -120,3 +121,17 @@ def test_fine_tuning_keeps_the_sizes_and_takes_smaller_and_fewer_steps() -> None
     assert recipe.learning_rate == usual.learning_rate / 2
     lecture = SparseAutoencoder(latent_dim=33, architecture="lecture")
     assert fine_tuning(LECTURE, "some/model", lecture).architecture == "lecture"
+
+
+def first_steps(recipe: Recipe, images: Tensor) -> list[float]:
+    return recipe.new_model(images).network.log_step.exp().tolist()
+
+
+def test_the_first_steps_are_the_recipes_on_mnist_and_smaller_on_brighter_images() -> None:
+    digits = load_split("mnist", "train").images
+    for latent_dim in (30, 100, 900):
+        assert first_steps(Recipe(latent_dim=latent_dim), digits) == pytest.approx([0.15] * 3)
+    grey = torch.full((50, 1, 6, 6), 0.5)  # p (1 - p) is 0.25
+    assert first_steps(Recipe(latent_dim=30), grey) == pytest.approx([0.15 * 0.0875 / 0.25] * 3)
+    assert first_steps(for_any_range(Recipe(latent_dim=30)), torch.rand(50, 1, 6, 6)) == pytest.approx([0.5] * 3)
+    assert first_steps(Recipe(latent_dim=30), torch.zeros(50, 1, 6, 6)) == pytest.approx([0.15] * 3)
