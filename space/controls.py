@@ -15,7 +15,7 @@ from space.errors import in_words, with_error_message
 from space.lab import LARGEST_SEED, SIGMA, Lab, Stop
 from space.latent_card import latent_card
 from space.own_digit import as_mnist, from_text, to_text
-from space.parts import QUICK, Page, Part, class_choice, message_of, method_choices, script_with
+from space.parts import QUICK, Page, Part, choosing, class_choice, message_of, method_choices, script_with
 from space.stop_slider import stop_slider
 from space.terms import term
 from training.fit.recipe import DEFAULT_ARCHITECTURE
@@ -113,18 +113,22 @@ class Controls:
         def change_method(method: str) -> gr.Slider:
             return stop_slider(lab, method, lab.first_position(method))
 
-        def choose(label: str, index: int) -> tuple[int, str, str]:
-            return lab.random_image(int(label), other_than=index), "", ""
+        def class_of(index: int) -> str:
+            return str(lab.labels[index].item())
+
+        def choose(label: str | None, index: int) -> tuple[object, ...]:
+            found = lab.random_image(int(label or class_of(index)), other_than=index)
+            return gr.skip() if label else class_of(index), found, "", ""  # none is chosen while there is a drawing
 
         def choose_any(index: int) -> tuple[object, ...]:
             label = str(random.choice([label for label, images in enumerate(lab.of_class) if len(images)]))
-            return label, *choose(label, index)
+            return label, *choose(label, index)[1:]
 
-        def take(value: str) -> str:
+        def take(value: str, index: int) -> tuple[str | None, str]:
             ink = draw.drawn(value)
-            return "" if ink is None else to_text(as_mnist(ink))
+            return (class_of(index), "") if ink is None else (None, to_text(as_mnist(ink)))
 
-        image = [self.index, self.drawing, self.canvas]
+        image = [self.digit, self.index, self.drawing, self.canvas]
         page.follow(self.method.input(with_error_message(change_method), self.method, self.stop, **page.live))
         page.follow(
             gr.on(
@@ -135,18 +139,23 @@ class Controls:
                 **page.live,
             )
         )
-        page.follow(self.any_digit.click(with_error_message(choose_any), self.index, [self.digit, *image], **page.live))
-        drawn = [self.canvas.input, self.canvas.clear]
-        page.follow(
-            gr.on(drawn, with_error_message(take), self.canvas, self.drawing, trigger_mode="always_last", **page.live)
+        page.follow(self.any_digit.click(with_error_message(choose_any), self.index, image, **page.live))
+        drawn = gr.on(
+            [self.canvas.input, self.canvas.clear],
+            with_error_message(take),
+            [self.canvas, self.index],
+            [self.digit, self.drawing],
+            trigger_mode="always_last",
+            **page.live,
         )
+        page.follow(drawn)
         page.follow(self.redraw.click(lambda: random.randint(0, LARGEST_SEED), None, self.seed, **page.live))
         for tab, key in zip(tabs.children, keys, strict=True):
             page.follow(tab.select(lambda key=key: key, None, self.tab, **page.live))
 
         @in_language_of_now
-        def open_link(query: str) -> list[object]:
-            unchanged = [gr.skip()] * (len(page.bench) + 4)
+        def open_link(query: str, mine: list[str]) -> list[object]:
+            unchanged = [gr.skip()] * (len(restored_parts) - 1)
             if not query or query == "?":
                 return [*unchanged, ""]
             try:
@@ -154,16 +163,21 @@ class Controls:
             except Exception as error:
                 return [*unchanged, message_of(escape(in_words(error)), "error")]
             return [
-                bench.digit, bench.drawing, bench.sigma, bench.seed, bench.method,
-                stop_slider(lab, bench.method, bench.position), bench.edits, bench.tab,
-                str(lab.labels[bench.digit].item()),
+                bench.digit, bench.drawing, bench.sigma, bench.seed, bench.edits, bench.tab,
+                *choosing(lab, mine, bench.method, bench.position),
+                None if bench.drawing else class_of(bench.digit),
                 draw.address(from_text(bench.drawing)) if bench.drawing else "",
                 gr.Tabs(selected=bench.tab), missing, "",
             ]  # fmt: skip
 
-        restored_parts = [*page.bench, self.digit, self.canvas, tabs, self.linked, self.trouble]
-        page.follow(blocks.load(open_link, self.link, restored_parts, js="() => [location.search]", **page.live))
-        page.follow(self.link.input(open_link, self.link, restored_parts, **page.live))
+        restored_parts = [
+            self.index, self.drawing, self.sigma, self.seed, self.hand, self.tab,
+            page.user_models, self.method, self.stop,
+            self.digit, self.canvas, tabs, self.linked, self.trouble,
+        ]  # fmt: skip
+        given, address = [self.link, page.user_models], "(_, mine) => [location.search, mine]"
+        page.follow(blocks.load(open_link, given, restored_parts, js=address, **page.live))
+        page.follow(self.link.input(open_link, given, restored_parts, **page.live))
         page.wire(keys)
 
 

@@ -21,11 +21,10 @@ from space.errors import InputError, in_words, with_error_message
 from space.lab import LARGEST_SEED, USER
 from space.live_training import LONGEST, LiveTraining
 from space.memory import trim
-from space.parts import SPEAK_CHANGES, Page, message_of, method_choices
+from space.parts import SPEAK_CHANGES, Page, choosing, message_of
 from space.see import name_of
-from space.stop_slider import stop_slider
 from space.terms import term
-from space.user_models import Address, title
+from space.user_models import TRAINED_HERE, Address
 from training.draw.charts import Axis, Chart, Frame
 from training.draw.histograms import activation_charts, histogram_of
 from training.fit.recipe import Recipe, for_any_range, tuned
@@ -154,26 +153,24 @@ def build(page: Page) -> None:
             training.paused = True
             model, name = training.trained(), f"{training.recipe.name}-{uuid.uuid4().hex[:6]}"
             with tempfile.TemporaryDirectory() as scratch:
-                folder = Path(scratch) / "trained" / name
+                folder, shown = Path(scratch) / name, TRAINED_HERE + name
                 model.save_pretrained(folder)
-                for words in lab.user_models.load(Address(str(folder))):
-                    yield message_of(escape(words.replace(str(folder), name))), *unchanged
-                evaluation = lab.user_models.find(str(folder)).evaluation
+                for words in lab.user_models.load(Address(str(folder), called=shown)):
+                    yield message_of(escape(words)), *unchanged
+                evaluation = lab.user_models.find(shown).evaluation
                 record = Record(training.recipe, versions(), len(lab.images), evaluation, lab.dataset.about)
                 saved = training.keep(name, lambda into: save_run(into, model, record, lab.test, {}, []))
                 archive = shutil.make_archive(str(saved), "zip", saved.parent, name)
-            choice = USER + str(folder)
-            mine = [*(other for other in mine if other in lab.user_models), str(folder)]
+            choice = USER + shown
             words = say(
                 "learn.kept",
-                title=escape(title(str(folder))),
+                title=escape(shown),
                 fvu=evaluation.fvu,
                 effective_l0=evaluation.effective_l0,
                 images=len(lab.images),
             )
-            radio = gr.Radio(method_choices(lab, mine), value=choice)
             file = gr.DownloadButton(value=archive, interactive=True)
-            yield message_of(words), mine, radio, stop_slider(lab, choice, lab.first_position(choice)), file
+            yield message_of(words), *choosing(lab, mine, choice, lab.first_position(choice)), file
         except Exception as error:
             yield message_of(escape(in_words(error)), "error"), *unchanged
 

@@ -14,6 +14,7 @@ import gradio as gr
 from space.bench import Bench
 from space.errors import with_error_message
 from space.lab import USER, Lab
+from space.stop_slider import StopSlider, stop_slider
 from space.user_models import title
 from training.fit.zoo import family_title
 
@@ -143,6 +144,15 @@ def method_choices(lab: Lab, user_models: list[str]) -> list[tuple[str, str]]:
     """What the radio offers, as (title, choice): the bundled families, and the models of a visitor."""
     families = [(family_title(family), family) for family in lab.families]
     return families + [(title(name), USER + name) for name in user_models]
+
+
+def choosing(lab: Lab, user_models: list[str], choice: str, position: int) -> tuple[list[str], gr.Radio, StopSlider]:
+    """What sets a visitor's `user_models`, the radio and the slider to a stop of a choice, a user's model with it."""
+    if choice.startswith(USER):
+        name = choice.removeprefix(USER)
+        user_models = [*(other for other in user_models if other in lab.user_models and other != name), name]
+    radio = gr.Radio(method_choices(lab, user_models), value=choice)
+    return user_models, radio, stop_slider(lab, choice, position)
 
 
 def class_choice(lab: Lab, label: int, title: str, elem_id: str) -> gr.Radio | gr.Dropdown:

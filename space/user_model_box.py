@@ -10,8 +10,7 @@ import gradio as gr
 
 from space.errors import in_words
 from space.lab import USER, Lab
-from space.parts import SPEAK_CHANGES, Page, message_of, method_choices
-from space.stop_slider import stop_slider
+from space.parts import SPEAK_CHANGES, Page, choosing, message_of
 from space.user_models import title
 from training.words import in_language_of_now, say
 
@@ -43,11 +42,9 @@ def build(page: Page) -> gr.Textbox:
                 for step in lab.user_models.load(found):
                     yield message_of(escape(step)), *unchanged
                 name, method = found.name, USER + found.name
-                mine = [*(other for other in mine if other in lab.user_models and other != name), name]
                 position = lab.first_position(method)
                 words = _loaded(lab, name)
-            radio = gr.Radio(method_choices(lab, mine), value=method)
-            yield message_of(words), mine, radio, stop_slider(lab, method, position)
+            yield message_of(words), *choosing(lab, mine, method, position)
         except Exception as error:
             yield message_of(escape(in_words(error)), "error"), *unchanged
 

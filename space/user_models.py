@@ -35,6 +35,8 @@ MOST_MODELS = 8
 MOST_SECONDS = 240
 """For one model, from the first question to the Hub to the last metric."""
 LONGEST_ADDRESS = 200
+TRAINED_HERE = "trained here/"
+"""What the names of models begin with that were trained on the page; no address does."""
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?", re.ASCII)
 
 try:
@@ -51,11 +53,13 @@ class Address:
 
     source: str
     revision: str | None = None
+    called: str | None = None
+    """What the page calls its model, if that is not to be the address."""
 
     @property
     def name(self) -> str:
         """What the model is called on the page."""
-        return f"{self.source}@{self.revision}" if self.revision else self.source
+        return self.called or (f"{self.source}@{self.revision}" if self.revision else self.source)
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ class UserModels:
             raise InputError(say("box.nothing"))
         if len(text) > LONGEST_ADDRESS:
             raise InputError(say("box.too_long", most=LONGEST_ADDRESS))
+        if text.startswith(TRAINED_HERE):
+            raise InputError(say("box.untrained", name=text))
         if not self.hosted and as_folder(text) is not None:
             return Address(text)
         source, _, revision = text.partition("@")

@@ -90,7 +90,7 @@ def test_what_was_trained_stands_in_every_tab_and_can_be_taken_home(page: Page, 
         "document.querySelector('#train-said').innerText.includes('stands beside')", timeout=PATIENCE
     )
     name = page.inner_text("#train-said b")
-    assert name.startswith("trained/l1-1-")
+    assert name.startswith("trained here/l1-1-")
     assert page.locator("#method input:checked").get_attribute("value").endswith(name)
     page.get_by_role("tab", name="See", exact=True).click()
     page.wait_for_function("name => document.querySelector('#summary b')?.textContent === name", arg=name)
@@ -114,6 +114,10 @@ def test_what_was_trained_stands_in_every_tab_and_can_be_taken_home(page: Page, 
     fvu = json.loads((folder / "evaluation.json").read_text())["fvu"]
     page.get_by_role("tab", name="See", exact=True).click()
     page.wait_for_function("fvu => document.querySelector('#metrics').innerText.includes(fvu)", arg=f"{fvu:.1%}")
+    page.wait_for_function("location.search.includes('model=trained') && !location.search.includes('tab=')")
+    assert "tmp" not in page.url  # where the server keeps it is nobody's business
+    page.reload()
+    page.wait_for_function("name => document.querySelector('#summary b')?.textContent === name", arg=name)
     assert held < 428
 
 

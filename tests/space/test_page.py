@@ -150,6 +150,7 @@ def test_a_drawing_becomes_the_image_until_it_is_cleared_or_a_digit_is_picked(pa
     page.wait_for_timeout(500)  # the last of several answers to one stroke
     drawn = sources(page)
     assert all(one != other for one, other in zip(first, drawn, strict=True))
+    assert page.locator("#digit input:checked").count() == 0
     assert page.locator("#strip img").first.get_attribute("src") != strip
     change(page, NOISE, "0.6")
     assert sources(page)[0] == drawn[0]
@@ -158,6 +159,12 @@ def test_a_drawing_becomes_the_image_until_it_is_cleared_or_a_digit_is_picked(pa
     page.locator("#draw").get_by_role("button", name="Clear").click()
     page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 7')")
     assert sources(page)[0] == first[0]
+    assert page.locator("#digit input:checked").get_attribute("value") == "7"
+    page.locator("#draw canvas").click()
+    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this drawing')")
+    page.get_by_role("button", name="Another one").click()  # of the class that was there before
+    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 7')")
+    page.wait_for_selector("#digit input[value='7']:checked")
     page.locator("#draw canvas").click()
     page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this drawing')")
     page.locator("#digit").get_by_role("radio", name="3", exact=True).check()

@@ -219,6 +219,7 @@ def test_a_drawing_fits_into_a_link(browser: Browser, page: Page) -> None:
     page.wait_for_timeout(500)
     assert state(other) == state(page)
     other.wait_for_selector("#draw .frame:not(.empty)")
+    assert other.locator("#digit input:checked").count() == 0
     other.locator("#draw").get_by_role("button", name="Clear").click()
     other.wait_for_function("document.querySelector('#summary').innerText.includes('this 7')")
     other.context.close()

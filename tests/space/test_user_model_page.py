@@ -136,6 +136,12 @@ def test_a_link_loads_a_model_from_the_hub(browser: Browser, server: str, folder
     assert page.get_attribute("#message a", "href") == "?model=ada%2Fmine"
     assert page.errors == []
     page.context.close()
+    page = open_page(browser, f"{server}/?model=ada%2Fmine")  # another visitor, for whom it is there already
+    page.wait_for_function("document.querySelector('#summary b').textContent === 'ada/mine'")
+    assert page.locator("#method input:checked").get_attribute("value") == "user:ada/mine"
+    page.fill("#noise input[type=range]", "0.8")
+    page.wait_for_function("location.search.includes('sigma=0.8&seed=0&model=ada%2Fmine')")
+    page.context.close()
 
 
 def test_a_link_to_a_model_while_the_hub_is_down_ends_in_an_error_message(browser: Browser, server: str) -> None:

@@ -221,6 +221,8 @@ def test_a_hosted_page_reads_no_folders_and_tells_nothing_about_them(
 def test_addresses_are_read(models: UserModels, folder: Path) -> None:
     assert models.address(f" {folder} ") == Address(str(folder))
     assert models.address("ada/mine") == Address("ada/mine")
+    with pytest.raises(InputError, match="was trained on this page, and is not here any more"):
+        models.address("trained here/l1-1-0a1b2c")
     assert models.address("ada/mine@refs/pr/1") == Address("ada/mine", "refs/pr/1")
     assert models.address("ada/mine@v1").name == "ada/mine@v1"
 

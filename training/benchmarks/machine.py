@@ -1,67 +1,49 @@
-"""What this machine is and can do, and what a piece of code takes of it. Linux only: memory is read from /proc."""
+"""What this machine is and can do, and what a piece of code takes of it. Linux only."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
-import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import torch
 
 from sae_model.errors import UserError
 
-MEMORY_EVERY = 0.01  # seconds between two looks at the memory
 PRODUCT_SIDES = (512, 1024, 2048)
 SECONDS_A_PRODUCT = 0.5
 
+Arguments, Answer = ParamSpec("Arguments"), TypeVar("Answer")
 
-class Meter:
-    """Seconds and peak memory of what runs inside `with meter:`; several such blocks add up to one measurement.
 
-    Memory is the resident memory of the process, looked at every 10 ms by a thread, less what was resident when the
-    first block began. It counts what libraries set up on first use, and nothing that ran outside the blocks.
+def in_own_process(
+    work: Callable[Arguments, Answer], *arguments: Arguments.args, **options: Arguments.kwargs
+) -> Answer:
+    """What a function of a module answers in a process that did nothing before, so that its peak memory is its own.
+
+    Tensors are handed over in shared memory.
     """
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        """Within the blocks so far."""
-        self.peak_bytes = 0
-        """The most that was resident within a block, beyond what was when the first began."""
-        self._at_first: int | None = None
-
-    def __enter__(self) -> Meter:
-        if self._at_first is None:
-            self._at_first = resident_bytes()
-        self._done = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._watcher.start()
-        self._began = time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds += time.perf_counter() - self._began
-        self._done.set()
-        self._watcher.join()
-
-    def _watch(self) -> None:
-        done = False
-        while not done:
-            done = self._done.wait(MEMORY_EVERY)
-            self.peak_bytes = max(self.peak_bytes, resident_bytes() - self._at_first)
+    # A process that was spawned would begin with the peak of its parent.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as process:
+        return process.submit(work, *arguments, **options).result()
 
 
-def resident_bytes() -> int:
-    """Memory of this process that is in RAM.
+def peak_bytes() -> int:
+    """The most memory that this process ever had in RAM.
 
     Raises:
         UserError: not Linux.
     """
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError as error:
-        raise UserError("Memory is read from /proc/self/statm, which is not there: measure on Linux.") from error
+    if platform.system() != "Linux":
+        raise UserError("Peak memory is told in other units on other systems: measure on Linux.")
+    import resource  # not on Windows
+
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def matrix_product_rate(dtype: torch.dtype) -> float:

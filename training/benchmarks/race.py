@@ -1,8 +1,8 @@
-"""A race to the lecture's quality: the lecture's recipe against ours, in one process, on the CPU.
+"""A race to the lecture's quality: the lecture's recipe against ours, one after the other, each in its own process.
 
-What counts, for both: reading the images, building the model, training it. What does not: importing, measuring the
-machine, unpacking the files that torchvision's data set class wants unpacked, and the evaluation that tells whether
-the quality is there. Ours goes first, and so pays for what libraries set up on first use.
+What counts, for both: reading the images, building the model, training it, and what libraries set up on first use.
+What does not: importing, measuring the machine, unpacking the files that torchvision's data set class wants unpacked,
+and the evaluation that tells whether the quality is there.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from tqdm import tqdm
 from sae_model import L1, SparseAutoencoder
 from sae_model.zoo import ZOO
 from training.benchmarks import lecture
-from training.benchmarks.machine import Meter, describe_machine, matrix_product_rate
+from training.benchmarks.machine import describe_machine, in_own_process, matrix_product_rate, peak_bytes
 from training.data import Split, as_floats, load_split
 from training.fit.loop import fit, has_fast_bfloat16
 from training.fit.recipe import Recipe
@@ -64,7 +65,7 @@ class Side:
     training: float
     """Seconds to train it."""
     peak_bytes: int
-    """As `training.benchmarks.machine.Meter` tells it."""
+    """The most that the process held while it trained, beyond what it held when it had imported everything."""
     flops_per_image: int
     """As `training_flops` tells it."""
     precision: torch.dtype
@@ -97,87 +98,81 @@ def benchmark(quick: bool) -> str:
     load = os.getloadavg()[0]
     test = load_split("mnist", "test")
     rates = {precision: matrix_product_rate(precision) for precision in (torch.float32, _our_precision())}
-    ours = run_ours(OURS, test)
+    ours = in_own_process(run_ours, OURS, test)
     with tempfile.TemporaryDirectory() as folder:
         lecture.unpack_mnist(Path(folder))
-        theirs = extrapolate_lecture(Path(folder)) if quick else run_lecture(Path(folder), test)
+        theirs = in_own_process(run_lecture, Path(folder), None if quick else test)
     return describe(theirs, ours, rates, load)
 
 
 def run_ours(recipe: Recipe, test: Split) -> Side:
     """Train one model with the loop that `python -m training fit` uses, and measure it."""
-    meter = Meter()
-    with meter:
-        images = load_split(recipe.dataset, "train", limit=recipe.limit).images
-        model = recipe.new_model(images)
-    preparing = meter.seconds
-    with meter, tqdm(desc="ours", unit=" steps") as bar:
+    memory, began = peak_bytes(), time.perf_counter()
+    images = load_split(recipe.dataset, "train", limit=recipe.limit).images
+    model = recipe.new_model(images)
+    prepared = time.perf_counter()
+    with tqdm(desc="ours", unit=" steps") as bar:
         for progress in fit(model, images, recipe):
             bar.total = progress.steps
             bar.update(progress.step - bar.n)
     return Side(
         epochs=recipe.epochs,
         images=progress.steps * min(recipe.batch_size, len(images)),
-        preparing=preparing,
-        training=meter.seconds - preparing,
-        peak_bytes=meter.peak_bytes,
+        preparing=prepared - began,
+        training=time.perf_counter() - prepared,
+        peak_bytes=peak_bytes() - memory,
         flops_per_image=training_flops(model, as_floats(images[:1])),
         precision=_our_precision(),
         evaluations=[evaluate(model, test)],
     )
 
 
-def run_lecture(folder: Path, test: Split) -> Side:
-    """Train the lecture's model for its five epochs, and measure it after each."""
-    run = _LectureRun(folder)
-    evaluations = []
-    seconds = 0.0
-    for epoch in range(1, LECTURE.epochs + 1):
-        batches = lecture.train_epoch(run.model, run.loader, run.optimizer)
-        seconds += run.train(batches, len(run.loader), f"lecture's, epoch {epoch}")
-        evaluations.append(evaluate(run.model, test))
-    return run.side(epoch, seconds, evaluations)
+def run_lecture(
+    folder: Path, test: Split | None, warm_up: int = WARM_UP_BATCHES, measured: int = MEASURED_BATCHES
+) -> Side:
+    """Train the lecture's model for its five epochs, and measure it after each.
+
+    Args:
+        folder: where `unpack_mnist` unpacked the images.
+        test: what to measure it on; None trains for a few batches alone, and takes it that each batch of five epochs
+            costs as much.
+        warm_up, measured: how many batches these are.
+    """
+    memory, began = peak_bytes(), time.perf_counter()
+    loader = lecture.make_loader(folder)
+    model = LECTURE.new_model(torch.zeros(1, 1, 28, 28))
+    optimizer = torch.optim.Adam(model.parameters(), lr=LECTURE.learning_rate)
+    preparing = time.perf_counter() - began
+    seconds, peak, evaluations = 0.0, 0, []
+    if test is None:
+        batches = lecture.train_epoch(model, loader, optimizer)
+        _seconds(itertools.islice(batches, warm_up), warm_up, "lecture's, to warm up")
+        a_batch = _seconds(itertools.islice(batches, measured), measured, "lecture's, a part") / measured
+        seconds, peak = a_batch * len(loader) * LECTURE.epochs, peak_bytes()
+    else:
+        for epoch in range(1, LECTURE.epochs + 1):
+            batches = lecture.train_epoch(model, loader, optimizer)
+            seconds += _seconds(batches, len(loader), f"lecture's, epoch {epoch}")
+            peak = peak or peak_bytes()  # before the first evaluation, which takes more
+            evaluations.append(evaluate(model, test))
+    return Side(
+        epochs=LECTURE.epochs,
+        images=LECTURE.epochs * len(loader.dataset),
+        preparing=preparing,
+        training=seconds,
+        peak_bytes=peak - memory,
+        flops_per_image=training_flops(model, torch.zeros(1, 1, 28, 28)),
+        precision=torch.float32,
+        evaluations=evaluations,
+    )
 
 
-def extrapolate_lecture(folder: Path, warm_up: int = WARM_UP_BATCHES, measured: int = MEASURED_BATCHES) -> Side:
-    """Train the lecture's model for a few batches, and take it that each batch of five epochs costs as much."""
-    run = _LectureRun(folder)
-    batches = lecture.train_epoch(run.model, run.loader, run.optimizer)
-    run.train(itertools.islice(batches, warm_up), warm_up, "lecture's, to warm up")
-    seconds = run.train(itertools.islice(batches, measured), measured, "lecture's, a part")
-    return run.side(LECTURE.epochs, seconds / measured * len(run.loader) * LECTURE.epochs, [])
-
-
-class _LectureRun:
-    """The lecture's side under way: what it trains with, and what that took so far."""
-
-    def __init__(self, folder: Path) -> None:
-        self.meter = Meter()
-        with self.meter:
-            self.loader = lecture.make_loader(folder)
-            self.model = LECTURE.new_model(torch.zeros(1, 1, 28, 28))
-            self.optimizer = torch.optim.Adam(self.model.parameters(), lr=LECTURE.learning_rate)
-        self.preparing = self.meter.seconds
-
-    def train(self, batches: Iterable[float], count: int, what: str) -> float:
-        """Go through batches with a bar; returns the seconds that it took."""
-        before = self.meter.seconds
-        with self.meter:
-            for _loss in tqdm(batches, what, count, unit=" steps"):
-                pass
-        return self.meter.seconds - before
-
-    def side(self, epochs: int, seconds: float, evaluations: list[Evaluation]) -> Side:
-        return Side(
-            epochs=epochs,
-            images=epochs * len(self.loader.dataset),
-            preparing=self.preparing,
-            training=seconds,
-            peak_bytes=self.meter.peak_bytes,
-            flops_per_image=training_flops(self.model, torch.zeros(1, 1, 28, 28)),
-            precision=torch.float32,
-            evaluations=evaluations,
-        )
+def _seconds(batches: Iterable[float], count: int, what: str) -> float:
+    """Go through batches with a bar; returns the seconds that it took."""
+    began = time.perf_counter()
+    for _loss in tqdm(batches, what, count, unit=" steps"):
+        pass
+    return time.perf_counter() - began
 
 
 @torch.no_grad()

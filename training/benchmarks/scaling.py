@@ -1,27 +1,26 @@
 """How the cost of training grows with images, latents and processes: measured, as a table and a figure.
 
-Images and latents are varied on all cores, each point in a fresh process, so that none finds the memory of another.
+Images and latents are varied on all cores, each point in its own process, so that none finds the memory of another.
 Processes are varied at one core each.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import re
-import subprocess
-import sys
-import tempfile
-from concurrent.futures import ProcessPoolExecutor
+import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+import torch
 from matplotlib.figure import Figure
+from torch import Tensor
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from tqdm import tqdm
 
 from sae_model import L1
-from training.benchmarks.machine import Meter, describe_machine
+from training.benchmarks.machine import describe_machine, in_own_process, peak_bytes
 from training.data import load_split
+from training.fit import parallel
 from training.fit.loop import TrainingError, fit
 from training.fit.recipe import Recipe, tuned
 
@@ -45,7 +44,7 @@ class Cost:
     seconds: float
     """The least of three epochs, each of a fresh model."""
     peak_bytes: int
-    """Of the images, as bytes, and of the training, as `training.benchmarks.machine.Meter` tells it."""
+    """The most that the process held, images and training, beyond what it held when it had imported everything."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +64,19 @@ def measure_scaling() -> Scaling:
         UserError: the memory cannot be read here.
         TrainingError: several processes could not train together.
     """
-    context = multiprocessing.get_context("spawn")
+    train = load_split(RECIPE.dataset, "train").images
     processes = [count for count in PROCESSES if count <= len(os.sched_getaffinity(0))]
-    with (
-        ProcessPoolExecutor(1, context, max_tasks_per_child=1) as fresh,
-        tqdm(total=len(IMAGES) + len(LATENTS) + len(processes), unit=" points") as bar,
-    ):
+    with tqdm(total=len(IMAGES) + len(LATENTS) + len(processes), unit=" points") as bar:
 
         def cost(images: int, latents: int) -> Cost:
             bar.set_description(f"{images:,} images, {latents:,} latents")
-            measured = fresh.submit(measure_cost, replace(RECIPE, latent_dim=latents, limit=images)).result()
+            measured = in_own_process(measure_cost, replace(RECIPE, latent_dim=latents), train[:images].clone())
             bar.update()
             return measured
 
         def rate(count: int) -> float:
             bar.set_description(f"{count} processes")
-            measured = images_per_second(count, "--epochs", str(EPOCHS_OF_PROCESSES))
+            measured = images_per_second(count, replace(RECIPE, epochs=EPOCHS_OF_PROCESSES), train)
             bar.update()
             return measured
 
@@ -91,44 +87,45 @@ def measure_scaling() -> Scaling:
         )
 
 
-def measure_cost(recipe: Recipe) -> Cost:
-    """What the recipe costs on its first `limit` images. Memory is right in a process that did nothing else before."""
-    all_images = load_split(recipe.dataset, "train").images  # before the memory counts: a file is read whole
-    meter = Meter()
-    with meter:
-        images = all_images[: recipe.limit].clone()
-    seconds = []
+def measure_cost(recipe: Recipe, images: Tensor) -> Cost:
+    """What the recipe costs on images as bytes. Memory is right in a process that did nothing else before."""
+    memory, seconds = peak_bytes(), []
     for _ in range(REPEATS):
         model = recipe.new_model(images)
-        before = meter.seconds
-        with meter:
-            for _progress in fit(model, images, recipe):
-                pass
-        seconds.append(meter.seconds - before)
-    return Cost(len(images), recipe.latent_dim, min(seconds), meter.peak_bytes)
+        began = time.perf_counter()
+        for _progress in fit(model, images, recipe):
+            pass
+        seconds.append(time.perf_counter() - began)
+    return Cost(len(images), recipe.latent_dim, min(seconds), peak_bytes() - memory)
 
 
-def images_per_second(processes: int, *options: str) -> float:
-    """How many images a second so many processes learn from, at a core each, as `fit` under torchrun tells it.
+def images_per_second(processes: int, recipe: Recipe, images: Tensor) -> float:
+    """How many images a second so many processes learn from, at a core each, started as torchrun starts them.
 
     Raises:
         TrainingError: it did not end well.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        fit_command = ["-m", "training", "fit", "--sparsity", "l1", "--beta", "0.3", "--device", "cpu", *options]
-        done = subprocess.run(
-            [sys.executable, *torchrun, *fit_command, "--output", str(Path(folder) / "model")],
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    told = re.findall(r"([\d,]+) images/s", done.stderr)  # of the bar, which ends with the mean over the whole run
-    if done.returncode != 0 or not told:
-        last_line = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise TrainingError(f"Training on {processes} processes failed: {last_line}")
-    return float(told[-1].replace(",", ""))
+    launch = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        run_id="scaling",
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+    )
+    try:
+        return elastic_launch(launch, _rate)(recipe, images)[0]
+    except ChildFailedError as error:
+        raise TrainingError(f"Training on {processes} processes failed; what went wrong stands above.") from error
+
+
+def _rate(recipe: Recipe, images: Tensor) -> float:
+    """What one of several processes does: images a second of all of them."""
+    torch.set_num_threads(1)
+    with parallel.joined(torch.device("cpu")):
+        *_, last = fit(recipe.new_model(images), images, recipe)
+        return last.images_per_second
 
 
 def scaling_table(scaling: Scaling) -> str:

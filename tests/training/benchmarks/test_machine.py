@@ -3,64 +3,43 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
-import threading
-from pathlib import Path
+import os
 
 import pytest
 import torch
 
 from sae_model.errors import UserError
 from training.benchmarks import machine
-from training.benchmarks.machine import Meter, describe_machine, matrix_product_rate, resident_bytes
+from training.benchmarks.machine import describe_machine, in_own_process, matrix_product_rate, peak_bytes
 
-ROOT = Path(__file__).resolve().parents[3]
-
-
-TWO_BLOCKS = """
-import torch
-from training.benchmarks.machine import Meter
-meter = Meter()
-with meter:
-    kept = torch.ones(50 * 2**20, dtype=torch.uint8)
-torch.ones(300 * 2**20, dtype=torch.uint8)  # not in a block, and gone before the next
-with meter:
-    more = torch.ones(100 * 2**20, dtype=torch.uint8)
-print(meter.peak_bytes / 2**20)
-"""
+MB = 2**20
 
 
-def test_memory_is_what_the_blocks_held_at_their_highest_since_the_first_began() -> None:
-    """In a fresh process: in this one, memory that other tests gave back would be used again, and not be counted."""
-    done = subprocess.run([sys.executable, "-c", TWO_BLOCKS], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert 145 < float(done.stdout) < 200
+def held_for_a_moment(megabytes: int) -> tuple[int, int, int]:
+    """The peak before and after something large came and went, and the number of the process."""
+    before = peak_bytes()
+    torch.ones(megabytes * MB, dtype=torch.uint8)
+    return before, peak_bytes(), os.getpid()
 
 
-def test_seconds_of_several_blocks_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([10.0, 11.0, 50.0, 52.5])
-    monkeypatch.setattr(machine.time, "perf_counter", lambda: next(clock))
-    meter = Meter()
-    for _ in range(2):
-        with meter:
-            pass
-    assert meter.seconds == 3.5
+def test_peak_memory_is_that_of_the_process_alone() -> None:
+    """This one, which starts it, had more: a child must not begin with that."""
+    _, ours, number = held_for_a_moment(1_000)
+    before, after, child = in_own_process(held_for_a_moment, 300)
+    assert 290 * MB < after - before < 320 * MB
+    assert before < ours - 500 * MB
+    assert child != number
 
 
-def test_a_block_that_fails_leaves_no_thread_behind() -> None:
-    before = threading.active_count()
-    with pytest.raises(KeyError), Meter():
-        raise KeyError
-    assert threading.active_count() == before
+def test_an_error_comes_out_of_the_process() -> None:
+    with pytest.raises(TypeError, match="unsupported operand"):
+        in_own_process(held_for_a_moment, None)
 
 
-def test_where_memory_cannot_be_read_an_error_message_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_such_file(*_: object) -> str:
-        raise FileNotFoundError
-
-    monkeypatch.setattr(Path, "read_text", no_such_file)
+def test_where_memory_is_told_otherwise_an_error_message_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.platform, "system", lambda: "Darwin")
     with pytest.raises(UserError, match="measure on Linux"):
-        resident_bytes()
+        peak_bytes()
 
 
 def test_the_rate_is_that_of_the_fastest_product(monkeypatch: pytest.MonkeyPatch) -> None:

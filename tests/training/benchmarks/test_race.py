@@ -103,24 +103,11 @@ def test_a_race_beside_other_programs_says_so() -> None:
     assert "Other programs kept 1.7 cores busy" in describe(THEIRS, OURS, RATES, load=1.7)
 
 
-class OneSecondEach:
-    """A meter on which every block takes a second."""
-
-    seconds, peak_bytes = 0.0, 0
-
-    def __enter__(self) -> None:
-        self.seconds += 1
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
 def test_the_extrapolation_leaves_the_warm_up_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lecture.unpack_mnist(tmp_path)
-    monkeypatch.setattr(race, "Meter", OneSecondEach)
-    side = race.extrapolate_lecture(tmp_path, warm_up=1, measured=2)
-    assert side.preparing == 1
-    assert side.training == pytest.approx(5 * 860 / 2)  # a second for two of the 860 batches of an epoch
+    monkeypatch.setattr(race, "_seconds", lambda batches, *_: float(len(list(batches))))  # a second each
+    side = race.run_lecture(tmp_path, None, warm_up=1, measured=2)
+    assert side.training == 5 * 860  # batches
     assert side.images == 5 * 55_000
     assert side.evaluations == []
 
@@ -128,14 +115,15 @@ def test_the_extrapolation_leaves_the_warm_up_out(tmp_path: Path, monkeypatch: p
 def test_the_lecture_trains_for_its_epochs_and_is_measured_after_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digits: Split
 ) -> None:
-    measured = iter([TOO_BLURRED] * 4 + [AT_THE_BAR])
+    measured, peaks = iter([TOO_BLURRED] * 4 + [AT_THE_BAR]), iter([100, 150, 900])
     lecture.unpack_mnist(tmp_path)
-    monkeypatch.setattr(race, "Meter", OneSecondEach)
-    monkeypatch.setattr(race.lecture, "train_epoch", lambda *_: iter([0.5]))
+    monkeypatch.setattr(race, "_seconds", lambda *_: 1.0)
     monkeypatch.setattr(race, "evaluate", lambda *_: next(measured))
+    monkeypatch.setattr(race, "peak_bytes", lambda: next(peaks))
     side = race.run_lecture(tmp_path, digits)
     assert side.epochs == len(side.evaluations) == 5
     assert side.training == 5  # the evaluations are not counted
+    assert side.peak_bytes == 50  # nor is what they take
     assert side.images == 5 * 55_000
 
 
@@ -155,7 +143,8 @@ def test_the_command_prints_the_table_alone(monkeypatch: pytest.MonkeyPatch) -> 
     """With a short run of ours; whether it reaches the quality is for the race itself to say."""
     monkeypatch.setattr(race, "OURS", Recipe(L1(0.1), limit=500, latent_dim=40, epochs=1))
     monkeypatch.setattr(race, "matrix_product_rate", lambda _: 1e11)
-    monkeypatch.setattr(race, "extrapolate_lecture", partial(race.extrapolate_lecture, measured=3, warm_up=1))
+    monkeypatch.setattr(race, "run_lecture", partial(race.run_lecture, measured=3, warm_up=1))
+    monkeypatch.setattr(race, "in_own_process", lambda work, *arguments: work(*arguments))
     done = run("benchmark", "--quick")
     assert done.returncode == 0, done.stderr
     assert rows(done.stdout)["the quality is reached"][0] == "not measured"

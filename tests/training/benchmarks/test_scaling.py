@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +10,13 @@ import pytest
 from sae_model import L1
 from tests.command_line import assert_refused, run
 from training.benchmarks import scaling
+from training.benchmarks.machine import in_own_process
 from training.benchmarks.scaling import Cost, Scaling, images_per_second, measure_cost, scaling_figure, scaling_table
+from training.data import Split, load_split
 from training.fit.loop import TrainingError
 from training.fit.recipe import Recipe
 
-TINY = Recipe(L1(0.1), limit=500, latent_dim=120, epochs=1)
+TINY = Recipe(L1(0.1), latent_dim=120, epochs=1)
 MEASURED = Scaling(
     by_images=[Cost(1_000, 900, 1.25, 50_000_000), Cost(2_000, 900, 2.5, 51_000_000)],
     by_latents=[Cost(1_500, 300, 0.5, 40_000_000), Cost(1_500, 900, 1.5, 60_000_000)],
@@ -24,19 +24,19 @@ MEASURED = Scaling(
 )
 
 
-def test_the_cost_of_a_recipe_is_that_of_its_images_and_latents() -> None:
-    cost = measure_cost(TINY)
+def test_the_cost_of_a_recipe_is_that_of_its_images_and_latents(training_digits: Split) -> None:
+    cost = measure_cost(TINY, training_digits.images[:500])
     assert (cost.images, cost.latents) == (500, 120)
     assert cost.seconds > 0
 
 
 @pytest.mark.slow
 def test_images_are_in_memory_once() -> None:
-    """25,000 images more are 20 MB more, in processes that did nothing else before."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as fresh:
-        few, many = (
-            fresh.submit(measure_cost, replace(TINY, latent_dim=30, limit=limit)).result() for limit in (5_000, 30_000)
-        )
+    """25,000 images more are 20 MB more."""
+    train = load_split("mnist", "train").images
+    few, many = (
+        in_own_process(measure_cost, replace(TINY, latent_dim=30), train[:count].clone()) for count in (5_000, 30_000)
+    )
     assert 0.8 * 784 < (many.peak_bytes - few.peak_bytes) / 25_000 < 1.5 * 784
 
 
@@ -65,11 +65,10 @@ def test_the_figure_shows_every_measurement_with_its_unit() -> None:
 
 
 @pytest.mark.slow
-def test_processes_are_started_and_their_rate_is_read(few_digits: Path) -> None:
-    quick = ("--limit", "600", "--epochs", "1", "--latent-dim", "40")
-    assert images_per_second(2, *quick, "--data-dir", str(few_digits)) > 1
-    with pytest.raises(TrainingError, match="Training on 1 processes failed"):
-        images_per_second(1, "--epochs", "0")
+def test_processes_are_started_and_tell_their_rate(training_digits: Split) -> None:
+    assert images_per_second(2, TINY, training_digits.images[:600]) > 1
+    with pytest.raises(TrainingError, match="Training on 2 processes failed"):
+        images_per_second(2, TINY, training_digits.images[:1])
 
 
 @pytest.mark.slow
