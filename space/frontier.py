@@ -66,7 +66,7 @@ def _point(lab: Lab, stop: Stop, method: str, position: int) -> Point:
     e, recipe = lab.evaluation(stop), None if stop.is_users else lab.recipes[stop.variant]
     return Point(
         stop.title,
-        point_label(recipe, stop.k) if recipe else stop.title.rpartition("/")[2],
+        point_label(stop.variant, recipe, stop.k) if recipe else stop.title.rpartition("/")[2],
         e.effective_l0,
         e.fvu,
         recipe and recipe.family,

@@ -24,6 +24,7 @@ from space.user_models import UserModels, fold, title
 from training.data import add_noise, as_floats
 from training.draw.card_image import as_pictures, value_range
 from training.draw.histograms import Histogram, histogram_of
+from training.draw.model_charts import value_label
 from training.fit.recipe import DEFAULT_ARCHITECTURE, OUTPUT_OF, Recipe
 from training.fit.zoo import FAMILIES
 from training.measure.evaluation import Evaluation
@@ -212,7 +213,7 @@ class Lab:
         if recipe.noise:
             without = replace(recipe, noise=0.0).name
             return [Stop(without, without)] * (without in self.models) + [Stop(name, f"+{recipe.noise:g}")]
-        return [Stop(name, str(k), k) for k in self.models[name].by_k] or [Stop(name, _label(name, recipe))]
+        return [Stop(name, str(k), k) for k in self.models[name].by_k] or [Stop(name, value_label(name, recipe))]
 
     def family(self, choice: str) -> str:
         """The family of a choice."""
@@ -386,10 +387,3 @@ class Lab:
             raise InputError(say("errors.sigma", value=sigma))
         if not is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
             raise InputError(say("errors.seed", last=LARGEST_SEED, value=seed))
-
-
-def _label(name: str, recipe: Recipe) -> str:
-    """The value of a recipe's hyperparameter as short as it can be, such as ".05"; a name where there is none."""
-    if recipe.architecture != DEFAULT_ARCHITECTURE or recipe.sparsity.value is None:
-        return name
-    return f"{recipe.sparsity.value:g}".removeprefix("0") or "0"

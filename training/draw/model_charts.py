@@ -131,26 +131,29 @@ def _style(family: str) -> int:
     return FAMILIES.index(family) % STYLES
 
 
-def point_label(recipe: Recipe, k: int | None = None) -> str:
-    """What tells a bundled model from the others on its curve, such as ".05", or its penalty."""
+def point_label(name: str, recipe: Recipe, k: int | None = None) -> str:
+    """What tells a model from the others on its curve, such as its k or ".05"."""
     if k is not None:
         return str(k)
     if recipe.noise:
         return f"{replace(recipe, noise=0.0).name}, {recipe.noise:g}"
+    return value_label(name, recipe)
+
+
+def value_label(name: str, recipe: Recipe) -> str:
+    """The value of a model's hyperparameter as short as it can be, such as ".05"; its name where there is none."""
     if recipe.architecture != DEFAULT_ARCHITECTURE or recipe.sparsity.value is None:
-        return recipe.name
+        return name
     return f"{recipe.sparsity.value:g}".removeprefix("0") or "0"
 
 
 def bundled_points() -> list[Point]:
     """Every bundled model, at each k where it has several. Recipes of a method that was added since are left out."""
     return [
-        Point(recipe.name + f", k = {k}" * bool(k), point_label(recipe, k), e.effective_l0, e.fvu, recipe.family)
-        for recipe in RECIPES
-        if (ZOO / recipe.name / "evaluation.json").is_file()
-        for k, e in (
-            read_by_k(ZOO / recipe.name) or {None: Evaluation.read(ZOO / recipe.name / "evaluation.json")}
-        ).items()
+        Point(name + f", k = {k}" * bool(k), point_label(name, recipe, k), e.effective_l0, e.fvu, recipe.family)
+        for name, recipe in ((recipe.name, recipe) for recipe in RECIPES)
+        if (ZOO / name / "evaluation.json").is_file()
+        for k, e in (read_by_k(ZOO / name) or {None: Evaluation.read(ZOO / name / "evaluation.json")}).items()
     ]
 
 
