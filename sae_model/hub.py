@@ -31,8 +31,7 @@ def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: A
                     f"{folder} has no {filename}, so it holds no model: was it saved with save_pretrained?"
                 )
         return [folder / filename for filename in filenames]
-    revision = hub_options.pop("revision", None)
-    where = f"{folder_or_repo} on the Hub" + (f" at revision {revision}" if revision else "")
+    revision = asked = hub_options.pop("revision", None)
     try:
         if not hub_options.get("local_files_only"):
             hub_options["local_files_only"] = not _hub_answers(folder_or_repo, revision, hub_options.get("token"))
@@ -41,29 +40,31 @@ def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: A
             paths.append(Path(hf_hub_download(folder_or_repo, filename, revision=revision, **hub_options)))
             revision = paths[0].parent.name  # a branch may move between two files; its commit does not
         return paths
-    except errors.HFValidationError as error:
-        raise ModelLoadError(
-            f"{folder_or_repo!r:.80} is neither a folder here nor a Hub id of the form owner/name."
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise ModelLoadError(f"{folder_or_repo} on the Hub has no revision {revision!r:.80}.") from error
-    except errors.LocalEntryNotFoundError as error:
-        raise ModelLoadError(
-            f"{folder_or_repo} is no folder here, its {filename} is not in the local cache, and the Hub could not be "
-            "asked: check the spelling and the network (or local_files_only and HF_HUB_OFFLINE), and try again."
-        ) from error
-    except errors.EntryNotFoundError as error:
-        raise ModelLoadError(f"{where} has no {filename}, so it holds no model of this family.") from error
     except Exception as error:  # the Hub's answers, and those of whoever it redirects to, may be anything
-        if isinstance(error, errors.RepositoryNotFoundError) or _status(error) in (401, 403):
-            raise ModelLoadError(
-                f"{folder_or_repo} is neither a folder here nor a repo that the Hub shows you: "
-                "check the spelling, and log in with `hf auth login` if it is private."
-            ) from error
-        reason = first_line(error).rstrip(".")
-        raise ModelLoadError(
-            f"{where} could not be fetched ({reason}): nothing half-fetched is kept, try again."
-        ) from error
+        place = f"{folder_or_repo!r:.80} is no folder here, and on the Hub it"
+        if isinstance(error, errors.EntryNotFoundError) and not isinstance(error, errors.LocalEntryNotFoundError):
+            raise ModelLoadError(f"{place} has no {filename}, so it holds no model of this family.") from error
+        raise ModelLoadError(f"{place} {why_not_read(error, asked)}") from error
+
+
+def why_not_read(error: BaseException, revision: str | None) -> str:
+    """Why the Hub did not give what was asked for, and what to do: the rest of a sentence on a repo."""
+    at = f" at revision {revision!r:.80}" if revision else ""
+    if isinstance(error, errors.HFValidationError):
+        return "cannot be: an id has the form owner/name."
+    if isinstance(error, errors.RevisionNotFoundError):
+        return f"has no revision {revision!r:.80}."
+    if isinstance(error, errors.LocalEntryNotFoundError):
+        return (
+            f"could not be asked for: it is not in the local cache{at}. Check the spelling and the network (or "
+            "local_files_only and HF_HUB_OFFLINE), and try again."
+        )
+    if isinstance(error, errors.RepositoryNotFoundError) or _status(error) in (401, 403):
+        return (
+            "is not there, or not shown to you: check the spelling, and log in with `hf auth login` if it is private."
+        )
+    reason = first_line(error).rstrip(".")
+    return f"could not be fetched{at} ({reason}): nothing half-fetched is kept, try again."
 
 
 def as_folder(name: str) -> Path | None:

@@ -262,7 +262,7 @@ def test_a_model_is_loaded_from_the_hub_at_a_revision(models: UserModels, folder
         assert models.find(text).model.latent_dim == latents
     with pytest.raises(InputError, match="no revision 'v9'"):
         load(models, "ada/mine@v9")
-    with pytest.raises(InputError, match="ada/nothing is neither"):
+    with pytest.raises(InputError, match="'ada/nothing' is no folder here, and on the Hub it is not there"):
         load(models, "ada/nothing")
 
 
@@ -290,7 +290,7 @@ def test_a_hub_that_is_down_is_told_at_once_and_the_cache_is_used(
     load(models, "ada/mine")
     hub.stop()
     assert len(load(models, "ada/mine")) == 1
-    with pytest.raises(InputError, match="the Hub could not be asked"):
+    with pytest.raises(InputError, match="could not be asked for"):
         load(models, "ada/other")
     assert waits == []
 

@@ -135,7 +135,7 @@ WRONG = {
     "epochs of many digits": (("--epochs", "9" * 4000), "--epochs has at most 18 digits"),
     "k of many digits": (("--sparsity", "topk", "--k", "9" * 30), "--k has at most 18 digits"),
     "beta without end": (("--beta", "inf"), "beta is a number of at least 0"),
-    "no model to fine-tune": (("--init", "no/such"), "no/such is no folder here"),
+    "no model to fine-tune": (("--init", "no/such"), "'no/such' is no folder here"),
 }
 
 
@@ -149,7 +149,7 @@ def test_bad_input_ends_in_one_line_and_writes_nothing(wrong: str, tmp_path: Pat
 
 def test_evaluating_what_is_no_model_ends_in_one_line(tmp_path: Path) -> None:
     assert_refused(run("evaluate", tmp_path), "has no config.json")
-    assert_refused(run("evaluate", tmp_path / "nothing"), "neither a folder here nor a Hub id")
+    assert_refused(run("evaluate", tmp_path / "nothing"), "is no folder here, and on the Hub it cannot be: an id")
 
 
 def test_a_model_of_other_images_cannot_be_measured_or_fine_tuned(tmp_path: Path, few_digits: Path) -> None:
@@ -216,5 +216,5 @@ def test_report_draws_every_figure_or_nothing(fitted: Fitted, few_digits: Path, 
     images = {f"{name}.{ending}" for name in ("reconstructions", "class-maps") for ending in ("png", "svg")}
     assert {path.name for path in (tmp_path / "figures").iterdir()} == images | {f"{name}.svg" for name in charts}
     assert_refused(run("report", folder, "--output", tmp_path / "figures"), "nothing is overwritten")
-    assert_refused(run("report", tmp_path / "none", "--output", tmp_path / "more"), "neither a folder here")
+    assert_refused(run("report", tmp_path / "none", "--output", tmp_path / "more"), "is no folder here")
     assert not (tmp_path / "more").exists()

@@ -181,7 +181,7 @@ def test_branches_tags_shas_and_pull_requests_load_what_they_hold(hub: LoopbackH
     for revision in (None, "main", "v1", sha):  # from the cache, and at once
         assert_same(SparseAutoencoder.from_pretrained(ID, revision=revision), first)
     assert_same(SparseAutoencoder.from_pretrained(ID, revision="sparser", local_files_only=True), second)
-    with pytest.raises(ModelLoadError, match="not in the local cache, and the Hub could not be asked"):
+    with pytest.raises(ModelLoadError, match="could not be asked for: it is not in the local cache"):
         SparseAutoencoder.from_pretrained(ID, revision="v2")
 
 
@@ -290,7 +290,7 @@ def test_a_hub_that_is_down_is_an_error_message(hub: LoopbackHub, trained: Path)
     hub.stop()
     with pytest.raises(HubError, match=r"the Hub cannot be reached .* run the same command again"):
         push(trained, ID)
-    with pytest.raises(ModelLoadError, match="not in the local cache, and the Hub could not be asked"):
+    with pytest.raises(ModelLoadError, match="could not be asked for: it is not in the local cache"):
         SparseAutoencoder.from_pretrained(ID)
     hub.start()
     push(trained, ID)
@@ -316,14 +316,14 @@ def test_a_failing_hub_does_not_keep_a_cached_model_from_loading(hub: LoopbackHu
     expected = SparseAutoencoder.from_pretrained(ID)
     hub.fail(None, ".*", 503, times=None)
     assert_same(SparseAutoencoder.from_pretrained(ID), expected)
-    with pytest.raises(ModelLoadError, match="the Hub could not be asked"):
+    with pytest.raises(ModelLoadError, match="could not be asked for"):
         SparseAutoencoder.from_pretrained("ada/other")
 
 
 @pytest.mark.usefixtures("hub")
 def test_a_repo_of_another_kind_is_refused(trained: Path) -> None:
     HfApi().create_repo("ada/empty")
-    with pytest.raises(ModelLoadError, match=r"ada/empty on the Hub has no config\.json"):
+    with pytest.raises(ModelLoadError, match=r"on the Hub it has no config\.json"):
         SparseAutoencoder.from_pretrained("ada/empty")
     push(trained, ID)
     with pytest.raises(ModelLoadError, match="has no revision 'v9'"):

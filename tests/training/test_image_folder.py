@@ -314,12 +314,12 @@ def test_repos_that_cannot_be_had_end_in_one_line(on_hub: LoopbackHub) -> None:
     for name, words in {
         "hub:ada/nothing": "The data set ada/nothing on the Hub is not there",
         "hub:ada/shapes@v9": "has no revision 'v9'",
-        "hub:a/b/c": "is no Hub id of the form owner/name",
-        "hub:": "is no Hub id of the form owner/name",
+        "hub:a/b/c": "on the Hub cannot be: an id has the form owner/name",
+        "hub:": "on the Hub cannot be: an id has the form owner/name",
     }.items():
         refused(words, name)
     HfApi().create_repo("ada/texts", repo_type="dataset")
     HfApi().upload_file(path_or_fileobj=b"a,b", path_in_repo="a.csv", repo_id="ada/texts", repo_type="dataset")
     refused("ada/texts on the Hub holds no image files", "hub:ada/texts")
     on_hub.fail(None, "api/datasets/ada/shapes", 403, times=None)
-    refused("ada/shapes on the Hub could not be fetched|is not in the local cache", "hub:ada/shapes")
+    refused("ada/shapes on the Hub could not be fetched|could not be asked for", "hub:ada/shapes")

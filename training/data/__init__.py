@@ -12,8 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from huggingface_hub import errors, snapshot_download
+from huggingface_hub import snapshot_download
 
+from sae_model.hub import why_not_read
 from training.data import array_file, image_folder
 from training.data.images import DataError, Half, Split, add_noise, as_floats, resized
 from training.data.named_data import DATASETS, About
@@ -156,23 +157,8 @@ def _fetch(repo_id: str, revision: str | None) -> Path:
     patterns = [f"*{case}" for ending in image_folder.ENDINGS for case in (ending, ending.upper())]
     try:
         folder = Path(snapshot_download(repo_id, repo_type="dataset", revision=revision, allow_patterns=patterns))
-    except errors.HFValidationError as error:
-        raise DataError(f"{repo_id!r:.80} is no Hub id of the form owner/name: write hub:OWNER/NAME.") from error
-    except errors.RepositoryNotFoundError as error:
-        raise DataError(
-            f"{where} is not there, or is not shown to you: check the spelling, and log in with `hf auth login` if it "
-            "is private."
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise DataError(f"{where} has no revision {revision!r:.60}.") from error
-    except errors.LocalEntryNotFoundError as error:
-        raise DataError(
-            f"{where} is not in the local cache, and the Hub cannot be reached: try again later."
-        ) from error
-    except (errors.HTTPError, OSError) as error:
-        raise DataError(
-            f"{where} could not be fetched ({type(error).__name__}): run the same command again."
-        ) from error
+    except Exception as error:  # the Hub's answers may be anything
+        raise DataError(f"{where} {why_not_read(error, revision)}") from error
     if not folder.is_dir() or not any(folder.iterdir()):
         raise DataError(f"{where} holds no image files ({', '.join(image_folder.ENDINGS)}): only such repos are read.")
     return folder
