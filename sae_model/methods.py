@@ -261,27 +261,33 @@ LOWEST_K, HIGHEST_K = 7, 250
 LOWEST_FROM = 0.4
 
 
+@dataclass(frozen=True)
+class _Kept(Sparsity):
+    """What both top-k methods have: how many latents of an image are kept."""
+
+    k: int = field(default=25, metadata=K)
+    label = "Latents kept (k)"
+    ends = ("fewest", "most")
+
+    @property
+    def default_k(self) -> int:
+        return self.k
+
+
 @method
 @dataclass(frozen=True)
-class TopK(Sparsity):
+class TopK(_Kept):
     """The k largest latents of each image are kept (Makhzani and Frey 2013, "k-sparse autoencoders").
 
     In training each image keeps a number of its own, drawn log-uniformly between k and a ceiling that falls
     geometrically to k (Makhzani and Frey lower k in the same way): a latent that is never kept cannot learn.
     """
 
-    k: int = field(default=25, metadata=K)
     kind = "topk"
     title = "Top k"
-    label = "Latents kept (k)"
-    ends = ("fewest", "most")
     asks_for = "exactly the k largest latents of every image, whatever their values"
     hyperparameter = "k"
     bundled = tuple({"k": k} for k in (10, 25, 50))
-
-    @property
-    def default_k(self) -> int:
-        return self.k
 
     def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
         batch_size, latent_dim = shape
@@ -295,24 +301,17 @@ class TopK(Sparsity):
 
 @method
 @dataclass(frozen=True)
-class AdaptiveTopK(Sparsity):
+class AdaptiveTopK(_Kept):
     """One model for every k: `encode(images, k=...)` chooses when it is used.
 
     In training each image keeps a number of latents of its own, drawn log-uniformly between 7 and 250, so that the
     largest latents must say most. (Nested dropout, Rippel et al. 2014, with the order left to each image.)
     """
 
-    k: int = field(default=25, metadata=K)
     kind = "adaptive-topk"
     title = "Adaptive top k"
-    label = "Latents kept (k)"
-    ends = ("fewest", "most")
     asks_for = "the k largest latents of every image, for a k that is chosen when the model is used"
     measured_k = (1, 2, 5, 10, 25, 50, 100, 200)
-
-    @property
-    def default_k(self) -> int:
-        return self.k
 
     def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
         batch_size, latent_dim = shape
