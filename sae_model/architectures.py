@@ -58,7 +58,7 @@ class Dictionary(nn.Module):
     def __init__(self, latent_dim: int, image_shape: ImageShape, output: str = "sigmoid") -> None:
         super().__init__()
         pixels = math.prod(image_shape)
-        self.reconstruction = OUTPUTS[output].reconstruction
+        self.output = output
         # The same picture with four times as many pixels has the same latents, by atoms of twice the length and steps
         # of a quarter.
         self.relative_size = pixels / self.USUAL_PIXELS if output == "sigmoid" else 1.0
@@ -94,18 +94,13 @@ class Dictionary(nn.Module):
         noise = torch.randn(self.atoms.shape, generator=generator)
         self.atoms.copy_(F.normalize(F.normalize(chosen, dim=1) + F.normalize(noise, dim=1), dim=1))
         self.first.weight.copy_(self.atoms / math.sqrt(self.relative_size))
-        self.bias.copy_(mean.clamp(0.01, 0.99).logit())
+        if self.output == "sigmoid":
+            self.bias.copy_(mean.clamp(0.01, 0.99).logit())
 
     @torch.no_grad()
     def set_step(self, size: float) -> None:
         """Give all steps one size, above 0, to be learned from there."""
         self.log_step.fill_(math.log(size))
-
-    @torch.no_grad()
-    def centre_on(self, mean: Tensor) -> None:
-        """Begin from a mean image (channels, height, width), for a linear output: no latent has to stand for it."""
-        self.bias.copy_(mean.flatten())
-        self.first.bias.copy_(-INITIAL_THRESHOLD - self.first.weight @ self.bias)
 
     @property
     def dictionary(self) -> Tensor:
@@ -131,11 +126,11 @@ class Dictionary(nn.Module):
 
         k is how many latents the steps work with, one number or one for each image; the result may have more.
         """
-        x, dictionary = images.flatten(1), self.dictionary
+        x, dictionary, reconstruction = images.flatten(1), self.dictionary, OUTPUTS[self.output].reconstruction
         z = F.relu(self.first(x))
         for log_step, threshold in zip(self.log_step, self.threshold, strict=True):
             z = z if k is None else keep_top_k(z, k)
-            residual = x - self.reconstruction(F.linear(z, dictionary.T, self.bias).float())
+            residual = x - reconstruction(F.linear(z, dictionary.T, self.bias).to(x.dtype))
             z = F.relu(z + log_step.exp() / self.relative_size * F.linear(residual, dictionary) - threshold)
         return z
 

@@ -98,29 +98,31 @@ class SparseAutoencoder(
         if (self.sparsity.default_k or 1) > latent_dim:
             raise ValueError(f"k is at most the number of latents, {latent_dim}; got {self.sparsity.default_k}.")
         self.output = output
-        # In units of which the network sees images and makes logits. A linear output has the distance of its training
-        # images from their mean, and keeps it with its weights: so values of any size are learned alike.
+        # The network sees images less the offset in units of the scale, and so it makes logits. A linear output has the
+        # mean of its training images and their distance from it, and keeps them with its weights: so values of any size
+        # are learned alike.
         if output == "linear":
+            self.register_buffer("offset", torch.zeros(self.image_shape))
             self.register_buffer("scale", torch.ones(()))
         else:
-            self.scale = 1.0
+            self.offset, self.scale = 0.0, 1.0
         self.network: Any = ARCHITECTURES[architecture](latent_dim, self.image_shape, output)
 
     @torch.no_grad()
     def centre_on(self, images: Tensor) -> None:
-        """Take the scale and the first bias of a linear output from images (n, *image_shape), floats.
+        """Take the offset and the scale of a linear output from images (n, *image_shape), floats.
 
-        The scale is the root of their mean squared distance from their mean.
+        The offset is their mean, the scale the root of their mean squared distance from it.
 
         Raises:
             ValueError: the images are all alike.
         """
-        mean = images.mean(0)
+        mean = images.mean(0, dtype=torch.float64)
         scale = (images - mean).square().flatten(1).sum(1).mean().sqrt()
         if scale == 0:
             raise ValueError("These images are all alike, so there is nothing to learn.")
+        self.get_buffer("offset").copy_(mean)
         self.get_buffer("scale").copy_(scale)
-        self.network.centre_on(mean / scale)
 
     @property
     def dictionary(self) -> Tensor:
@@ -159,7 +161,7 @@ class SparseAutoencoder(
             raise ValueError(f"Images are floats in [0, 1]; got {images.dtype}: convert, and divide bytes by 255.")
         k = self.sparsity.default_k if k is None else k
         latents = self.network.encode(
-            images.to(self._dtype) / self.scale, None if self.sparsity.default_k is None else k
+            (images.to(self._dtype) - self.offset) / self.scale, None if self.sparsity.default_k is None else k
         )
         return latents if k is None else keep_top_k(latents, k)
 
@@ -171,7 +173,7 @@ class SparseAutoencoder(
         """
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
             raise ValueError(f"Latents come as (batch, {self.latent_dim}); got {tuple(latents.shape)}.")
-        return self.network.logits(latents.to(self._dtype)) * self.scale
+        return self.network.logits(latents.to(self._dtype)) * self.scale + self.offset
 
     def reconstruction_loss(self, logits: Tensor, images: Tensor) -> Tensor:
         """How far logits are from images, both (batch, *image_shape), as a scalar; see `sae_model.outputs`.
@@ -179,7 +181,7 @@ class SparseAutoencoder(
         The mean binary cross-entropy in nats per pixel, or, with a linear output, the squared error over the variance
         of the images that the model was trained on.
         """
-        return OUTPUTS[self.output].loss(logits / self.scale, images / self.scale)
+        return OUTPUTS[self.output].loss((logits - self.offset) / self.scale, (images - self.offset) / self.scale)
 
     @property
     def _dtype(self) -> torch.dtype:

@@ -20,12 +20,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class OutputKind:
-    """A kind of output. Images and logits are in units of the model's `scale`, which is 1 for sigmoid."""
+    """A kind of output. Those of a linear one are less the model's `offset`, and in units of its `scale`."""
 
     reconstruction: Callable[[Tensor], Tensor]
     """Logits, any shape -> reconstruction, the same shape."""
     loss: Callable[[Tensor, Tensor], Tensor]
     """(logits, images), both (batch, channels, height, width) -> scalar."""
+
+
+def _as_they_are(logits: Tensor) -> Tensor:
+    return logits
 
 
 def _squared_error(logits: Tensor, images: Tensor) -> Tensor:
@@ -35,6 +39,6 @@ def _squared_error(logits: Tensor, images: Tensor) -> Tensor:
 
 OUTPUTS = {
     "sigmoid": OutputKind(torch.sigmoid, F.binary_cross_entropy_with_logits),
-    "linear": OutputKind(lambda logits: logits, _squared_error),
+    "linear": OutputKind(_as_they_are, _squared_error),
 }
 """What config.json calls them."""

@@ -27,7 +27,7 @@ LARGEST_HEADER = 100_000
 FLOATS = ("F16", "BF16", "F32")
 """What weights may be stored as: single precision, in which they are loaded, holds each of these exactly."""
 MODEL_TYPE = "sparse-autoencoder"
-VERSION = "0.5.0"  # of this package; config.json tells which one wrote it
+VERSION = "0.6.0"  # of this package; config.json tells which one wrote it
 
 
 class ModelLoadError(UserError):
@@ -85,7 +85,7 @@ def write_model(folder: Path, state: dict[str, Tensor], config: dict[str, Any]) 
     """Write weights and config to a staged folder, the checksum of the one inside the other.
 
     Raises:
-        ValueError: weights that would not come back exactly.
+        ValueError: weights that would not come back exactly, or are no finite numbers.
     """
     weights = save({name: _smallest_exact(name, tensor) for name, tensor in state.items()}, metadata={"format": "pt"})
     (folder / WEIGHTS_NAME).write_bytes(weights)  # not save_file: it hides what the disk says
@@ -99,6 +99,8 @@ def _smallest_exact(name: str, tensor: Tensor) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
     if not tensor.is_floating_point():
         return tensor
+    if not bool(tensor.isfinite().all()):
+        raise ValueError(f"{name} holds values that are no finite numbers, so it would not be loaded again.")
     single = tensor.float()
     if tensor.dtype == torch.float64 and not torch.equal(single.double(), tensor):
         raise ValueError(f"{name} in double precision would not come back exactly: save model.float() instead.")

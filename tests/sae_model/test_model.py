@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
 
@@ -72,6 +75,19 @@ def test_images_and_latents_of_another_precision_are_converted(
     assert torch.equal(latents, any_model.encode(images.float()))
     assert torch.equal(any_model.decode(latents.to(dtype)), any_model.decode(latents.to(dtype).float()))
     assert any_model.double()(images).reconstruction.dtype == torch.float64
+
+
+@pytest.mark.parametrize(("output", "shape"), [("sigmoid", (1, 4, 4)), ("linear", (16, 1, 1))])
+def test_a_model_works_in_every_precision_and_can_be_pickled(output: str, shape: tuple) -> None:
+    model = SparseAutoencoder(20, L1(0.1), image_shape=shape, output=output).eval()
+    images = torch.rand(2, *shape)
+    for dtype, tolerance in ((torch.float64, 1e-5), (torch.float16, 2e-2), (torch.bfloat16, 0.1)):
+        reconstruction = copy.deepcopy(model).to(dtype)(images).reconstruction
+        assert reconstruction.dtype == dtype
+        torch.testing.assert_close(reconstruction.float(), model(images).reconstruction, atol=tolerance, rtol=0)
+    assert torch.equal(pickle.loads(pickle.dumps(model))(images).latents, model(images).latents)
+    double = images.double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda images: model.double()(images).reconstruction, double)
 
 
 def test_latents_of_another_shape_are_refused(any_model: SparseAutoencoder) -> None:

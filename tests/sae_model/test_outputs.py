@@ -93,18 +93,21 @@ def test_only_what_there_is_can_be_asked_for() -> None:
         Recipe(loss="mse", squared_error=1.0)
 
 
-@pytest.mark.parametrize(("sparsity", "scale"), [(L1(1.0), 1.0), (L1(1.0), 100.0), (TopK(4), 1.0)])
-def test_the_directions_that_vectors_are_made_of_are_found(sparsity: L1 | TopK, scale: float) -> None:
-    """Each vector is a sum of about 4 of 60 directions in 32 dimensions, and an offset: whatever their scale."""
+@pytest.mark.parametrize(
+    ("sparsity", "scale", "offset"),
+    [(L1(1.0), 1.0, 1.0), (L1(1.0), 1e20, 1.0), (L1(1.0), 1.0, 1e4), (TopK(4), 1e-20, 1.0)],
+)
+def test_the_directions_that_vectors_are_made_of_are_found(sparsity: L1 | TopK, scale: float, offset: float) -> None:
+    """Each vector is a sum of about 4 of 60 directions in 32 dimensions, and an offset: whatever their sizes."""
     generator = torch.Generator().manual_seed(0)
     directions = F.normalize(torch.randn(60, 32, generator=generator), dim=1)
     chosen = torch.rand(4000, 60, generator=generator) < 4 / 60
     mixed = (torch.rand(4000, 60, generator=generator) * chosen) @ directions
-    vectors = scale * (mixed + torch.randn(32, generator=generator)).reshape(-1, 32, 1, 1)
+    vectors = scale * (mixed + offset * torch.randn(32, generator=generator)).reshape(-1, 32, 1, 1)
     recipe = Recipe(**(vars(for_any_range(tuned(sparsity))) | {"latent_dim": 120, "epochs": 15}))
     model = recipe.new_model(vectors)
     for _ in fit(model, vectors, recipe):
         pass
-    atoms = F.normalize(model.dictionary.flatten(1), dim=1)
+    atoms = F.normalize((model.dictionary / model.scale).flatten(1), dim=1)
     likeness = (directions @ atoms.T).max(1).values
     assert (likeness > 0.9).float().mean() > 0.9

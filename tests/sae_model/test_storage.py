@@ -247,7 +247,7 @@ BROKEN = {
     "strange argument": (edit_config(**{"a\nb" * 900: 3}), "unexpected keyword argument 'a"),
     "model of the former version": (
         edit_config(hidden_dim=224, sae_model_version="0.4.0"),
-        r"was written by sae_model 0\.4\.0.*This is 0\.5\.0, which cannot read it: load it with sae_model 0\.4\.0",
+        r"was written by sae_model 0\.4\.0.*This is 0\.6\.0, which cannot read it: load it with sae_model 0\.4\.0",
     ),
     "written by a later version": (
         edit_config(sparsity={"kind": "l7"}, sae_model_version="9.1"),
@@ -409,3 +409,10 @@ def test_a_folder_that_is_not_there_is_refused_on_one_line(source: str) -> None:
 def test_a_repo_that_is_not_cached_is_refused_offline() -> None:
     with pytest.raises(ModelLoadError, match="could not be asked for: it is not in the local cache"):
         SparseAutoencoder.from_pretrained("nobody/nothing", local_files_only=True)
+
+
+def test_weights_that_would_not_load_are_not_saved(tiny_model: SparseAutoencoder, tmp_path: Path) -> None:
+    tiny_model.network.bias.data[3] = torch.nan
+    with pytest.raises(ValueError, match=r"network\.bias holds values that are no finite numbers"):
+        tiny_model.save_pretrained(tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []

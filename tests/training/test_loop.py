@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from sae_model import L1, Dense, SparseAutoencoder, Sparsity, effective_l0, load_balancing_loss
 from training.data import Split, as_floats
-from training.fit.loop import TrainingError, fit
+from training.fit.loop import TrainingError, fit, round_to_half
 from training.fit.recipe import Recipe
 from training.measure.evaluation import evaluate
 
@@ -184,3 +184,10 @@ def test_images_of_any_shape_are_learned() -> None:
     list(fit(model, images, recipe))
     assert not torch.equal(model.state_dict()["network.atoms"], before)
     assert model.dictionary.shape == (60, 3, 8, 5)
+
+
+def test_weights_beyond_half_precision_stay_as_they_are(tiny_model: SparseAutoencoder) -> None:
+    tiny_model.network.bias.data[:2] = torch.tensor([1e6, 0.1])
+    round_to_half(tiny_model)
+    assert torch.equal(tiny_model.network.bias[:2], torch.tensor([1e6, 0.1]))
+    assert torch.equal(tiny_model.network.atoms, tiny_model.network.atoms.half().float())

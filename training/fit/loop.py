@@ -221,6 +221,7 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 @torch.no_grad()
 def round_to_half(model: SparseAutoencoder) -> None:
-    """Round every weight to the nearest number that half precision can hold, in place."""
+    """Round every weight to the nearest number that half precision can hold, in place; not those beyond all of them."""
     for parameter in model.parameters():
-        parameter.copy_(parameter.half())
+        half = parameter.half()
+        parameter.copy_(half if half.isfinite().all() else parameter)

@@ -148,10 +148,11 @@ class Recipe:
         elif model.is_linear:
             some = as_floats(images[: 20 * self.latent_dim])
             model.network.set_step(self.initial_step * (_relative_step(some) if self.loss == "bce" else 1))
-            if self.atoms_from_images:
-                model.network.start_from(some, torch.Generator().manual_seed(self.seed))
             if self.loss == "mse":
                 model.centre_on(some)
+                some = (some - model.offset) / model.scale
+            if self.atoms_from_images:
+                model.network.start_from(some, torch.Generator().manual_seed(self.seed))
         return model
 
 
