@@ -84,6 +84,7 @@ def open_collection(models: str, dataset: str | None = None, data_dir: Path = BU
     name, recipe = next((name, model.recipe) for name, model in shown.items())
     fields = {"dataset": dataset or recipe.dataset, "image_size": recipe.image_size, "grey": recipe.grey}
     opened = open_dataset(fields["dataset"], data_dir, recipe.image_size, recipe.grey, bounded=recipe.loss == "bce")
+    opened.check("test")
     images, labels = opened.split("test")
     for other, model in loaded.items():
         if (model.image_shape, model.output) != (loaded[name].image_shape, loaded[name].output):

@@ -88,7 +88,10 @@ def deploy(repo_id: str, private: bool = False, hardware: str = "zero") -> tuple
     with hub_errors(f"The page was not uploaded to {repo_id}"):
         api = HfApi()
         try:
-            parent = api.space_info(repo_id, timeout=SECONDS_TO_ANSWER).sha
+            there = api.space_info(repo_id, timeout=SECONDS_TO_ANSWER)
+            if private and not there.private:
+                raise HubError(f"{repo_id} is public: make it private in its settings, or leave out --private.")
+            parent = there.sha
         except RepositoryNotFoundError:
             api.create_repo(
                 repo_id, repo_type="space", space_sdk="gradio", space_hardware=wanted.flavor, private=private or None,
@@ -101,8 +104,8 @@ def deploy(repo_id: str, private: bool = False, hardware: str = "zero") -> tuple
             REQUIREMENTS: _requirements(wanted).encode(),
             OWNER.resolve().relative_to(ROOT).as_posix(): f"{owner}\n".encode(),
         }
-        there = api.list_repo_files(repo_id, repo_type="space", revision=parent)
-        left = [name for name in there if name.startswith(FOLDERS) and name not in files]
+        uploaded = api.list_repo_files(repo_id, repo_type="space", revision=parent)
+        left = [name for name in uploaded if name.startswith(FOLDERS) and name not in files]
         api.create_commit(
             repo_id,
             [

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from sae_model import SparseAutoencoder
 from sae_model.architectures import ARCHITECTURES
 from sae_model.errors import UserError, one_line
+from sae_model.hub import as_folder
 from sae_model.methods import METHODS, sparsity_from_config
 from sae_model.storage import CONFIG_NAME, PARTIAL, staged_folder, write_file
 from sae_model.zoo import ZOO
@@ -31,11 +32,10 @@ from training.fit import parallel
 from training.fit.checkpoint import Checkpoint, locked, remove_checkpoint
 from training.fit.recipe import Recipe, fine_tuning, for_any_range, tuned
 from training.fit.zoo import RECIPES
-from training.measure.evaluation import Evaluation, evaluate
 from training.measure.history import read_history
 from training.publish.hub import HubError, check_login, push, push_all
 from training.publish.record import Record
-from training.runs import Data, run_all, run_one
+from training.runs import Data, measured, run_all, run_one
 
 app = typer.Typer(
     help="Train, measure and bundle sparse autoencoders.",
@@ -47,6 +47,7 @@ app = typer.Typer(
 DEFAULT = Recipe()
 FEW_STEPS = 300
 SCALING_PNG = Path(__file__).parent / "benchmarks" / "scaling.png"
+LONGEST_NAME = 230  # of an output, beside which there are files of longer names; 255 is what systems bear
 MOST_PROBED = 60_000  # the classifier needs the activations of all its images at once
 
 
@@ -134,12 +135,19 @@ def fit_command(
     except ValueError as error:
         raise UserError(str(error)) from error
     with parallel.joined(place), _alone(output):
-        if _is_finished(output, recipe, resume):
-            _push_after_fit(output, push_to_hub)
+        if resume and _is_finished(output, recipe):
+            if parallel.rank() == 0:
+                remove_checkpoint(output)  # the run may have been killed just before it did
+                _say(f"{output} is finished.")
+                print(Record.read(output).evaluation.to_json())
+                _push_after_fit(output, push_to_hub)
             return
+        _check_output(output)
+        _check_outside(output, dataset)
         with parallel.first_process_first():
             data = _load(recipe, data_dir, skip_broken, license, credit)
         try:
+            _check_size(recipe, tuple(data.train.images.shape[1:]))
             model = recipe.new_model(data.train.images, pretrained).to(place)
         except ValueError as error:
             raise UserError(str(error)) from error
@@ -187,15 +195,9 @@ def _tuned(
     return fine_tuning(tuned(sparsity_from_config(config), pretrained.architecture), init, pretrained)
 
 
-def _is_finished(output: Path, recipe: Recipe, resume: bool) -> bool:
-    """Whether a run to be resumed was done already; refuses an output on which it would fail after the training."""
-    if resume and (output / CONFIG_NAME).is_file() and Record.read(output).recipe == recipe:
-        remove_checkpoint(output)  # the run may have been killed just before it did
-        _say(f"{output} is finished.")
-        print(Record.read(output).evaluation.to_json())
-        return True
-    _check_output(output)
-    return False
+def _is_finished(output: Path, recipe: Recipe) -> bool:
+    """Whether a run to be resumed was done already."""
+    return (output / CONFIG_NAME).is_file() and Record.read(output).recipe == recipe
 
 
 @app.command("zoo")
@@ -242,7 +244,9 @@ def push_command(
 def evaluate_command(
     model: Annotated[str, typer.Argument(help="A folder, or the id of a repo on the Hub.", metavar="FOLDER_OR_REPO")],
     dataset: DatasetOption = DEFAULT.dataset,
-    split: Annotated[str, typer.Option(help="test, or validation: the last 5,000 training images.")] = "test",
+    split: Annotated[
+        str, typer.Option(help="test, or validation: the last 5,000 training images, or a twelfth.")
+    ] = "test",
     data_dir: DataDirOption = BUNDLED,
     image_size: ImageSizeOption = None,
     grey: GreyOption = False,
@@ -253,7 +257,8 @@ def evaluate_command(
         raise UserError(f"A model is measured on the test or the validation split; got {split!r}.")
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(_device()))
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
-    print(_measure(loaded, images.split(split), _to_probe(images)).to_json())
+    images.check("test")
+    print(measured(loaded, images.split(split), _to_probe(images)).to_json())
 
 
 @app.command("report")
@@ -270,10 +275,12 @@ def report_command(
     from training.draw.figures import draw_report
 
     _check_output(output)
+    _check_outside(output, dataset)
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(_device()))
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
+    images.check("test")
     test = images.split("test")
-    figures = draw_report(loaded, _measure(loaded, test), test, images.about, history=read_history(model))
+    figures = draw_report(loaded, measured(loaded, test), test, images.about, history=read_history(model))
     with staged_folder(output) as stage:
         for name, figure in tqdm(figures, desc="figures", unit=" figures"):
             if isinstance(figure, str):
@@ -328,14 +335,6 @@ def scaling_command(
     print(scaling_table(scaling))
 
 
-def _measure(model: SparseAutoencoder, images: Split, train: Split | None = None) -> Evaluation:
-    """Metrics, or an error message where the images are none that this model takes."""
-    try:
-        return evaluate(model, images, train)
-    except ValueError as error:
-        raise UserError(f"This model cannot be measured on these images: {error}") from error
-
-
 def _warn_of_few_steps(recipe: Recipe, images: int) -> None:
     """Epochs that are enough for 55,000 images are far too few for 500."""
     a_pass = max(1, images // recipe.batch_size)
@@ -355,7 +354,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _check_size(recipe: Recipe) -> None:
+def _check_size(recipe: Recipe, image_shape: tuple[int, ...] = (1, 28, 28)) -> None:
     """Refuse what cannot be, or does not fit into this machine's memory: weights, gradients, and AdamW's two means.
 
     Raises:
@@ -363,7 +362,7 @@ def _check_size(recipe: Recipe) -> None:
     """
     try:
         with torch.device("meta"):
-            model = SparseAutoencoder(recipe.latent_dim, recipe.sparsity, recipe.architecture)
+            model = SparseAutoencoder(recipe.latent_dim, recipe.sparsity, recipe.architecture, image_shape)
         needed = 4 * sum(parameter.nbytes for parameter in model.parameters())
     except (RuntimeError, OverflowError):  # more than torch can count
         needed = math.inf
@@ -384,6 +383,8 @@ def _load(
     images = open_dataset(
         recipe.dataset, data_dir, recipe.image_size, recipe.grey, skip_broken, recipe.loss == "bce", licence, credit
     )
+    for half in ("train", "test"):
+        images.check(half)
     parts = images.split("train", recipe.limit), images.split("test"), _to_probe(images), images.split("validation")
     return Data(*parts, images.about)
 
@@ -398,7 +399,7 @@ def _device(name: str | None = None) -> torch.device:
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.zeros(1, device=device).item()  # "meta" has no numbers
-    except (RuntimeError, AssertionError) as error:
+    except Exception as error:  # torch knows names of devices whose packages are not here
         raise UserError(f"There is no device {name!r:.40} here: name cpu, or cuda where there is a GPU.") from error
     return device
 
@@ -410,10 +411,23 @@ def _check_output(output: Path) -> None:
         raise UserError(f"{output} is not empty, and nothing is overwritten: name another --output, or remove it.")
 
 
+def _check_outside(output: Path, dataset: str) -> None:
+    """What is written into the folder of a data set would become part of it."""
+    folder = as_folder(dataset)
+    if folder is not None and output.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            f"{output} lies in the data set {dataset}, and would become a part of it: name another --output."
+        )
+
+
 def _check_place(output: Path) -> None:
     nearest = next(place for place in (output, *output.absolute().parents) if place.exists())
     if not nearest.is_dir():
         raise UserError(f"{nearest} is a file, so no model can be written to {output}: name another --output.")
+    if len(os.fsencode(output.resolve().name)) > LONGEST_NAME:
+        raise UserError(
+            f"The name of {output} is too long for the files beside it: it has at most {LONGEST_NAME} bytes."
+        )
 
 
 def _alone(output: Path) -> AbstractContextManager[None]:
@@ -440,7 +454,7 @@ def main() -> None:
         _end(one_line(f"Error: {error.strerror or error}{place}. Nothing was half-written."))
     except SystemExit as done:  # which is what typer makes of a KeyboardInterrupt
         if done.code == CTRL_C and os.environ.get("RANK", "0") == "0":
-            _say("Stopped. Nothing was half-written; `fit` goes on where it was with --resume.")
+            _say("Stopped. Nothing was half-written; `fit --resume` goes on from the last checkpoint.")
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from sae_model import SparseAutoencoder
+from sae_model.errors import UserError, first_line
 from training.data import About, Split
 from training.fit import parallel
 from training.fit.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint, remove_checkpoint
@@ -86,11 +88,26 @@ def measure_and_save(
     recipe: Recipe, model: SparseAutoencoder, data: Data, output: Path, history: Sequence[Epoch] = ()
 ) -> Evaluation:
     """Measure a trained model on the test split, and write all its files, or none."""
-    evaluation = evaluate(model, data.test, data.probe)
+    evaluation = measured(model, data.test, data.probe)
     stops = [k for k in recipe.sparsity.measured_k if k <= model.latent_dim]
-    by_k = {k: evaluate(model, data.test, k=k) for k in stops}
+    by_k = {k: measured(model, data.test, k=k) for k in stops}
     record = Record(recipe, versions(), len(data.test.images), evaluation, data.about)
     save_run(output, model, record, data.test, by_k, history)
+    return evaluation
+
+
+def measured(model: SparseAutoencoder, test: Split, train: Split | None = None, k: int | None = None) -> Evaluation:
+    """The metrics of a model, as `evaluate` tells them.
+
+    Raises:
+        UserError: these are no images for this model, or it makes no numbers of them.
+    """
+    try:
+        evaluation = evaluate(model, test, train, k)
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f"This model cannot be measured on these images: {first_line(error)}") from error
+    if not math.isfinite(evaluation.mse + evaluation.mean_activation + evaluation.effective_l0):
+        raise UserError("This model makes no numbers of these images, so it cannot be measured: train it anew.")
     return evaluation
 
 

@@ -155,6 +155,8 @@ def test_a_failing_upload_leaves_the_space_as_it_was(hub: LoopbackHub) -> None:
         deploy(ID)
     assert hub.files(ID, repo_type="space") == before
     deploy(ID)
+    with pytest.raises(HubError, match="ada/by-touch is public: make it private in its settings"):
+        deploy(ID, private=True)
     with pytest.raises(HubError, match="is no Hub id"):
         deploy("by-touch")
 

@@ -114,7 +114,7 @@ WRONG = {
     "NaN": ({"images": with_nan(np.nan)}, "holds NaN or infinity: leave such images out"),
     "infinity": ({"images": with_nan(-np.inf)}, "holds NaN or infinity"),
     "values above 1": ({"images": with_nan(1.5)}, r"values from 0 to 1.5; floats lie in \[0, 1\]"),
-    "ten images": ({"images": numbered(10)}, "has 10 images, 9 of them in the train half"),
+    "ten images": ({"images": numbered(10)}, "has 9 images in the train half: it takes 100"),
 }
 
 
@@ -123,7 +123,7 @@ WRONG = {
 def test_what_is_wrong_is_said_on_one_line(tmp_path: Path, wrong: str, ending: str) -> None:
     arrays, words = WRONG[wrong]
     with pytest.raises(DataError, match=words) as caught:
-        open_dataset(write(tmp_path / f"a{ending}", **arrays))
+        open_dataset(write(tmp_path / f"a{ending}", **arrays)).check("train")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.rglob("images.bin")) or wrong in ("values above 1", "ten images")
 
@@ -143,3 +143,22 @@ def test_objects_are_not_unpickled(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.array([{"a": 1}], dtype=object))
     with pytest.raises(DataError, match=r"is no whole \.npz file of numbers"):
         open_dataset(str(tmp_path / "a.npz"))
+
+
+def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", images=numbered(150))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[60:100] = bytes(40)
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"is no whole \.npz file of numbers"):
+        open_dataset(str(tmp_path / "a.npz"))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_floats_stay_within_their_range_when_they_are_scaled(tmp_path: Path, dtype: type) -> None:
+    images = np.ones((200, 1, 28, 28), dtype)
+    images[::2, :, :14] = 0
+    name = write(tmp_path / "a.npz", images=images)
+    for size in (11, 12, 13, 64):
+        scaled = open_dataset(name, image_size=size).half("train").images  # or an error
+        assert 0 <= scaled.min() <= scaled.max() <= 1

@@ -70,6 +70,13 @@ def checkpoint(training_digits: Split, tmp_path: Path) -> Checkpoint:
     return written
 
 
+@pytest.mark.parametrize("content", [b"", b".", b"nothing"])
+def test_what_is_no_checkpoint_is_refused(checkpoint: Checkpoint, content: bytes) -> None:
+    checkpoint.path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="is no whole checkpoint: remove it"):
+        checkpoint.read()
+
+
 def test_a_checkpoint_of_another_run_is_refused(checkpoint: Checkpoint, training_digits: Split) -> None:
     images = training_digits.images[:100]
     output = checkpoint.path.with_name("model")
@@ -159,7 +166,10 @@ def test_an_unfinished_run_is_not_overwritten_and_a_finished_one_is_not_repeated
     process.send_signal(signal.SIGINT)
     process.wait()
     assert process.returncode == 130
-    assert said(log).splitlines()[-1] == "Stopped. Nothing was half-written; `fit` goes on where it was with --resume."
+    assert (
+        said(log).splitlines()[-1]
+        == "Stopped. Nothing was half-written; `fit --resume` goes on from the last checkpoint."
+    )
     assert "Traceback" not in said(log)
     left = Path(f"{output}.checkpoint").read_bytes()
     assert_refused(run(*command), "model.checkpoint is left of an unfinished run: add --resume")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -119,9 +120,9 @@ WRONG = {
     "k above the latents": (("--sparsity", "topk", "--k", "901"), "k is at most the number of latents, 900"),
     "no latents": (("--latent-dim", "0"), "latent_dim is a whole number of at least 1"),
     "beta for no sparsity": (("--sparsity", "none", "--beta", "1"), "'none' has no hyperparameter 'beta'"),
-    "no epochs": (("--epochs", "0"), "epochs is at least 1"),
-    "no images": (("--limit", "0"), "limit is at least 1"),
-    "negative noise": (("--noise", "-1"), "noise is at least 0"),
+    "no epochs": (("--epochs", "0"), "epochs is a whole number of at least 1"),
+    "no images": (("--limit", "0"), "limit is a whole number of at least 1"),
+    "negative noise": (("--noise", "-1"), "noise is a number of at least 0"),
     "unknown architecture": (("--architecture", "deep"), "Unknown architecture: 'deep'. Known ones: dictionary, lect"),
     "unknown data set": (("--dataset", "cifar"), "Unknown data set 'cifar'"),
     "no data folder": (("--data-dir", "no/such"), "There is no folder no/such"),
@@ -131,7 +132,7 @@ WRONG = {
     "more latents than bytes": (("--latent-dim", "9" * 18), "does not fit into this machine's memory"),
     "more digits than a number has": (("--latent-dim", "9" * 30), "--latent-dim has at most 18 digits"),
     "seed of many digits": (("--seed", "9" * 30), "--seed has at most 18 digits"),
-    "negative seed": (("--seed", "-1"), "seed is at least 0"),
+    "negative seed": (("--seed", "-1"), "seed is a whole number of at least 0"),
     "epochs of many digits": (("--epochs", "9" * 4000), "--epochs has at most 18 digits"),
     "k of many digits": (("--sparsity", "topk", "--k", "9" * 30), "--k has at most 18 digits"),
     "beta without end": (("--beta", "inf"), "beta is a number of at least 0"),
@@ -218,3 +219,42 @@ def test_report_draws_every_figure_or_nothing(fitted: Fitted, few_digits: Path, 
     assert_refused(run("report", folder, "--output", tmp_path / "figures"), "nothing is overwritten")
     assert_refused(run("report", tmp_path / "none", "--output", tmp_path / "more"), "is no folder here")
     assert not (tmp_path / "more").exists()
+
+
+def test_data_on_which_nothing_can_be_measured_are_refused_before_the_training(tmp_path: Path) -> None:
+    np.savez(tmp_path / "grey.npz", images=np.full((200, 1, 8, 8), 7, np.uint8))
+    done = run("fit", "--dataset", tmp_path / "grey.npz", "--output", tmp_path / "model")
+    assert "Error: The test images of grey are all alike" in done.stderr.splitlines()[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["grey.npz"]
+
+
+def test_an_output_inside_the_data_set_is_refused(tmp_path: Path) -> None:
+    for command in (("fit",), ("report", tmp_path)):
+        done = run(*command, "--dataset", tmp_path, "--output", tmp_path / "within" / "model")
+        assert_refused(done, f"lies in the data set {tmp_path}, and would become a part of it")
+
+
+def test_a_name_without_room_for_its_checkpoint_is_refused(tmp_path: Path) -> None:
+    assert_refused(run("fit", "--output", tmp_path / ("ы" * 120)), "is too long for the files beside it")
+
+
+def test_a_device_that_torch_only_knows_by_name_is_refused(tmp_path: Path) -> None:
+    assert_refused(run("fit", "--device", "hpu", "--output", tmp_path / "model"), "There is no device 'hpu' here")
+
+
+def test_a_model_that_makes_no_numbers_cannot_be_measured(tmp_path: Path, few_digits: Path) -> None:
+    for output, shape in (("sigmoid", (1, 28, 28)), ("linear", (1, 28, 28))):
+        model = SparseAutoencoder(20, image_shape=shape, output=output)
+        model.network.log_step.data.fill_(1000.0)
+        model.save_pretrained(tmp_path / output)
+        done = run("evaluate", tmp_path / output, "--data-dir", few_digits)
+        assert_refused(done, "This model")
+
+
+def test_vectors_far_from_0_are_fitted_and_measured(tmp_path: Path) -> None:
+    values = 1e6 + 100 * np.random.default_rng(0).standard_normal((300, 16, 1, 1))
+    np.savez(tmp_path / "far.npz", images=values.astype(np.float32), labels=np.arange(300) % 3)
+    quick = ("--loss", "mse", "--latent-dim", "40", "--epochs", "30", "--beta", "0.1")
+    done = run("fit", "--dataset", tmp_path / "far.npz", *quick, "--output", tmp_path / "model")
+    assert json.loads(done.stdout)["fvu"] < 0.9
+    assert run("evaluate", tmp_path / "model", "--dataset", tmp_path / "far.npz").returncode == 0

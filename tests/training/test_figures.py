@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,6 +31,12 @@ def test_class_maps_share_one_scale_and_hold_the_means() -> None:
     for image, expected in zip(images, means.numpy(), strict=True):
         np.testing.assert_allclose(np.asarray(image.get_array()).ravel(), expected)
     assert len({image.get_clim() for image in images}) == 1
+
+
+def test_names_with_dollars_are_drawn_as_they_are() -> None:
+    about = replace(DATASETS["mnist"].about, title="ti$tle_{$", classes=("a$b_{$", *"123456789"))
+    statistics = LatentStatistics(torch.rand(10, 9), torch.zeros(9, 12, dtype=torch.long), torch.zeros(9))
+    class_maps(statistics, about).savefig(io.BytesIO())  # or an error
 
 
 def test_a_report_draws_every_figure_and_its_charts_are_files_of_their_own(

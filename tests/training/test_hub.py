@@ -394,3 +394,19 @@ def test_the_command_line_fits_pushes_and_fine_tunes_what_was_pushed(
         "or set HF_TOKEN to a token that may write."
     ]
     assert not (tmp_path / "wrong").exists()
+
+
+def test_a_field_that_a_person_made_a_list_is_no_traceback(hub: LoopbackHub, copied: Path) -> None:
+    push(copied, ID)
+    card = hub.files(ID)["README.md"].decode().replace("license: mit", "license:\n- mit\n- cc0-1.0")
+    HfApi().upload_file(path_or_fileobj=card.encode(), path_in_repo="README.md", repo_id=ID)
+    push(copied, ID)
+    assert ModelCard(hub.files(ID)["README.md"].decode()).data.license == "mit"
+
+
+@pytest.mark.usefixtures("hub")
+def test_metrics_that_were_edited_are_an_error_message(copied: Path) -> None:
+    path = copied / "evaluation.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"probe_error": {"5": 0.1}}))
+    with pytest.raises(RecordError, match="holds metrics that no card can show"):
+        push(copied, ID)

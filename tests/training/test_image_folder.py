@@ -265,7 +265,8 @@ def test_folders_without_enough_images_are_refused(tmp_path: Path, folder: Path)
     (tmp_path / "empty" / "train").mkdir(parents=True)
     refused("holds no images: it needs files ending in .png", tmp_path / "empty")
     write(tmp_path / "ten", 10)
-    refused("has 10 images, 9 of them in the train half: it takes 100 to train on and 12", tmp_path / "ten")
+    with pytest.raises(DataError, match="ten has 9 images in the train half: it takes 100 to train on and 12"):
+        open_dataset(str(tmp_path / "ten")).check("train")
     (folder / "train" / "heart").mkdir()
     refused("has the folder heart, a class, without any image", folder)
     (folder / "train" / "heart").rmdir()
@@ -323,3 +324,33 @@ def test_repos_that_cannot_be_had_end_in_one_line(on_hub: LoopbackHub) -> None:
     refused("ada/texts on the Hub holds no image files", "hub:ada/texts")
     on_hub.fail(None, "api/datasets/ada/shapes", 403, times=None)
     refused("ada/shapes on the Hub could not be fetched|could not be asked for", "hub:ada/shapes")
+
+
+def test_a_link_to_nowhere_is_a_file_that_cannot_be_read(folder: Path) -> None:
+    (folder / "train" / CLASSES[0] / "lost.png").symlink_to("nowhere.png")
+    refused("lost.png cannot be read: No such file", folder)
+    open_dataset(str(folder), skip_broken=True)  # or an error
+
+
+def test_names_that_are_no_unicode_are_read(folder: Path) -> None:
+    odd = os.fsencode(folder / "train" / CLASSES[0] / "000.png").replace(b"000", b"caf\xe9")
+    (folder / "train" / CLASSES[0] / "000.png").rename(os.fsdecode(odd))
+    renamed = folder.rename(os.fsdecode(os.fsencode(folder) + b"\xe9"))
+    opened = open_dataset(str(renamed))
+    assert len(opened.half("train").images) == 150
+    opened.about.title.encode()  # or an error
+
+
+def test_a_class_of_one_half_alone_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "two" / "train" / "a", 120)
+    write(tmp_path / "two" / "test" / "b", 20)
+    refused("has no images of the class 'a'", tmp_path / "two")
+
+
+def test_a_damaged_cache_is_made_anew(folder: Path, cache: Path) -> None:
+    before = halves(open_dataset(str(folder)))
+    for name, content in (("contents.json", b""), ("images.bin", b"short")):
+        (kept,) = cache.rglob(name)
+        kept.write_bytes(content)
+        after = halves(open_dataset(str(folder)))
+        assert all(torch.equal(after[half], images) for half, images in before.items())

@@ -191,3 +191,18 @@ def test_weights_beyond_half_precision_stay_as_they_are(tiny_model: SparseAutoen
     round_to_half(tiny_model)
     assert torch.equal(tiny_model.network.bias[:2], torch.tensor([1e6, 0.1]))
     assert torch.equal(tiny_model.network.atoms, tiny_model.network.atoms.half().float())
+
+
+def test_a_run_of_one_step_learns(training_digits: Split) -> None:
+    images = training_digits.images[:50]
+    recipe = replace(SHORT, epochs=1, batch_size=50)
+    before = recipe.new_model(images).network.bias
+    assert (final_weights(images, recipe)["network.bias"] - before).abs().max() > 1e-3
+
+
+def test_a_checkpoint_of_another_device_is_an_error_message(training_digits: Split) -> None:
+    images = training_digits.images[:50]
+    snapshot = next(fit(SHORT.new_model(images), images, SHORT)).snapshot()
+    snapshot["generator"] = torch.zeros(16, dtype=torch.uint8)  # as that of a GPU
+    with pytest.raises(TrainingError, match="none of a run on this device, cpu: name the other one by --device"):
+        next(fit(SHORT.new_model(images), images, SHORT, snapshot))

@@ -65,6 +65,8 @@ def test_tuned_takes_what_method_and_architecture_say() -> None:
     "wrong",
     [
         {"epochs": 0},
+        {"latent_dim": "36"},
+        {"seed": 1.5},
         {"batch_size": 0},
         {"limit": 0},
         {"seed": -1},
@@ -85,7 +87,7 @@ def test_tuned_takes_what_method_and_architecture_say() -> None:
 )
 def test_a_recipe_validates_its_hyperparameters(wrong: dict) -> None:
     (name,) = wrong
-    with pytest.raises(ValueError, match=rf"{name} is (at least|above|below)"):
+    with pytest.raises(ValueError, match=rf"{name} is (a (whole )?number of at least|at least|above|below)"):
         Recipe(**wrong)
 
 

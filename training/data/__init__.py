@@ -6,7 +6,8 @@ files of arrays by `array_file`; a repo on the Hub is fetched, and then a folder
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Literal
 
 from huggingface_hub import snapshot_download
 
+from sae_model.errors import first_line
 from sae_model.hub import why_not_read
 from training.data import array_file, image_folder
 from training.data.images import DataError, Half, Split, add_noise, as_floats, resized
@@ -34,6 +36,7 @@ __all__ = [
 
 BUNDLED = Path(__file__).parent
 VALIDATION_IMAGES = 5_000
+FEWEST: dict[Half, int] = {"train": 100, "test": 12}
 HUB = "hub:"
 
 Part = Literal["train", "validation", "test"]
@@ -52,6 +55,21 @@ class Dataset:
     def classes(self) -> tuple[str, ...]:
         """What the labels stand for; one class where there are none."""
         return self.about.classes
+
+    def check(self, half: Half) -> None:
+        """See that a model can be trained or measured on a half.
+
+        Raises:
+            DataError: it has too few images, or test images that are all alike; or they cannot be had.
+        """
+        images = self.half(half).images
+        if len(images) < FEWEST[half]:
+            raise DataError(
+                f"{self.about.title} has {len(images)} images in the {half} half: it takes {FEWEST['train']} to train "
+                f"on and {FEWEST['test']} to measure on."
+            )
+        if half == "test" and bool((images == images[0]).all()):
+            raise DataError(f"The test images of {self.about.title} are all alike: nothing can be measured on them.")
 
     def split(self, part: Part, limit: int | None = None) -> Split:
         """A part of the data set, or the first `limit` images of it.
@@ -105,14 +123,21 @@ def open_dataset(
     """
     if image_size is not None and image_size < 1:
         raise DataError(f"An image has at least 1 pixel a side; got --image-size {image_size}.")
-    try:
+    with _errors_of(name):
         about, half = _read(name, Path(data_dir).expanduser(), image_size, grey, skip_broken, bounded)
+    given = {"licence": licence, "credit": credit}
+    return Dataset(replace(about, **{key: value for key, value in given.items() if value}), half)
+
+
+@contextmanager
+def _errors_of(name: str) -> Iterator[None]:
+    """What goes wrong while a data set is read, as a DataError."""
+    try:
+        yield
     except (OSError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the system's word: no permission, no space left
-        raise DataError(f"{name} cannot be read ({str(error)[:100]}).") from error
-    given = {"licence": licence, "credit": credit}
-    return Dataset(replace(about, **{key: value for key, value in given.items() if value}), half)
+        raise DataError(f"{name} cannot be read ({first_line(error)[:100]}).") from error
 
 
 def load_split(dataset: str, part: Part, data_dir: Path = BUNDLED, limit: int | None = None) -> Split:
@@ -130,8 +155,9 @@ def _read(
         known = DATASETS[name]
 
         def read_half(half: Half) -> Split:
-            images, labels = known.read(data_dir, half)
-            return Split(resized(images, image_size, grey), labels)
+            with _errors_of(name):
+                images, labels = known.read(data_dir, half)
+                return Split(resized(images, image_size, grey), labels)
 
         return known.about, cache(read_half)
     path, hub = Path(name).expanduser(), None
@@ -147,7 +173,8 @@ def _read(
             f"Unknown data set {name!r:.80}. Known ones: {', '.join(DATASETS)}; a folder of images, a file ending in "
             f"{' or '.join(array_file.ENDINGS)}, or {HUB}OWNER/NAME."
         )
-    title = hub.rpartition("/")[2] if hub else path.resolve().stem
+    place = path.resolve()
+    title = hub.rpartition("/")[2] if hub else image_folder.title(place) if place.is_dir() else place.stem
     return About(title, classes, hub=hub), halves.__getitem__
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from training.data.image_store import Contents, Piece, check_enough, halves, shuffled, stored
+from training.data.image_store import Contents, Piece, halves, shuffled, stored
 from training.data.images import DataError, Half, Split, resized
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -56,15 +56,14 @@ def read_folder(
     version = hashlib.sha256()
     for half, files in order.items():
         for path, label in files:
-            stat = Path(path).stat()
-            version.update(f"{half} {path} {label} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+            stat = os.stat(path, follow_symlinks=os.path.exists(path))  # noqa: PTH110, PTH116
+            version.update(f"{half} {label} {stat.st_size} {stat.st_mtime_ns} ".encode() + os.fsencode(path))
     contents, parts = stored(
         f"{folder.resolve()} {image_size} {grey} {skip_broken}",
         version.hexdigest(),
         partial(_pieces, order, image_size, grey, skip_broken),
     )
     _check_no_class_is_lost(contents, classes, folder)
-    check_enough(contents, str(folder))
     return classes, parts
 
 
@@ -74,7 +73,7 @@ def _files(root: Path) -> tuple[tuple[str, ...], Files]:
     folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     if root.name != "train" and not own:
         folders = [path for path in folders if path.name != "test"]
-    of_class = {path.name: sorted(map(str, filter(_is_image, path.rglob("*")))) for path in folders}
+    of_class = {title(path): sorted(map(str, filter(_is_image, path.rglob("*")))) for path in folders}
     if own and any(of_class.values()):
         lost = next(name for name, paths in of_class.items() if paths)
         raise DataError(
@@ -82,7 +81,7 @@ def _files(root: Path) -> tuple[tuple[str, ...], Files]:
             "the folder of its class, or all of them directly in it."
         )
     if own:
-        return (root.name,), [(path, 0) for path in own]
+        return (title(root),), [(path, 0) for path in own]
     if not any(of_class.values()):
         raise DataError(f"{root} holds no images: it needs files ending in {', '.join(ENDINGS)}, in a folder a class.")
     for name, paths in of_class.items():
@@ -91,12 +90,17 @@ def _files(root: Path) -> tuple[tuple[str, ...], Files]:
     return tuple(of_class), [(path, label) for label, paths in enumerate(of_class.values()) for path in paths]
 
 
+def title(folder: Path) -> str:
+    """Its name; what is no Unicode in it is left out."""
+    return os.fsencode(folder.name).decode(errors="replace")
+
+
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in ENDINGS and not path.name.startswith(".")
 
 
 def _check_same_classes(folder: Path, train: tuple[str, ...], test: tuple[str, ...]) -> None:
-    if len(train) == len(test) == 1:  # files without class folders bear the names of the halves
+    if train == ("train",) and test == ("test",):  # files without class folders
         return
     for have, lack, missing in (("train", "test", {*train} - {*test}), ("test", "train", {*test} - {*train})):
         if missing:

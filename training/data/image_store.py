@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -26,7 +27,6 @@ from training.data.images import DataError, Half, Split
 
 SEED = 0
 """Of the order of the images, and of which are held out."""
-FEWEST = {"train": 100, "test": 12}
 IMAGES_NAME, CONTENTS_NAME = "images.bin", "contents.json"
 
 
@@ -99,7 +99,9 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
     """
     shelf = cached_assets_path("sae-model", "data", _digest(source))
     place = shelf / _digest(repr(version))
-    if not place.is_dir():
+    contents = _read(place)
+    if contents is None:
+        shutil.rmtree(place, ignore_errors=True)
         stage = Path(tempfile.mkdtemp(dir=shelf, prefix=".writing-"))
         try:
             contents = _write(stage / IMAGES_NAME, pieces())
@@ -111,12 +113,22 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
                 shutil.rmtree(path, ignore_errors=True)  # a run that reads it goes on: its file is open
         finally:
             shutil.rmtree(stage, ignore_errors=True)
-    contents = Contents(**json.loads((place / CONTENTS_NAME).read_text(encoding="utf-8")))
     return contents, _mapped(place / IMAGES_NAME, contents)
 
 
+def _read(place: Path) -> Contents | None:
+    """What a folder of the cache holds; None where it is not there or not whole."""
+    try:
+        contents = Contents(**json.loads((place / CONTENTS_NAME).read_text(encoding="utf-8")))
+        values = sum(map(len, contents.labels.values())) * torch.Size(contents.shape).numel()
+        size = values * getattr(torch, contents.dtype).itemsize
+        return contents if (place / IMAGES_NAME).stat().st_size == size else None
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
 def _digest(words: str) -> str:
-    return hashlib.sha256(words.encode()).hexdigest()[:24]
+    return hashlib.sha256(os.fsencode(words)).hexdigest()[:24]
 
 
 def _write(path: Path, pieces: Iterable[Piece]) -> Contents:
@@ -150,18 +162,3 @@ def _mapped(path: Path, contents: Contents) -> dict[Half, Split]:
         "train": Split(images[:train], torch.tensor(contents.labels["train"], dtype=torch.long)),
         "test": Split(images[train:], torch.tensor(contents.labels["test"], dtype=torch.long)),
     }
-
-
-def check_enough(contents: Contents, where: str) -> None:
-    """See that a model can be trained and measured.
-
-    Raises:
-        DataError: a half has too few images.
-    """
-    for half, fewest in FEWEST.items():
-        count = len(contents.labels[half])
-        if count < fewest:
-            raise DataError(
-                f"{where} has {sum(map(len, contents.labels.values()))} images, {count} of them in the {half} half: "
-                f"it takes {FEWEST['train']} to train on and {FEWEST['test']} to measure on."
-            )

@@ -56,4 +56,7 @@ def _resized(images: Tensor, size: int | None, grey: bool) -> Tensor:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     square = images[..., top : top + side, left : left + side]
-    return F.interpolate(square, (size, size), mode="bilinear", antialias=True)
+    if not square.is_floating_point():
+        return F.interpolate(square, (size, size), mode="bilinear", antialias=True)
+    scaled = F.interpolate(square.float(), (size, size), mode="bilinear", antialias=True)
+    return scaled.clamp(square.min(), square.max())  # rounding would leave [0, 1]

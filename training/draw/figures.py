@@ -82,7 +82,7 @@ def reconstructions(model: SparseAutoencoder, images: Tensor, title: str, k: int
                 ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
                 ax.set(xticks=[], yticks=[])
             axes[row][0].set_ylabel(what)
-    figure.suptitle(say("figures.reconstructions", title=title))
+    figure.suptitle(say("figures.reconstructions", title=title), parse_math=False)
     return figure
 
 
@@ -97,7 +97,8 @@ def class_maps(statistics: LatentStatistics, about: About) -> Figure:
     highest = max(statistics.class_means.max().item(), 1e-6)
     for ax, means, name in zip(axes, squares(statistics.class_means, math.nan), about.classes, strict=True):
         image = ax.imshow(means.numpy(), cmap="inferno", vmin=0, vmax=highest)
-        ax.set(title=name, xticks=[], yticks=[])
+        ax.set_title(name, parse_math=False)  # it may have a $ in it
+        ax.set(xticks=[], yticks=[])
     figure.colorbar(image, ax=list(axes), label=say("figures.class-maps-bar"))
-    figure.suptitle(say("figures.class-maps", title=about.title))
+    figure.suptitle(say("figures.class-maps", title=about.title), parse_math=False)
     return figure

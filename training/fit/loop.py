@@ -151,7 +151,7 @@ class _Run:
         )
         self.schedule = (
             torch.optim.lr_scheduler.OneCycleLR(self.optimizer, max_lr=recipe.learning_rate, total_steps=steps)
-            if recipe.one_cycle
+            if recipe.one_cycle and steps > 1  # the first step of a cycle is almost none
             else torch.optim.lr_scheduler.ConstantLR(self.optimizer, factor=1)
         )
         self.forward = parallel.data_parallel(_Forward(model))
@@ -207,10 +207,16 @@ class _Run:
         return {"step": self.step, "order": self.order, "generator": self.generator.get_state(), **states}
 
     def restore(self, snapshot: Snapshot) -> None:
-        self.step, self.order = snapshot["step"], snapshot["order"]
-        self.generator.set_state(snapshot["generator"])
-        for name in HAVE_STATES:
-            getattr(self, name).load_state_dict(snapshot[name])
+        try:
+            self.step, self.order = snapshot["step"], snapshot["order"]
+            self.generator.set_state(snapshot["generator"])
+            for name in HAVE_STATES:
+                getattr(self, name).load_state_dict(snapshot[name])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise TrainingError(
+                f"The checkpoint is none of a run on this device, {self.device.type}: name the other one by --device, "
+                "or remove the checkpoint and begin anew."
+            ) from error
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

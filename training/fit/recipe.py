@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sae_model import Dense, SparseAutoencoder, Sparsity
 from sae_model.architectures import ARCHITECTURES
+from sae_model.errors import is_number, is_whole
 from sae_model.methods import sparsity_from_config
 from training.data import as_floats
 
@@ -73,11 +74,12 @@ class Recipe:
     """Folder or Hub repo of the model whose weights are fine-tuned; None starts from new ones."""
 
     def __post_init__(self) -> None:
-        sizes = ("epochs", "batch_size", "limit", "image_size")
+        sizes = ("epochs", "batch_size", "latent_dim", "limit", "image_size")
         for name in (*sizes, "seed", "squared_error", "load_balancing", "noise", "weight_decay"):
             value, low = getattr(self, name), 1 if name in sizes else 0
-            if value is not None and not low <= value < float("inf"):
-                raise ValueError(f"{name} is at least {low}; got {value}.")
+            is_one = is_whole if name in (*sizes, "seed") else is_number
+            if value is not None and not (is_one(value) and value >= low):
+                raise ValueError(f"{name} is a {'whole ' * (is_one is is_whole)}number of at least {low}; got {value}.")
         if self.seed >= 2**63:
             raise ValueError(f"seed is below 2^63; got {self.seed}.")
         for name in ("learning_rate", "gradient_norm", "initial_step"):

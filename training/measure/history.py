@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from sae_model import SparseAutoencoder
+from sae_model.errors import is_number
 from training.measure.evaluation import metrics
 
 HISTORY_NAME = "history.json"
@@ -56,6 +57,8 @@ def read_history(folder: str | Path) -> list[Epoch]:
     """What `write_history` wrote; nothing where there is no such file, or none that can be read."""
     path = Path(folder) / HISTORY_NAME
     try:
-        return [Epoch(**epoch) for epoch in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
-    except (OSError, ValueError, TypeError):
+        history = [Epoch(**epoch) for epoch in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
+        numbers = [value for epoch in history for value in vars(epoch).values() if value is not None]
+        return history if all(map(is_number, numbers)) else []
+    except (OSError, ValueError, TypeError, RecursionError):
         return []

@@ -8,6 +8,7 @@ import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from sae_model import SparseAutoencoder
+from sae_model.errors import first_line
 from training.measure.evaluation import Evaluation
 from training.publish.record import Record
 
@@ -195,17 +196,19 @@ def merge_cards(new: str, old: str) -> str:
     stay, and entries that a person added to a list of it (tags, data sets) follow the generated ones.
 
     Raises:
-        ValueError: the metadata of the old card is no YAML.
+        ValueError: the metadata of the old card is no YAML, or none of the Hub's.
     """
     try:
         ours, theirs = ModelCard(new), ModelCard(old, ignore_metadata_errors=True)
         mine, kept = ours.data.to_dict(), theirs.data.to_dict()
     except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise ValueError("the front matter of its README.md is no YAML: mend it there") from error
+        raise ValueError(
+            f"the front matter of its README.md cannot be read ({first_line(error)}): mend it there"
+        ) from error
     for key, value in kept.items():
         if key not in mine:
             mine[key] = value
-        elif isinstance(value, list) and key != "model-index":
+        elif isinstance(value, list) and isinstance(mine[key], list) and key != "model-index":
             mine[key] = mine[key] + [entry for entry in value if entry not in mine[key]]
     above, _, rest = theirs.text.partition(BEGIN)
     _, _, below = rest.partition(END) if rest else ("", "", "")

@@ -16,7 +16,7 @@ from sae_model.storage import CARD_NAME
 from sae_model.zoo import repo_name
 from training.publish.card import merge_cards, render_card
 from training.publish.publishing import FILES
-from training.publish.record import Record
+from training.publish.record import Record, RecordError
 
 SPACE = "by-touch"
 """What README calls the Space that an owner deploys; cards tell how to install from it."""
@@ -97,7 +97,12 @@ def push(
         parent = api.model_info(repo_id, revision=branch, timeout=SECONDS_TO_ANSWER).sha
         space = f"{repo_id.partition('/')[0]}/{SPACE}"
         there = api.repo_exists(space, repo_type="space")
-        card = render_card(model, record, repo_id, f"{api.endpoint}/spaces/{space}" if there else None)
+        try:
+            card = render_card(model, record, repo_id, f"{api.endpoint}/spaces/{space}" if there else None)
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise RecordError(
+                f"{folder} holds metrics that no card can show ({type(error).__name__}): were they edited by hand?"
+            ) from error
         old_card = _read(api, repo_id, CARD_NAME, parent)
         if old_card is not None:
             card = merge_cards(card, old_card)

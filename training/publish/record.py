@@ -68,7 +68,7 @@ class Record:
             record = cls(Recipe.from_dict(made), versions, test_images, Evaluation.read(folder / EVALUATION_NAME), data)
             record.about  # noqa: B018, a data set of which nothing is known is an error here
             return record
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise RecordError(
                 f"{folder} holds no record of this version ({type(error).__name__}: {error}): train it anew."
             ) from error
