@@ -103,7 +103,7 @@ def _build_page(lab: Lab, app: gr.Blocks) -> None:
     controls.wire(app, tabs, [module.KEY for module in TABS])
 
     def leave(request: gr.Request) -> None:
-        lab.trainings.drop(request.session_hash)
+        lab.trainings.leave_page(request.session_hash)
 
     app.unload(leave)
 

@@ -35,7 +35,7 @@ class Bench:
     position: int
     """That of the slider of that choice."""
     edits: str
-    """JSON: title of a stop -> latent -> the value that it was set to. Those of other stops wait for their return."""
+    """JSON: key of a stop -> latent -> the value that it was set to. Those of other stops wait for their return."""
     tab: str
     """The `KEY` of the tab that is open."""
 
@@ -63,7 +63,7 @@ class Bench:
         try:
             values = {
                 _latent(latent): _value(value)
-                for latent, value in json.loads(self.edits or "{}").get(stop.title, {}).items()
+                for latent, value in json.loads(self.edits or "{}").get(stop.key, {}).items()
             }
         except (ValueError, TypeError, AttributeError, RecursionError):
             raise InputError(say("errors.edits")) from None
@@ -80,7 +80,7 @@ class Bench:
         values |= {"sigma": f"{self.sigma:g}", "seed": self.seed, "model": stop.variant}
         if stop.k is not None:
             values["k"] = stop.k
-        if not stop.is_users and lab.find(stop.variant)[0] != self.method:
+        if self.method in lab.families and lab.find(stop.variant)[0] != self.method and not stop.is_users:
             values["method"] = self.method  # the variant is in several
         edits = self.edits_of(stop)
         if edits:
@@ -150,8 +150,8 @@ def _with_model(lab: Lab, bench: Bench, given: Mapping[str, str]) -> tuple[Bench
 
 def with_edits(edits: str, stop: Stop, values: Mapping[int, float]) -> str:
     """`Bench.edits` with the values of one stop replaced."""
-    others = {title: old for title, old in json.loads(edits or "{}").items() if title != stop.title}
-    return json.dumps(others | ({stop.title: dict(values)} if values else {}))
+    others = {key: old for key, old in json.loads(edits or "{}").items() if key != stop.key}
+    return json.dumps(others | ({stop.key: dict(values)} if values else {}))
 
 
 def _edits(text: str) -> dict[int, float]:

@@ -16,7 +16,7 @@ from space.lab import LARGEST_SEED, SIGMA, Lab, Stop
 from space.latent_card import latent_card
 from space.own_digit import as_mnist, from_text, to_text
 from space.parts import QUICK, Page, Part, choosing, class_choice, message_of, method_choices, script_with
-from space.stop_slider import stop_slider
+from space.stop_slider import ClampedSlider, stop_slider
 from space.terms import term
 from training.fit.recipe import DEFAULT_ARCHITECTURE
 from training.fit.zoo import family_title
@@ -53,7 +53,7 @@ class Controls:
         with gr.Column(elem_id="sliders", min_width=0), gr.Group():
             self.stop = stop_slider(lab, first.method, first.position)
             self.stops = page.html("stops", _stops(lab, first), js_on_load=NAME_STOPS)
-            self.sigma = gr.Slider(0, 1, first.sigma, step=0.01, label=say("controls.noise"), elem_id="noise")
+            self.sigma = ClampedSlider(0, 1, first.sigma, step=0.01, label=say("controls.noise"), elem_id="noise")
         with gr.Group(elem_id="specimen"):
             title = say("controls.digit" if lab.noun == "digit" else "controls.class")
             self.digit = class_choice(lab, int(lab.labels[first.digit]), title, "digit")
@@ -129,24 +129,17 @@ class Controls:
             return (class_of(index), "") if ink is None else (None, to_text(as_mnist(ink)))
 
         image = [self.digit, self.index, self.drawing, self.canvas]
-        page.follow(self.method.input(with_error_message(change_method), self.method, self.stop, **page.live))
-        page.follow(
-            gr.on(
-                [self.digit.input, self.another.click],
-                with_error_message(choose),
-                [self.digit, self.index],
-                image,
-                **page.live,
-            )
-        )
+        latest = page.live | {"trigger_mode": "always_last"}
+        page.follow(self.method.input(with_error_message(change_method), self.method, self.stop, **latest))
+        another = [self.digit.input, self.another.click]
+        page.follow(gr.on(another, with_error_message(choose), [self.digit, self.index], image, **latest))
         page.follow(self.any_digit.click(with_error_message(choose_any), self.index, image, **page.live))
         drawn = gr.on(
             [self.canvas.input, self.canvas.clear],
             with_error_message(take),
             [self.canvas, self.index],
             [self.digit, self.drawing],
-            trigger_mode="always_last",
-            **page.live,
+            **latest,
         )
         page.follow(drawn)
         page.follow(self.redraw.click(lambda: random.randint(0, LARGEST_SEED), None, self.seed, **page.live))

@@ -37,7 +37,7 @@ def build(page: Page) -> None:
     chart = page.html("frontier", js_on_load=PICK)
 
     def draw(bench: Bench, user_models: list[str]) -> list[str]:
-        return [frontier_chart(lab, bench.method, bench.position, user_models)]
+        return [frontier_chart(lab, bench.method, bench.stop(lab), user_models)]
 
     @with_error_message
     def pick(event: gr.EventData) -> tuple[object, ...]:
@@ -47,9 +47,8 @@ def build(page: Page) -> None:
     page.follow(chart.click(pick, None, page.choice, **page.live))
 
 
-def frontier_chart(lab: Lab, method: str, position: int, user_models: list[str]) -> str:
+def frontier_chart(lab: Lab, method: str, chosen: Stop, user_models: list[str]) -> str:
     """Variance lost against effective L0 of every bundled model and of some users' models, the chosen one ringed."""
-    chosen = lab.stop_at(method, position)
     choices = [USER + name for name in user_models if name in lab.user_models] + [method] * chosen.is_users
     places = lab.places | {lab.stops(choice)[-1]: (choice, lab.first_position(choice)) for choice in choices}
     points = [_point(lab, stop, *place) for stop, place in places.items()]

@@ -55,8 +55,11 @@ class Stop:
     @property
     def title(self) -> str:
         """What it is called on the page. A user's model may have any name, so HTML has to escape it."""
-        if self.is_users:
-            return title(self.variant)
+        return title(self.variant) if self.is_users else self.key
+
+    @property
+    def key(self) -> str:
+        """What tells it from all other stops."""
         return self.variant if self.k is None else f"{self.variant}, k = {self.k}"
 
     @property
@@ -206,7 +209,8 @@ class Lab:
             self.recipes.items(),
             key=lambda item: (item[1].architecture != DEFAULT_ARCHITECTURE, item[1].sparsity.joins is None),
         ):
-            families[replace(recipe, architecture=DEFAULT_ARCHITECTURE).family] += self._stops_of(name, recipe)
+            stops = families[replace(recipe, architecture=DEFAULT_ARCHITECTURE).family]
+            stops += [stop for stop in self._stops_of(name, recipe) if stop not in stops]
         return {family: stops for family, stops in families.items() if stops}
 
     def _stops_of(self, name: str, recipe: Recipe) -> list[Stop]:

@@ -27,7 +27,7 @@ def latent_map(lab: Lab, bench: Bench, activations: Tensor, edits: dict[int, flo
     rings = "".join(ring(latent, latents, "edited") for latent in edits if latent < latents)
     return (
         f'<div class="latent-map" tabindex="0" role="application" aria-label="{escape(words)}" '
-        f'data-side="{map_side(latents)}" data-latents="{latents}" data-stop="{escape(stop.title)}" '
+        f'data-side="{map_side(latents)}" data-latents="{latents}" data-stop="{escape(stop.key)}" '
         f'data-bench="{escape(json.dumps(asdict(bench)))}">{activation_image(activations, words)}{rings}</div>'
     )
 

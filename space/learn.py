@@ -61,7 +61,7 @@ def build(page: Page) -> None:
         strength = gr.Dropdown(**_strengths(kind.value), elem_id="train-strength")
         size = gr.Dropdown(list(SIZES), value=400, label=say("learn.latents"))
         noise = gr.Slider(0, 0.6, 0, step=0.1, label=say("learn.noise"))
-        seed = gr.Number(0, label=say("learn.seed"), precision=0, minimum=0, maximum=LARGEST_SEED)
+        seed = gr.Number(0, label=say("learn.seed"), precision=0)
     with gr.Row(elem_id="train-buttons"):
         start = gr.Button(say("learn.start"), size="sm", variant="primary", elem_id="train-start", min_width=90)
         pause = gr.Button(say("learn.pause"), size="sm", elem_id="train-pause", min_width=90)
@@ -83,6 +83,8 @@ def build(page: Page) -> None:
     settings = [kind, strength, size, noise, seed]
 
     def recipe_of(kind: str, strength: str, size: int, noise: float, seed: int) -> Recipe:
+        if not 0 <= (seed or 0) <= LARGEST_SEED:
+            raise InputError(say("errors.seed", last=LARGEST_SEED, value=seed))
         method = METHODS[kind]
         named = {_name(method, values): values for values in method.bundled}
         sparsity = sparsity_from_config({"kind": kind, **named[strength]})
@@ -159,7 +161,9 @@ def build(page: Page) -> None:
                     yield message_of(escape(words)), *unchanged
                 evaluation = lab.user_models.find(shown).evaluation
                 record = Record(training.recipe, versions(), len(lab.images), evaluation, lab.dataset.about)
-                saved = training.keep(name, lambda into: save_run(into, model, record, lab.test, {}, []))
+                saved = trainings.keep(
+                    request.session_hash, name, lambda into: save_run(into, model, record, lab.test, {}, [])
+                )
                 archive = shutil.make_archive(str(saved), "zip", saved.parent, name)
             choice = USER + shown
             words = say(
@@ -177,19 +181,19 @@ def build(page: Page) -> None:
     @in_language_of_now
     def send(repo_id: str, token: gr.OAuthToken | None, request: gr.Request) -> Iterator[str]:
         """Push the model that was kept last: with the visitor's login, or on one's own machine with one's own."""
-        training = trainings.find(request.session_hash)
+        kept = trainings.kept(request.session_hash)
         try:
-            if training is None or training.kept is None:
+            if kept is None:
                 raise InputError(say("learn.not_kept"))
             if lab.user_models.hosted and token is None:
                 raise InputError(say("learn.sign_in" if HAS_LOGIN else "learn.no_login"))
             repo_id = (repo_id or "").strip()
             yield message_of(escape(say("learn.pushing", repo=repo_id)))
-            address = push(training.kept, repo_id, token=token and token.token)
+            address = push(kept, repo_id, token=token and token.token)
             link = f'<a href="{escape(address)}">{escape(repo_id)}</a>'
             yield message_of(say("learn.pushed", link=link))
         except Exception as error:
-            words = in_words(error).replace(str(training and training.kept), say("learn.the_model"))
+            words = in_words(error).replace(str(kept), say("learn.the_model"))
             yield message_of(escape(words), "error")
 
     # One training at a time; those who wait for it do so here, where they are told their place.

@@ -115,7 +115,7 @@ def _target(lab: Lab, stop: Stop) -> float | None:
 
 
 def _keeps_so_many(lab: Lab, bench: Bench) -> bool:
-    return _kept(lab, bench.stop(lab)) == KEPT
+    return _kept(lab, bench.stop(lab)) == KEPT and len(lab.compared(bench.method)) > 1
 
 
 def _kept(lab: Lab, stop: Stop) -> int | None:

@@ -43,9 +43,6 @@ class LiveTraining:
         self.step, self.steps = 0, recipe.epochs * max(1, len(images) // recipe.batch_size)
         self.history: list[tuple[int, float]] = []
         """(step, reconstruction loss)."""
-        self.kept: Path | None = None
-        """The folder of the model that was kept last, as `fit` writes it; it goes when the training does."""
-        self._home: TemporaryDirectory | None = None
         self._watched = watched
         self._run = fit(self.model, images, recipe, steps_per_report=STEPS_PER_MOMENT)
         self.lock = Lock()
@@ -83,13 +80,6 @@ class LiveTraining:
         with self.lock:
             return self.model.decode(self.model.encode(image))[0]
 
-    def keep(self, name: str, save: Callable[[Path], None]) -> Path:
-        """Have a folder of a name written, in the place of the one that was kept before."""
-        home = TemporaryDirectory(prefix="kept-")
-        save(Path(home.name) / name)
-        self._home, self.kept = home, Path(home.name) / name
-        return self.kept
-
     def trained(self) -> SparseAutoencoder:
         """The model as it is now, as `fit` leaves it: rounded to half precision, and in eval mode."""
         with self.lock:
@@ -104,6 +94,8 @@ class LiveTrainings:
     def __init__(self, dataset: Dataset, watched: Tensor) -> None:
         self._dataset, self._watched = dataset, watched
         self._trainings: OrderedDict[str, LiveTraining] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[TemporaryDirectory, Path]] = OrderedDict()
+        """Session -> the folder of the model that was kept last, as `fit` writes it, and what removes it."""
         self._line: dict[object, str] = {}
         """Ticket -> session of all who want to train, in their order; the first one trains."""
         self._lock = Lock()
@@ -127,6 +119,22 @@ class LiveTrainings:
             if session in self._trainings:
                 self._trainings.move_to_end(session)
             return self._trainings.get(session)
+
+    def keep(self, session: str, name: str, save: Callable[[Path], None]) -> Path:
+        """Have a folder of a name written, in the place of the one that the session kept before."""
+        home = TemporaryDirectory(prefix="kept-")
+        save(Path(home.name) / name)
+        with self._lock:
+            self._kept[session] = home, Path(home.name) / name
+            self._kept.move_to_end(session)
+            while len(self._kept) > MOST_TRAININGS:
+                self._kept.popitem(last=False)
+            return self._kept[session][1]
+
+    def kept(self, session: str) -> Path | None:
+        """The folder of the model that a session kept last."""
+        with self._lock:
+            return self._kept[session][1] if session in self._kept else None
 
     def wait(self, session: str) -> object:
         """Go to the end of the line; returns a ticket."""
@@ -152,3 +160,9 @@ class LiveTrainings:
             training = self._trainings.pop(session, None)
         if training is not None:
             training.paused = True
+
+    def leave_page(self, session: str) -> None:
+        """Forget a session."""
+        self.drop(session)
+        with self._lock:
+            self._kept.pop(session, None)

@@ -82,7 +82,7 @@ class Page:
         self._parts.append(part)
         triggers = [control.input for control in part.inputs if not isinstance(control, gr.State)]
         if triggers and part.when == QUICK:
-            gr.on(triggers, *self._drawing([part]), trigger_mode="always_last", **self.live)
+            gr.on(triggers, *self._drawing([part], is_queued=True), trigger_mode="always_last", **self.live)
         elif triggers:
             gr.on(triggers, None, js=f"() => window.drawTab['{part.tab}-rest']()")
 
@@ -114,17 +114,27 @@ class Page:
         """Let the parts of a tab and a stage be drawn after an event, where there are any."""
         parts = [part for part in self._parts if part.when == when and part.tab in (None, key)]
         spinner = {"show_progress": "full", "show_progress_on": None} if when == LONG else {}
-        return parts and event(*self._drawing(parts), trigger_mode="always_last", queue=queue, **self.live | spinner)
+        drawing = self._drawing(parts, queue)
+        return parts and event(*drawing, trigger_mode="always_last", queue=queue, **self.live | spinner)
 
-    def _drawing(self, parts: Sequence[Part]) -> tuple[Callable[..., list[Any]], list[Any], list[Any]]:
-        """Handler, inputs and outputs that draw some parts."""
+    def _drawing(self, parts: Sequence[Part], is_queued: bool) -> tuple[Callable[..., list[Any]], list[Any], list[Any]]:
+        """Handler, inputs and outputs that draw some parts.
+
+        Gradio shows no error of an event that does not go through its queue; the rest of the tab, which follows, has
+        the same one.
+        """
         inputs = [*self.bench, *(control for part in parts for control in part.inputs)]
         outputs = [output for part in parts for output in part.outputs]
 
         @with_error_message
         def draw(*values: Any) -> list[Any]:
             bench, rest = Bench(*values[: len(self.bench)]), iter(values[len(self.bench) :])
-            drawn = [value for part in parts for value in part.render(bench, *islice(rest, len(part.inputs)))]
+            try:
+                drawn = [value for part in parts for value in part.render(bench, *islice(rest, len(part.inputs)))]
+            except Exception:
+                if is_queued:
+                    raise
+                drawn = [gr.skip() for _ in outputs]
             return drawn if len(drawn) > 1 else drawn[0]
 
         return draw, inputs, outputs

@@ -106,7 +106,7 @@ def edits_of(lab: Lab, bench: Bench) -> str:
         return ""
     stop = bench.stop(lab)
     undo = "".join(
-        f'<button type="button" class="undo" data-latent="{latent}" data-stop="{escape(stop.title)}" aria-label="'
+        f'<button type="button" class="undo" data-latent="{latent}" data-stop="{escape(stop.key)}" aria-label="'
         f'{escape(say("see.undo_aria", latent=latent))}">'
         f"{say('see.undo_set' if value else 'see.undo_off', latent=latent, value=value)} ✕</button>"
         for latent, value in bench.edits_of(stop).items()

@@ -1,4 +1,4 @@
-"""The slider over the stops of a choice; in a file of its own, since Gradio writes a .pyi beside each component."""
+"""The page's sliders; in a file of their own, since Gradio writes a .pyi beside each component."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ import gradio as gr
 from space.lab import Lab
 
 
+class ClampedSlider(gr.Slider):
+    """A slider that takes what is typed into its field as the browser then shows it; Gradio has an error for it."""
+
+    is_template = True  # to a browser it is a slider as any other
+
+    def preprocess(self, payload: float | None) -> float:
+        return min(max(self.minimum if payload is None else payload, self.minimum), self.maximum)
+
+
 class StopSlider(gr.Slider):
     """A slider over the stops of a choice. Its value may lie beyond its end while the choice changes: see `Bench.stop`.
 
     Gradio would answer such a value with an error, and then draw nothing until the next change.
     """
 
-    is_template = True  # to a browser it is a slider as any other
+    is_template = True
 
     def preprocess(self, payload: float) -> float:
         return payload

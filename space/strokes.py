@@ -13,6 +13,7 @@ from space.lab import Lab
 from space.latent_card import atom_image
 from space.parts import QUICK, Page, Part
 from space.see import edited, edits_of, name_of
+from space.stop_slider import ClampedSlider
 from space.terms import term
 from training.words import say
 
@@ -26,7 +27,7 @@ def build(page: Page) -> None:
     lab = page.lab
     intro = page.html("strokes-intro")
     with gr.Row(elem_id="reveal-row"):
-        reveal = gr.Slider(0, MOST, 5, step=1, label=say("strokes.reveal"), elem_id="reveal", scale=4)
+        reveal = ClampedSlider(0, MOST, 5, step=1, label=say("strokes.reveal"), elem_id="reveal", scale=4)
         gr.Button(say("strokes.play"), elem_id="play", scale=0, min_width=110)
     built = page.html("built")
     atoms = page.html("atoms")

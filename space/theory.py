@@ -11,6 +11,7 @@ from sae_model import effective_l0, unit_activation
 from space.bench import Bench
 from space.lab import Lab, Stop
 from space.parts import Page, Part
+from space.stop_slider import ClampedSlider
 from training.data import as_floats
 from training.draw import model_charts
 from training.draw.charts import Axis, Chart, Drawing, Frame, curve_keys, legend, responsive
@@ -19,6 +20,7 @@ from training.words import say
 
 KEY = "rates"
 SAMPLE = 500
+LOW, HIGH = 0.01, 0.99
 
 
 def build(page: Page) -> None:
@@ -27,21 +29,21 @@ def build(page: Page) -> None:
     with gr.Row():
         with gr.Column(min_width=320):
             gr.Markdown(say("rates.rate"))
-            target = gr.Slider(0.01, 0.99, 0.1, step=0.01, label=say("rates.target"), elem_id="target")
+            target = ClampedSlider(LOW, HIGH, 0.1, step=0.01, label=say("rates.target"), elem_id="target")
             costs = page.html("costs", cost_chart(0.1, None))
         with gr.Column(min_width=320):
             gr.Markdown(say("rates.scale"))
             scales = page.html("scales")
 
-    drawn = gr.State("")  # the title of the stop that the charts are of
+    drawn = gr.State("")  # the key of the stop that the charts are of
 
     def draw(bench: Bench, target: float, drawn: str) -> list[object]:
         stop = bench.stop(lab)
-        is_new = stop.title != drawn
+        is_new = stop.key != drawn
         stated = getattr(lab.model(stop).sparsity, "target", None) if is_new else None
         costs = cost_chart(stated or target, (stop.title, lab.evaluation(stop).mean_activation))
         scaled = scale_chart(lab, stop) if is_new or stop.is_users else gr.skip()
-        return [stated or gr.skip(), costs, scaled, stop.title]
+        return [min(max(stated, LOW), HIGH) if stated else gr.skip(), costs, scaled, stop.key]
 
     page.add(Part([target, costs, scales, drawn], draw, [target, drawn], KEY))
 

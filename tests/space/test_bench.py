@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sae_model import SparseAutoencoder
 from space.bench import Bench, opening, restored, with_edits
 from space.errors import InputError
 from space.lab import Lab
@@ -120,3 +122,15 @@ def test_the_card_says_what_the_model_does() -> None:
         assert f"<span>{mean:.3f}</span>" in card
     request["bench"]["edits"] = with_edits("{}", stop, {latent: 0.0})
     assert "<b>off</b>" in latent_card(LAB, json.dumps(request))
+
+
+def test_a_link_to_a_bundled_stop_beside_a_users_model_opens_without_that_model(
+    tiny_model: SparseAutoencoder, tmp_path: Path
+) -> None:
+    tiny_model.save_pretrained(tmp_path / "mine")
+    lab = Lab()
+    list(lab.user_models.load(lab.user_models.address(str(tmp_path / "mine"))))
+    bench = replace(opening(LAB), method=f"user:{tmp_path / 'mine'}", position=1)
+    assert bench.stop(lab).variant == "l1-0.01"
+    assert "mine" not in bench.query(lab)
+    assert restored(LAB, bench.query(lab), TABS)[0].stop(LAB).variant == "l1-0.01"

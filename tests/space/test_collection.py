@@ -228,3 +228,12 @@ def test_every_tab_works_for_other_data(browser: Browser, request: pytest.Fixtur
         russian = open_page(browser, f"{space.address}/?lang=ru")
         assert english_in(russian) <= set(re.findall(r"\w+", " ".join(classes)))
         russian.context.close()
+
+
+def test_each_model_is_one_stop_of_a_slider() -> None:
+    collection = bundled()
+    clean, noisy = collection.models["l1-0.1"], collection.models["l1-0.1-noise-0.6"]
+    models = {"l1-0.1": clean, "l1-0.1-noise-0.6": noisy}
+    models["l1-0.1-noise-0.3"] = replace(noisy, recipe=replace(noisy.recipe, noise=0.3))
+    stops = Lab(replace(collection, models=models)).families["noise"]
+    assert sorted(stop.label for stop in stops) == ["+0.3", "+0.6", "l1-0.1"]

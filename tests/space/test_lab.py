@@ -182,7 +182,7 @@ assert [stop.label for stop in lab.stops("shout")] == [".25", ".5"]
 assert lab.slider_label("shout") == "Loudness"
 assert "<b>Shout &lt;loud&gt;</b> asks for latents that shout." in description
 assert ">quiet<" in stops and ">loud<" in stops
-assert "shout-0.5: effective L0" in frontier_chart(lab, "shout", 1, [])
+assert "shout-0.5: effective L0" in frontier_chart(lab, "shout", lab.stop_at("shout", 1), [])
 print("shown")
 """
 

@@ -149,6 +149,8 @@ def test_what_was_kept_is_pushed_with_ones_own_login(page: Page, hub: LoopbackHu
     assert push(page, "ada/learned") == "Keep a model first; then it can be pushed."
     keep(page)
     assert push(page, "no id") == "'no id' is no Hub id of the form owner/name."
+    page.click("#train-stop")  # what was kept stays
+    page.wait_for_selector("#train table", state="detached")
     assert push(page, "ada/learned") == "Pushed: ada/learned."
     assert SparseAutoencoder.from_pretrained("ada/learned").latent_dim == 100
     assert "L1 penalty (beta = 1)" in hub.files("ada/learned")["README.md"].decode()

@@ -81,12 +81,15 @@ def test_those_who_want_to_train_stand_in_a_line(digits: Split) -> None:
     assert [trainings.ahead(ticket) for ticket in tickets] == [None, [], None, ["b"]]
 
 
-def test_of_what_was_kept_the_last_stays_until_the_training_goes(digits: Split) -> None:
-    training = begin(digits, RECIPE)
-    folders = [training.keep(name, lambda folder: folder.mkdir()) for name in ("one", "two")]
+def test_of_what_a_session_kept_the_last_stays_until_it_leaves(digits: Split) -> None:
+    trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
+    folders = [trainings.keep("a", name, lambda folder: folder.mkdir()) for name in ("one", "two")]
+    gc.collect()
     assert (folders[0].exists(), folders[1].is_dir()) == (False, True)
-    assert training.kept == folders[1]
-    del training
+    trainings.drop("a")
+    assert trainings.kept("a") == folders[1]
+    assert trainings.kept("b") is None
+    trainings.leave_page("a")
     gc.collect()
     assert not folders[1].exists()
 

@@ -265,3 +265,20 @@ def test_the_chosen_method_is_seen_under_the_mouse_too(page: Page) -> None:
     page.locator("#method label").nth(1).locator("input").hover()
     page.wait_for_timeout(400)
     assert page.evaluate(dot) == away != "rgb(255, 255, 255)"
+
+
+def test_what_is_typed_beyond_a_slider_is_its_end(page: Page) -> None:
+    field = page.locator("#noise input[type=number]")
+    for typed, sigma, words in (("5", "1", "With noise 1"), ("", "0", "no noise")):
+        field.fill(typed)
+        page.keyboard.press("Tab")
+        page.wait_for_function("words => document.querySelector('#images').innerText.includes(words)", arg=words)
+        assert page.input_value(NOISE) == sigma
+
+
+def test_the_slider_of_a_method_cannot_be_reset_to_that_of_another(page: Page) -> None:
+    assert page.locator("#beta button").filter(visible=True).count() == 0
+    page.get_by_role("radio", name="Top k", exact=True).check()
+    page.wait_for_function("document.querySelector('#summary b').textContent.startsWith('topk')")
+    page.get_by_role("tab", name="Frontier").click()
+    page.wait_for_function("document.querySelector('#frontier .now b')?.textContent.startsWith('topk')")

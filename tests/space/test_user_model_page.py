@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from huggingface_hub import HfApi
 
+from sae_model import L1, KLPerImage, SparseAutoencoder
 from tests.space.browser import open_page
 
 if TYPE_CHECKING:
@@ -150,3 +151,45 @@ def test_a_link_to_a_model_while_the_hub_is_down_ends_in_an_error_message(browse
     assert "could not be asked for" in page.inner_text("#message")
     assert page.locator("#images .steps img").count() == 4
     page.context.close()
+
+
+def test_two_models_of_one_title_have_edits_of_their_own(page: Page, tmp_path: Path) -> None:
+    for parent, latents in (("x", 64), ("y", 36)):
+        SparseAutoencoder(latents, L1(0.1)).save_pretrained(tmp_path / parent / "runs" / "mine")
+    ask_for(page, tmp_path / "x" / "runs" / "mine")
+    page.wait_for_selector("#images .latent-map[data-latents='64']", timeout=60_000)
+    side = page.locator("#images .latent-map img").bounding_box()["width"]
+    page.locator("#images .latent-map img").click(position={"x": side * 15 / 16, "y": side * 15 / 16})  # the last one
+    page.locator("#card .off").click()
+    page.wait_for_selector("#summary .undo")
+    page.get_by_label("Its address").fill("")
+    ask_for(page, tmp_path / "y" / "runs" / "mine")
+    page.wait_for_selector("#images .latent-map[data-latents='36']", timeout=60_000)
+    page.wait_for_selector("#summary .undo", state="detached")
+
+
+@pytest.mark.slow
+def test_a_model_that_was_dropped_for_others_is_told(page: Page, tmp_path: Path) -> None:
+    for name in range(9):
+        SparseAutoencoder(10, L1(0.1)).save_pretrained(tmp_path / f"m{name}")
+    ask_for(page, tmp_path / "m0")
+    wait_for_model(page, "/m0")
+    other = open_page(page.context.browser, page.url.partition("?")[0])
+    for name in range(1, 9):
+        if name > 1:
+            other.get_by_label("Its address").fill("")
+        ask_for(other, tmp_path / f"m{name}")
+        wait_for_model(other, f"/m{name}")
+    other.context.close()
+    page.fill("#noise input[type=range]", "0.8")
+    page.get_by_text("is not here any more").first.wait_for()
+
+
+def test_a_target_beyond_the_slider_is_drawn(page: Page, tmp_path: Path) -> None:
+    SparseAutoencoder(30, KLPerImage(0.005)).save_pretrained(tmp_path / "kl005")
+    ask_for(page, tmp_path / "kl005")
+    wait_for_model(page, "/kl005")
+    page.get_by_role("tab", name="Rates").click()
+    page.wait_for_function("document.querySelector('#costs')?.textContent.includes('0.005')")
+    page.fill("#beta input[type=range]", "1")
+    page.wait_for_function("!document.querySelector('#costs').textContent.includes('/kl005')")
