@@ -15,7 +15,7 @@ from threading import Thread
 import torch
 
 from space.memory import trim
-from training.benchmarks.machine import resident_bytes
+from tests.space.server import resident_mb
 
 block = torch.ones(7_000_000)
 del block
@@ -30,13 +30,13 @@ def work():
 thread = Thread(target=work)
 thread.start()
 thread.join()
-before = resident_bytes()
+before = resident_mb()
 trim()
-print(before - resident_bytes())
+print(before - resident_mb())
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only GNU's C library keeps so much")
 def test_trim_gives_back_what_a_thread_freed() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
-    assert int(done.stdout) > 50_000_000
+    assert float(done.stdout) > 50
