@@ -124,10 +124,11 @@ def restored(lab: Lab, query: str, tabs: tuple[str, ...]) -> tuple[Bench, str]:
     missing = ""
     if "model" in given:
         bench, missing = _with_model(lab, bench, given)
-    if "set" in given and not missing:
-        stop = bench.stop(lab)
+    if "set" in given:
+        stop = Stop(missing, "", is_users=True) if missing else bench.stop(lab)
         bench = replace(bench, edits=with_edits("{}", stop, _edits(given["set"])))
-        lab.edited(bench.look(lab), stop, bench.edits_of(stop))  # or an error
+        if not missing:
+            lab.edited(bench.look(lab), stop, bench.edits_of(stop))  # or an error
     return bench, missing
 
 

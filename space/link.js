@@ -5,9 +5,14 @@ let settling = false; // what comes next is only a state that the address has al
 const home = props.value; // the state in which the page opens; its address stays short until something changes
 const OPENING = "?digit="; // asks Python for that state
 let last = 0;
+const modelOf = (query) => new URLSearchParams(query).get("model");
+let loading = modelOf(location.search); // the link stays as it is until its model is there, or something is touched
+for (const touch of ["pointerdown", "keydown", "input"])
+  document.addEventListener(touch, () => (loading = null), { once: true, capture: true });
 function write() {
   const query = props.value ?? "";
-  if (query === OPENING) return;
+  if (query === OPENING || (loading && modelOf(query) !== loading)) return;
+  loading = null;
   if (!query || query === location.search || (!location.search && query === home)) return void (settling = false);
   // A drag makes one entry of the history, and so does everything that follows at once.
   const quick = performance.now() - last < 800;

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sae_model import SparseAutoencoder
 from space.bench import Bench, opening, restored, with_edits
 from space.errors import InputError
-from space.lab import Lab
+from space.lab import Lab, Stop
 from space.latent_card import latent_card
 from space.own_digit import to_text
 
@@ -54,9 +54,10 @@ def test_an_empty_link_opens_the_page_as_ever() -> None:
 
 
 def test_a_model_that_is_not_here_is_named() -> None:
-    bench, missing = restored(LAB, "?sigma=0.5&model=ada%2Fmine", TABS)
+    bench, missing = restored(LAB, "?sigma=0.5&model=ada%2Fmine&set=5:3", TABS)
     assert missing == "ada/mine"
-    assert bench == replace(opening(LAB), sigma=0.5)
+    assert bench.edits_of(Stop("ada/mine", "", is_users=True)) == {5: 3}  # they wait for it
+    assert replace(bench, edits="{}") == replace(opening(LAB), sigma=0.5)
 
 
 @pytest.mark.parametrize(

@@ -311,3 +311,15 @@ def test_a_latent_opens_on_a_phone_by_a_tap(browser: Browser, server: str) -> No
     page.touchscreen.tap(*(lambda b: (b["x"] + 5, b["y"] + 5))(page.locator("#card .off").bounding_box()))
     page.wait_for_selector("#images .steps.of5")
     page.context.close()
+
+
+def test_an_error_of_what_is_drawn_first_is_told(page: Page) -> None:
+    page.locator("#images .latent-map img").click()
+    page.wait_for_selector("#card .off")
+    page.evaluate("""() => {
+      const slider = document.querySelector('#card input[type=range]');
+      slider.max = 1e6;
+      slider.value = 1e6;
+      slider.dispatchEvent(new Event('input', {bubbles: true}));
+    }""")
+    page.get_by_text("These are no latents set by hand").first.wait_for()

@@ -131,9 +131,12 @@ def test_the_name_of_a_bundled_model_chooses_it(page: Page) -> None:
 def test_a_link_loads_a_model_from_the_hub(browser: Browser, server: str, folder: Path) -> None:
     HfApi().create_repo("ada/mine")
     HfApi().upload_folder(repo_id="ada/mine", folder_path=folder)
-    page = open_page(browser, f"{server}/?model=ada%2Fmine")
-    wait_for_model(page, "ada/mine")
-    page.wait_for_function("location.search.includes('model=ada%2Fmine')")
+    page = open_page(browser, f"{server}/?digit=12&model=ada%2Fmine&set=5:3")
+    page.wait_for_timeout(1500)  # it is being measured
+    assert "model=ada%2Fmine&set=5:3" in page.url
+    page.wait_for_function("document.querySelector('#message b')?.textContent === 'ada/mine'", timeout=60_000)
+    page.wait_for_selector("#summary .undo[data-latent='5']")
+    page.wait_for_function("location.search.includes('seed=0&model=ada%2Fmine&set=5:3')")
     assert page.get_attribute("#message a", "href") == "?model=ada%2Fmine"
     assert page.errors == []
     page.context.close()
@@ -166,23 +169,6 @@ def test_two_models_of_one_title_have_edits_of_their_own(page: Page, tmp_path: P
     ask_for(page, tmp_path / "y" / "runs" / "mine")
     page.wait_for_selector("#images .latent-map[data-latents='36']", timeout=60_000)
     page.wait_for_selector("#summary .undo", state="detached")
-
-
-@pytest.mark.slow
-def test_a_model_that_was_dropped_for_others_is_told(page: Page, tmp_path: Path) -> None:
-    for name in range(9):
-        SparseAutoencoder(10, L1(0.1)).save_pretrained(tmp_path / f"m{name}")
-    ask_for(page, tmp_path / "m0")
-    wait_for_model(page, "/m0")
-    other = open_page(page.context.browser, page.url.partition("?")[0])
-    for name in range(1, 9):
-        if name > 1:
-            other.get_by_label("Its address").fill("")
-        ask_for(other, tmp_path / f"m{name}")
-        wait_for_model(other, f"/m{name}")
-    other.context.close()
-    page.fill("#noise input[type=range]", "0.8")
-    page.get_by_text("is not here any more").first.wait_for()
 
 
 def test_a_target_beyond_the_slider_is_drawn(page: Page, tmp_path: Path) -> None:
