@@ -98,9 +98,9 @@ class SparseAutoencoder(
         if (self.sparsity.default_k or 1) > latent_dim:
             raise ValueError(f"k is at most the number of latents, {latent_dim}; got {self.sparsity.default_k}.")
         self.output = output
-        # The network sees images less the offset in units of the scale, and so it makes logits. A linear output has the
-        # mean of its training images and their distance from it, and keeps them with its weights: so values of any size
-        # are learned alike.
+        # Images enter the network less the offset and over the scale, and its logits are in the same units. With a
+        # linear output these are the mean of the training images and their distance from it, and are kept with the
+        # weights: so values of any size are learned alike.
         if output == "linear":
             self.register_buffer("offset", torch.zeros(self.image_shape))
             self.register_buffer("scale", torch.ones(()))

@@ -20,7 +20,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class OutputKind:
-    """A kind of output. Those of a linear one are less the model's `offset`, and in units of its `scale`."""
+    """A kind of output. Images and logits come less the model's `offset` and over its `scale`: 0 and 1 for sigmoid."""
 
     reconstruction: Callable[[Tensor], Tensor]
     """Logits, any shape -> reconstruction, the same shape."""

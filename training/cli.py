@@ -454,7 +454,7 @@ def main() -> None:
         _end(one_line(f"Error: {error.strerror or error}{place}. Nothing was half-written."))
     except SystemExit as done:  # which is what typer makes of a KeyboardInterrupt
         if done.code == CTRL_C and os.environ.get("RANK", "0") == "0":
-            _say("Stopped. Nothing was half-written; `fit --resume` goes on from the last checkpoint.")
+            _say("Stopped. Nothing was half-written; `fit --resume` goes on from its last checkpoint, or begins anew.")
         raise
 
 

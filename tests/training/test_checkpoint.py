@@ -168,7 +168,7 @@ def test_an_unfinished_run_is_not_overwritten_and_a_finished_one_is_not_repeated
     assert process.returncode == 130
     assert (
         said(log).splitlines()[-1]
-        == "Stopped. Nothing was half-written; `fit --resume` goes on from the last checkpoint."
+        == "Stopped. Nothing was half-written; `fit --resume` goes on from its last checkpoint, or begins anew."
     )
     assert "Traceback" not in said(log)
     left = Path(f"{output}.checkpoint").read_bytes()

@@ -14,7 +14,9 @@ import torch
 from sae_model import L1, AdaptiveTopK, SparseAutoencoder
 from sae_model.methods import METHODS
 from tests.command_line import assert_refused, run
-from training.data import BUNDLED, load_split
+from tests.idx import write_idx
+from training import cli
+from training.data import BUNDLED, Split, load_split
 from training.fit.zoo import LECTURE
 from training.measure.evaluation import evaluate
 from training.publish.record import Record
@@ -258,3 +260,34 @@ def test_vectors_far_from_0_are_fitted_and_measured(tmp_path: Path) -> None:
     done = run("fit", "--dataset", tmp_path / "far.npz", *quick, "--output", tmp_path / "model")
     assert json.loads(done.stdout)["fvu"] < 0.9
     assert run("evaluate", tmp_path / "model", "--dataset", tmp_path / "far.npz").returncode == 0
+
+
+def test_of_several_processes_the_first_alone_tells_and_pushes_what_was_finished(
+    tmp_path: Path, few_digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = ("fit", "--limit", "100", "--epochs", "1", "--latent-dim", "20", "--data-dir", few_digits, "--resume")
+    assert run(*quick, "--output", tmp_path / "model").returncode == 0
+    pushed: list[object] = []
+    monkeypatch.setattr(cli, "push", lambda *arguments: pushed.append(arguments) or "somewhere")
+    monkeypatch.setattr(cli, "check_login", lambda _: None)
+    for rank, told in ((1, 0), (0, 1)):
+        monkeypatch.setattr(cli.parallel, "rank", lambda rank=rank: rank)
+        done = run(*quick, "--output", tmp_path / "model", "--push-to-hub", "ada/model")
+        assert done.returncode == 0
+        assert (len(pushed), done.stdout.count('"fvu"')) == (told, told)
+
+
+def test_too_few_images_of_a_named_data_set_are_refused(tmp_path: Path, training_digits: Split) -> None:
+    for half, count in (("train", 200), ("t10k", 5)):
+        images = training_digits.images[:count].squeeze(1).numpy()
+        write_idx(tmp_path / "MNIST" / "raw", half, images, training_digits.labels[:count].numpy())
+    done = run("fit", "--data-dir", tmp_path, "--output", tmp_path / "model")
+    assert_refused(done, "MNIST has 5 images in the test half: it takes 100 to train on and 12 to measure on.")
+
+
+def test_what_does_not_fit_into_the_memory_is_refused(tmp_path: Path) -> None:
+    assert_refused(run("fit", "--image-size", "100000", "--output", tmp_path / "model"), "mnist cannot be read")
+    images = np.random.default_rng(0).integers(0, 256, (130, 3, 256, 256), np.uint8)
+    np.savez(tmp_path / "large.npz", images=images)
+    done = run("fit", "--dataset", tmp_path / "large.npz", "--latent-dim", "1000000", "--output", tmp_path / "model")
+    assert "does not fit into this machine's memory" in done.stderr.splitlines()[-1]

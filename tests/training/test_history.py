@@ -126,3 +126,14 @@ def test_a_chart_has_each_metric_that_was_measured() -> None:
     assert heights == sorted(heights)  # the metric falls, so the line goes down
     (alone,) = {len(history_charts([Epoch(1, None, 0.5, 12.0, 0.25)]))}
     assert alone == 3
+
+
+@pytest.mark.parametrize("content", ['[{"epoch": "1"}]', "[1]", "{}", "[" * 100_000])
+def test_a_history_that_nobody_wrote_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "history.json").write_text(content)
+    assert read_history(tmp_path) == []
+
+
+def test_a_history_with_values_that_are_no_numbers_is_none(tmp_path: Path) -> None:
+    write_history(tmp_path, [Epoch(1, float("nan"), 0.5, 20.0, 0.1)])
+    assert read_history(tmp_path) == []

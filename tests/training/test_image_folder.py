@@ -354,3 +354,7 @@ def test_a_damaged_cache_is_made_anew(folder: Path, cache: Path) -> None:
         kept.write_bytes(content)
         after = halves(open_dataset(str(folder)))
         assert all(torch.equal(after[half], images) for half, images in before.items())
+
+
+def test_a_folder_keeps_what_stands_after_a_dot_of_its_name(folder: Path) -> None:
+    assert open_dataset(str(folder.rename(folder.with_name("v1.2")))).about.title == "v1.2"

@@ -27,7 +27,7 @@ def read_arrays(
     It has `images` (n, channels, height, width), bytes or floats, and may have `labels` (n,), whole numbers.
 
     Raises:
-        DataError: no such arrays; another shape or type; NaN; values or labels out of range; too few images.
+        DataError: no such arrays; another shape or type; NaN; values or labels out of range.
     """
     stat = path.stat()
     images, labels = _arrays(path)

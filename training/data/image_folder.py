@@ -42,7 +42,7 @@ def read_folder(
     Images are grey, (n, 1, height, width), where all of them are or `grey` is set, and (n, 3, height, width) otherwise.
 
     Raises:
-        DataError: no images, or too few; a class without images in one half; a file that cannot be read; images of
+        DataError: no images; a class without images in one half; a file that cannot be read; images of
             different sizes where no size is given.
     """
     classes, train = _files(folder / "train" if (folder / "train").is_dir() else folder)
@@ -91,7 +91,7 @@ def _files(root: Path) -> tuple[tuple[str, ...], Files]:
 
 
 def title(folder: Path) -> str:
-    """Its name; what is no Unicode in it is left out."""
+    """Its name, with a replacement character for each byte that is no Unicode."""
     return os.fsencode(folder.name).decode(errors="replace")
 
 

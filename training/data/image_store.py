@@ -94,7 +94,7 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
         pieces: reads the source, the whole half `train` before the half `test`.
 
     Raises:
-        DataError: the images are too few, of several shapes, or not finite.
+        DataError: there are no images, or they are not finite.
         OSError: the cache cannot be written.
     """
     shelf = cached_assets_path("sae-model", "data", _digest(source))
