@@ -271,6 +271,7 @@ def test_what_is_typed_beyond_a_slider_is_its_end(page: Page) -> None:
     field = page.locator("#noise input[type=number]")
     for typed, sigma, words in (("5", "1", "With noise 1"), ("", "0", "no noise")):
         field.fill(typed)
+        page.wait_for_timeout(600)  # it is drawn as it is typed; the browser mends the field when one leaves it
         page.keyboard.press("Tab")
         page.wait_for_function("words => document.querySelector('#images').innerText.includes(words)", arg=words)
         assert page.input_value(NOISE) == sigma
