@@ -301,10 +301,10 @@ class SparseAutoencoder(
             )
         if config.get("sparsity") is None:
             raise ModelLoadError(f"{config_path} names no sparsity method: fetch or save it again.")
-        todo = "fetch or save it again" if written_by == VERSION else f"{written_by} wrote it, and could load it"
+        advice = "fetch or save it again" if written_by == VERSION else f"{written_by} wrote it, and could load it"
         # On "meta" there are sizes only: nothing is allocated before the file is known to fit.
         what = f"describes no model of sae_model {VERSION}"
-        with load_errors(config_path, what, todo), torch.device("meta"):
+        with load_errors(config_path, what, advice), torch.device("meta"):
             model = cls(**config)
         weights = read_weights(weights_path, model.state_dict(), sha256)
         model.load_state_dict(weights, assign=True)

@@ -108,14 +108,14 @@ def _smallest_exact(name: str, tensor: Tensor) -> Tensor:
 
 
 @contextmanager
-def load_errors(path: Path, what: str, todo: str = "fetch or save it again") -> Iterator[None]:
+def load_errors(path: Path, what: str, advice: str = "fetch or save it again") -> Iterator[None]:
     """Whatever goes wrong with a file, which anybody may have written, as a ModelLoadError."""
     try:
         yield
     except (ModelLoadError, MemoryError):
         raise
     except Exception as error:
-        raise ModelLoadError(f"{path} {what} ({first_line(error).rstrip('.')}): {todo}.") from error
+        raise ModelLoadError(f"{path} {what} ({first_line(error).rstrip('.')}): {advice}.") from error
 
 
 def read_config(path: Path) -> dict[str, Any]:
