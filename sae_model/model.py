@@ -26,6 +26,7 @@ from sae_model.methods import Dense, Sparsity, sparsity_from_config
 from sae_model.outputs import OUTPUTS
 from sae_model.sparsity import keep_top_k, unit_activation
 from sae_model.storage import (
+    ADVICE,
     CARD_NAME,
     CONFIG_NAME,
     VERSION,
@@ -301,12 +302,12 @@ class SparseAutoencoder(
             )
         if config.get("sparsity") is None:
             raise ModelLoadError(f"{config_path} names no sparsity method: fetch or save it again.")
-        advice = "fetch or save it again" if written_by == VERSION else f"{written_by} wrote it, and could load it"
+        advice = ADVICE if written_by == VERSION else f"{written_by} wrote it, and could load it"
         # On "meta" there are sizes only: nothing is allocated before the file is known to fit.
         what = f"describes no model of sae_model {VERSION}"
         with load_errors(config_path, what, advice), torch.device("meta"):
             model = cls(**config)
-        weights = read_weights(weights_path, model.state_dict(), sha256)
+        weights = read_weights(weights_path, model.state_dict(), sha256, advice)
         model.load_state_dict(weights, assign=True)
         return model.to(map_location).eval()
 

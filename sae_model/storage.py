@@ -27,6 +27,7 @@ LARGEST_HEADER = 100_000
 FLOATS = ("F16", "BF16", "F32")
 """What weights may be stored as: single precision, in which they are loaded, holds each of these exactly."""
 MODEL_TYPE = "sparse-autoencoder"
+ADVICE = "fetch or save it again"
 VERSION = "0.6.0"  # of this package; config.json tells which one wrote it
 
 
@@ -108,7 +109,7 @@ def _smallest_exact(name: str, tensor: Tensor) -> Tensor:
 
 
 @contextmanager
-def load_errors(path: Path, what: str, advice: str = "fetch or save it again") -> Iterator[None]:
+def load_errors(path: Path, what: str, advice: str = ADVICE) -> Iterator[None]:
     """Whatever goes wrong with a file, which anybody may have written, as a ModelLoadError."""
     try:
         yield
@@ -137,7 +138,9 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def read_weights(path: Path, expected: dict[str, Tensor], sha256: str | None) -> dict[str, Tensor]:
+def read_weights(
+    path: Path, expected: dict[str, Tensor], sha256: str | None, advice: str = ADVICE
+) -> dict[str, Tensor]:
     """The tensors of a model.safetensors in single precision, known to be exactly the expected ones.
 
     Names, types and shapes are compared before any tensor is read: a file is never larger than its config says.
@@ -145,13 +148,14 @@ def read_weights(path: Path, expected: dict[str, Tensor], sha256: str | None) ->
     Args:
         expected: names, types and shapes that must be there, neither more nor fewer (values are not looked at).
         sha256: the checksum that config.json states.
+        advice: what to do where others than the expected tensors are there.
 
     Raises:
         ModelLoadError: truncated, missing, extra, misshapen or non-finite weights, or another checksum.
     """
     with load_errors(path, "is no whole safetensors file"), path.open("rb") as file:
         header = _read_header(file)
-        size = file.tell() + _compared(path, header, expected)
+        size = file.tell() + _compared(path, header, expected, advice)
         if os.fstat(file.fileno()).st_size != size:
             raise ValueError(f"it has not the {size:,} bytes that its header speaks of")
         file.seek(0)
@@ -180,7 +184,9 @@ def _read_header(file: BinaryIO) -> dict[str, tuple[str, tuple[int, ...]]]:
     return {name: (str(is_["dtype"]), tuple(is_["shape"])) for name, is_ in header.items() if name != "__metadata__"}
 
 
-def _compared(path: Path, header: dict[str, tuple[str, tuple[int, ...]]], expected: dict[str, Tensor]) -> int:
+def _compared(
+    path: Path, header: dict[str, tuple[str, tuple[int, ...]]], expected: dict[str, Tensor], advice: str
+) -> int:
     """How many bytes the tensors of a header have.
 
     Raises:
@@ -190,7 +196,7 @@ def _compared(path: Path, header: dict[str, tuple[str, tuple[int, ...]]], expect
     missing, extra = sorted(expected.keys() - header.keys()), sorted(header.keys() - expected.keys())
     if missing or extra:
         parts = [f"lacks {_some(missing)}"] * bool(missing) + [f"has the foreign {_some(extra)}"] * bool(extra)
-        raise ModelLoadError(f"{misfit}: it {' and '.join(parts)}.")
+        raise ModelLoadError(f"{misfit}: it {' and '.join(parts)}. {advice[0].upper()}{advice[1:]}.")
     size = 0
     for name, (dtype, shape) in header.items():
         wanted, types = tuple(expected[name].shape), FLOATS if expected[name].is_floating_point() else ("I64",)

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sae_model import L1, SparseAutoencoder, TopK
+from sae_model import L1, ModelLoadError, SparseAutoencoder, TopK
 from sae_model.outputs import OUTPUTS
 from training.fit.loop import fit
 from training.fit.recipe import Recipe, for_any_range, tuned
@@ -69,6 +69,16 @@ def test_config_and_weights_bring_it_back(model: SparseAutoencoder, vectors: tor
     assert loaded.output == "linear"
     for one, other in zip(model(vectors), loaded(vectors), strict=True):
         assert torch.equal(one, other)
+
+
+def test_one_of_a_former_version_is_refused_with_advice(model: SparseAutoencoder, tmp_path: Path) -> None:
+    """Until 0.5 the mean of the images was a part of the bias."""
+    del model._buffers["offset"]
+    model.save_pretrained(tmp_path / "model")
+    path = tmp_path / "model" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sae_model_version": "0.5.0"}))
+    with pytest.raises(ModelLoadError, match=r"it lacks offset\. 0\.5\.0 wrote it, and could load it\.$"):
+        SparseAutoencoder.from_pretrained(tmp_path / "model")
 
 
 def test_a_config_without_an_output_has_a_sigmoid(tmp_path: Path) -> None:
