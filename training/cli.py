@@ -245,7 +245,7 @@ def evaluate_command(
     model: Annotated[str, typer.Argument(help="A folder, or the id of a repo on the Hub.", metavar="FOLDER_OR_REPO")],
     dataset: DatasetOption = DEFAULT.dataset,
     split: Annotated[
-        str, typer.Option(help="test, or validation: the last 5,000 training images, or a twelfth.")
+        str, typer.Option(help="test, or validation: its folder, or the last 5,000 training images, or a twelfth.")
     ] = "test",
     data_dir: DataDirOption = BUNDLED,
     image_size: ImageSizeOption = None,

@@ -144,6 +144,36 @@ def test_without_a_test_half_a_tenth_of_each_class_is_held_out_and_it_says_so(
     assert torch.equal(bare.half("test").images, test.images)
 
 
+def test_a_folder_of_validation_images_is_the_validation_split(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = open_dataset(str(folder)).half("train")
+    for name in CLASSES:
+        write(folder / "Valid" / name, 7)
+    dataset = open_dataset(str(folder))
+    assert f"{folder} has a validation split of its own, 21 images." in capsys.readouterr().err
+    train, (images, labels) = dataset.split("train"), dataset.split("validation")
+    assert torch.equal(train.images, before.images)
+    assert torch.equal(train.labels, before.labels)
+    assert labels.bincount().tolist() == [7, 7, 7]
+    for image, label in zip(images, labels, strict=True):
+        path = folder / "Valid" / CLASSES[label] / f"{int(image[0, 0, 0]):03d}.png"
+        assert torch.equal(image, pixels(path))
+    shutil.rmtree(folder / "test")
+    assert len(open_dataset(str(folder)).split("validation").images) == 21
+    assert len(open_dataset(str(folder)).split("test").images) == 15
+
+
+def test_test_images_that_are_training_images_too_are_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (3, 4, 5):
+        shutil.copy(folder / "train" / "disc" / f"{number:03d}.png", folder / "test" / "star" / f"copy-{number}.png")
+    for _ in ("decoded", "out of the cache"):
+        open_dataset(str(folder))
+        assert (
+            "3 of the 27 test images have the same pixels as an image of the training half" in capsys.readouterr().err
+        )
+
+
 def test_files_without_classes_are_one_class(tmp_path: Path) -> None:
     write(tmp_path / "photos", 130, ending="webp")
     dataset = open_dataset(str(tmp_path / "photos"), licence="CC0", credit="Ada")
@@ -276,7 +306,7 @@ def test_folders_without_enough_images_are_refused(tmp_path: Path, folder: Path)
     write(tmp_path / "single" / "two", 120)
     refused("has 1 image.* of the class 'one'; it takes two", tmp_path / "single")
     (tmp_path / "half" / "test").mkdir(parents=True)
-    refused("holds no images", tmp_path / "half")
+    refused("has a folder test but none called train to learn from", tmp_path / "half")
     refused("Unknown data set .*Known ones: mnist, .* a folder of images", tmp_path / "typo")
     refused("at least 1 pixel a side; got --image-size 0", folder, image_size=0)
 

@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from huggingface_hub import snapshot_download
 
 from sae_model.errors import first_line
 from sae_model.hub import why_not_read
-from training.data import array_file, image_folder
-from training.data.images import DataError, Half, Split, add_noise, as_floats, resized
+from training.data import array_file, folder_layout, image_folder
+from training.data.images import DataError, Half, Part, Split, add_noise, as_floats, resized
 from training.data.named_data import DATASETS, About
 
 __all__ = [
@@ -39,8 +38,6 @@ VALIDATION_IMAGES = 5_000
 FEWEST: dict[Half, int] = {"train": 100, "test": 12}
 HUB = "hub:"
 
-Part = Literal["train", "validation", "test"]
-
 
 @dataclass(frozen=True)
 class Dataset:
@@ -50,6 +47,8 @@ class Dataset:
     """Title, classes, licence, credit, repo on the Hub."""
     half: Callable[[Half], Split]
     """Reads all training images, those of the validation split among them, or all test images."""
+    validation: int | None = None
+    """How many of the last training images are its own validation split; None takes a twelfth, at most 5,000."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -74,8 +73,8 @@ class Dataset:
     def split(self, part: Part, limit: int | None = None) -> Split:
         """A part of the data set, or the first `limit` images of it.
 
-        "test" is its test half; "validation" the last 5,000 training images, or a twelfth if that is less; "train" all
-        before those.
+        "test" is its test half; "validation" its own validation split, or else the last 5,000 training images, or a
+        twelfth if that is less; "train" all training images before those.
 
         Raises:
             DataError: images that cannot be had, labels out of range, or a limit below 1.
@@ -90,7 +89,7 @@ class Dataset:
             )
         kept = len(images)
         if part != "test":
-            kept = len(images) - min(VALIDATION_IMAGES, len(images) // 12)
+            kept -= self.validation or min(VALIDATION_IMAGES, len(images) // 12)
         chosen = slice(kept, None) if part == "validation" else slice(None, kept)
         return Split(images[chosen][:limit], labels[chosen][:limit])
 
@@ -124,9 +123,9 @@ def open_dataset(
     if image_size is not None and image_size < 1:
         raise DataError(f"An image has at least 1 pixel a side; got --image-size {image_size}.")
     with _errors_of(name):
-        about, half = _read(name, Path(data_dir).expanduser(), image_size, grey, skip_broken, bounded)
+        about, half, validation = _read(name, Path(data_dir).expanduser(), image_size, grey, skip_broken, bounded)
     given = {"licence": licence, "credit": credit}
-    return Dataset(replace(about, **{key: value for key, value in given.items() if value}), half)
+    return Dataset(replace(about, **{key: value for key, value in given.items() if value}), half, validation)
 
 
 @contextmanager
@@ -147,8 +146,8 @@ def load_split(dataset: str, part: Part, data_dir: Path = BUNDLED, limit: int | 
 
 def _read(
     name: str, data_dir: Path, image_size: int | None, grey: bool, skip_broken: bool, bounded: bool
-) -> tuple[About, Callable[[Half], Split]]:
-    """What is known about a data set, and a function that reads a half of it."""
+) -> tuple[About, Callable[[Half], Split], int | None]:
+    """What is known about a data set, a function that reads a half of it, and its own number of validation images."""
     if name in DATASETS:
         if not data_dir.is_dir():
             raise DataError(f"There is no folder {data_dir} to read {name} from: check --data-dir.")
@@ -159,13 +158,13 @@ def _read(
                 images, labels = known.read(data_dir, half)
                 return Split(resized(images, image_size, grey), labels)
 
-        return known.about, cache(read_half)
-    path, hub = Path(name).expanduser(), None
+        return known.about, cache(read_half), None
+    path, hub, validation = Path(name).expanduser(), None, None
     if name.startswith(HUB):
         hub, _, revision = name.removeprefix(HUB).partition("@")
         path = _fetch(hub, revision or None)
     if path.is_dir():
-        classes, halves = image_folder.read_folder(path, image_size, grey, skip_broken)
+        classes, halves, validation = image_folder.read_folder(path, image_size, grey, skip_broken)
     elif path.suffix in array_file.ENDINGS and path.is_file():
         classes, halves = array_file.read_arrays(path, image_size, grey, bounded)
     else:
@@ -174,18 +173,18 @@ def _read(
             f"{' or '.join(array_file.ENDINGS)}, or {HUB}OWNER/NAME."
         )
     place = path.resolve()
-    title = hub.rpartition("/")[2] if hub else image_folder.title(place) if place.is_dir() else place.stem
-    return About(title, classes, hub=hub), halves.__getitem__
+    title = hub.rpartition("/")[2] if hub else folder_layout.title(place) if place.is_dir() else place.stem
+    return About(title, classes, hub=hub), halves.__getitem__, validation
 
 
 def _fetch(repo_id: str, revision: str | None) -> Path:
     """The folder of a data set's repo on the Hub: its image files, fetched or cached."""
     where = f"The data set {repo_id} on the Hub"
-    patterns = [f"*{case}" for ending in image_folder.ENDINGS for case in (ending, ending.upper())]
+    patterns = [f"*{case}" for ending in folder_layout.ENDINGS for case in (ending, ending.upper())]
     try:
         folder = Path(snapshot_download(repo_id, repo_type="dataset", revision=revision, allow_patterns=patterns))
     except Exception as error:  # the Hub's answers may be anything
         raise DataError(f"{where} {why_not_read(error, revision)}") from error
     if not folder.is_dir() or not any(folder.iterdir()):
-        raise DataError(f"{where} holds no image files ({', '.join(image_folder.ENDINGS)}): only such repos are read.")
+        raise DataError(f"{where} holds no image files ({', '.join(folder_layout.ENDINGS)}): only such repos are read.")
     return folder

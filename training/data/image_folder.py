@@ -1,7 +1,6 @@
-"""A folder of image files as a data set: `train/CLASS/*` and `test/CLASS/*`, the Hub's `imagefolder` layout.
+"""A folder of image files as a data set: its files, as `folder_layout` finds them, decoded.
 
-Without `train/` the folder itself is the training half. Where there is no `test/`, a seeded tenth of each class is
-held out. Image files that lie in a half directly are one class.
+Where there is no test half, a seeded tenth of each class is held out.
 """
 
 from __future__ import annotations
@@ -10,9 +9,10 @@ import hashlib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -21,115 +21,75 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from training.data.folder_layout import Files, find_images
 from training.data.image_store import Contents, Piece, halves, shuffled, stored
-from training.data.images import DataError, Half, Split, resized
+from training.data.images import DataError, Half, Part, Split, resized
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 BATCH = 256
 FILES_A_WORKER = 2_000  # starting one takes about as long as reading so many small files
 GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B")
 
 
-Files = list[tuple[str, int]]
-"""The path of each image file, and its label."""
-
-
 def read_folder(
     folder: Path, image_size: int | None = None, grey: bool = False, skip_broken: bool = False
-) -> tuple[tuple[str, ...], dict[Half, Split]]:
-    """The classes and the two halves of a folder of image files, as bytes.
+) -> tuple[tuple[str, ...], dict[Half, Split], int | None]:
+    """The classes and the two halves of a folder of image files, as bytes; and its number of validation images.
 
-    Images are grey, (n, 1, height, width), where all of them are or `grey` is set, and (n, 3, height, width) otherwise.
+    Those are the last ones of the training half; None where the folder has none of its own. Images are grey,
+    (n, 1, height, width), where all of them are or `grey` is set, and (n, 3, height, width) otherwise.
 
     Raises:
         DataError: no images; a class without images in one half; a file that cannot be read; images of
             different sizes where no size is given.
     """
-    classes, train = _files(folder / "train" if (folder / "train").is_dir() else folder)
-    if (folder / "test").is_dir():
-        of_test, test = _files(folder / "test")
-        _check_same_classes(folder, classes, of_test)
-        order = {"train": [train[i] for i in shuffled(len(train))], "test": [test[i] for i in shuffled(len(test))]}
-    else:
-        rows = halves(torch.tensor([label for _, label in train]), classes, str(folder))
-        order = {half: [train[i] for i in of_half.tolist()] for half, of_half in rows.items()}
+    classes, order = _ordered(folder)
     version = hashlib.sha256()
-    for half, files in order.items():
+    for part, files in order.items():
         for path, label in files:
             stat = os.stat(path, follow_symlinks=os.path.exists(path))  # noqa: PTH110, PTH116
-            version.update(f"{half} {label} {stat.st_size} {stat.st_mtime_ns} ".encode() + os.fsencode(path))
+            version.update(f"{part} {label} {stat.st_size} {stat.st_mtime_ns} ".encode() + os.fsencode(path))
     contents, parts = stored(
         f"{folder.resolve()} {image_size} {grey} {skip_broken}",
         version.hexdigest(),
         partial(_pieces, order, image_size, grey, skip_broken),
     )
-    _check_no_class_is_lost(contents, classes, folder)
-    return classes, parts
+    _check_no_class_is_lost(contents, order, classes, folder)
+    return classes, parts, len(contents.labels["validation"]) or None
 
 
-def _files(root: Path) -> tuple[tuple[str, ...], Files]:
-    """The classes and the image files below a folder: those of each class folder, or those in the folder itself."""
-    own = sorted(str(path) for path in root.iterdir() if path.is_file() and _is_image(path))
-    folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
-    if root.name != "train" and not own:
-        folders = [path for path in folders if path.name != "test"]
-    of_class = {title(path): sorted(map(str, filter(_is_image, path.rglob("*")))) for path in folders}
-    if own and any(of_class.values()):
-        lost = next(name for name, paths in of_class.items() if paths)
-        raise DataError(
-            f"{root} has image files both directly in it ({Path(own[0]).name}) and in folders ({lost}): put each into "
-            "the folder of its class, or all of them directly in it."
-        )
-    if own:
-        return (title(root),), [(path, 0) for path in own]
-    if not any(of_class.values()):
-        raise DataError(f"{root} holds no images: it needs files ending in {', '.join(ENDINGS)}, in a folder a class.")
-    for name, paths in of_class.items():
-        if not paths:
-            raise DataError(f"{root} has the folder {name}, a class, without any image: fill it, or remove it.")
-    return tuple(of_class), [(path, label) for label, paths in enumerate(of_class.values()) for path in paths]
+def _ordered(folder: Path) -> tuple[tuple[str, ...], dict[Part, Files]]:
+    """The classes of a folder, and the files of its parts in the seeded order in which they are stored."""
+    classes, found = find_images(folder)
+    order = {part: [files[row] for row in shuffled(len(files))] for part, files in found.items()}
+    if "test" not in found:
+        rows = halves(torch.tensor([label for _, label in found["train"]]), classes, str(folder))
+        order |= {half: [found["train"][row] for row in of_half.tolist()] for half, of_half in rows.items()}
+    if "validation" in found:
+        print(f"{folder} has a validation split of its own, {len(found['validation']):,} images.", file=sys.stderr)
+    return classes, {part: order[part] for part in get_args(Part) if part in order}
 
 
-def title(folder: Path) -> str:
-    """Its name, with a replacement character for each byte that is no Unicode."""
-    return os.fsencode(folder.name).decode(errors="replace")
+def _check_no_class_is_lost(contents: Contents, parts: Iterable[Part], classes: tuple[str, ...], folder: Path) -> None:
+    for part in parts:
+        for label in set(range(len(classes))) - set(contents.labels[part]):
+            raise DataError(f"No file of the class {classes[label]!r:.60} in the {part} half of {folder} can be read.")
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in ENDINGS and not path.name.startswith(".")
-
-
-def _check_same_classes(folder: Path, train: tuple[str, ...], test: tuple[str, ...]) -> None:
-    if train == ("train",) and test == ("test",):  # files without class folders
-        return
-    for have, lack, missing in (("train", "test", {*train} - {*test}), ("test", "train", {*test} - {*train})):
-        if missing:
-            raise DataError(
-                f"{folder / lack} has no images of the class {min(missing)!r:.60}, which {have}/ has: add some."
-            )
-
-
-def _check_no_class_is_lost(contents: Contents, classes: tuple[str, ...], folder: Path) -> None:
-    for half, labels in contents.labels.items():
-        for label in set(range(len(classes))) - set(labels):
-            raise DataError(f"No file of the class {classes[label]!r:.60} in the {half} half of {folder} can be read.")
-
-
-def _pieces(order: dict[Half, Files], image_size: int | None, grey: bool, skip_broken: bool) -> Iterator[Piece]:
+def _pieces(order: dict[Part, Files], image_size: int | None, grey: bool, skip_broken: bool) -> Iterator[Piece]:
     """Decode all files, by workers where there are many."""
     everything = [file for files in order.values() for file in files]
     unreadable, in_colour = _look_at_all(everything, skip_broken, image_size is None)
     decode = partial(_decode, in_colour=in_colour and not grey, image_size=image_size)
-    for half, files in order.items():
+    for part, files in order.items():
         readable = [(path, label) for path, label in files if path not in unreadable]
-        for batch in _worked(readable, decode, f"{half} images read"):
+        for batch in _worked(readable, decode, f"{part} images read"):
             bad = {path: why for path, _, why in batch if isinstance(why, str)}
             _check_broken(bad, skip_broken)
             unreadable |= bad
             good = [(image, label) for path, label, image in batch if path not in bad]
             if good:
                 images, labels = zip(*good, strict=True)
-                yield Piece(half, torch.stack(images), torch.tensor(labels))
+                yield Piece(part, torch.stack(images), torch.tensor(labels))
     if unreadable:
         path, why = next(iter(unreadable.items()))
         print(f"Left out {len(unreadable):,} files that cannot be read, such as {path} ({why}).", file=sys.stderr)

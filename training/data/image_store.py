@@ -23,7 +23,7 @@ import torch
 from huggingface_hub import cached_assets_path
 from torch import Tensor
 
-from training.data.images import DataError, Half, Split
+from training.data.images import DataError, Half, Part, Split
 
 SEED = 0
 """Of the order of the images, and of which are held out."""
@@ -31,25 +31,27 @@ IMAGES_NAME, CONTENTS_NAME = "images.bin", "contents.json"
 
 
 class Piece(NamedTuple):
-    """Some images of a half, as they are written: images (n, channels, height, width) and labels (n,)."""
+    """Some images of a part, as they are written: images (n, channels, height, width) and labels (n,)."""
 
-    half: Half
+    part: Part
     images: Tensor
     labels: Tensor
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a stored file holds: the images of the half `train`, then those of the half `test`."""
+    """What a stored file holds: the images of the parts `train`, `validation` (if it has one) and `test`, in order."""
 
     shape: tuple[int, ...]
     """Of one image: (channels, height, width)."""
     dtype: str
     """uint8 or float32."""
-    labels: dict[Half, list[int]]
+    labels: dict[Part, list[int]]
     lowest: float
     highest: float
     """The range of all values, as they are stored."""
+    repeated: int
+    """Test images whose pixels are those of an image of the training half."""
 
 
 def halves(labels: Tensor, classes: tuple[str, ...], where: str) -> dict[Half, Tensor]:
@@ -91,7 +93,7 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
     Args:
         source: what is read, and how: one name for all its versions, of which only the latest is kept.
         version: anything whose `repr` changes when the source does.
-        pieces: reads the source, the whole half `train` before the half `test`.
+        pieces: reads the source, all of `train` before `validation`, if there is one, and that before `test`.
 
     Raises:
         DataError: there are no images, or they are not finite.
@@ -113,6 +115,12 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
                 shutil.rmtree(path, ignore_errors=True)  # a run that reads it goes on: its file is open
         finally:
             shutil.rmtree(stage, ignore_errors=True)
+    if contents.repeated:
+        print(
+            f"{contents.repeated:,} of the {len(contents.labels['test']):,} test images have the same pixels as an "
+            "image of the training half: metrics come out too good by them.",
+            file=sys.stderr,
+        )
     return contents, _mapped(place / IMAGES_NAME, contents)
 
 
@@ -133,32 +141,41 @@ def _digest(words: str) -> str:
 
 def _write(path: Path, pieces: Iterable[Piece]) -> Contents:
     """Write images one after another."""
-    labels: dict[Half, list[int]] = {"train": [], "test": []}
+    labels: dict[Part, list[int]] = {"train": [], "validation": [], "test": []}
     shape, dtype, lowest, highest = None, None, float("inf"), float("-inf")
+    training_images: set[int] = set()
+    repeated = 0
     with path.open("wb") as file:
-        for half, images, its_labels in pieces:
+        for part, images, its_labels in pieces:
             if not bool(images.isfinite().all()):
                 first = int((~images.isfinite()).flatten(1).any(1).nonzero()[0])
                 raise DataError(
-                    f"An image of the {half} half (number {len(labels[half]) + first} in its seeded order, "
+                    f"An image of the {part} half (number {len(labels[part]) + first} in its seeded order, "
                     f"label {int(its_labels[first])}) holds NaN or infinity: leave such images out."
                 )
             shape, dtype = tuple(images.shape[1:]), str(images.dtype).removeprefix("torch.")
             lowest, highest = min(lowest, images.min().item()), max(highest, images.max().item())
-            labels[half] += its_labels.tolist()
-            file.write(images.contiguous().numpy())
+            labels[part] += its_labels.tolist()
+            values = images.contiguous().numpy()
+            file.write(values)
+            hashes = [hash(image.tobytes()) for image in values]
+            if part == "test":
+                repeated += sum(value in training_images for value in hashes)
+            else:
+                training_images.update(hashes)
     if shape is None:
         raise DataError("None of the images can be read.")
-    return Contents(shape, dtype, labels, lowest, highest)
+    return Contents(shape, dtype, labels, lowest, highest, repeated)
 
 
 def _mapped(path: Path, contents: Contents) -> dict[Half, Split]:
-    """The two halves of a stored file, mapped into memory: writing to these tensors does not change the file."""
-    train, test = (len(contents.labels[half]) for half in ("train", "test"))
+    """The two halves of a stored file, mapped into memory; the images of the validation split end the training half.
+
+    Writing to these tensors does not change the file.
+    """
+    labels = torch.tensor([label for of_part in contents.labels.values() for label in of_part], dtype=torch.long)
+    train = len(labels) - len(contents.labels["test"])
     pixels = torch.Size(contents.shape).numel()
-    flat = torch.from_file(str(path), False, (train + test) * pixels, dtype=getattr(torch, contents.dtype))
-    images = flat.reshape(train + test, *contents.shape)
-    return {
-        "train": Split(images[:train], torch.tensor(contents.labels["train"], dtype=torch.long)),
-        "test": Split(images[train:], torch.tensor(contents.labels["test"], dtype=torch.long)),
-    }
+    flat = torch.from_file(str(path), False, len(labels) * pixels, dtype=getattr(torch, contents.dtype))
+    images = flat.reshape(len(labels), *contents.shape)
+    return {"train": Split(images[:train], labels[:train]), "test": Split(images[train:], labels[train:])}

@@ -11,6 +11,7 @@ from torch import Tensor
 from sae_model.errors import UserError
 
 Half = Literal["train", "test"]
+Part = Literal["train", "validation", "test"]
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in a grey image (ITU-R BT.601)."""
 BATCH = 1000

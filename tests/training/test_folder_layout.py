@@ -1,0 +1,166 @@
+"""Which files of a folder are read, for which part and class: as their names say, or an error message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from training.data import DataError
+from training.data.folder_layout import find_images
+
+
+def fill(root: Path, *places: str, count: int = 3) -> Path:
+    """Empty files a.png, b.png, ... in each of the places."""
+    for place in places:
+        (root / place).mkdir(parents=True, exist_ok=True)
+        for letter in "abcdefghij"[:count]:
+            (root / place / f"{letter}.png").touch()
+    return root
+
+
+def found(root: Path) -> dict[str, dict[str, set[str]]]:
+    """Part -> class -> its files, as paths from the root."""
+    classes, parts = find_images(root)
+    return {
+        part: {
+            name: {str(Path(path).relative_to(root)) for path, of in files if of == label}
+            for label, name in enumerate(classes)
+        }
+        for part, files in parts.items()
+    }
+
+
+def refused(root: Path, words: str) -> None:
+    with pytest.raises(DataError, match=words) as caught:
+        find_images(root)
+    assert "\n" not in str(caught.value)
+    assert "..." not in str(caught.value), "its middle is lost"
+
+
+def of_place(place: str) -> dict[str, set[str]]:
+    return {name: {f"{place}/{name}/{letter}.png" for letter in "abc"} for name in ("cat", "dog")}
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        *(("train", "test"), ("training", "testing"), ("Train", "Test"), ("TRAIN", "TEST"), ("train", "eval")),
+        *(("data/train", "data/test"), ("a/B/Training", "a/B/Evaluation")),
+    ],
+)
+def test_names_of_halves_are_known_in_any_case_and_one_folder_deeper(tmp_path: Path, train: str, test: str) -> None:
+    fill(tmp_path, *(f"{half}/{name}" for half in (train, test) for name in ("dog", "cat")))
+    assert found(tmp_path) == {"train": of_place(train), "test": of_place(test)}
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "Validation", "dev"])
+def test_a_folder_called_validation_is_that_part(tmp_path: Path, name: str) -> None:
+    fill(tmp_path, *(f"{part}/{of}" for part in ("train", name) for of in ("dog", "cat")))
+    assert found(tmp_path) == {"train": of_place("train"), "validation": of_place(name)}
+
+
+def test_a_lone_folder_that_holds_the_classes_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, "pets/images/cat", "pets/images/dog")
+    assert found(tmp_path) == {"train": of_place("pets/images")}
+    assert f"{tmp_path} holds the folder pets/images alone, which is read.\n" == capsys.readouterr().err
+    fill(tmp_path / "halves", "train/pictures/cat", "train/pictures/dog", "test/cat", "test/dog")
+    assert found(tmp_path / "halves") == {"train": of_place("train/pictures"), "test": of_place("test")}
+
+
+def test_a_lone_folder_that_holds_the_images_is_a_class(tmp_path: Path) -> None:
+    assert found(fill(tmp_path, "cat")) == {"train": {"cat": {"cat/a.png", "cat/b.png", "cat/c.png"}}}
+
+
+def test_classes_beside_a_test_half_are_the_training_half(tmp_path: Path) -> None:
+    fill(tmp_path, "cat", "dog", "test/cat", "test/dog")
+    assert {part: list(of_class) for part, of_class in found(tmp_path).items()} == {
+        "train": ["cat", "dog"],
+        "test": ["cat", "dog"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("places", "words"),
+    {
+        "no training half": (("validation/a", "test/a"), "has a folder test, validation but none called train"),
+        "a test half alone": (("test/a", "test/b"), "has a folder test but none called train"),
+        "two of one part": (("train/a", "Training/a"), "has both .*, the same part: keep one"),
+        "two of validation": (("train/a", "val/a", "valid/a"), "has both .*, the same part"),
+        "longer names": (("training_set/a", "test_set/a"), "has the folder test_set, which may be a part"),
+        "with years": (("train2017", "val2017"), "has the folder train2017, which may be a part"),
+        "written together": (("trainset/a", "testset/a"), "has the folder testset, which may be a part"),
+        "in camel case": (("TrainImages/a", "TestImages/a"), "has the folder TestImages, which may be a part"),
+        "one of them longer": (("train/a", "test-1/a"), "has the folder test-1, which may be a part"),
+        "a class beside a half": (
+            ("train/a", "test/a", "b"),
+            "has the folder b beside train/. Parts of the data are called",
+        ),
+        "halves within classes": (
+            ("cat/train", "cat/test", "dog/train", "dog/test"),
+            "has the folder test within cat: classes lie within the parts",
+        ),
+        "halves beside something": (("data/train/a", "data/test/a", "more/b"), "has the folder test within data"),
+        "a class of one half": (("Train/a", "Train/b", "Test/a"), "Test has no images of the class 'b', which Train/"),
+    }.values(),
+)
+def test_what_looks_like_parts_and_cannot_be_used_is_refused(
+    tmp_path: Path, places: tuple[str, ...], words: str
+) -> None:
+    refused(fill(tmp_path, *places), words)
+
+
+def test_classes_may_have_any_name_within_a_half_and_most_names_without(tmp_path: Path) -> None:
+    names = {"train", "test", "val", "test_set"}
+    fill(tmp_path / "vehicles", *(f"train/{name}" for name in names))
+    assert found(tmp_path / "vehicles")["train"].keys() == names
+    names = {"trainer", "contest", "evaluated", "device", "valley"}
+    assert found(fill(tmp_path / "words", *names))["train"].keys() == names
+
+
+def test_hidden_files_and_what_systems_leave_are_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, "cat", "dog")
+    before = found(tmp_path)
+    for place in ("cat", "cat/deeper", "dog", "."):
+        hidden = (".ipynb_checkpoints", ".trash/old", "__MACOSX/cat", "@eaDir/a.png", "Thumbnails")
+        fill(tmp_path, *(f"{place}/{name}" for name in hidden))
+        (tmp_path / place / "._a.png").touch()
+        (tmp_path / place / ".hidden.gif").touch()
+    assert found(tmp_path) == before
+    assert capsys.readouterr().err == ""
+
+
+def test_linked_folders_are_read_and_circles_end(tmp_path: Path) -> None:
+    fill(tmp_path / "set", "cat", "dog")
+    fill(tmp_path, "elsewhere/more")
+    (tmp_path / "set" / "cat" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set" / "cat" / "again").symlink_to(tmp_path / "set" / "cat")
+    (tmp_path / "set" / "bird").symlink_to(tmp_path / "elsewhere")
+    classes = found(tmp_path / "set")["train"]
+    assert classes["cat"] == {f"cat/{place}{letter}.png" for place in ("", "linked/more/") for letter in "abc"}
+    assert classes["bird"] == {f"bird/more/{letter}.png" for letter in "abc"}
+
+
+def test_classes_are_in_the_order_in_which_people_count(tmp_path: Path) -> None:
+    names = ["0", "1", "2", "10", "11", "x1", "x2", "x10", "x10y2", "x10y10"]
+    assert list(found(fill(tmp_path / "a", *reversed(names)))["train"]) == names
+    assert list(found(fill(tmp_path / "b", "01", "1", "001"))["train"]) == ["001", "01", "1"]
+
+
+def test_formats_that_are_left_out_are_counted_on_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, "train/cat", "train/dog")
+    for name in ("train/cat/a.gif", "train/cat/b.GIF", "train/dog/a.tif", "train/a.ppm", "a.png", "a.txt"):
+        (tmp_path / name).touch()
+    find_images(tmp_path)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        f"{tmp_path}: 2 .gif files, 1 .ppm files, 1 .tif files, 1 images beside the folders of its parts are left out"
+    )
+
+
+def test_a_folder_of_other_formats_alone_is_refused_by_their_name(tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "a.gif").touch()
+    refused(tmp_path, r"holds no images but 1 \.gif files: it needs files ending in \.png")
+    fill(tmp_path, "dog")
+    refused(tmp_path, r"has the folder cat, a class, without any image but 1 \.gif files")
