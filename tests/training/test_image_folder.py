@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +213,97 @@ def test_images_of_other_kinds_are_read_as_one_would_see_them(tmp_path: Path) ->
     images = torch.cat(list(halves(open_dataset(str(folder))).values()))
     assert images.shape == (134, 3, 8, 6)
     assert (images[:, 0].flatten(1) == torch.from_numpy((sixteen >> 8).astype(np.uint8)).flatten()).all(1).any()
+
+
+INK, ALPHA = np.random.default_rng(1).integers(0, 256, (2, 8, 6)).astype(np.uint8)
+
+
+def transparent(kind: str) -> tuple[Image.Image, np.ndarray]:
+    """An image that is transparent in places, and what one sees of it on white, (8, 6, 3)."""
+    is_seen = ALPHA > 127
+    if kind in ("RGBA", "LA"):
+        colours = np.stack([INK, INK // 2, 255 - INK] if kind == "RGBA" else [INK], -1)
+        image = Image.fromarray(np.concatenate([colours, ALPHA[..., None]], -1))
+        return image, 255 + (colours - 255.0) * ALPHA[..., None] / 255
+    if kind == "P, one colour":
+        image = Image.fromarray(is_seen.astype(np.uint8), "L").convert("P")
+        image.putpalette([200, 0, 0, 0, 0, 0])
+        image.info["transparency"] = 0
+    elif kind == "P, alpha of each colour":
+        image = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(8, 6)).convert("P")
+        image.putpalette(np.stack([INK, INK // 2, 255 - INK], -1).tobytes())
+        image.info["transparency"] = ALPHA.tobytes()
+        colours = np.stack([INK, INK // 2, 255 - INK], -1)
+        return image, 255 + (colours - 255.0) * ALPHA[..., None] / 255
+    else:
+        hidden = {"L": 77, "RGB": (9, 8, 7)}[kind]
+        image = Image.new(kind, (6, 8), hidden)
+        image.paste(Image.new(kind, (6, 8)), mask=Image.fromarray(is_seen))
+        image.info["transparency"] = hidden
+    return image, np.where(is_seen, 0, 255)[..., None]
+
+
+@pytest.mark.parametrize("kind", ["RGBA", "LA", "P, one colour", "P, alpha of each colour", "L", "RGB"])
+def test_transparent_places_are_white(tmp_path: Path, kind: str) -> None:
+    image, seen = transparent(kind)
+    (tmp_path / "drawings").mkdir()
+    for number in range(20):
+        image.save(tmp_path / "drawings" / f"{number}.png", transparency=image.info.get("transparency"))
+    images = open_dataset(str(tmp_path / "drawings")).half("train").images
+    assert images.shape[1] == (1 if kind in ("LA", "L", "P, one colour") else 3)
+    assert np.abs(images[0].permute(1, 2, 0).numpy() - seen).max() <= 1
+
+
+def write_sixteen_bits(path: Path, values: np.ndarray) -> None:
+    """A PNG of (height, width, 1 to 4) values with 16 bits each, by its specification: PIL writes only grey ones."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width, channels = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    head = struct.pack(">IIBBBBB", width, height, 16, (0, 4, 2, 6)[channels - 1], 0, 0, 0)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize(("highest", "bits"), [(255, 8), (300, 10), (4_095, 12), (16_383, 14), (65_535, 16)])
+def test_sixteen_bits_are_read_by_as_many_as_all_images_use(
+    tmp_path: Path, channels: int, highest: int, bits: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = np.random.default_rng(0).integers(0, highest + 1, (20, 8, 6, channels))
+    values[:19] //= 2  # one image alone has the highest value
+    values[19, 0, 0] = highest
+    if channels in (2, 4):
+        values[..., -1] = 65_535
+        values[:, 1, 1] = (*[65_535] * (channels - 1), 0)  # nobody sees it
+    for number, image in enumerate(values):
+        write_sixteen_bits(tmp_path / "deep" / f"{number}.png", image)
+    images = torch.cat(list(halves(open_dataset(str(tmp_path / "deep"))).values()))
+    assert images.shape == (20, 1 if channels < 3 else 3, 8, 6)
+    expected = values[..., : 1 if channels < 3 else 3] >> (bits - 8)
+    if channels in (2, 4):
+        expected[:, 1, 1] = 255
+    rows = {image.astype(np.uint8).transpose(2, 0, 1).tobytes() for image in expected}
+    assert {image.numpy().tobytes() for image in images} == rows
+    told = f"The images with 16 bits have values up to {highest:,}: {bits} bits are used."
+    assert (told in capsys.readouterr().err) == (bits < 16)
+
+
+def test_a_palette_is_grey_where_all_that_is_seen_is_grey(tmp_path: Path) -> None:
+    folder = tmp_path / "palettes"
+    write(folder, 130, mode="L")
+    image = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8) % 3).convert("P")
+    image.putpalette([255, 0, 0, 40, 40, 40, 90, 90, 90, 0, 255, 0])  # the fourth colour is not used
+    image.save(folder / "grey.png", transparency=0)  # and the first one is transparent
+    images = torch.cat(list(halves(open_dataset(str(folder))).values()))
+    assert images.shape == (131, 1, 6, 8)
+    assert (images.flatten(1) == torch.tensor([255, 40, 90] * 16)).all(1).any()
+    image.save(folder / "colour.png")
+    assert open_dataset(str(folder)).half("train").images.shape[1] == 3
 
 
 def test_the_middle_square_is_scaled(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -27,7 +27,20 @@ from training.data.images import DataError, Half, Part, Split, resized
 
 BATCH = 256
 FILES_A_WORKER = 2_000  # starting one takes about as long as reading so many small files
-GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B")
+GROUND = "white"
+"""What lies behind transparent pixels."""
+DEPTHS = (8, 10, 12, 14, 16)
+"""How many bits the values of images with 16 bits may have."""
+
+
+class Look(NamedTuple):
+    """What is known of an image before all are decoded."""
+
+    size: tuple[int, int]
+    """Width and height."""
+    is_grey: bool
+    highest: int
+    """Its highest value where it has 16 bits a channel, else 0."""
 
 
 def read_folder(
@@ -78,8 +91,8 @@ def _check_no_class_is_lost(contents: Contents, parts: Iterable[Part], classes: 
 def _pieces(order: dict[Part, Files], image_size: int | None, grey: bool, skip_broken: bool) -> Iterator[Piece]:
     """Decode all files, by workers where there are many."""
     everything = [file for files in order.values() for file in files]
-    unreadable, in_colour = _look_at_all(everything, skip_broken, image_size is None)
-    decode = partial(_decode, in_colour=in_colour and not grey, image_size=image_size)
+    unreadable, in_colour, bits = _look_at_all(everything, skip_broken, image_size is None)
+    decode = partial(_decode, in_colour=in_colour and not grey, image_size=image_size, bits=bits)
     for part, files in order.items():
         readable = [(path, label) for path, label in files if path not in unreadable]
         for batch in _worked(readable, decode, f"{part} images read"):
@@ -95,22 +108,22 @@ def _pieces(order: dict[Part, Files], image_size: int | None, grey: bool, skip_b
         print(f"Left out {len(unreadable):,} files that cannot be read, such as {path} ({why}).", file=sys.stderr)
 
 
-def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[str, str], bool]:
-    """Which files cannot be read, and why; and whether any of the others is in colour.
+def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[str, str], bool, int]:
+    """Which files cannot be read, and why; whether any other is in colour; the bits that those with 16 use.
 
     Raises:
         DataError: a file that cannot be read and may not be skipped; images of different sizes, where one is needed.
     """
-    unreadable, in_colour, first, other = {}, False, None, None
+    unreadable, in_colour, highest, first, other = {}, False, 0, None, None
     for path, _, look in (found for batch in _worked(files, _look, "looked at") for found in batch):
         if isinstance(look, str):
             unreadable[path] = look
             continue
-        size, is_grey = look
-        in_colour |= not is_grey
-        first = first or (path, size)
-        if size != first[1]:
-            other = other or (path, size)
+        in_colour |= not look.is_grey
+        highest = max(highest, look.highest)
+        first = first or (path, look.size)
+        if look.size != first[1]:
+            other = other or (path, look.size)
     _check_broken(unreadable, skip_broken)
     if one_size and other:
         (one, (w, h)), (path, (v, g)) = first, other
@@ -118,7 +131,10 @@ def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[
             f"Images have different sizes: {one} has {w} x {h} pixels, {path} has {v} x {g}. Bring all to one by "
             "--image-size N."
         )
-    return unreadable, in_colour
+    bits = next(bits for bits in DEPTHS if highest < 2**bits)
+    if highest and bits < 16:
+        print(f"The images with 16 bits have values up to {highest:,}: {bits} bits are used.", file=sys.stderr)
+    return unreadable, in_colour, bits
 
 
 def _worked(files: Files, work: Callable[[Image.Image], object], words: str) -> Iterator[list[tuple[str, int, object]]]:
@@ -136,13 +152,12 @@ def _each(work: Callable[[Image.Image], object], files: Files) -> list[tuple[str
 
 
 def _tried(work: Callable[[Image.Image], object], path: str) -> object:
-    """What `work` makes of an image as a camera meant it to be seen; or, as text, why it cannot be read."""
+    """What `work` makes of an image; or, as text, why it cannot be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)  # PIL's limit: 90 million pixels
             image = Image.open(path)
         with image:
-            ImageOps.exif_transpose(image, in_place=True)
             return work(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return f"it has more than {Image.MAX_IMAGE_PIXELS:,} pixels"
@@ -150,18 +165,85 @@ def _tried(work: Callable[[Image.Image], object], path: str) -> object:
         return getattr(error, "strerror", None) or "it is no whole image"
 
 
-def _look(image: Image.Image) -> tuple[tuple[int, int], bool]:
-    """Width and height, and whether it is grey; its pixels are not decoded."""
-    return image.size, image.mode in GREY_MODES
+def _look(image: Image.Image) -> Look:
+    values = _sixteen_bits(image)
+    image = _upright(_eight_bits(image, values, 16))
+    return Look(image.size, _is_grey(image), 0 if values is None else _highest(values))
 
 
-def _decode(image: Image.Image, in_colour: bool, image_size: int | None) -> Tensor:
-    """An image as bytes (1 or 3, height, width)."""
-    if image.mode.startswith("I"):  # 16 bits a pixel
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+def _decode(image: Image.Image, in_colour: bool, image_size: int | None, bits: int) -> Tensor:
+    """An image as bytes (1 or 3, height, width), as one sees it; of 16 bits a channel the lowest `bits` are used."""
+    image = _opaque(_upright(_eight_bits(image, _sixteen_bits(image), bits)))
     pixels = torch.from_numpy(np.array(image.convert("RGB" if in_colour else "L")))
     pixels = pixels.permute(2, 0, 1) if in_colour else pixels.unsqueeze(0)
     return resized(pixels.unsqueeze(0), image_size, grey=False)[0]
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """An image as the camera was held."""
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """An image in front of the ground, where parts of it are transparent."""
+    if not image.has_transparency_data:
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, GROUND), image.convert("RGBA"))
+
+
+def _is_grey(image: Image.Image) -> bool:
+    """Whether it has no colours; of a palette those count that are seen."""
+    if image.mode == "P":
+        colours = np.asarray(_opaque(image).convert("RGB"))
+        return bool((colours == colours[..., :1]).all())
+    return image.mode in ("1", "L", "LA")
+
+
+def _sixteen_bits(image: Image.Image) -> np.ndarray | None:
+    """The values of a PNG with 16 bits a channel, (height, width, 1 to 4), the last of 2 or 4 is alpha; else None.
+
+    PIL gives the upper 8 bits alone of all but grey images. The lower ones come by another name of the same bytes.
+    """
+    *where, packed = image.tile[0] if image.tile else (None,)
+    if packed == "I;16B":
+        values = np.asarray(image).astype(np.uint16)[..., None]
+    elif packed == "LA;16B":
+        image.tile = [(*where, "RGBA")]  # so many bytes a pixel, too
+        values = np.asarray(image).view(">u2").astype(np.uint16)
+    elif packed in ("RGB;16B", "RGBA;16B"):
+        with Image.open(image.filename) as lower:
+            lower.tile = [(*where, f"{packed[:-1]}L")]
+            values = np.asarray(image).astype(np.uint16) << 8 | np.asarray(lower)
+    else:
+        return None
+    if "transparency" not in image.info:
+        return values
+    is_seen = (values != np.asarray(image.info["transparency"])).any(-1, keepdims=True)
+    return np.concatenate([values, is_seen * np.uint16(65535)], -1)
+
+
+def _highest(values: np.ndarray) -> int:
+    """The highest value of a colour that is seen."""
+    colours, alpha = _apart(values)
+    return int((colours * (alpha > 0).all(-1, keepdims=True)).max())
+
+
+def _eight_bits(image: Image.Image, values: np.ndarray | None, bits: int) -> Image.Image:
+    """An image of 8 bits a channel; made of the lowest `bits` where `values` has 16."""
+    if values is None:
+        return image
+    colours, alpha = _apart(values)
+    both = np.concatenate([colours >> (bits - 8), alpha >> 8], -1).astype(np.uint8)
+    made = Image.fromarray(both[..., 0] if both.shape[-1] == 1 else both)
+    made.info = {name: value for name, value in image.info.items() if name != "transparency"}
+    return made
+
+
+def _apart(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Colours (height, width, 1 or 3) and alpha (height, width, 1, or 0 where there is none)."""
+    colours = 1 if values.shape[-1] < 3 else 3
+    return values[..., :colours], values[..., colours:]
 
 
 def _check_broken(broken: dict[str, str], skip_broken: bool) -> None:
