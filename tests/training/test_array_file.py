@@ -111,8 +111,15 @@ WRONG = {
     ),
     "no images": (bad(images=numbered(0), labels=np.zeros(0, int)), r"has the shape \(0, 3, 4, 5\)"),
     "no array": ({"pictures": numbered(150)}, "has no array `images`"),
-    "NaN": ({"images": with_nan(np.nan)}, "holds NaN or infinity: leave such images out"),
-    "infinity": ({"images": with_nan(-np.inf)}, "holds NaN or infinity"),
+    "NaN": (
+        {"images": with_nan(np.nan)},
+        r"NaN or infinity in 1 image.*, first in images\[77\]: leave such images out",
+    ),
+    "infinity": ({"images": with_nan(-np.inf)}, r"holds NaN or infinity in 1 image.*, first in images\[77\]"),
+    "several NaN": ({"images": with_nan(np.nan)[74:].repeat(2, 0)}, r"in 2 image.*, first in images\[6\]"),
+    "channels last": (bad(images=numbered(150, (28, 28, 3))), r"\(150, 28, 28, 3\).*images.transpose\(0, 3, 1, 2\)"),
+    "one channel last": (bad(images=numbered(150, (9, 7, 1))), r"images.transpose\(0, 3, 1, 2\)"),
+    "alpha last": (bad(images=numbered(150, (9, 7, 4))), r"images.transpose\(0, 3, 1, 2\)"),
     "values above 1": ({"images": with_nan(1.5)}, r"values from 0 to 1.5; floats lie in \[0, 1\]"),
     "ten images": ({"images": numbered(10)}, "has 9 images in the train half: it takes 100"),
 }
@@ -128,6 +135,35 @@ def test_what_is_wrong_is_said_on_one_line(tmp_path: Path, wrong: str, ending: s
     assert not list(tmp_path.rglob("images.bin")) or wrong in ("values above 1", "ten images")
 
 
+@pytest.mark.parametrize("shape", [(3, 20, 3), (3, 3, 20), (1, 30, 1), (64, 3, 3), (512, 1, 1), (30, 1, 9), (1, 1, 1)])
+def test_shapes_that_may_have_channels_first_are_read(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    assert open_dataset(write(tmp_path / "a.npz", images=numbered(150, shape))).half("train").images.shape[1:] == shape
+
+
+NUMBERS = r"labels are whole numbers from 0: np.unique\(labels, return_inverse=True\)\[1\] numbers them"
+OTHER_ARRAYS = {
+    "text": (bad(labels=np.array(list("abc"))[np.arange(150) % 3]), f"`labels` of .*a.npz holds text; {NUMBERS}"),
+    "bytes": (bad(labels=np.array([b"a", b"b"])[np.arange(150) % 2]), f"holds text; {NUMBERS}"),
+    "objects": (bad(labels=np.array(["a"] * 150, object)), f"holds Python objects, such as text; {NUMBERS}"),
+    "byte order": (
+        bad(images=(numbered(150) / 255).astype(np.dtype("f4").newbyteorder())),
+        r'`images` of .* is of float32 in the byte order of other processors: store images.astype\("float32"\)',
+    ),
+    "byte order of labels": (
+        bad(labels=(np.arange(150) % 3).astype(np.dtype("i8").newbyteorder())),
+        "`labels` of .* is of int64 in the byte order of other processors",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", OTHER_ARRAYS)
+def test_arrays_that_only_numpy_stores_are_named(tmp_path: Path, wrong: str) -> None:
+    arrays, words = OTHER_ARRAYS[wrong]
+    with pytest.raises(DataError, match=words) as caught:
+        open_dataset(write(tmp_path / "a.npz", **arrays))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("ending", [".npz", ".safetensors"])
 @pytest.mark.parametrize("content", [b"", b"nothing", None])
 def test_a_broken_file_is_named(tmp_path: Path, ending: str, content: bytes | None) -> None:
@@ -141,7 +177,7 @@ def test_a_broken_file_is_named(tmp_path: Path, ending: str, content: bytes | No
 
 def test_objects_are_not_unpickled(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(DataError, match=r"is no whole \.npz file of numbers"):
+    with pytest.raises(DataError, match=r"`images` of .*a\.npz holds Python objects"):
         open_dataset(str(tmp_path / "a.npz"))
 
 

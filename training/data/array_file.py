@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from training.data.images import DataError, Half, Split, resized
 ENDINGS = (".npz", ".safetensors")
 BATCH = 1000
 MOST_CLASSES = 10_000
+MOST_CHANNELS = 4  # of images; a last axis that is no longer, after two that are, holds channels
 
 
 def read_arrays(
@@ -37,7 +38,7 @@ def read_arrays(
     contents, parts = stored(
         f"{path.resolve()} {image_size} {grey}",
         (stat.st_size, stat.st_mtime_ns),
-        partial(_pieces, images, labels, rows, image_size, grey),
+        partial(_pieces, path, images, labels, rows, image_size, grey),
     )
     if bounded and contents.dtype != "uint8" and not 0 <= contents.lowest <= contents.highest <= 1:
         raise DataError(
@@ -48,12 +49,23 @@ def read_arrays(
 
 
 def _pieces(
-    images: Tensor, labels: Tensor, rows: dict[Half, Tensor], image_size: int | None, grey: bool
+    path: Path, images: Tensor, labels: Tensor, rows: dict[Half, Tensor], image_size: int | None, grey: bool
 ) -> Iterator[Piece]:
+    _check_finite(path, images)
     for half, of_half in rows.items():
         for some in of_half.split(BATCH):
             chosen = resized(images[some], image_size, grey)
             yield Piece(half, chosen.float() if chosen.is_floating_point() else chosen, labels[some])
+
+
+def _check_finite(path: Path, images: Tensor) -> None:
+    is_finite = torch.cat([batch.isfinite().flatten(1).all(1) for batch in images.split(BATCH)])
+    wrong = (~is_finite).nonzero().flatten().tolist()
+    if wrong:
+        raise DataError(
+            f"`images` of {path} holds NaN or infinity in {len(wrong):,} image(s), first in images[{wrong[0]}]: leave "
+            "such images out."
+        )
 
 
 def _arrays(path: Path) -> tuple[Tensor, Tensor | None]:
@@ -61,10 +73,12 @@ def _arrays(path: Path) -> tuple[Tensor, Tensor | None]:
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:
-                found = {name: torch.from_numpy(file[name]) for name in ("images", "labels") if name in file}
+                found = {name: _as_tensor(path, name, file) for name in ("images", "labels") if name in file}
         else:
             with safe_open(path, "pt") as file:
                 found = {name: file.get_tensor(name) for name in ("images", "labels") if name in file.keys()}  # noqa: SIM118
+    except DataError:
+        raise
     except Exception as error:  # of numpy, zip, zlib, Python's own parser: anybody may have written the file
         raise DataError(
             f"{path} is no whole {path.suffix} file of numbers ({str(error)[:80]}): write it again."
@@ -77,12 +91,39 @@ def _arrays(path: Path) -> tuple[Tensor, Tensor | None]:
             f"`images` of {path} has the shape {tuple(images.shape)}; it comes as (n, channels, height, width), and "
             "vectors as (n, length, 1, 1)."
         )
+    if images.shape[3] <= MOST_CHANNELS < min(images.shape[1:3]):
+        n, height, width, channels = images.shape
+        raise DataError(
+            f"`images` of {path} has the shape {(n, height, width, channels)}, channels last; it comes as "
+            "(n, channels, height, width): store images.transpose(0, 3, 1, 2). If channels are first, and images so "
+            "narrow, turn them: images.transpose(0, 1, 3, 2)."
+        )
     if images.dtype != torch.uint8 and not images.is_floating_point():
         raise DataError(f"`images` of {path} is of {_type(images)}; it holds bytes (uint8), or floats in [0, 1].")
     if labels is not None:
         _check_labels(path, labels, len(images))
         labels = labels.long()
     return images, labels
+
+
+def _as_tensor(path: Path, name: str, file: Mapping[str, np.ndarray]) -> Tensor:
+    """An array of an .npz file; the file is closed after it."""
+    what = "labels are whole numbers from 0" if name == "labels" else "images are bytes or floats"
+    number = ": np.unique(labels, return_inverse=True)[1] numbers them" if name == "labels" else ""
+    try:
+        array = file[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise DataError(f"`{name}` of {path} holds Python objects, such as text; {what}{number}.") from error
+    if array.dtype.kind in "US":
+        raise DataError(f"`{name}` of {path} holds text; {what}{number}.")
+    if not array.dtype.isnative:
+        raise DataError(
+            f"`{name}` of {path} is of {array.dtype.name} in the byte order of other processors: store "
+            f'{name}.astype("{array.dtype.name}").'
+        )
+    return torch.from_numpy(array)
 
 
 def _check_labels(path: Path, labels: Tensor, count: int) -> None:

@@ -96,7 +96,7 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
         pieces: reads the source, all of `train` before `validation`, if there is one, and that before `test`.
 
     Raises:
-        DataError: there are no images, or they are not finite.
+        DataError: there are no images.
         OSError: the cache cannot be written.
     """
     shelf = cached_assets_path("sae-model", "data", _digest(source))
@@ -147,12 +147,6 @@ def _write(path: Path, pieces: Iterable[Piece]) -> Contents:
     repeated = 0
     with path.open("wb") as file:
         for part, images, its_labels in pieces:
-            if not bool(images.isfinite().all()):
-                first = int((~images.isfinite()).flatten(1).any(1).nonzero()[0])
-                raise DataError(
-                    f"An image of the {part} half (number {len(labels[part]) + first} in its seeded order, "
-                    f"label {int(its_labels[first])}) holds NaN or infinity: leave such images out."
-                )
             shape, dtype = tuple(images.shape[1:]), str(images.dtype).removeprefix("torch.")
             lowest, highest = min(lowest, images.min().item()), max(highest, images.max().item())
             labels[part] += its_labels.tolist()
