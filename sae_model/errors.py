@@ -32,13 +32,19 @@ def first_line(error: BaseException) -> str:
     return one_line(str(error).strip().partition("\n")[0] or type(error).__name__, 160)
 
 
+def plain(value: Any) -> Any:
+    """A number of numpy or torch, such as np.int64(3) or torch.tensor(3), as Python's; anything else as it is."""
+    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+
+
 def is_whole(value: Any) -> bool:
     """Whether a value is a whole number; True and False are none."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(plain(value), int) and not isinstance(plain(value), bool)
 
 
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number that a float can hold; True and False are none."""
+    value = plain(value)
     if is_whole(value):
         return abs(value) < 10**300
     return isinstance(value, float) and math.isfinite(value)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from sae_model.errors import is_number, is_whole
+from sae_model.errors import is_number, is_whole, plain
 from sae_model.sparsity import bernoulli_kl, unit_activation
 
 METHODS: dict[str, type[Sparsity]] = {}
@@ -56,7 +56,8 @@ class Sparsity:
 
     def __post_init__(self) -> None:
         for hyperparameter in dataclasses.fields(self):
-            value, known = getattr(self, hyperparameter.name), hyperparameter.metadata
+            value, known = plain(getattr(self, hyperparameter.name)), hyperparameter.metadata
+            object.__setattr__(self, hyperparameter.name, value)
             if "rule" in known and not known["holds"](value):
                 raise ValueError(f"{known['rule']}; got {value!r:.80}.")
 

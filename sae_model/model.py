@@ -20,7 +20,7 @@ from huggingface_hub import HfApi, ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from sae_model.architectures import ARCHITECTURES
-from sae_model.errors import is_whole, one_line
+from sae_model.errors import is_whole, one_line, plain
 from sae_model.hub import find_files
 from sae_model.methods import Dense, Sparsity, sparsity_from_config
 from sae_model.outputs import OUTPUTS
@@ -80,6 +80,7 @@ class SparseAutoencoder(
         output: str = "sigmoid",
     ) -> None:
         super().__init__()
+        latent_dim, image_shape = plain(latent_dim), _plain_shape(image_shape)
         if not _is_size(latent_dim):
             raise ValueError(f"latent_dim is a whole number of at least 1; got {latent_dim!r:.80}.")
         if not isinstance(image_shape, tuple | list) or len(image_shape) != 3 or not all(map(_is_size, image_shape)):
@@ -310,6 +311,11 @@ class SparseAutoencoder(
         weights = read_weights(weights_path, model.state_dict(), sha256, advice)
         model.load_state_dict(weights, assign=True)
         return model.to(map_location).eval()
+
+
+def _plain_shape(shape: Any) -> Any:
+    """A shape with Python's numbers, where it may be one."""
+    return tuple(map(plain, shape)) if isinstance(shape, tuple | list) or hasattr(shape, "tolist") else shape
 
 
 def _is_size(value: Any) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sae_model.errors import is_whole
+from sae_model.errors import is_whole, plain
 
 # Bernoulli rates are kept this far from 0 and 1, where the divergence is infinite and its gradient useless.
 RATE_MARGIN = 1e-6
@@ -74,7 +74,7 @@ def keep_top_k(latents: Tensor, k: int | Tensor) -> Tensor:
 
     Args:
         latents: (batch, latent_dim), any sign.
-        k: how many survive, from 1 to latent_dim; one whole number, or a tensor of one for each image, (batch,).
+        k: how many survive, from 1 to latent_dim; one whole number, or an array of one for each image, (batch,).
 
     Returns:
         The same shape; in every row at most k entries are non-zero (exactly k, unless fewer were).
@@ -83,6 +83,7 @@ def keep_top_k(latents: Tensor, k: int | Tensor) -> Tensor:
         ValueError: k outside 1 ... latent_dim, no whole number, or not one for each image.
     """
     latent_dim = latents.shape[-1]
+    k = torch.as_tensor(k, device=latents.device) if hasattr(plain(k), "shape") else plain(k)
     least: int
     most: int
     if isinstance(k, Tensor):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sae_model import Dense, SparseAutoencoder, Sparsity
 from sae_model.architectures import ARCHITECTURES
-from sae_model.errors import is_number, is_whole
+from sae_model.errors import is_number, is_whole, plain
 from sae_model.methods import sparsity_from_config
 from training.data import as_floats
 
@@ -74,6 +74,8 @@ class Recipe:
     """Folder or Hub repo of the model whose weights are fine-tuned; None starts from new ones."""
 
     def __post_init__(self) -> None:
+        for known in fields(self):
+            object.__setattr__(self, known.name, plain(getattr(self, known.name)))
         sizes = ("epochs", "batch_size", "latent_dim", "limit", "image_size")
         for name in (*sizes, "seed", "squared_error", "load_balancing", "noise", "weight_decay"):
             value, low = getattr(self, name), 1 if name in sizes else 0
