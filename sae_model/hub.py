@@ -31,15 +31,25 @@ def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: A
                     f"{folder} has no {filename}, so it holds no model: was it saved with save_pretrained?"
                 )
         return [folder / filename for filename in filenames]
+    file = _as_path(folder_or_repo)
+    if file is not None:
+        raise ModelLoadError(f"{file} is a file; a model is a folder with {' and '.join(filenames)}: name its folder.")
     revision = asked = hub_options.pop("revision", None)
     try:
         if not hub_options.get("local_files_only"):
             hub_options["local_files_only"] = not _hub_answers(folder_or_repo, revision, hub_options.get("token"))
+        if hub_options["local_files_only"] and hub_options.get("force_download"):
+            raise ModelLoadError(
+                f"{folder_or_repo!r:.80} was not fetched anew, as force_download asks: the Hub does not answer, or is "
+                "switched off. Leave force_download out to load what the cache holds."
+            )
         paths = []
         for filename in filenames:
             paths.append(Path(hf_hub_download(folder_or_repo, filename, revision=revision, **hub_options)))
             revision = paths[0].parent.name  # a branch may move between two files; its commit does not
         return paths
+    except ModelLoadError:
+        raise
     except Exception as error:  # the Hub's answers, and those of whoever it redirects to, may be anything
         place = f"{folder_or_repo!r:.80} is no folder here, and on the Hub it"
         if isinstance(error, errors.EntryNotFoundError) and not isinstance(error, errors.LocalEntryNotFoundError):
@@ -69,9 +79,15 @@ def why_not_read(error: BaseException, revision: str | None) -> str:
 
 def as_folder(name: str) -> Path | None:
     """The folder of a name, or None where there is none."""
+    path = _as_path(name)
+    return path if path is not None and path.is_dir() else None
+
+
+def _as_path(name: str) -> Path | None:
+    """The path of a name, or None where there is nothing."""
     try:
-        folder = Path(name).expanduser()
-        return folder if name and folder.is_dir() else None
+        path = Path(name).expanduser()
+        return path if name and path.exists() else None
     except (OSError, RuntimeError, ValueError):  # longer than a name may be, the home of nobody, a zero byte
         return None
 

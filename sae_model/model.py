@@ -32,6 +32,7 @@ from sae_model.storage import (
     VERSION,
     WEIGHTS_NAME,
     ModelLoadError,
+    as_device,
     load_errors,
     read_config,
     read_weights,
@@ -236,12 +237,17 @@ class SparseAutoencoder(
     def push_to_hub(self, repo_id: str, **kwargs: Any) -> str:
         """Push config and weights to a Hub repo, made if it is not there; see `PyTorchModelHubMixin.push_to_hub`.
 
-        A card that the repo has is left as it is. (`python -m training push` writes one with all metrics.)
+        A `branch` is made if it is not there. A card that the repo has is left as it is. (`python -m training push`
+        writes one with all metrics.)
 
         Returns:
             Address of the commit.
         """
-        if HfApi(token=kwargs.get("token")).file_exists(repo_id, CARD_NAME, revision=kwargs.get("branch")):
+        api, branch = HfApi(token=kwargs.get("token")), kwargs.get("branch")
+        if branch is not None:
+            repo_id = api.create_repo(repo_id, private=kwargs.get("private"), exist_ok=True).repo_id
+            api.create_branch(repo_id, branch=branch, exist_ok=True)
+        if api.file_exists(repo_id, CARD_NAME, revision=branch):
             ignored = kwargs.get("ignore_patterns") or []
             kwargs["ignore_patterns"] = [CARD_NAME, *([ignored] if isinstance(ignored, str) else ignored)]
         return super().push_to_hub(repo_id, **kwargs)
@@ -281,8 +287,9 @@ class SparseAutoencoder(
 
         Raises:
             ModelLoadError: missing or foreign config.json; missing, extra, misshapen, non-finite or altered weights;
-                a folder or repo that is not there or cannot be reached.
+                a folder or repo that is not there or cannot be reached; a device that is not there.
         """
+        device = as_device(map_location)
         source = str(pretrained_model_name_or_path)
         hub = {
             "revision": revision,
@@ -310,7 +317,7 @@ class SparseAutoencoder(
             model = cls(**config)
         weights = read_weights(weights_path, model.state_dict(), sha256, advice)
         model.load_state_dict(weights, assign=True)
-        return model.to(map_location).eval()
+        return model.to(device).eval()
 
 
 def _plain_shape(shape: Any) -> Any:

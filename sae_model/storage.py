@@ -28,6 +28,8 @@ FLOATS = ("F16", "BF16", "F32")
 """What weights may be stored as: single precision, in which they are loaded, holds each of these exactly."""
 MODEL_TYPE = "sparse-autoencoder"
 ADVICE = "fetch or save it again"
+LFS_POINTER = b"version https://git-lfs"
+LFS_ADVICE = "a pointer of Git LFS, not the file itself: run `git lfs pull` in its folder"
 VERSION = "0.6.0"  # of this package; config.json tells which one wrote it
 
 
@@ -96,7 +98,10 @@ def write_model(folder: Path, state: dict[str, Tensor], config: dict[str, Any]) 
 
 
 def _smallest_exact(name: str, tensor: Tensor) -> Tensor:
-    """The tensor in half precision where that loses nothing, else in single. Models trained here are rounded."""
+    """A copy in half precision where that loses nothing, else in single. Models trained here are rounded.
+
+    Tensors that share their memory are thus stored one by one.
+    """
     tensor = tensor.detach().cpu().contiguous()
     if not tensor.is_floating_point():
         return tensor
@@ -105,7 +110,7 @@ def _smallest_exact(name: str, tensor: Tensor) -> Tensor:
     single = tensor.float()
     if tensor.dtype == torch.float64 and not torch.equal(single.double(), tensor):
         raise ValueError(f"{name} in double precision would not come back exactly: save model.float() instead.")
-    return single.half() if torch.equal(single.half().float(), single) else single
+    return single.half() if torch.equal(single.half().float(), single) else single.clone()
 
 
 @contextmanager
@@ -117,6 +122,28 @@ def load_errors(path: Path, what: str, advice: str = ADVICE) -> Iterator[None]:
         raise
     except Exception as error:
         raise ModelLoadError(f"{path} {what} ({first_line(error).rstrip('.')}): {advice}.") from error
+
+
+def as_device(name: str | torch.device) -> torch.device:
+    """The device of a name.
+
+    Raises:
+        ModelLoadError: there is no such device here, or it holds no numbers ("meta").
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()
+    except Exception as error:  # torch knows names of devices whose packages are not here
+        raise ModelLoadError(
+            f"There is no device {str(name)!r:.40} here: name cpu, or cuda where there is a GPU."
+        ) from error
+    return device
+
+
+def is_lfs_pointer(path: Path) -> bool:
+    """Whether a file is what Git LFS puts in place of one that it did not fetch."""
+    with path.open("rb") as file:
+        return file.read(len(LFS_POINTER)) == LFS_POINTER
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -154,6 +181,8 @@ def read_weights(
         ModelLoadError: truncated, missing, extra, misshapen or non-finite weights, or another checksum.
     """
     with load_errors(path, "is no whole safetensors file"), path.open("rb") as file:
+        if is_lfs_pointer(path):
+            raise ModelLoadError(f"{path} is {LFS_ADVICE}.")
         header = _read_header(file)
         size = file.tell() + _compared(path, header, expected, advice)
         if os.fstat(file.fileno()).st_size != size:

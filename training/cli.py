@@ -25,7 +25,7 @@ from sae_model.architectures import ARCHITECTURES
 from sae_model.errors import UserError, one_line
 from sae_model.hub import as_folder
 from sae_model.methods import METHODS, sparsity_from_config
-from sae_model.storage import CONFIG_NAME, PARTIAL, staged_folder, write_file
+from sae_model.storage import CONFIG_NAME, PARTIAL, as_device, staged_folder, write_file
 from sae_model.zoo import ZOO
 from training.data import BUNDLED, DATASETS, Dataset, Split, open_dataset
 from training.fit import parallel
@@ -396,12 +396,7 @@ def _to_probe(images: Dataset) -> Split | None:
 
 def _device(name: str | None = None) -> torch.device:
     """The device of a name; a GPU where there is one by default."""
-    try:
-        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.zeros(1, device=device).item()  # "meta" has no numbers
-    except Exception as error:  # torch knows names of devices whose packages are not here
-        raise UserError(f"There is no device {name!r:.40} here: name cpu, or cuda where there is a GPU.") from error
-    return device
+    return as_device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def _check_output(output: Path) -> None:

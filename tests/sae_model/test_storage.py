@@ -416,3 +416,36 @@ def test_weights_that_would_not_load_are_not_saved(tiny_model: SparseAutoencoder
     with pytest.raises(ValueError, match=r"network\.bias holds values that are no finite numbers"):
         tiny_model.save_pretrained(tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pointer_of_git_lfs_in_place_of_weights_is_called_so(saved: Path) -> None:
+    (saved / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n")
+    with pytest.raises(ModelLoadError, match=r"model\.safetensors is a pointer of Git LFS.*run `git lfs pull`"):
+        SparseAutoencoder.from_pretrained(saved)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_file_in_place_of_its_folder_is_refused_with_advice(saved: Path, name: str) -> None:
+    with pytest.raises(ModelLoadError, match=rf"{name} is a file; a model is a folder .*: name its folder"):
+        SparseAutoencoder.from_pretrained(saved / name)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "meta", "abacus", torch.device("cuda:99")])
+def test_a_device_that_is_not_there_is_refused_on_one_line(saved: Path, device: object) -> None:
+    with pytest.raises(ModelLoadError, match=r"There is no device '.*' here: name cpu, or cuda where") as caught:
+        SparseAutoencoder.from_pretrained(saved, map_location=device)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("is_rounded", [True, False])
+def test_tied_weights_are_saved_one_by_one(tmp_path: Path, is_rounded: bool) -> None:
+    model = SparseAutoencoder(30, image_shape=(1, 8, 8)).eval()
+    model.network.first.weight = model.network.atoms
+    if is_rounded:
+        for parameter in model.parameters():
+            parameter.data.copy_(parameter.data.half())
+    model.save_pretrained(tmp_path / "model")
+    loaded = SparseAutoencoder.from_pretrained(tmp_path / "model")
+    assert torch.equal(loaded.network.first.weight, model.network.atoms)
+    images = torch.rand(8, 1, 8, 8)
+    assert torch.equal(loaded(images).reconstruction, model(images).reconstruction)

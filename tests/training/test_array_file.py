@@ -175,6 +175,16 @@ def test_a_broken_file_is_named(tmp_path: Path, ending: str, content: bytes | No
     assert "\n" not in str(caught.value)
 
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
+
+@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
+def test_a_pointer_of_git_lfs_is_called_so(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"a{ending}").write_bytes(LFS_POINTER)
+    with pytest.raises(DataError, match=rf"a{ending} is a pointer of Git LFS.*git lfs pull"):
+        open_dataset(str(tmp_path / f"a{ending}"))
+
+
 def test_objects_are_not_unpickled(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.array([{"a": 1}], dtype=object))
     with pytest.raises(DataError, match=r"`images` of .*a\.npz holds Python objects"):

@@ -163,6 +163,29 @@ def test_push_to_hub_of_a_model_keeps_the_card(hub: LoopbackHub, trained: Path) 
     assert b"200 latents for 784 pixels" in hub.files("ada/new")["README.md"]
 
 
+@pytest.mark.usefixtures("hub")
+def test_push_to_hub_makes_the_repo_and_the_branch(trained: Path) -> None:
+    model = SparseAutoencoder.from_pretrained(trained)
+    for _ in ("made", "there"):
+        model.push_to_hub(ID, branch="next", private=True)
+    assert_same(model, SparseAutoencoder.from_pretrained(ID, revision="next"))
+    assert HfApi().model_info(ID).private
+    with pytest.raises(ModelLoadError, match=r"has no config\.json"):
+        SparseAutoencoder.from_pretrained(ID)
+
+
+def test_nothing_is_fetched_anew_while_the_hub_is_down(hub: LoopbackHub, trained: Path) -> None:
+    push(trained, ID)
+    expected = SparseAutoencoder.from_pretrained(ID)
+    hub.stop()
+    with pytest.raises(
+        ModelLoadError, match="was not fetched anew, as force_download asks: the Hub does not"
+    ) as caught:
+        SparseAutoencoder.from_pretrained(ID, force_download=True)
+    assert "\n" not in str(caught.value)
+    assert_same(SparseAutoencoder.from_pretrained(ID), expected)
+
+
 def test_branches_tags_shas_and_pull_requests_load_what_they_hold(hub: LoopbackHub, copied: Path) -> None:
     first = SparseAutoencoder.from_pretrained(copied)
     push(copied, ID)

@@ -361,6 +361,13 @@ def test_an_unreadable_image_is_named_or_skipped(
     assert str(path) in told
 
 
+def test_a_pointer_of_git_lfs_is_called_so(folder: Path) -> None:
+    (folder / "train" / "star" / "007.png").write_bytes(
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n"
+    )
+    refused(r"007\.png cannot be read: it is a pointer of Git LFS.*`git lfs pull`", folder)
+
+
 def test_an_image_that_would_fill_the_memory_is_not_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 60)
     Image.fromarray(np.zeros((10, 10, 3), np.uint8)).save(folder / "train" / "disc" / "bomb.png")

@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from sae_model.storage import LFS_ADVICE, is_lfs_pointer
 from training.data.image_store import Piece, halves, stored
 from training.data.images import DataError, Half, Split, resized
 
@@ -70,6 +71,8 @@ def _check_finite(path: Path, images: Tensor) -> None:
 
 def _arrays(path: Path) -> tuple[Tensor, Tensor | None]:
     """`images` and `labels` of a file, of the right shapes and types. Those of .safetensors stay on disk."""
+    if is_lfs_pointer(path):
+        raise DataError(f"{path} is {LFS_ADVICE}.")
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:

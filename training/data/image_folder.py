@@ -16,11 +16,12 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from sae_model.storage import LFS_ADVICE, is_lfs_pointer
 from training.data.folder_layout import Files, find_images
 from training.data.image_store import Contents, Piece, halves, shuffled, stored
 from training.data.images import DataError, Half, Part, Split, resized
@@ -162,6 +163,8 @@ def _tried(work: Callable[[Image.Image], object], path: str) -> object:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return f"it has more than {Image.MAX_IMAGE_PIXELS:,} pixels"
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # SyntaxError is PIL's word for a broken PNG
+        if isinstance(error, UnidentifiedImageError) and is_lfs_pointer(Path(path)):
+            return f"it is {LFS_ADVICE}"
         return getattr(error, "strerror", None) or "it is no whole image"
 
 
