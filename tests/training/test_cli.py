@@ -67,10 +67,22 @@ def test_the_card_holds_the_metrics_and_loads_as_it_says(fitted: Fitted) -> None
     assert "images of 1 x 28 x 28 pixels: 40 latents, a linear dictionary" in card
     assert "`model.dictionary` holds its atoms" in card
     snippet = card.partition("```python")[2].partition("```")[0]
-    assert f'from_pretrained("{folder}")' in snippet
+    assert 'from_pretrained("l1-0.2")' in snippet
     scope: dict[str, torch.Tensor] = {}
-    exec(snippet, scope)
+    exec(snippet.replace("l1-0.2", str(folder)), scope)
     assert scope["reconstruction"].shape == (8, 1, 28, 28)
+
+
+def test_a_card_names_no_folder_so_equal_runs_have_equal_cards(few_digits: Path, tmp_path: Path) -> None:
+    quick = ("--limit", "300", "--epochs", "1", "--latent-dim", "30", "--data-dir", few_digits)
+    first, cards = tmp_path / "first", []
+    assert run("fit", *quick, "--output", first).returncode == 0
+    for output in (tmp_path / "a", tmp_path / "deep" / "b"):
+        assert run("fit", *quick, "--init", first, "--output", output).returncode == 0
+        cards.append((output / "README.md").read_text())
+    assert cards[0] == cards[1]
+    assert "Fine-tuned from first." in cards[0]
+    assert str(tmp_path) not in cards[0] + (first / "README.md").read_text()
 
 
 def test_evaluate_prints_the_same_metrics_alone(fitted: Fitted, few_digits: Path) -> None:

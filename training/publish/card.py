@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from pathlib import Path
 
 import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from sae_model import SparseAutoencoder
 from sae_model.errors import first_line
+from sae_model.hub import as_folder
 from training.measure.evaluation import Evaluation
 from training.publish.record import Record
 
@@ -79,14 +82,17 @@ INSTALL = """Install its package from the Space that shows such models:
 ```bash
 pip install git+{space}
 ```"""
-AS_IT_IS = "From the root of the project that this model comes from, or wherever its package `sae_model` is installed:"
+INSTALLED = "Wherever its package `sae_model` is installed:"
+IN_A_FOLDER = (
+    "Wherever its package `sae_model` is installed, with the path of this folder in place of the model's name:"
+)
 
 
-def render_card(model: SparseAutoencoder, record: Record, source: str, space: str | None = None) -> str:
-    """The card of a model, as Markdown with the Hub's metadata in front.
+def render_card(model: SparseAutoencoder, record: Record, repo_id: str | None = None, space: str | None = None) -> str:
+    """The card of a model, as Markdown with the Hub's metadata in front. It names no folder of this machine.
 
     Args:
-        source: where it is loaded from: a folder or `owner/name`.
+        repo_id: the repo on the Hub from which it is loaded; None for a folder.
         space: address of a Space from which pip can install `sae_model`.
     """
     recipe, evaluation = record.recipe, record.evaluation
@@ -108,14 +114,14 @@ def render_card(model: SparseAutoencoder, record: Record, source: str, space: st
         dataset=about.title,
         noisy=f" with noise of a sigma drawn from 0 to {recipe.noise:g} on each image" if recipe.noise else "",
         image=IMAGE_NAME,
-        install=INSTALL.format(space=space) if space else AS_IT_IS,
-        source=source,
+        install=INSTALL.format(space=space) if space else INSTALLED if repo_id else IN_A_FOLDER,
+        source=repo_id or recipe.name,
         some="torch.rand" if bounded else "torch.randn",
         values_are="images in [0, 1]" if bounded else "values of any range",
         loss="the mean binary cross-entropy per pixel" if bounded else "the squared error over the variance",
         images=f"{record.test_images:,}",
         table="\n".join(f"| {name} | {value} | {meaning} |" for name, _, value, meaning in _metrics(evaluation)),
-        init=f"Fine-tuned from {recipe.init}. " if recipe.init else "",
+        init=f"Fine-tuned from {_name_of(recipe.init)}. " if recipe.init else "",
         epochs=recipe.epochs,
         limit=f"the first {recipe.limit:,} images of " if recipe.limit else "",
         batch_size=recipe.batch_size,
@@ -131,6 +137,12 @@ def render_card(model: SparseAutoencoder, record: Record, source: str, space: st
         fvu=evaluation.fvu,
     )
     return f"---\n{_metadata(model, record).to_yaml()}\n---\n\n{BEGIN}\n{body}{END}\n"
+
+
+def _name_of(source: str) -> str:
+    """The id of a repo on the Hub as it is; of a folder the name alone."""
+    is_id = re.fullmatch(r"[\w.-]+/[\w.-]+", source) and as_folder(source) is None
+    return source if is_id else Path(source).expanduser().resolve().name
 
 
 def _metadata(model: SparseAutoencoder, record: Record) -> ModelCardData:

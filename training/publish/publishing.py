@@ -37,7 +37,7 @@ def save_run(
         OSError: the folder cannot be written. What was in it before is untouched.
     """
     with staged_folder(folder) as stage:
-        (stage / CARD_NAME).write_text(render_card(model, record, _from_here(folder)), encoding="utf-8")
+        (stage / CARD_NAME).write_text(render_card(model, record), encoding="utf-8")
         record.write(stage)
         if by_k:
             write_by_k(stage, by_k)
@@ -45,9 +45,3 @@ def save_run(
             write_history(stage, history)
         (stage / IMAGE_NAME).write_bytes(card_image(model, examples(test)))
         write_model(stage, model.state_dict(), model.config())
-
-
-def _from_here(folder: Path) -> str:
-    """A folder as it is called from the working directory, where it lies below that."""
-    here, there = Path.cwd(), folder.absolute()
-    return str(there.relative_to(here) if there.is_relative_to(here) else folder)
