@@ -16,6 +16,10 @@ from training.data import Split, add_noise, as_floats
 SIGMA = 0.3
 COUNT = 10
 HEIGHT, GAP = 56, 4  # each image is drawn about so high, by whole pixels; 4 pixels of an image lie between two
+LARGEST = 512
+"""Pixels of a side of an image; larger ones are drawn smaller."""
+WIDEST = 16_383
+"""Pixels of a side of a WebP file."""
 
 
 def examples(test: Split) -> Tensor:
@@ -49,6 +53,13 @@ def as_pictures(images: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
     return ((images - low) / max(high - low, 1e-12)).clamp(0, 1)
 
 
+def _reduced(pictures: Tensor) -> Tensor:
+    """Pictures (n, channels, height, width) whose longer side has at most 512 pixels, each the mean of its place."""
+    height, width = pictures.shape[2:]
+    ratio = max(1, height / LARGEST, width / LARGEST)
+    return F.adaptive_avg_pool2d(pictures, (max(1, round(height / ratio)), max(1, round(width / ratio))))
+
+
 @torch.no_grad()
 def card_image(model: SparseAutoencoder, images: Tensor) -> bytes:
     """A WebP file (noise fills a PNG) with four rows: images, reconstructions, noisy images, their reconstructions."""
@@ -56,12 +67,12 @@ def card_image(model: SparseAutoencoder, images: Tensor) -> bytes:
     clean = as_floats(images)
     noisy = add_noise(clean, SIGMA, torch.Generator().manual_seed(0))
     rows = [clean, model(clean.to(device)).reconstruction.cpu(), noisy, model(noisy.to(device)).reconstruction.cpu()]
-    drawn = torch.stack([as_pictures(row, *value_range(model.output, clean)) for row in rows])
+    drawn = torch.stack([_reduced(as_pictures(row, *value_range(model.output, clean))) for row in rows])
     cells = F.pad(drawn, (GAP, 0, GAP, 0), value=1.0)
     sheet = cells.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (rows * height, n * width, channels)
     levels = (sheet * 255).round().byte()
     sheet_image = Image.fromarray((levels[..., 0] if levels.shape[-1] == 1 else levels).numpy())
-    scale = max(1, round(HEIGHT / drawn.shape[-2]))
+    scale = max(1, min(round(HEIGHT / drawn.shape[-2]), WIDEST // sheet_image.width))
     large = sheet_image.resize((scale * sheet_image.width, scale * sheet_image.height), Image.Resampling.NEAREST)
     file = io.BytesIO()
     large.save(file, "WEBP", quality=40, method=6)
