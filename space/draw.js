@@ -149,27 +149,86 @@ function inkOf(image, width, height) {
   const below = sum < 127.5 * weight ? 255 : 0;
   for (let i = 0; i < count; i++) grey[i] = below + ((grey[i] - below) * data[4 * i + 3]) / 255;
 
+  const found = standsOut(grey, width, height);
+  if (!found) return null;
+  const onCanvas = new Uint8ClampedArray(SIDE * SIDE);
+  const [top, left] = [Math.floor((SIDE - height) / 2), Math.floor((SIDE - width) / 2)];
+  found.forEach((level, i) => (onCanvas[(top + Math.floor(i / width)) * SIDE + left + (i % width)] = level));
+  return onCanvas;
+}
+
+const levelAt = (levels, share) => levels.slice().sort()[Math.floor(share * (levels.length - 1))];
+const mean = (levels) => levels.reduce((total, level) => total + level, 0) / Math.max(1, levels.length);
+
+/* How far each pixel stands out from the paper, from 0 to 255 for the most, or null where none does; `grey` has levels
+   from 0 to 255. */
+function standsOut(grey, width, height) {
   const edge = Math.max(1, Math.round(0.06 * Math.min(width, height)));
   const isBorder = (i) =>
     Math.min(i % width, width - 1 - (i % width)) < edge ||
     Math.min(Math.floor(i / width), height - 1 - Math.floor(i / width)) < edge;
-  const mean = (levels) => levels.reduce((total, level) => total + level, 0) / Math.max(1, levels.length);
   const border = grey.filter((_, i) => isBorder(i));
   const middle = grey.filter((_, i) => !isBorder(i));
-  if (mean(border) > mean(middle))
-    for (const levels of [grey, border]) levels.forEach((level, i) => (levels[i] = 255 - level));
+  const around = levelAt(border, 0.5);
+  const near = 0.12 * (levelAt(grey, 0.998) - levelAt(grey, 0.002));
+  const isPaper = (levels) => mean(levels.map((level) => Math.abs(level - around) <= near));
+  const isEven = Math.min(isPaper(border), isPaper(grey)) >= 0.6;
+  // Ink is what the border is not; under uneven light it is what differs from the pixels around it.
+  const isDark = isEven ? mean(border) > mean(middle) : mean(edges(grey, width, height)) < 0;
+  const bright = isDark ? grey.map((level) => 255 - level) : grey;
+  const even = isDark ? 255 - around : around;
+  const paper = isEven ? bright.map(() => even) : paperBelow(bright, width, height);
+  const above = bright.map((level, i) => level - paper[i]);
+  // From a little above the paper, which is never even, to the brightest pixels but a few.
+  const most = levelAt(above, 0.998);
+  return most < 12 ? null : above.map((level) => (255 * (level - 0.15 * most)) / (0.85 * most));
+}
 
-  // From the border's level, and a little above since paper is never even, to the brightest pixels but a few.
-  const level = (levels, share) => levels.slice().sort()[Math.floor(share * (levels.length - 1))];
-  const [dark, bright] = [level(border, 0.5), level(grey, 0.998)];
-  if (bright - dark < 12) return null;
-  const floor = dark + 0.15 * (bright - dark);
-  const stretched = new Uint8ClampedArray(SIDE * SIDE);
-  const [top, left] = [Math.floor((SIDE - height) / 2), Math.floor((SIDE - width) / 2)];
-  for (let i = 0; i < count; i++)
-    stretched[(top + Math.floor(i / width)) * SIDE + left + (i % width)] =
-      (255 * (grey[i] - floor)) / (bright - floor);
-  return stretched;
+/* How far each pixel is above those around it, a stroke's width or two away, to the third power. */
+function edges(grey, width, height) {
+  const far = Math.ceil(0.12 * Math.max(width, height));
+  const at = (x, y) => grey[Math.min(height - 1, Math.max(0, y)) * width + Math.min(width - 1, Math.max(0, x))];
+  return grey.map((level, i) => {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    return (level - (at(x - far, y) + at(x + far, y) + at(x, y - far) + at(x, y + far)) / 4) ** 3;
+  });
+}
+
+/* The level of unevenly lit paper at each pixel, below bright ink: the highest on which one comes there from the border
+   without going lower. A shadow reaches the border; ink stands alone. */
+function paperBelow(bright, width, height) {
+  const paper = new Float32Array(bright.length);
+  const border = ring(width, height);
+  const reach = Math.round(0.06 * border.length); // ink that crosses the border is narrower than this
+  border.forEach((i, n) => {
+    const near = Float32Array.from({ length: 2 * reach + 1 }, (_, k) => bright[border.at((n + k - reach) % border.length)]);
+    paper[i] = Math.min(bright[i], levelAt(near, 0.5));
+  });
+  const before = [-width - 1, -width, -width + 1, -1]; // the neighbours that a sweep has passed
+  for (let risen = true; risen; ) {
+    risen = false;
+    for (const forward of [true, false])
+      for (let n = 0; n < bright.length; n++) {
+        const i = forward ? n : bright.length - 1 - n;
+        for (const step of before) {
+          const from = forward ? i + step : i - step;
+          if (from < 0 || from >= bright.length || Math.abs((from % width) - (i % width)) > 1) continue;
+          const level = Math.min(bright[i], paper[from]);
+          if (level > paper[i]) [paper[i], risen] = [level, true];
+        }
+      }
+  }
+  return paper;
+}
+
+/* The pixels of the border, one after another around the image. */
+function ring(width, height) {
+  const pixels = [];
+  for (let x = 0; x < width; x++) pixels.push(x);
+  for (let y = 1; y < height; y++) pixels.push(y * width + width - 1);
+  for (let x = width - 2; x >= 0; x--) pixels.push((height - 1) * width + x);
+  for (let y = height - 2; y > 0; y--) pixels.push(y * width);
+  return pixels;
 }
 
 element.querySelector(".clear").addEventListener("click", () => {

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import gradio as gr
+import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
@@ -149,6 +150,46 @@ def test_a_click_is_a_dot_and_another_button_draws_nothing(page: Page, app: App)
     page.mouse.click(*at(page, 0.5, 0.5))
     wait(page, lambda: app.sent)
     assert 40 < app.sent[0].sum() < 90
+
+
+def photo(light: np.ndarray, digit: str) -> bytes:
+    """A JPEG of a digit in dark ink on paper, 300 x 400 pixels, under light that is (400, 300)."""
+    image = Image.new("L", (300, 400), 225)
+    draw = ImageDraw.Draw(image)
+    if digit == "7":
+        draw.line([(90, 100), (210, 100), (150, 320)], fill=40, width=20, joint="curve")
+    else:
+        draw.ellipse((80, 90, 220, 310), outline=40, width=22)
+    seen = np.asarray(image) * light + np.random.default_rng(0).normal(0, 3, light.shape)
+    buffer = io.BytesIO()
+    Image.fromarray(seen.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+ROWS, COLUMNS = np.mgrid[0:1:400j, 0:1:300j]
+LIGHTS = {
+    "from one side, a little": 1 - 0.2 * COLUMNS,
+    "from one side": 1 - 0.55 * COLUMNS,
+    "from below": 0.5 + 0.5 * ROWS,
+    "from a corner": 1 - 0.25 * (ROWS + COLUMNS),
+    "vignette": 1 - (ROWS - 0.5) ** 2 - (COLUMNS - 0.5) ** 2,
+    "flash": 0.5 + 0.5 * np.exp(-6 * ((ROWS - 0.5) ** 2 + (COLUMNS - 0.5) ** 2)),
+    "shadow of a hand": np.where(COLUMNS + 0.4 * ROWS > 0.87, 0.6, 1.0),
+}
+
+
+@pytest.mark.parametrize("digit", ["7", "0"])
+def test_unevenly_lit_paper_is_no_ink(page: Page, app: App, digit: str) -> None:
+    choose(page, photo(np.ones_like(ROWS), digit))
+    wait(page, lambda: app.sent)
+    expected = app.sent[-1] > 0.5
+    for name, light in LIGHTS.items():
+        count = len(app.sent)
+        choose(page, photo(light, digit))
+        wait(page, lambda count=count: len(app.sent) > count)
+        ink = app.sent[-1]
+        assert ((ink > 0.25) & ~expected).float().mean() < 0.02, name
+        assert (ink > 0.25)[expected].float().mean() > 0.95, name
 
 
 def test_a_stroke_may_leave_the_canvas(page: Page, app: App) -> None:
