@@ -39,12 +39,11 @@ def plain(value: Any) -> Any:
 
 def is_whole(value: Any) -> bool:
     """Whether a value is a whole number; True and False are none."""
-    return isinstance(plain(value), int) and not isinstance(plain(value), bool)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number that a float can hold; True and False are none."""
-    value = plain(value)
     if is_whole(value):
         return abs(value) < 10**300
     return isinstance(value, float) and math.isfinite(value)

@@ -161,9 +161,16 @@ def test_a_folder_of_validation_images_is_the_validation_split(
     for image, label in zip(images, labels, strict=True):
         path = folder / "Valid" / CLASSES[label] / f"{int(image[0, 0, 0]):03d}.png"
         assert torch.equal(image, pixels(path))
+    dataset.check("train")
     shutil.rmtree(folder / "test")
     assert len(open_dataset(str(folder)).split("validation").images) == 21
     assert len(open_dataset(str(folder)).split("test").images) == 15
+    for name in CLASSES:
+        (folder / "train" / name).rename(folder / "all")
+        (folder / "Valid" / name).rename(folder / "train" / name)
+        (folder / "all").rename(folder / "Valid" / name)
+    with pytest.raises(DataError, match="has 18 images in the train half: it takes 100 to train on"):
+        open_dataset(str(folder)).check("train")
 
 
 def test_test_images_that_are_training_images_too_are_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -254,8 +261,11 @@ def test_transparent_places_are_white(tmp_path: Path, kind: str) -> None:
     assert np.abs(images[0].permute(1, 2, 0).numpy() - seen).max() <= 1
 
 
-def write_sixteen_bits(path: Path, values: np.ndarray) -> None:
-    """A PNG of (height, width, 1 to 4) values with 16 bits each, by its specification: PIL writes only grey ones."""
+def write_sixteen_bits(path: Path, values: np.ndarray, hidden: np.ndarray | None = None) -> None:
+    """A PNG of (height, width, 1 to 4) values with 16 bits each, by its specification: PIL writes only grey ones.
+
+    Pixels of the colour `hidden` are transparent.
+    """
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -263,9 +273,10 @@ def write_sixteen_bits(path: Path, values: np.ndarray) -> None:
     height, width, channels = values.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     head = struct.pack(">IIBBBBB", width, height, 16, (0, 4, 2, 6)[channels - 1], 0, 0, 0)
+    clear = b"" if hidden is None else chunk(b"tRNS", hidden.astype(">u2").tobytes())
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + clear + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     )
 
 
@@ -291,6 +302,18 @@ def test_sixteen_bits_are_read_by_as_many_as_all_images_use(
     assert {image.numpy().tobytes() for image in images} == rows
     told = f"The images with 16 bits have values up to {highest:,}: {bits} bits are used."
     assert (told in capsys.readouterr().err) == (bits < 16)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_transparent_colour_of_sixteen_bits_is_white(tmp_path: Path, channels: int) -> None:
+    values = np.random.default_rng(0).integers(0, 4_096, (8, 6, channels))
+    hidden = np.array([60_001, 7, 60_002])[:channels]  # above the 12 bits in use, and with the upper bits of others
+    values[2:4] = hidden
+    for number in range(20):
+        write_sixteen_bits(tmp_path / "deep" / f"{number}.png", values, hidden)
+    image = open_dataset(str(tmp_path / "deep")).half("train").images[0].permute(1, 2, 0).numpy()
+    assert (image[2:4] == 255).all()
+    assert np.array_equal(np.delete(image, (2, 3), 0), np.delete(values, (2, 3), 0) >> 4)
 
 
 def test_a_palette_is_grey_where_all_that_is_seen_is_grey(tmp_path: Path) -> None:

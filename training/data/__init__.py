@@ -62,10 +62,11 @@ class Dataset:
             DataError: it has too few images, or test images that are all alike; or they cannot be had.
         """
         images = self.half(half).images
-        if len(images) < FEWEST[half]:
+        count = len(images) - (self.validation or 0) * (half == "train")
+        if count < FEWEST[half]:
             raise DataError(
-                f"{self.about.title} has {len(images)} images in the {half} half: it takes {FEWEST['train']} to train "
-                f"on and {FEWEST['test']} to measure on."
+                f"{self.about.title} has {count} images in the {half} half: it takes {FEWEST['train']} to train on and "
+                f"{FEWEST['test']} to measure on."
             )
         if half == "test" and bool((images == images[0]).all()):
             raise DataError(f"The test images of {self.about.title} are all alike: nothing can be measured on them.")
