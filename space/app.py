@@ -28,6 +28,7 @@ from space.bench import opening
 from space.collection import bundled, open_collection
 from space.controls import Controls
 from space.draw import STYLE
+from space.edge import NoDeepLinks
 from space.errors import InputError
 from space.lab import Lab, Specimen, Stop
 from space.languages import OTHERS, ByLanguage, switch
@@ -158,7 +159,7 @@ def main(
         enable_monitoring=False,
         show_error=False,  # error messages of our own are shown anyway; others are for the log
         max_file_size="1mb",
-        app_kwargs={"middleware": [Middleware(ByLanguage)]},
+        app_kwargs={"middleware": [Middleware(NoDeepLinks), Middleware(ByLanguage)]},
         ssr_mode=False,  # Node would answer in the place of the middleware
     )
 

@@ -20,6 +20,11 @@ INTERNALS = re.compile(
 )
 
 
+DRAW_NO_HTML = {
+    "state", "radio", "dropdown", "slider", "number", "textbox", "button", "downloadbutton", "tabs", "api"
+}  # fmt: skip
+"""Types of components that draw their values as text, if at all."""
+
 GRADIO = re.compile(
     r"Could not preprocess input component|An event handler|Value:? |.*validation error|Minimum|Maximum"
     r"|str is not valid UTF-8"
@@ -52,9 +57,7 @@ class Client:
         self.address, self.session = address, uuid.uuid4().hex
         with urllib.request.urlopen(f"{address}/config", timeout=120) as answer:
             self.page = Page(json.load(answer))  # the other languages have the same
-        events = [event for event in self.page.dependencies if event["backend_fn"]]
-        # What is drawn after an event is drawn by one function after each.
-        self.events = list({(*event["inputs"], None, *event["outputs"]): event for event in reversed(events)}.values())
+        self.events = [event for event in self.page.dependencies if event["backend_fn"]]
 
     def send(self, event: dict[str, Any], data: list[Any], event_data: Any = None, seconds: float = 120) -> Answer:
         """Send an event and wait for its end.
@@ -77,6 +80,28 @@ class Client:
                 if message.get("msg") in ("unexpected_error", "server_stopped"):
                     return Answer(False, [], message.get("message"))
         raise ConnectionError("The stream of events ended without an answer.")
+
+    def draws_html(self, component: int) -> bool:
+        """Whether a component draws its value as HTML."""
+        part = self.page.parts[component]
+        if part["type"] == "html":
+            return "value" in part["props"]["html_template"]
+        return part["type"] not in DRAW_NO_HTML
+
+    def is_sent(self, component: int) -> bool:
+        """Whether its value comes from the client; a state's is the server's own."""
+        return self.page.parts[component]["type"] != "state"
+
+    def ask(self, elem_id: str, function: str, data: Any) -> Any:
+        """Call a function that a component lends to its script."""
+        body = {"data": data, "component_id": self.page.ids[elem_id], "fn_name": function, "session_hash": self.session}
+        request = urllib.request.Request(
+            f"{self.address}/gradio_api/component_server",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)
 
     def usual(self, event: dict[str, Any]) -> list[Any]:
         """What a page that was just opened would send with an event."""

@@ -42,6 +42,7 @@ class Page:
     def __init__(self, config: dict[str, Any]) -> None:
         english = config["page"][""]
         parts = [part for part in config["components"] if part["id"] in english["components"]]
+        self.parts = {part["id"]: part for part in parts}
         self.values = {part["id"]: part["props"].get("value") for part in parts}
         self.ids = {part["props"].get("elem_id"): part["id"] for part in parts}
         self.dependencies = [d for d in config["dependencies"] if d["id"] in english["dependencies"]]
