@@ -1,11 +1,48 @@
-"""What the server's edge does with a request before Gradio sees it."""
+"""What the server does with a request before Gradio sees it, and whose request it is."""
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs
+import os
+from ipaddress import ip_address
+from urllib.parse import parse_qs, urlsplit
 
+import gradio as gr
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+"""Headers by which a proxy tells that the request is another one's."""
+
+
+def is_hosted() -> bool:
+    """Whether this is a Space."""
+    return "SPACE_ID" in os.environ
+
+
+def is_owner(request: gr.Request) -> bool:
+    """Whether a request comes from a browser on the page's own machine, and from this page.
+
+    Its owner alone may use the machine's login and open its folders. A site that is open in the owner's browser, too,
+    can send requests to this address, but the browser says so in Origin; or under a name of its own for this address,
+    which then stands in Host.
+    """
+    headers, client = request.headers, request.client
+    host, origin = headers.get("host", ""), headers.get("origin")
+    return (
+        not is_hosted()
+        and client is not None
+        and _is_loopback(client.host)
+        and _is_loopback(urlsplit(f"//{host}").hostname)
+        and (origin is None or urlsplit(origin).netloc == host)
+        and not any(name in headers for name in FORWARDED)
+    )
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 class NoDeepLinks:

@@ -17,6 +17,7 @@ import gradio as gr
 from sae_model.methods import METHODS, sparsity_from_config
 from space.bench import Bench
 from space.drawing import card, image_of, wall
+from space.edge import is_hosted, is_owner
 from space.errors import InputError, in_words, with_error_message
 from space.lab import LARGEST_SEED, USER
 from space.live_training import LONGEST, LiveTraining
@@ -34,7 +35,7 @@ from training.publish.record import Record, versions
 from training.words import in_language_of_now, say, word_of
 
 KEY = "learn"
-HAS_LOGIN = "OAUTH_CLIENT_ID" in os.environ
+HAS_LOGIN = is_hosted() and "OAUTH_CLIENT_ID" in os.environ
 """Whether this is a Space whose visitors can sign in: its front matter says `hf_oauth: true`."""
 MOMENT = 0.3
 """Seconds of training between two images of it."""
@@ -180,12 +181,12 @@ def build(page: Page) -> None:
 
     @in_language_of_now
     def send(repo_id: str, token: gr.OAuthToken | None, request: gr.Request) -> Iterator[str]:
-        """Push the model that was kept last: with the visitor's login, or on one's own machine with one's own."""
+        """Push the model that was kept last: with the visitor's login, or the machine's if this is its owner."""
         kept = trainings.kept(request.session_hash)
         try:
             if kept is None:
                 raise InputError(say("learn.not_kept"))
-            if lab.user_models.hosted and token is None:
+            if token is None and not is_owner(request):
                 raise InputError(say("learn.sign_in" if HAS_LOGIN else "learn.no_login"))
             repo_id = (repo_id or "").strip()
             yield message_of(escape(say("learn.pushing", repo=repo_id)))

@@ -59,14 +59,7 @@ def few(digits: Split) -> Split:
 
 @pytest.fixture
 def models(few: Split) -> UserModels:
-    """The users' models of a page on one's own machine."""
-    return UserModels(few, 10)
-
-
-@pytest.fixture
-def hosted(few: Split, monkeypatch: pytest.MonkeyPatch) -> UserModels:
-    """Those of a page on a Space."""
-    monkeypatch.setenv("SPACE_ID", "ada/touch")
+    """The users' models of a page."""
     return UserModels(few, 10)
 
 

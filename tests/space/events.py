@@ -55,6 +55,8 @@ class Client:
 
     def __init__(self, address: str) -> None:
         self.address, self.session = address, uuid.uuid4().hex
+        self.headers: dict[str, str] = {}
+        """Of its requests, besides the usual ones."""
         with urllib.request.urlopen(f"{address}/config", timeout=120) as answer:
             self.page = Page(json.load(answer))  # the other languages have the same
         self.events = [event for event in self.page.dependencies if event["backend_fn"]]
@@ -66,10 +68,7 @@ class Client:
             OSError: no answer came.
         """
         body = {"data": data, "fn_index": event["id"], "session_hash": self.session, "event_data": event_data}
-        request = urllib.request.Request(
-            f"{self.address}/gradio_api/queue/join", json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        urllib.request.urlopen(request, timeout=seconds).read()
+        self._post("queue/join", body, seconds)
         stream = f"{self.address}/gradio_api/queue/data?session_hash={self.session}"
         with urllib.request.urlopen(stream, timeout=seconds) as lines:
             for line in lines:
@@ -95,13 +94,17 @@ class Client:
     def ask(self, elem_id: str, function: str, data: Any) -> Any:
         """Call a function that a component lends to its script."""
         body = {"data": data, "component_id": self.page.ids[elem_id], "fn_name": function, "session_hash": self.session}
-        request = urllib.request.Request(
-            f"{self.address}/gradio_api/component_server",
-            json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=120) as answer:
+        return self._post("component_server", body)
+
+    def _post(self, where: str, body: dict[str, Any], seconds: float = 120) -> Any:
+        headers = {"Content-Type": "application/json", **self.headers}
+        request = urllib.request.Request(f"{self.address}/gradio_api/{where}", json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=seconds) as answer:
             return json.load(answer)
+
+    def event(self, name: str) -> dict[str, Any]:
+        """The event of a name."""
+        return next(event for event in self.events if event["api_name"] == name)
 
     def usual(self, event: dict[str, Any]) -> list[Any]:
         """What a page that was just opened would send with an event."""

@@ -44,8 +44,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen]:
     return processes
 
 
-def load(models: UserModels, text: object) -> list[str]:
-    return list(models.load(models.address(str(text))))
+def load(models: UserModels, text: object, is_owner: bool = True) -> list[str]:
+    return list(models.load(models.address(str(text), is_owner)))
 
 
 def assert_clean(error: InputError) -> None:
@@ -84,7 +84,7 @@ def test_english_words_are_said_to_be_english(models: UserModels, folder: Path) 
 
 
 def test_a_visitor_who_leaves_ends_the_process(models: UserModels, folder: Path, started: list) -> None:
-    steps = models.load(models.address(str(folder)))
+    steps = models.load(models.address(str(folder), is_owner=True))
     assert [next(steps).split()[0] for _ in range(2)] == ["Fetching", "Measuring"]
     steps.close()
     assert started[0].returncode is not None
@@ -128,7 +128,7 @@ print(resource.getrlimit(resource.RLIMIT_CPU)[0] == process.CPU_SECONDS)
 def test_many_loads_are_done_one_at_a_time(models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     busy, failed = threading.Lock(), []
 
-    def messages(_: UserModels, job: Path) -> Iterator[dict]:
+    def messages(_: UserModels, job: Path, *__: object) -> Iterator[dict]:
         if not busy.acquire(blocking=False):
             failed.append("two at once")
         time.sleep(0.002)
@@ -158,7 +158,7 @@ def test_a_full_disk_ends_in_an_error_message(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device", "/tmp/secret")
 
-    monkeypatch.setattr(UserModels, "_messages", lambda _, job: work(job))
+    monkeypatch.setattr(UserModels, "_messages", lambda _, job, *__: work(job))
     monkeypatch.setattr(where, fail)
     with pytest.raises(InputError, match=r"could not be loaded here: No space left on device\. Try again later\.$"):
         load(models, folder)
@@ -247,7 +247,7 @@ def hostile_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[HostileHub]]:
     ],
 )
 def test_a_hostile_hub_ends_in_an_error_message_and_gets_no_token(
-    hosted: UserModels,
+    models: UserModels,
     hostile_hub: type[HostileHub],
     mode: str,
     capfd: pytest.CaptureFixture[str],
@@ -255,14 +255,14 @@ def test_a_hostile_hub_ends_in_an_error_message_and_gets_no_token(
 ) -> None:
     hostile_hub.mode = mode
     if mode != "endless":  # which the limits of a process of its own end
-        monkeypatch.setattr(UserModels, "_messages", lambda _, job: work(job))
+        monkeypatch.setattr(UserModels, "_messages", lambda _, job, *__: work(job))
     with pytest.raises(InputError) as caught:
-        load(hosted, "ada/mine")
+        load(models, "ada/mine", is_owner=False)
     assert_clean(caught.value)
     assert hostile_hub.asked
     assert {token for _, token in hostile_hub.asked} == {None}
     assert TOKEN not in "".join(capfd.readouterr())
-    assert "ada/mine" not in hosted
+    assert "ada/mine" not in models
 
 
 def test_a_token_goes_to_the_hub_and_not_to_where_that_redirects(
@@ -270,7 +270,7 @@ def test_a_token_goes_to_the_hub_and_not_to_where_that_redirects(
 ) -> None:
     """The page of somebody who is logged in, on a machine of their own."""
     hostile_hub.mode = "elsewhere"
-    monkeypatch.setattr(UserModels, "_messages", lambda _, job: work(job))
+    monkeypatch.setattr(UserModels, "_messages", lambda _, job, *__: work(job))
     with pytest.raises(InputError):
         load(models, "ada/mine")
     tokens = {path.startswith("/else"): token for path, token in hostile_hub.asked}
