@@ -32,6 +32,13 @@ from training.words import language, say
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_MODELS = 8
+INHERITED = {
+    "PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "USERPROFILE", "HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT",
+    "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_XET", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY",
+    "SSL_CERT_FILE",
+}  # fmt: skip
+"""What the process of a user's model gets of the page's environment, in which there may be secrets: what Python and the
+Hub's client need."""
 MOST_SECONDS = 240
 """For one model, from the first question to the Hub to the last metric."""
 LONGEST_ADDRESS = 200
@@ -150,11 +157,11 @@ class UserModels:
 
     def _messages(self, folder: Path, is_owner: bool) -> Iterator[dict[str, Any]]:
         """What the process that works in a folder says; it is killed when its time is over, or nobody listens."""
-        # What of the page's environment is secret is of no use to it.
-        own = {name: value for name, value in os.environ.items() if is_owner or "TOKEN" not in name}
+        inherited = {name for name in os.environ if name.upper() in INHERITED or (is_owner and name == "HF_TOKEN")}
         process = subprocess.Popen(
             [sys.executable, "-m", "space.user_model_process", str(folder)],
-            env=own | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
+            env={name: os.environ[name] for name in inherited}
+            | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from sae_model import L1, SparseAutoencoder
 from space import user_models as module
 from space.errors import InputError, in_words
 from space.user_model_process import work
-from space.user_models import UserModels
+from space.user_models import Address, UserModels
 from tests.loopback_hub import TOKEN
 from training.data import Split
 from training.measure.evaluation import evaluate
@@ -90,6 +91,22 @@ def test_a_visitor_who_leaves_ends_the_process(models: UserModels, folder: Path,
     assert started[0].returncode is not None
     assert str(folder) not in models
     assert models._one_at_a_time.acquire(blocking=False)
+
+
+@pytest.mark.parametrize("is_owner", [True, False])
+def test_the_process_gets_no_secret_of_the_page(
+    models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch, is_owner: bool
+) -> None:
+    """The owner's own token, with which the process fetches, is none."""
+    given: list[dict[str, str]] = []
+    monkeypatch.setenv("OAUTH_CLIENT_SECRET", "a secret")
+    monkeypatch.setattr(module.subprocess, "Popen", lambda *_, env, **__: given.append(env) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        list(models.load(Address(str(folder), is_owners=is_owner)))
+    (environment,) = given
+    assert "a secret" not in environment.values()
+    assert (TOKEN in environment.values()) == is_owner
+    assert environment["HF_ENDPOINT"] == os.environ["HF_ENDPOINT"]
 
 
 def test_a_model_that_takes_too_long_is_stopped(
