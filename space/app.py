@@ -32,6 +32,7 @@ from space.edge import NoDeepLinks
 from space.errors import InputError
 from space.lab import Lab, Specimen, Stop
 from space.languages import OTHERS, ByLanguage, switch
+from space.lines import Lines
 from space.parts import Page
 from training.data import BUNDLED
 from training.words import say, speaking
@@ -150,7 +151,7 @@ def main(
     except UserError as error:
         sys.exit(f"Error: {error}")
     app = build_app(lab)
-    app.queue(max_size=200)
+    app._queue = Lines(app)
     threading.Thread(target=lab.load_all, daemon=True).start()
     app.launch(
         theme=THEME,

@@ -38,6 +38,12 @@ def is_owner(request: gr.Request) -> bool:
     )
 
 
+def address_of(request: gr.Request) -> str:
+    """The address of a request's client; on a Space, which stands behind a proxy, what that says of it."""
+    client = request.client.host if request.client else ""
+    return request.headers.get("x-forwarded-for", client) if is_hosted() else client
+
+
 def _is_loopback(host: str | None) -> bool:
     try:
         return host == "localhost" or ip_address(host or "").is_loopback

@@ -17,10 +17,11 @@ import gradio as gr
 from sae_model.methods import METHODS, sparsity_from_config
 from space.bench import Bench
 from space.drawing import card, image_of, wall
-from space.edge import is_hosted, is_owner
+from space.edge import address_of, is_hosted, is_owner
 from space.errors import InputError, in_words, with_error_message
 from space.lab import LARGEST_SEED, USER
-from space.live_training import LONGEST, LiveTraining
+from space.lines import unread
+from space.live_training import LONGEST, MOST_WAITING, LiveTraining
 from space.memory import trim
 from space.parts import SPEAK_CHANGES, Page, choosing, message_of
 from space.see import name_of
@@ -39,8 +40,8 @@ HAS_LOGIN = is_hosted() and "OAUTH_CLIENT_ID" in os.environ
 """Whether this is a Space whose visitors can sign in: its front matter says `hf_oauth: true`."""
 MOMENT = 0.3
 """Seconds of training between two images of it."""
-MOST_WAITING = 10
-"""So many are told their place in the line; more wait in Gradio's own."""
+MOST_UNREAD = 3
+"""So many moments may be on their way to the visitor; the training waits with the next one."""
 EPOCHS, FEWEST_STEPS = 2, 300
 """Passes over the images; more of them where that makes too few steps."""
 SIZES = (100, 225, 400, 900)
@@ -101,8 +102,9 @@ def build(page: Page) -> None:
         """Start, or go on; a step takes one moment."""
         chosen, bench = values[: len(settings)], Bench(*values[len(settings) :])
         hold(request)  # a step may be asked for while the same training runs
-        ticket = trainings.wait(request.session_hash)
+        ticket = None
         try:
+            ticket = trainings.wait(request.session_hash, address_of(request))
             while ahead := trainings.ahead(ticket):
                 others = len(set(ahead) - {request.session_hash})
                 yield message_of(say("learn.waiting", ahead=others)) if others else gr.skip(), gr.skip()
@@ -123,6 +125,8 @@ def build(page: Page) -> None:
                     yield nothing  # Gradio shows a generator's last answer again at its end
                     return
                 yield _said(training), frame
+                while unread(request) > MOST_UNREAD and time.monotonic() - began < LONGEST:
+                    time.sleep(MOMENT)
                 if training.paused or time.monotonic() - began > LONGEST:
                     break
             training.paused = True
@@ -197,8 +201,8 @@ def build(page: Page) -> None:
             words = in_words(error).replace(str(kept), say("learn.the_model"))
             yield message_of(escape(words), "error")
 
-    # One training at a time; those who wait for it do so here, where they are told their place.
-    line = {"concurrency_id": "training", "concurrency_limit": MOST_WAITING}
+    # One training at a time; those who wait for it do so here, where they are told their place; or that there is none.
+    line = {"concurrency_id": "training", "concurrency_limit": MOST_WAITING + 4}
     line |= {"api_visibility": "private", "trigger_mode": "once", "show_progress": "hidden", "show_progress_on": said}
     inputs = [*settings, *page.bench]
     kind.input(with_error_message(lambda kind: gr.Dropdown(**_strengths(kind))), kind, strength, **page.live)
