@@ -149,7 +149,7 @@ class Controls:
         @in_language_of_now
         def open_link(query: str, mine: list[str]) -> list[object]:
             unchanged = [gr.skip()] * (len(restored_parts) - 1)
-            if not query or query == "?":
+            if not isinstance(query, str) or query in ("", "?"):
                 return [*unchanged, ""]
             try:
                 bench, missing = restored(lab, query, tuple(keys))

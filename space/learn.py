@@ -14,6 +14,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from sae_model.errors import is_number, is_whole
 from sae_model.methods import METHODS, sparsity_from_config
 from space.bench import Bench
 from space.drawing import card, image_of, wall
@@ -85,10 +86,17 @@ def build(page: Page) -> None:
     settings = [kind, strength, size, noise, seed]
 
     def recipe_of(kind: str, strength: str, size: int, noise: float, seed: int) -> Recipe:
-        if not 0 <= (seed or 0) <= LARGEST_SEED:
+        if not is_whole(seed or 0) or not 0 <= (seed or 0) <= LARGEST_SEED:
             raise InputError(say("errors.seed", last=LARGEST_SEED, value=seed))
-        method = METHODS[kind]
+        if not is_number(noise) or not 0 <= noise <= 1:
+            raise InputError(say("errors.sigma", value=noise))
+        if size not in SIZES:
+            raise InputError(say("errors.size", sizes=", ".join(map(str, SIZES)), value=size))
+        method = _method(kind)
         named = {_name(method, values): values for values in method.bundled}
+        if strength not in named:
+            label = word_of(method, "label")
+            raise InputError(say("errors.strength", label=label, names=", ".join(named), value=strength))
         sparsity = sparsity_from_config({"kind": kind, **named[strength]})
         recipe = tuned(sparsity) if lab.loss == "bce" else for_any_range(tuned(sparsity))
         a_pass = max(1, len(lab.dataset.split("train").images) // recipe.batch_size)
@@ -219,6 +227,12 @@ def build(page: Page) -> None:
     gr.on([publish.click, repo.submit], send, repo, said, **pushed)
 
 
+def _method(kind: str) -> type:
+    if kind not in METHODS:
+        raise InputError(say("errors.method", method=kind, methods=", ".join(METHODS)))
+    return METHODS[kind]
+
+
 def _name(method: type, values: dict[str, float]) -> str:
     """What one of the bundled values of a method is called."""
     return f"{values[method.hyperparameter]:g}" if method.hyperparameter else word_of(method, "title")
@@ -226,7 +240,7 @@ def _name(method: type, values: dict[str, float]) -> str:
 
 def _strengths(kind: str) -> dict[str, object]:
     """Label, choices and value of the dropdown over a method's hyperparameter."""
-    method = METHODS[kind]
+    method = _method(kind)
     names = [_name(method, values) for values in method.bundled]
     return {"choices": names, "value": names[len(names) // 2], "label": word_of(method, "label")}
 

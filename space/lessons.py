@@ -167,7 +167,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     @in_language_of_now
     def resume(query: str) -> list[object]:
         """After a change of language (link.js) go on where one was; what was shown is not said again."""
-        number = parse_qs(query.removeprefix("?")).get("lessons", [""])[-1]
+        number = parse_qs(str(query).removeprefix("?")).get("lessons", [""])[-1]
         if number not in map(str, range(1, len(lessons) + 1)):
             return [gr.skip(), gr.skip()]
         done = ("",) * int(number)

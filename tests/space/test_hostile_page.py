@@ -19,6 +19,8 @@ from tests.space.events import GRADIO, INTERNALS, Answer, Client, assert_plain
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from tests.space.server import Server
+
 ODD = (None, float("nan"), "\ud800\0", {"index": [None]}, [[]], -1e300, True)
 
 
@@ -49,6 +51,41 @@ def test_private_events_with_odd_fields_are_answered_in_plain_words(visitor: Cli
                 assert_plain(visitor.send(event, usual, event_data=odd), TOKEN)
     slider, _ = visitor.moved("noise")
     assert visitor.send(slider, visitor.usual(slider)).ok  # and all goes on
+
+
+@pytest.mark.slow
+def test_each_field_of_each_event_is_checked(visitor: Client, space: Server) -> None:
+    """What is no value of a field ends in words; only Gradio's own refusals leave a traceback in the log."""
+    before = len(space.log.read_text(errors="replace"))
+    for event in (event for event in visitor.events if event["api_name"] != "run"):  # one_step does the same
+        usual = visitor.usual(event)
+        for place in (place for place, number in enumerate(event["inputs"]) if visitor.is_sent(number)):
+            for odd in (*ODD, 10**400, "x"):
+                assert_plain(visitor.send(event, [*usual[:place], odd, *usual[place + 1 :]]), TOKEN)
+        if event["collects_event_data"]:
+            for odd in (*ODD, 10**400, "x"):
+                assert_plain(visitor.send(event, usual, {"method": odd, "stop": 1}), TOKEN)
+                assert_plain(visitor.send(event, usual, {"method": "l1", "stop": odd}), TOKEN)
+    told = space.log.read_text(errors="replace")[before:].split("Traceback (most recent call last)")
+    ours = re.compile(r"/(sae_model|training|space)/(?!languages|edge)\w+\.py")
+    assert [traceback for traceback in told if ours.search(traceback)] == []
+
+
+def test_settings_of_a_training_that_do_not_fit_are_told(visitor: Client, space: Server) -> None:
+    before = len(space.log.read_text(errors="replace"))
+    step = visitor.event("one_step")
+    for place, value, words in (
+        (0, "topk", r"The values of [^:]* are here: 10, 25, 50; got .*1"),  # which has no 1
+        (0, None, "There is no sparsity method None"),
+        (1, None, "The values of .* are here"),
+        (2, None, "is trained here with 100, 225, 400, 900 latents; got None"),
+        (3, float("nan"), "sigma is a number from 0 to 1; got nan"),
+        (4, -1, "seed is a whole number"),
+    ):
+        fields = visitor.usual(step)
+        fields[place] = value
+        assert re.search(words, str(visitor.send(step, fields).output)), words
+    assert "Traceback" not in space.log.read_text(errors="replace")[before:]
 
 
 @pytest.mark.parametrize(
