@@ -37,6 +37,9 @@ from space.parts import Page
 from training.data import BUNDLED
 from training.words import say, speaking
 
+MOST_SESSIONS = 200
+"""Gradio keeps half a megabyte for each. A page whose session is forgotten goes on, since its browser holds what is on
+it; only its lessons start anew, and a model of its own has to be loaded again, as a reload does."""
 CSS = Path(__file__).parent / "style.css"
 FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
 THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_mono=["ui-monospace", "monospace"]).set(
@@ -106,6 +109,9 @@ def _build_page(lab: Lab, app: gr.Blocks) -> None:
 
     def leave(request: gr.Request) -> None:
         lab.trainings.leave_page(request.session_hash)
+        sessions = app.state_holder.session_data
+        if request.session_hash in sessions:
+            sessions.move_to_end(request.session_hash, last=False)  # the next one to be forgotten
 
     app.unload(leave)
 
@@ -158,6 +164,7 @@ def main(
         css_paths=[CSS, STYLE],
         run_history=False,
         enable_monitoring=False,
+        state_session_capacity=MOST_SESSIONS,
         show_error=False,  # error messages of our own are shown anyway; others are for the log
         max_file_size="1mb",
         app_kwargs={"middleware": [Middleware(NoDeepLinks), Middleware(ByLanguage)]},

@@ -155,7 +155,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     lessons = [lesson for lesson in LESSONS if lab.is_bundled or _can_be_done(lab, lesson)]
     done = gr.State(())  # what each lesson showed that is done
     shown = page.html("lessons", _lessons(lessons, ()), js_on_load=SPEAK_CHANGES)
-    address = page.html("lessons-address", html_template="")
+    address = page.held("address", "")
 
     def notice(bench: Bench, done: tuple[str, ...]) -> list[object]:
         number = len(done)

@@ -65,6 +65,8 @@ class Lines(Queue):
         while not self.stopped:
             await asyncio.sleep(PATIENCE / 10)
             busy = {event.session_hash for event in self.event_ids_to_events.values()}
+            for session in self.pending_event_ids_session.keys() - self.pending_messages_per_session.keys():
+                del self.pending_event_ids_session[session]
             for session, messages in list(self.pending_messages_per_session.items()):
                 patience = PATIENCE if session in busy else KEPT
                 if not messages.empty() and time.monotonic() - messages.since > patience:
