@@ -28,13 +28,18 @@ from space.bench import opening
 from space.collection import bundled, open_collection
 from space.controls import Controls
 from space.draw import STYLE
+from space.edge import NoDeepLinks
 from space.errors import InputError
 from space.lab import Lab, Specimen, Stop
 from space.languages import OTHERS, ByLanguage, switch
+from space.lines import Lines
 from space.parts import Page
 from training.data import BUNDLED
 from training.words import say, speaking
 
+MOST_SESSIONS = 200
+"""Gradio keeps half a megabyte for each. A page whose session is forgotten goes on, since its browser holds what is on
+it; only its lessons start anew, and a model of its own has to be loaded again, as a reload does."""
 CSS = Path(__file__).parent / "style.css"
 FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
 THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_mono=["ui-monospace", "monospace"]).set(
@@ -104,6 +109,9 @@ def _build_page(lab: Lab, app: gr.Blocks) -> None:
 
     def leave(request: gr.Request) -> None:
         lab.trainings.leave_page(request.session_hash)
+        sessions = app.state_holder.session_data
+        if request.session_hash in sessions:
+            sessions.move_to_end(request.session_hash, last=False)  # the next one to be forgotten
 
     app.unload(leave)
 
@@ -149,16 +157,17 @@ def main(
     except UserError as error:
         sys.exit(f"Error: {error}")
     app = build_app(lab)
-    app.queue(max_size=200)
+    app._queue = Lines(app)
     threading.Thread(target=lab.load_all, daemon=True).start()
     app.launch(
         theme=THEME,
         css_paths=[CSS, STYLE],
         run_history=False,
         enable_monitoring=False,
+        state_session_capacity=MOST_SESSIONS,
         show_error=False,  # error messages of our own are shown anyway; others are for the log
         max_file_size="1mb",
-        app_kwargs={"middleware": [Middleware(ByLanguage)]},
+        app_kwargs={"middleware": [Middleware(NoDeepLinks), Middleware(ByLanguage)]},
         ssr_mode=False,  # Node would answer in the place of the middleware
     )
 

@@ -88,7 +88,7 @@ class Bench:
         if self.tab != first.tab:
             values["tab"] = self.tab
         values["lang"] = language()
-        return f"?{urlencode(values, safe=':')}"
+        return f"?{urlencode(values, safe=':', errors='replace')}"
 
 
 def opening(lab: Lab) -> Bench:

@@ -10,6 +10,7 @@ import torch
 
 from space.bench import Bench
 from space.drawing import ACTIVATION_COLOURS, colour_bar, image_of
+from space.errors import InputError
 from space.lab import SAMPLE, Lab, Stop
 from space.latent_card import atom_image, latent_map
 from space.parts import Page, Part, class_choice
@@ -37,7 +38,12 @@ def build(page: Page) -> None:
 
 
 def _two(lab: Lab, bench: Bench, label: str, beside: str) -> str:
-    method, position = {stop.title: place for stop, place in lab.places.items()}[beside]
+    places = {stop.title: place for stop, place in lab.places.items()}
+    if beside not in places:
+        raise InputError(say("errors.variant", name=beside, names=", ".join(places)))
+    if label not in map(str, range(len(lab.classes))):
+        raise InputError(say("errors.empty_class", name=label))
+    method, position = places[beside]
     other = replace(bench, method=method, position=position)
     return f'<div class="sae"><div class="two">{"".join(_one(lab, b, int(label)) for b in (other, bench))}</div></div>'
 

@@ -43,8 +43,8 @@ class Controls:
     def __init__(self, page: Page) -> None:
         self.page = page
         lab, first = page.lab, page.first
-        self.index, self.seed, self.drawing = gr.State(first.digit), gr.State(first.seed), gr.State(first.drawing)
-        self.tab = gr.State(first.tab)
+        self.index, self.seed = page.held("index", first.digit), page.held("seed", first.seed)
+        self.drawing, self.tab = page.held("drawing", first.drawing), page.held("tab", first.tab)
         page.user_models = gr.State([])
         with gr.Group(elem_id="model"):
             choices = method_choices(lab, [])
@@ -114,7 +114,7 @@ class Controls:
             return stop_slider(lab, method, lab.first_position(method))
 
         def class_of(index: int) -> str:
-            return str(lab.labels[index].item())
+            return str(lab.label(index))
 
         def choose(label: str | None, index: int) -> tuple[object, ...]:
             found = lab.random_image(int(label or class_of(index)), other_than=index)
@@ -149,7 +149,7 @@ class Controls:
         @in_language_of_now
         def open_link(query: str, mine: list[str]) -> list[object]:
             unchanged = [gr.skip()] * (len(restored_parts) - 1)
-            if not query or query == "?":
+            if not isinstance(query, str) or query in ("", "?"):
                 return [*unchanged, ""]
             try:
                 bench, missing = restored(lab, query, tuple(keys))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from functools import wraps
+from html import escape
 from typing import ParamSpec, TypeVar
 
 import gradio as gr
@@ -40,6 +41,7 @@ def with_error_message(handler: Callable[Arguments, Answer]) -> Callable[Argumen
         try:
             return handler(*args, **kwargs)
         except Exception as error:
-            raise gr.Error(say("errors.shown", words=in_words(error)), print_exception=False) from error
+            words = escape(in_words(error), quote=False)  # Gradio draws it as HTML
+            raise gr.Error(say("errors.shown", words=words), print_exception=False) from error
 
     return wrapped

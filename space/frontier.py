@@ -41,7 +41,10 @@ def build(page: Page) -> None:
 
     @with_error_message
     def pick(event: gr.EventData) -> tuple[object, ...]:
-        return event.method, stop_slider(lab, event.method, event.stop)
+        picked = event._data if isinstance(event._data, dict) else {}
+        method, position = picked.get("method"), picked.get("stop")
+        lab.stop_at(method, position)  # or an error
+        return method, stop_slider(lab, method, position)
 
     page.add(Part([chart], draw, [page.user_models], KEY))
     page.follow(chart.click(pick, None, page.choice, **page.live))

@@ -195,9 +195,14 @@ class Lab:
         """What the images show."""
         return "digit" if all(len(name) == 1 and name.isdigit() for name in self.classes) else "image"
 
+    def label(self, index: int) -> int:
+        """The position of the class of a test image."""
+        self._check(Specimen(index, 0.0))
+        return int(self.labels[index])
+
     def name(self, index: int) -> str:
         """The class of a test image."""
-        return self.classes[self.labels[index]]
+        return self.classes[self.label(index)]
 
     def picture(self, image: Tensor) -> Tensor:
         """An image (channels, height, width) as it is drawn: (1 or 3, height, width) in [0, 1]."""
@@ -391,3 +396,5 @@ class Lab:
             raise InputError(say("errors.sigma", value=sigma))
         if not is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
             raise InputError(say("errors.seed", last=LARGEST_SEED, value=seed))
+        if not isinstance(specimen.drawing, str):
+            raise InputError(say("draw.letters"))

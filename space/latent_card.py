@@ -99,7 +99,7 @@ def _top_images(lab: Lab, stop: Stop, latent: int) -> str:
     if statistics.peak[latent] == 0:
         return f'<p class="muted">{say("latent.never", sample=SAMPLE)}</p>'
     images = "".join(
-        image_of(lab.picture(as_floats(lab.images[i])), say("latent.large", name=lab.name(i)))
+        image_of(lab.picture(as_floats(lab.images[i])), say("latent.large", name=lab.name(int(i))))
         for i in statistics.top_images[latent, :TOP_IMAGES]
     )
     return f'<div class="top-images">{images}</div><p class="muted">{say("latent.top")}</p>'

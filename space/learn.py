@@ -14,12 +14,15 @@ from pathlib import Path
 
 import gradio as gr
 
+from sae_model.errors import is_number, is_whole
 from sae_model.methods import METHODS, sparsity_from_config
 from space.bench import Bench
 from space.drawing import card, image_of, wall
+from space.edge import address_of, is_hosted, is_owner
 from space.errors import InputError, in_words, with_error_message
 from space.lab import LARGEST_SEED, USER
-from space.live_training import LONGEST, LiveTraining
+from space.lines import unread
+from space.live_training import LONGEST, MOST_WAITING, LiveTraining
 from space.memory import trim
 from space.parts import SPEAK_CHANGES, Page, choosing, message_of
 from space.see import name_of
@@ -34,12 +37,12 @@ from training.publish.record import Record, versions
 from training.words import in_language_of_now, say, word_of
 
 KEY = "learn"
-HAS_LOGIN = "OAUTH_CLIENT_ID" in os.environ
+HAS_LOGIN = is_hosted() and "OAUTH_CLIENT_ID" in os.environ
 """Whether this is a Space whose visitors can sign in: its front matter says `hf_oauth: true`."""
 MOMENT = 0.3
 """Seconds of training between two images of it."""
-MOST_WAITING = 10
-"""So many are told their place in the line; more wait in Gradio's own."""
+MOST_UNREAD = 3
+"""So many moments may be on their way to the visitor; the training waits with the next one."""
 EPOCHS, FEWEST_STEPS = 2, 300
 """Passes over the images; more of them where that makes too few steps."""
 SIZES = (100, 225, 400, 900)
@@ -83,10 +86,17 @@ def build(page: Page) -> None:
     settings = [kind, strength, size, noise, seed]
 
     def recipe_of(kind: str, strength: str, size: int, noise: float, seed: int) -> Recipe:
-        if not 0 <= (seed or 0) <= LARGEST_SEED:
+        if not is_whole(seed or 0) or not 0 <= (seed or 0) <= LARGEST_SEED:
             raise InputError(say("errors.seed", last=LARGEST_SEED, value=seed))
-        method = METHODS[kind]
+        if not is_number(noise) or not 0 <= noise <= 1:
+            raise InputError(say("errors.sigma", value=noise))
+        if size not in SIZES:
+            raise InputError(say("errors.size", sizes=", ".join(map(str, SIZES)), value=size))
+        method = _method(kind)
         named = {_name(method, values): values for values in method.bundled}
+        if strength not in named:
+            label = word_of(method, "label")
+            raise InputError(say("errors.strength", label=label, names=", ".join(named), value=strength))
         sparsity = sparsity_from_config({"kind": kind, **named[strength]})
         recipe = tuned(sparsity) if lab.loss == "bce" else for_any_range(tuned(sparsity))
         a_pass = max(1, len(lab.dataset.split("train").images) // recipe.batch_size)
@@ -100,8 +110,9 @@ def build(page: Page) -> None:
         """Start, or go on; a step takes one moment."""
         chosen, bench = values[: len(settings)], Bench(*values[len(settings) :])
         hold(request)  # a step may be asked for while the same training runs
-        ticket = trainings.wait(request.session_hash)
+        ticket = None
         try:
+            ticket = trainings.wait(request.session_hash, address_of(request))
             while ahead := trainings.ahead(ticket):
                 others = len(set(ahead) - {request.session_hash})
                 yield message_of(say("learn.waiting", ahead=others)) if others else gr.skip(), gr.skip()
@@ -122,6 +133,8 @@ def build(page: Page) -> None:
                     yield nothing  # Gradio shows a generator's last answer again at its end
                     return
                 yield _said(training), frame
+                while unread(request) > MOST_UNREAD and time.monotonic() - began < LONGEST:
+                    time.sleep(MOMENT)
                 if training.paused or time.monotonic() - began > LONGEST:
                     break
             training.paused = True
@@ -180,12 +193,12 @@ def build(page: Page) -> None:
 
     @in_language_of_now
     def send(repo_id: str, token: gr.OAuthToken | None, request: gr.Request) -> Iterator[str]:
-        """Push the model that was kept last: with the visitor's login, or on one's own machine with one's own."""
+        """Push the model that was kept last: with the visitor's login, or the machine's if this is its owner."""
         kept = trainings.kept(request.session_hash)
         try:
             if kept is None:
                 raise InputError(say("learn.not_kept"))
-            if lab.user_models.hosted and token is None:
+            if token is None and not is_owner(request):
                 raise InputError(say("learn.sign_in" if HAS_LOGIN else "learn.no_login"))
             repo_id = (repo_id or "").strip()
             yield message_of(escape(say("learn.pushing", repo=repo_id)))
@@ -196,8 +209,8 @@ def build(page: Page) -> None:
             words = in_words(error).replace(str(kept), say("learn.the_model"))
             yield message_of(escape(words), "error")
 
-    # One training at a time; those who wait for it do so here, where they are told their place.
-    line = {"concurrency_id": "training", "concurrency_limit": MOST_WAITING}
+    # One training at a time; those who wait for it do so here, where they are told their place; or that there is none.
+    line = {"concurrency_id": "training", "concurrency_limit": MOST_WAITING + 4}
     line |= {"api_visibility": "private", "trigger_mode": "once", "show_progress": "hidden", "show_progress_on": said}
     inputs = [*settings, *page.bench]
     kind.input(with_error_message(lambda kind: gr.Dropdown(**_strengths(kind))), kind, strength, **page.live)
@@ -214,6 +227,12 @@ def build(page: Page) -> None:
     gr.on([publish.click, repo.submit], send, repo, said, **pushed)
 
 
+def _method(kind: str) -> type:
+    if kind not in METHODS:
+        raise InputError(say("errors.method", method=kind, methods=", ".join(METHODS)))
+    return METHODS[kind]
+
+
 def _name(method: type, values: dict[str, float]) -> str:
     """What one of the bundled values of a method is called."""
     return f"{values[method.hyperparameter]:g}" if method.hyperparameter else word_of(method, "title")
@@ -221,7 +240,7 @@ def _name(method: type, values: dict[str, float]) -> str:
 
 def _strengths(kind: str) -> dict[str, object]:
     """Label, choices and value of the dropdown over a method's hyperparameter."""
-    method = METHODS[kind]
+    method = _method(kind)
     names = [_name(method, values) for values in method.bundled]
     return {"choices": names, "value": names[len(names) // 2], "label": word_of(method, "label")}
 

@@ -155,6 +155,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     lessons = [lesson for lesson in LESSONS if lab.is_bundled or _can_be_done(lab, lesson)]
     done = gr.State(())  # what each lesson showed that is done
     shown = page.html("lessons", _lessons(lessons, ()), js_on_load=SPEAK_CHANGES)
+    address = page.held("address", "")
 
     def notice(bench: Bench, done: tuple[str, ...]) -> list[object]:
         number = len(done)
@@ -166,14 +167,14 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     @in_language_of_now
     def resume(query: str) -> list[object]:
         """After a change of language (link.js) go on where one was; what was shown is not said again."""
-        number = parse_qs(query.removeprefix("?")).get("lessons", [""])[-1]
+        number = parse_qs(str(query).removeprefix("?")).get("lessons", [""])[-1]
         if number not in map(str, range(1, len(lessons) + 1)):
             return [gr.skip(), gr.skip()]
         done = ("",) * int(number)
         return [done, _lessons(lessons, done)]
 
     page.add(Part([done, shown], notice, [done]))
-    blocks.load(resume, shown, [done, shown], js="() => [location.search]", **page.live)
+    blocks.load(resume, address, [done, shown], js="() => [location.search]", **page.live)
 
 
 def _can_be_done(lab: Lab, lesson: Lesson) -> bool:

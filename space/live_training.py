@@ -21,6 +21,8 @@ from training.fit.recipe import Recipe
 from training.words import say
 
 MOST_TRAININGS = 8
+MOST_WAITING, MOST_OF_AN_ADDRESS = 12, 4
+"""Of those who want to train; it takes `LONGEST` until the next one has a turn."""
 STEPS_PER_MOMENT = 4
 """Of 256 images: a quarter of a second on one core for 900 latents."""
 LONGEST = 90.0
@@ -96,8 +98,8 @@ class LiveTrainings:
         self._trainings: OrderedDict[str, LiveTraining] = OrderedDict()
         self._kept: OrderedDict[str, tuple[TemporaryDirectory, Path]] = OrderedDict()
         """Session -> the folder of the model that was kept last, as `fit` writes it, and what removes it."""
-        self._line: dict[object, str] = {}
-        """Ticket -> session of all who want to train, in their order; the first one trains."""
+        self._line: dict[object, tuple[str, str]] = {}
+        """Ticket -> session and address of all who want to train, in their order; the first one trains."""
         self._lock = Lock()
 
     def begin(self, session: str, recipe: Recipe) -> LiveTraining:
@@ -136,17 +138,26 @@ class LiveTrainings:
         with self._lock:
             return self._kept[session][1] if session in self._kept else None
 
-    def wait(self, session: str) -> object:
-        """Go to the end of the line; returns a ticket."""
+    def wait(self, session: str, address: str) -> object:
+        """Go to the end of the line; returns a ticket.
+
+        Raises:
+            InputError: the line is full, or too many in it are from the same address.
+        """
         ticket = object()
         with self._lock:
-            self._line[ticket] = session
+            addresses = [other for _, other in self._line.values()]
+            if len(addresses) >= MOST_WAITING or addresses.count(address) >= MOST_OF_AN_ADDRESS:
+                raise InputError(say("learn.full"))
+            self._line[ticket] = session, address
         return ticket
 
     def ahead(self, ticket: object) -> list[str] | None:
         """The sessions that are in the line ahead of a ticket; None where its own was dropped."""
         with self._lock:
-            return list(self._line.values())[: list(self._line).index(ticket)] if ticket in self._line else None
+            if ticket not in self._line:
+                return None
+            return [session for session, _ in self._line.values()][: list(self._line).index(ticket)]
 
     def leave(self, ticket: object) -> None:
         """Let the others in the line move up."""
@@ -156,7 +167,7 @@ class LiveTrainings:
     def drop(self, session: str) -> None:
         """End the training of a session, if it has one: it takes no further step, and waits for none."""
         with self._lock:
-            self._line = {ticket: other for ticket, other in self._line.items() if other != session}
+            self._line = {ticket: other for ticket, other in self._line.items() if other[0] != session}
             training = self._trainings.pop(session, None)
         if training is not None:
             training.paused = True

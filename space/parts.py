@@ -73,6 +73,14 @@ class Page:
         """A part of the page in our own HTML."""
         return gr.HTML(value, elem_id=elem_id, **BARE, **options)
 
+    def held(self, name: str, value: Any) -> gr.HTML:
+        """A value that the visitor's browser holds, and that nothing shows.
+
+        The server forgets the sessions that rested longest, and with them each `gr.State`; a page that was left open is
+        to stay what it is.
+        """
+        return self.html(f"held-{name}", value, html_template="")
+
     def add(self, part: Part) -> None:
         """Draw a part anew when the bench changes, and when one of its own controls does.
 

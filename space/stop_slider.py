@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
+from sae_model.errors import is_number
 from space.lab import Lab
 
 
 class ClampedSlider(gr.Slider):
-    """A slider that takes what is typed into its field as the browser then shows it; Gradio has an error for it."""
+    """A slider that takes what is typed into its field as the browser then shows it; Gradio has an error for it.
+
+    What is no number is its lowest value.
+    """
 
     is_template = True  # to a browser it is a slider as any other
 
-    def preprocess(self, payload: float | None) -> float:
-        return min(max(self.minimum if payload is None else payload, self.minimum), self.maximum)
+    def preprocess(self, payload: Any) -> float:
+        return min(max(payload if is_number(payload) else self.minimum, self.minimum), self.maximum)
 
 
 class StopSlider(gr.Slider):

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import gradio as gr
 
+from space.edge import is_hosted, is_owner
 from space.errors import in_words
 from space.lab import USER, Lab
 from space.parts import SPEAK_CHANGES, Page, choosing, message_of
@@ -21,7 +22,7 @@ def build(page: Page) -> gr.Textbox:
     Returns a hidden textbox: the address that is put there, of a model in a link, is loaded.
     """
     lab = page.lab
-    places = say("box.places" if lab.user_models.hosted else "box.places_or_folder")
+    places = say("box.places" if is_hosted() else "box.places_or_folder")
     with gr.Accordion(say("box.title"), open=False, elem_id="user-model"):
         address = gr.Textbox(label=say("box.address"), info=places, placeholder="owner/name", max_lines=1)
         button = gr.Button(say("box.load"), size="sm")
@@ -31,14 +32,14 @@ def build(page: Page) -> gr.Textbox:
     unchanged = [gr.skip()] * (len(outputs) - 1)
 
     @in_language_of_now
-    def load(text: str, mine: list[str]) -> Iterator[tuple[object, ...]]:
+    def load(text: str, mine: list[str], request: gr.Request) -> Iterator[tuple[object, ...]]:
         try:
             name = (text or "").strip()
             if name in lab.recipes:
                 method, position = lab.find(name)
                 words = say("box.bundled", name=name)
             else:
-                found = lab.user_models.address(name)
+                found = lab.user_models.address(name, is_owner(request))
                 for step in lab.user_models.load(found):
                     yield message_of(escape(step)), *unchanged
                 name, method = found.name, USER + found.name

@@ -32,6 +32,13 @@ from training.words import language, say
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_MODELS = 8
+INHERITED = {
+    "PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "USERPROFILE", "HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT",
+    "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_XET", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY",
+    "SSL_CERT_FILE",
+}  # fmt: skip
+"""What the process of a user's model gets of the page's environment, in which there may be secrets: what Python and the
+Hub's client need."""
 MOST_SECONDS = 240
 """For one model, from the first question to the Hub to the last metric."""
 LONGEST_ADDRESS = 200
@@ -55,6 +62,8 @@ class Address:
     revision: str | None = None
     called: str | None = None
     """What the page calls its model, if that is not to be the address."""
+    is_owners: bool = False
+    """Whether the owner of the machine gave it: then the machine's login is used, and its cache."""
 
     @property
     def name(self) -> str:
@@ -80,14 +89,12 @@ class UserModels:
     """The models of all visitors, the most recently used ones."""
 
     def __init__(self, test: Split, classes: int) -> None:
-        # A hosted page must not read folders on its server for a visitor.
-        self.hosted = "SPACE_ID" in os.environ
         self._test, self._classes = test, classes
         self._models: OrderedDict[str, UserModel] = OrderedDict()
         self._lock, self._one_at_a_time = Lock(), Lock()
 
-    def address(self, text: str) -> Address:
-        """The address that a visitor typed: owner/name, owner/name@revision or, on one's own machine, a folder.
+    def address(self, text: str, is_owner: bool) -> Address:
+        """The address that a visitor typed: owner/name, owner/name@revision or, for the machine's owner, a folder.
 
         Raises:
             InputError: it is none of these.
@@ -99,12 +106,12 @@ class UserModels:
             raise InputError(say("box.too_long", most=LONGEST_ADDRESS))
         if text.startswith(TRAINED_HERE):
             raise InputError(say("box.untrained", name=text))
-        if not self.hosted and as_folder(text) is not None:
-            return Address(text)
+        if is_owner and as_folder(text) is not None:
+            return Address(text, is_owners=True)
         source, _, revision = text.partition("@")
         if ".." in text or not REPO.fullmatch(text) or as_folder(source) is not None:
-            raise InputError(say("box.no_repo" if self.hosted else "box.no_folder_or_repo", text=text))
-        return Address(source, revision or None)
+            raise InputError(say("box.no_folder_or_repo" if is_owner else "box.no_repo", text=text))
+        return Address(source, revision or None, is_owners=is_owner)
 
     def is_repo(self, name: str) -> bool:
         """Whether a model's name is an address that others may use, too."""
@@ -123,8 +130,8 @@ class UserModels:
             message: dict[str, Any] = {}
             with self._one_at_a_time, tempfile.TemporaryDirectory() as scratch:
                 save_file(self._test._asdict(), Path(scratch) / "test.safetensors")
-                # A hosted page fetches anew each time, so that its disk does not fill, and without its owner's token.
-                hub = {"token": False, "cache_dir": scratch} if self.hosted else {"token": None}
+                # For others it fetches anew each time, so that the disk does not fill, and without the owner's token.
+                hub = {"token": None} if address.is_owners else {"token": False, "cache_dir": scratch}
                 job = {"name": address.name, "source": address.source, "revision": address.revision, "hub": hub}
                 job |= {
                     "known": known and known.config,
@@ -133,7 +140,7 @@ class UserModels:
                     "language": language(),
                 }
                 (Path(scratch) / "job.json").write_text(json.dumps(job), encoding="utf-8")
-                with closing(self._messages(Path(scratch))) as messages:
+                with closing(self._messages(Path(scratch), address.is_owners)) as messages:
                     for message in messages:
                         if "error" in message:  # a visitor has no use for the folders of the server
                             words = re.sub(rf"{re.escape(scratch)}\S*/", f"{address.name}/", message["error"])
@@ -148,13 +155,13 @@ class UserModels:
         except OSError as error:
             raise InputError(say("box.disk", name=address.name, reason=error.strerror)) from error
 
-    def _messages(self, folder: Path) -> Iterator[dict[str, Any]]:
+    def _messages(self, folder: Path, is_owner: bool) -> Iterator[dict[str, Any]]:
         """What the process that works in a folder says; it is killed when its time is over, or nobody listens."""
-        # What of the page's environment is secret is of no use to it.
-        own = {name: value for name, value in os.environ.items() if not self.hosted or "TOKEN" not in name}
+        inherited = {name for name in os.environ if name.upper() in INHERITED or (is_owner and name == "HF_TOKEN")}
         process = subprocess.Popen(
             [sys.executable, "-m", "space.user_model_process", str(folder)],
-            env=own | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
+            env={name: os.environ[name] for name in inherited}
+            | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -192,9 +192,7 @@ class Page:
     def __init__(self, address: str) -> None:
         self.address, self.visitor, self.calls = address, Client(address), 0
         self.slowest_move = 0.0
-        # Trainings are bounded by time, not by calls.
-        left_out = ("run", "one_step")  # trainings
-        self.events = [event for event in self.visitor.events if event["api_name"] not in left_out]
+        self.events = [event for event in self.visitor.events if event["api_name"] != "run"]  # one_step, for long
         self.slider, self.place = self.visitor.moved("noise")
 
     def fuzz(self, data: st.DataObject) -> None:
@@ -202,7 +200,11 @@ class Page:
         self.calls += 1
         if self.calls % 500 == 0:
             self.visitor = Client(self.address)
-        if data.draw(st.booleans()):
+        kind = data.draw(st.sampled_from(["slider", "event", "event", "card"]))
+        if kind == "card":
+            asked = data.draw(VALUES | VALUES.map(json.dumps))
+            assert SECRET not in self.visitor.ask("hand", "card", asked)
+        elif kind == "slider":
             fields = self.visitor.usual(self.slider)
             fields[self.place] = data.draw(st.floats(0, 1).map(lambda sigma: round(sigma, 2)))
             began = time.perf_counter()
@@ -214,8 +216,7 @@ class Page:
             fields = self.visitor.usual(event)
             for place in data.draw(st.lists(st.integers(0, len(fields) - 1), max_size=2)) if fields else []:
                 fields[place] = data.draw(VALUES)
-            answer = self.visitor.send(event, fields, data.draw(st.none() | VALUES))
-        assert_plain(answer, SECRET)
+            assert_plain(self.visitor.send(event, fields, data.draw(st.none() | VALUES)), SECRET)
 
 
 def main(calls: Annotated[int, typer.Option(min=1000, help="Calls in all.")] = 100_000) -> None:

@@ -12,7 +12,7 @@ from sae_model import SparseAutoencoder
 from space.lab import Lab
 from space.user_models import UserModels
 from tests.space.browser import chromium, open_page
-from tests.space.server import running_space
+from tests.space.server import Server, running_space
 from training.data import Split
 
 if TYPE_CHECKING:
@@ -26,10 +26,16 @@ def lab() -> Lab:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """Address of a running Space."""
+def space() -> Iterator[Server]:
+    """A running Space."""
     with running_space() as space:
-        yield space.address
+        yield space
+
+
+@pytest.fixture(scope="session")
+def server(space: Server) -> str:
+    """Its address."""
+    return space.address
 
 
 @pytest.fixture(scope="session")
@@ -59,14 +65,7 @@ def few(digits: Split) -> Split:
 
 @pytest.fixture
 def models(few: Split) -> UserModels:
-    """The users' models of a page on one's own machine."""
-    return UserModels(few, 10)
-
-
-@pytest.fixture
-def hosted(few: Split, monkeypatch: pytest.MonkeyPatch) -> UserModels:
-    """Those of a page on a Space."""
-    monkeypatch.setenv("SPACE_ID", "ada/touch")
+    """The users' models of a page."""
     return UserModels(few, 10)
 
 

@@ -20,6 +20,11 @@ INTERNALS = re.compile(
 )
 
 
+DRAW_NO_HTML = {
+    "state", "radio", "dropdown", "slider", "number", "textbox", "button", "downloadbutton", "tabs", "api"
+}  # fmt: skip
+"""Types of components that draw their values as text, if at all."""
+
 GRADIO = re.compile(
     r"Could not preprocess input component|An event handler|Value:? |.*validation error|Minimum|Maximum"
     r"|str is not valid UTF-8"
@@ -50,11 +55,11 @@ class Client:
 
     def __init__(self, address: str) -> None:
         self.address, self.session = address, uuid.uuid4().hex
+        self.headers: dict[str, str] = {}
+        """Of its requests, besides the usual ones."""
         with urllib.request.urlopen(f"{address}/config", timeout=120) as answer:
             self.page = Page(json.load(answer))  # the other languages have the same
-        events = [event for event in self.page.dependencies if event["backend_fn"]]
-        # What is drawn after an event is drawn by one function after each.
-        self.events = list({(*event["inputs"], None, *event["outputs"]): event for event in reversed(events)}.values())
+        self.events = [event for event in self.page.dependencies if event["backend_fn"]]
 
     def send(self, event: dict[str, Any], data: list[Any], event_data: Any = None, seconds: float = 120) -> Answer:
         """Send an event and wait for its end.
@@ -63,10 +68,7 @@ class Client:
             OSError: no answer came.
         """
         body = {"data": data, "fn_index": event["id"], "session_hash": self.session, "event_data": event_data}
-        request = urllib.request.Request(
-            f"{self.address}/gradio_api/queue/join", json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        urllib.request.urlopen(request, timeout=seconds).read()
+        self._post("queue/join", body, seconds)
         stream = f"{self.address}/gradio_api/queue/data?session_hash={self.session}"
         with urllib.request.urlopen(stream, timeout=seconds) as lines:
             for line in lines:
@@ -77,6 +79,32 @@ class Client:
                 if message.get("msg") in ("unexpected_error", "server_stopped"):
                     return Answer(False, [], message.get("message"))
         raise ConnectionError("The stream of events ended without an answer.")
+
+    def draws_html(self, component: int) -> bool:
+        """Whether a component draws its value as HTML."""
+        part = self.page.parts[component]
+        if part["type"] == "html":
+            return "value" in part["props"]["html_template"]
+        return part["type"] not in DRAW_NO_HTML
+
+    def is_sent(self, component: int) -> bool:
+        """Whether its value comes from the client; a state's is the server's own."""
+        return self.page.parts[component]["type"] != "state"
+
+    def ask(self, elem_id: str, function: str, data: Any) -> Any:
+        """Call a function that a component lends to its script."""
+        body = {"data": data, "component_id": self.page.ids[elem_id], "fn_name": function, "session_hash": self.session}
+        return self._post("component_server", body)
+
+    def _post(self, where: str, body: dict[str, Any], seconds: float = 120) -> Any:
+        headers = {"Content-Type": "application/json", **self.headers}
+        request = urllib.request.Request(f"{self.address}/gradio_api/{where}", json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=seconds) as answer:
+            return json.load(answer)
+
+    def event(self, name: str) -> dict[str, Any]:
+        """The event of a name."""
+        return next(event for event in self.events if event["api_name"] == name)
 
     def usual(self, event: dict[str, Any]) -> list[Any]:
         """What a page that was just opened would send with an event."""

@@ -3,10 +3,11 @@
 Each visitor speaks gradio's protocol as the page does: a move is posted, and then what follows it (strip, histograms,
 metrics), whose answer comes over a stream of events. The next move follows when all is there, at most twenty a second;
 a page asks for less, since it waits until the slider rests. What is timed is the answer with the images. All traffic
-stays on 127.0.0.1; the script ends by itself, in a few minutes.
+stays on 127.0.0.1; the script ends by itself, in about ten minutes.
 
 Prints, as a table: what a move costs the server, how long twenty visitors at once wait, what the server's memory does
-over their moves (500 each, or MOVES), and both of these while fifty others train, one after the other.
+over their moves (500 each, or MOVES), both of these while fifty others train, one after the other, and what the memory
+does over 2,000 visitors (or --visitors), one after the other, who open the page, move a slider and close it.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ from tests.space.server import Server, in_words, resident_mb, running_space
 WARM_UP, MOVES_ALONE = 30, 300
 VISITORS, MOVES_EACH = 20, 500
 TRAININGS, MOMENTS = 50, 4
+IN_TURN = 2000
 PAUSE = 0.05  # seconds between two moves of a hand
 PATIENCE = 30.0  # seconds for one answer
-LONGEST = 900.0  # seconds for the whole script
+LONGEST = 1800.0  # seconds for the whole script
 
 
 class Page:
@@ -42,6 +44,7 @@ class Page:
     def __init__(self, config: dict[str, Any]) -> None:
         english = config["page"][""]
         parts = [part for part in config["components"] if part["id"] in english["components"]]
+        self.parts = {part["id"]: part for part in parts}
         self.values = {part["id"]: part["props"].get("value") for part in parts}
         self.ids = {part["props"].get("elem_id"): part["id"] for part in parts}
         self.dependencies = [d for d in config["dependencies"] if d["id"] in english["dependencies"]]
@@ -133,6 +136,14 @@ class Visitor:
                 if not moments:
                     return
 
+    async def visit(self) -> None:
+        """Open the page as a browser does, move the noise slider once, and close the page."""
+        (await self.client.get("/?lang=en")).raise_for_status()
+        async with self.client.stream("GET", f"/gradio_api/heartbeat/{self.session}") as open_page:
+            await anext(open_page.aiter_lines())
+            await self.send(self.page.ids["link"], "input")  # which does as the opening of a link
+            await self.drag(1, [])
+
     async def answer(self, event_id: str) -> list[Any]:
         """The outputs of one event. The server ends the stream when nothing is under way any more."""
         query = {"session_hash": self.session}
@@ -153,7 +164,7 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def measure(server: Server, moves: int) -> list[BaseException]:
+async def measure(server: Server, moves: int, in_turn: int) -> list[BaseException]:
     """Print the table; what went wrong, if anything did, is returned."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=server.address, timeout=PATIENCE, limits=limits) as client:
@@ -163,6 +174,7 @@ async def measure(server: Server, moves: int) -> list[BaseException]:
         await measure_one(server, Visitor(client, page), "kl-image", "four models side by side")
         failed = await measure_many(server, [Visitor(client, page) for _ in range(VISITORS)], moves)
         await measure_trainings(server, client, page)
+        await measure_in_turn(server, client, page, in_turn)
         return failed
 
 
@@ -208,6 +220,18 @@ async def measure_trainings(server: Server, client: httpx.AsyncClient, page: Pag
     row("server memory, after 0, 10, 20 … of these trainings", ", ".join(f"{mb:.0f}" for mb in memory) + " MB")
 
 
+async def measure_in_turn(server: Server, client: httpx.AsyncClient, page: Page, visitors: int) -> None:
+    memory = [resident_mb(server.pid)]
+    before = cpu_seconds(server.pid)
+    for number in range(1, visitors + 1):
+        await Visitor(client, page).visit()
+        if number % 200 == 0:
+            memory.append(resident_mb(server.pid))
+    cost = (cpu_seconds(server.pid) - before) / visitors
+    row(f"{visitors:,} visitors, one after the other", f"{1000 * cost:.0f} ms of CPU each")
+    row("server memory, after 0, 200, 400 … of these visitors", ", ".join(f"{mb:.0f}" for mb in memory) + " MB")
+
+
 def row(what: str, value: str) -> None:
     print(f"| {what} | {value} |", flush=True)
 
@@ -217,12 +241,15 @@ def machine() -> str:
     return f"{len(os.sched_getaffinity(0))} cores of {names[0].partition(':')[2].strip() if names else 'a machine'}"
 
 
-def main(moves: Annotated[int, typer.Argument(min=50, help="Of each of twenty visitors.")] = MOVES_EACH) -> None:
+def main(
+    moves: Annotated[int, typer.Argument(min=50, help="Of each of twenty visitors.")] = MOVES_EACH,
+    visitors: Annotated[int, typer.Option(min=1, help="One after the other.")] = IN_TURN,
+) -> None:
     """Put the Space to work, and print how it does."""
     with running_space() as server:
         print(f"| {machine()}; server and visitors together | |\n|---|---|")
         try:
-            failed = asyncio.run(asyncio.wait_for(measure(server, moves), LONGEST))
+            failed = asyncio.run(asyncio.wait_for(measure(server, moves, visitors), LONGEST))
         except TimeoutError:
             sys.exit(f"Stopped: this took more than {LONGEST:.0f} s.")
     if failed:

@@ -130,7 +130,7 @@ def test_a_link_to_a_bundled_stop_beside_a_users_model_opens_without_that_model(
 ) -> None:
     tiny_model.save_pretrained(tmp_path / "mine")
     lab = Lab()
-    list(lab.user_models.load(lab.user_models.address(str(tmp_path / "mine"))))
+    list(lab.user_models.load(lab.user_models.address(str(tmp_path / "mine"), is_owner=True)))
     bench = replace(opening(LAB), method=f"user:{tmp_path / 'mine'}", position=1)
     assert bench.stop(lab).variant == "l1-0.01"
     assert "mine" not in bench.query(lab)

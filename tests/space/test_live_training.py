@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from sae_model import L1
-from space.live_training import MOST_TRAININGS, LiveTraining, LiveTrainings
+from space.errors import InputError
+from space.live_training import MOST_OF_AN_ADDRESS, MOST_TRAININGS, MOST_WAITING, LiveTraining, LiveTrainings
 from training.data import Split, as_floats, open_dataset
 from training.fit.loop import fit
 from training.fit.recipe import Recipe, tuned
@@ -72,13 +73,26 @@ def test_each_session_has_its_own_and_too_many_are_dropped(digits: Split) -> Non
 
 def test_those_who_want_to_train_stand_in_a_line(digits: Split) -> None:
     trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
-    tickets = [trainings.wait(session) for session in "abac"]
+    tickets = [trainings.wait(session, f"of {session}") for session in "abac"]
     assert [trainings.ahead(ticket) for ticket in tickets] == [[], ["a"], ["a", "b"], ["a", "b", "a"]]
     trainings.leave(tickets[0])
     trainings.leave(tickets[0])
     assert [trainings.ahead(ticket) for ticket in tickets] == [None, [], ["b"], ["b", "a"]]
     trainings.drop("a")  # the visitor left
     assert [trainings.ahead(ticket) for ticket in tickets] == [None, [], None, ["b"]]
+
+
+def test_the_line_has_an_end_and_few_places_for_an_address(digits: Split) -> None:
+    trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
+    tickets = [trainings.wait(f"{number}", "one") for number in range(MOST_OF_AN_ADDRESS)]
+    with pytest.raises(InputError, match="Too many wait for a training"):
+        trainings.wait("more", "one")
+    trainings.leave(tickets[0])
+    for number in range(MOST_WAITING - len(tickets)):
+        trainings.wait("another", f"another {number}")
+    trainings.wait("more", "one")
+    with pytest.raises(InputError, match="Too many wait for a training"):
+        trainings.wait("last", "a new one")
 
 
 def test_of_what_a_session_kept_the_last_stays_until_it_leaves(digits: Split) -> None:

@@ -48,7 +48,7 @@ from sae_model import SparseAutoencoder
 
 few = Split(*(tensor[:100] for tensor in load_split("mnist", "test")))
 models = UserModels(few, 10)
-list(models.load(models.address(sys.argv[1])))
+list(models.load(models.address(sys.argv[1], is_owner=True)))
 measured = models.find(sys.argv[1]).evaluation
 expected = evaluate(SparseAutoencoder.from_pretrained(sys.argv[1]), few)
 print(spaces.decorated, abs(measured.fvu / expected.fvu - 1) < 1e-4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from sae_model import L1, SparseAutoencoder
 from space import user_models as module
 from space.errors import InputError, in_words
 from space.user_model_process import work
-from space.user_models import UserModels
+from space.user_models import Address, UserModels
 from tests.loopback_hub import TOKEN
 from training.data import Split
 from training.measure.evaluation import evaluate
@@ -44,8 +45,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen]:
     return processes
 
 
-def load(models: UserModels, text: object) -> list[str]:
-    return list(models.load(models.address(str(text))))
+def load(models: UserModels, text: object, is_owner: bool = True) -> list[str]:
+    return list(models.load(models.address(str(text), is_owner)))
 
 
 def assert_clean(error: InputError) -> None:
@@ -84,12 +85,28 @@ def test_english_words_are_said_to_be_english(models: UserModels, folder: Path) 
 
 
 def test_a_visitor_who_leaves_ends_the_process(models: UserModels, folder: Path, started: list) -> None:
-    steps = models.load(models.address(str(folder)))
+    steps = models.load(models.address(str(folder), is_owner=True))
     assert [next(steps).split()[0] for _ in range(2)] == ["Fetching", "Measuring"]
     steps.close()
     assert started[0].returncode is not None
     assert str(folder) not in models
     assert models._one_at_a_time.acquire(blocking=False)
+
+
+@pytest.mark.parametrize("is_owner", [True, False])
+def test_the_process_gets_no_secret_of_the_page(
+    models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch, is_owner: bool
+) -> None:
+    """The owner's own token, with which the process fetches, is none."""
+    given: list[dict[str, str]] = []
+    monkeypatch.setenv("OAUTH_CLIENT_SECRET", "a secret")
+    monkeypatch.setattr(module.subprocess, "Popen", lambda *_, env, **__: given.append(env) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        list(models.load(Address(str(folder), is_owners=is_owner)))
+    (environment,) = given
+    assert "a secret" not in environment.values()
+    assert (TOKEN in environment.values()) == is_owner
+    assert environment["HF_ENDPOINT"] == os.environ["HF_ENDPOINT"]
 
 
 def test_a_model_that_takes_too_long_is_stopped(
@@ -128,7 +145,7 @@ print(resource.getrlimit(resource.RLIMIT_CPU)[0] == process.CPU_SECONDS)
 def test_many_loads_are_done_one_at_a_time(models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     busy, failed = threading.Lock(), []
 
-    def messages(_: UserModels, job: Path) -> Iterator[dict]:
+    def messages(_: UserModels, job: Path, *__: object) -> Iterator[dict]:
         if not busy.acquire(blocking=False):
             failed.append("two at once")
         time.sleep(0.002)
@@ -158,7 +175,7 @@ def test_a_full_disk_ends_in_an_error_message(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device", "/tmp/secret")
 
-    monkeypatch.setattr(UserModels, "_messages", lambda _, job: work(job))
+    monkeypatch.setattr(UserModels, "_messages", lambda _, job, *__: work(job))
     monkeypatch.setattr(where, fail)
     with pytest.raises(InputError, match=r"could not be loaded here: No space left on device\. Try again later\.$"):
         load(models, folder)
@@ -247,7 +264,7 @@ def hostile_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[HostileHub]]:
     ],
 )
 def test_a_hostile_hub_ends_in_an_error_message_and_gets_no_token(
-    hosted: UserModels,
+    models: UserModels,
     hostile_hub: type[HostileHub],
     mode: str,
     capfd: pytest.CaptureFixture[str],
@@ -255,14 +272,14 @@ def test_a_hostile_hub_ends_in_an_error_message_and_gets_no_token(
 ) -> None:
     hostile_hub.mode = mode
     if mode != "endless":  # which the limits of a process of its own end
-        monkeypatch.setattr(UserModels, "_messages", lambda _, job: work(job))
+        monkeypatch.setattr(UserModels, "_messages", lambda _, job, *__: work(job))
     with pytest.raises(InputError) as caught:
-        load(hosted, "ada/mine")
+        load(models, "ada/mine", is_owner=False)
     assert_clean(caught.value)
     assert hostile_hub.asked
     assert {token for _, token in hostile_hub.asked} == {None}
     assert TOKEN not in "".join(capfd.readouterr())
-    assert "ada/mine" not in hosted
+    assert "ada/mine" not in models
 
 
 def test_a_token_goes_to_the_hub_and_not_to_where_that_redirects(
@@ -270,7 +287,7 @@ def test_a_token_goes_to_the_hub_and_not_to_where_that_redirects(
 ) -> None:
     """The page of somebody who is logged in, on a machine of their own."""
     hostile_hub.mode = "elsewhere"
-    monkeypatch.setattr(UserModels, "_messages", lambda _, job: work(job))
+    monkeypatch.setattr(UserModels, "_messages", lambda _, job, *__: work(job))
     with pytest.raises(InputError):
         load(models, "ada/mine")
     tokens = {path.startswith("/else"): token for path, token in hostile_hub.asked}

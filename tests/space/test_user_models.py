@@ -30,7 +30,7 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare these tests the seconds that a process of its own takes to start."""
-    monkeypatch.setattr(UserModels, "_messages", lambda _, folder: work(folder))
+    monkeypatch.setattr(UserModels, "_messages", lambda _, job, *__: work(job))
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def on_bench(lab: Lab, method: str, position: int) -> Bench:
     return replace(opening(lab), method=method, position=position)
 
 
-def load(models: UserModels, text: object) -> list[str]:
-    return list(models.load(models.address(str(text))))
+def load(models: UserModels, text: object, is_owner: bool = True) -> list[str]:
+    return list(models.load(models.address(str(text), is_owner)))
 
 
 def push(folder: Path, repo: str, **options: object) -> None:
@@ -176,12 +176,12 @@ def test_what_cannot_be_loaded_ends_in_an_error_message(models: UserModels, fold
 
 @pytest.mark.usefixtures("hub")
 def test_a_file_that_is_too_large_is_not_fetched(
-    hosted: UserModels, folder: Path, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
+    models: UserModels, folder: Path, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     push(folder, "ada/mine")
     monkeypatch.setattr("space.user_model_process.LARGEST_FILE", 1000)
     with pytest.raises(InputError, match=r"model.safetensors of ada/mine is too large for this page"):
-        load(hosted, "ada/mine")
+        load(models, "ada/mine", is_owner=False)
     assert ("GET", "/ada/mine/resolve/main/model.safetensors") not in hub.requests
 
 
@@ -201,30 +201,31 @@ def test_a_model_that_makes_no_numbers_ends_in_an_error_message(
 @pytest.mark.parametrize(
     "text", ["", "  ", "/etc/nothing", "a/../b", "no-owner", "x" * 5000, "~nobody/x", "ada/mine@../x", "a b/c"]
 )
-def test_what_is_no_address_ends_in_an_error_message(models: UserModels, hosted: UserModels, text: str) -> None:
-    for each in (models, hosted):
+def test_what_is_no_address_ends_in_an_error_message(models: UserModels, text: str) -> None:
+    for is_owner in (True, False):
         with pytest.raises(InputError, match=r"owner/name|longer than any address"):
-            each.address(text)
+            models.address(text, is_owner)
 
 
-def test_a_hosted_page_reads_no_folders_and_tells_nothing_about_them(
-    hosted: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_others_open_no_folders_and_are_told_nothing_about_them(
+    models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder.parent.parent)
     relative = f"{folder.parent.name}/{folder.name}"
     for text in (str(folder), relative, "../..", str(folder.with_name("absent"))):
         with pytest.raises(InputError) as error:
-            hosted.address(text)
+            models.address(text, is_owner=False)
         assert str(error.value) == f"{text} is not a repo id of the form owner/name or owner/name@revision."
 
 
 def test_addresses_are_read(models: UserModels, folder: Path) -> None:
-    assert models.address(f" {folder} ") == Address(str(folder))
-    assert models.address("ada/mine") == Address("ada/mine")
+    assert models.address(f" {folder} ", is_owner=True) == Address(str(folder), is_owners=True)
+    assert models.address("ada/mine", is_owner=True) == Address("ada/mine", is_owners=True)
+    assert models.address("ada/mine", is_owner=False) == Address("ada/mine")
     with pytest.raises(InputError, match="was trained on this page, and is not here any more"):
-        models.address("trained here/l1-1-0a1b2c")
-    assert models.address("ada/mine@refs/pr/1") == Address("ada/mine", "refs/pr/1")
-    assert models.address("ada/mine@v1").name == "ada/mine@v1"
+        models.address("trained here/l1-1-0a1b2c", is_owner=True)
+    assert models.address("ada/mine@refs/pr/1", is_owner=False) == Address("ada/mine", "refs/pr/1")
+    assert models.address("ada/mine@v1", is_owner=False).name == "ada/mine@v1"
 
 
 def test_the_models_used_last_are_kept_and_others_are_to_be_loaded_again(lab: Lab, folder: Path) -> None:
@@ -267,20 +268,20 @@ def test_a_model_is_loaded_from_the_hub_at_a_revision(models: UserModels, folder
 
 
 @pytest.mark.usefixtures("hub")
-def test_a_hosted_page_keeps_no_files_shows_no_paths_and_no_private_repos(
-    models: UserModels, hosted: UserModels, folder: Path
+def test_for_others_no_files_are_kept_no_paths_shown_and_no_private_repos_loaded(
+    models: UserModels, folder: Path
 ) -> None:
     push(folder, "ada/mine")
     push(folder, "ada/secret", private=True)
-    load(hosted, "ada/mine")
+    load(models, "ada/mine", is_owner=False)
     with pytest.raises(InputError, match="ada/secret"):
-        load(hosted, "ada/secret")
+        load(models, "ada/secret", is_owner=False)
     assert not list(Path(HF_HUB_CACHE).rglob("*.safetensors"))
-    load(models, "ada/secret")  # a page of one's own may load them
+    load(models, "ada/secret")  # the owner may load them
     (folder / WEIGHTS).write_bytes(b"x" * 50)
     push(folder, "ada/broken")
     with pytest.raises(InputError, match=r"^ada/broken/model\.safetensors is no whole safetensors file"):
-        load(hosted, "ada/broken")
+        load(models, "ada/broken", is_owner=False)
 
 
 def test_a_hub_that_is_down_is_told_at_once_and_the_cache_is_used(

@@ -1,0 +1,74 @@
+"""The owner of the machine, and everybody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from starlette.requests import Request
+
+from space.edge import is_owner
+from tests.loopback_hub import LoopbackHub
+from tests.space.events import Client
+
+OTHERS = (
+    {"X-Forwarded-For": "203.0.113.9"},
+    {"X-Forwarded-For": "127.0.0.1"},
+    {"Forwarded": "for=127.0.0.1"},
+    {"Host": "evil.example"},
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+)
+"""What tells that a request on loopback is another one's: a proxy, a foreign name of this machine, a foreign site."""
+
+
+@pytest.mark.parametrize(
+    ("client", "host", "origin", "expected"),
+    [
+        ("127.0.0.1", "127.0.0.1:7860", "http://127.0.0.1:7860", True),
+        ("127.0.0.1", "localhost:8888", "http://localhost:8888", True),  # a tunnel
+        ("::1", "[::1]:7860", "http://[::1]:7860", True),
+        ("127.0.0.1", "127.0.0.1:7860", None, True),  # a program
+        ("192.168.1.7", "192.168.1.5:7860", "http://192.168.1.5:7860", False),
+        ("192.168.1.7", "127.0.0.1:7860", "http://127.0.0.1:7860", False),
+        ("127.0.0.1", "evil.example:7860", "http://evil.example:7860", False),  # its name was pointed to this machine
+        ("127.0.0.1", "127.0.0.1:7860", "http://127.0.0.1:3000", False),
+        ("127.0.0.1", "127.0.0.1:7860", "null", False),
+        ("127.0.0.1", "", None, False),
+        (None, "localhost", None, False),
+    ],
+)
+def test_the_owner_is_who_sits_at_the_machine(
+    client: str | None, host: str, origin: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"host": host} | ({"origin": origin} if origin else {})
+    scope = {
+        "type": "http",
+        "client": client and (client, 5000),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    request = gr.Request(Request(scope))
+    assert is_owner(request) is expected
+    scope["headers"].append((b"x-forwarded-for", b"127.0.0.1"))
+    assert not is_owner(gr.Request(Request(scope)))
+    monkeypatch.setenv("SPACE_ID", "ada/touch")
+    assert not is_owner(request)
+
+
+def test_others_neither_open_folders_nor_push_with_the_machines_login(
+    server: str, hub: LoopbackHub, folder: Path
+) -> None:
+    visitor = Client(server)
+    load, step, take, send = map(visitor.event, ("load", "one_step", "take", "send"))
+    assert visitor.send(step, visitor.usual(step)).ok
+    assert "stands beside the others" in visitor.send(take, visitor.usual(take)).output[0]
+    for headers in OTHERS:
+        visitor.headers = headers
+        assert "is not a repo id" in visitor.send(load, [str(folder), None]).output[0], headers
+        assert "There is no login for you here" in visitor.send(send, ["ada/learned"]).output[0], headers
+    assert hub.repos == {}
+    visitor.headers = {"Origin": server}
+    assert "is the last on the slider" in visitor.send(load, [str(folder), None]).output[0]
+    assert "Pushed" in visitor.send(send, ["ada/learned"]).output[0]
+    assert ("model", "ada/learned") in hub.repos
