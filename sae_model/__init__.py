@@ -1,6 +1,18 @@
 """Sparse autoencoders that people understand by touching them."""
 
-from sae_model.methods import L1, AdaptiveTopK, Dense, KLPerImage, KLPerNeuron, Sparsity, TopK
+from sae_model.methods import (
+    L1,
+    AdaptiveL1,
+    AdaptiveTopK,
+    BatchTopK,
+    Dense,
+    JumpReLU,
+    KLPerImage,
+    KLPerNeuron,
+    Matryoshka,
+    Sparsity,
+    TopK,
+)
 from sae_model.model import Output, SparseAutoencoder
 from sae_model.sparsity import bernoulli_kl, effective_l0, keep_top_k, load_balancing_loss, unit_activation
 from sae_model.storage import VERSION, ModelLoadError
@@ -10,10 +22,14 @@ __version__ = VERSION
 
 __all__ = [
     "L1",
+    "AdaptiveL1",
     "AdaptiveTopK",
+    "BatchTopK",
     "Dense",
+    "JumpReLU",
     "KLPerImage",
     "KLPerNeuron",
+    "Matryoshka",
     "ModelLoadError",
     "Output",
     "SparseAutoencoder",

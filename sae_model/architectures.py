@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sae_model.outputs import OUTPUTS
+from sae_model.refinement import Decoder, Refinement, few_atoms, fit_values, refine
 from sae_model.sparsity import keep_top_k
 
 ImageShape = tuple[int, int, int]
@@ -37,12 +38,16 @@ class Dictionary(nn.Module):
         logits(z) = b + z D
         z_0 = relu(W x + c)
         y_i = the k largest of z_(i-1), or z_(i-1) itself where k is None
-        z_i = relu(y_i + eta_i D (x - sigmoid(b + y_i D)) - t_i)        i = 1 ... STEPS
+        z_i = relu(y_i + eta_i D (x - p_i) - t_i)        p_i = sigmoid(b + y_i D)        i = 1 ... STEPS
 
     The steps are proximal gradient on the binary cross-entropy plus an L1 penalty: the gradient of the cross-entropy
     in the logits is the residual. (With a linear output there is no sigmoid, and it is the gradient of the squared
     error.) (LISTA with a tied dictionary; eta and t are learned for each step.) With no steps
-    it is the classical sparse autoencoder.
+    it is the classical sparse autoencoder. At inference `refine` goes on from there; see `sae_model.refinement`.
+
+    With `step_loss` "mse" the steps descend on the squared error: the residual times 4 p_i (1 - p_i).
+
+    With settings, c, eta and t are mixed for each image of as many tables: one encoder for a whole range of beta.
     """
 
     STEPS: ClassVar[int] = 3
@@ -51,14 +56,21 @@ class Dictionary(nn.Module):
     ATOM_LENGTH: ClassVar[float] = 10.0
     USUAL_PIXELS: ClassVar[int] = 28 * 28  # of which these are the length and the step size
     LINEAR_ATOM_LENGTH: ClassVar[float] = 1.0  # with a linear output, whose images lie about 1 from their mean
-    # Fields of `training.fit.recipe.Recipe` that differ from its defaults, and the sparsity method where none is named.
-    recipe: ClassVar[dict[str, Any]] = {}
+    # The sparsity method where none is named.
     sparsity: ClassVar[dict[str, Any]] = {"kind": "l1", "beta": 1.0}
 
-    def __init__(self, latent_dim: int, image_shape: ImageShape, output: str = "sigmoid") -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: ImageShape,
+        output: str = "sigmoid",
+        step_loss: str = "bce",
+        settings: int | None = None,
+    ) -> None:
         super().__init__()
         pixels = math.prod(image_shape)
         self.output = output
+        self.step_loss = step_loss
         # The same picture with four times as many pixels has the same latents, by atoms of twice the length and steps
         # of a quarter.
         self.relative_size = pixels / self.USUAL_PIXELS if output == "sigmoid" else 1.0
@@ -73,8 +85,11 @@ class Dictionary(nn.Module):
         self.atoms = nn.Parameter(atoms)
         self.bias = nn.Parameter(torch.zeros(pixels))
         self.first = nn.Linear(pixels, latent_dim)
-        self.log_step = nn.Parameter(torch.full((self.STEPS,), math.log(INITIAL_STEP)))
-        self.threshold = nn.Parameter(torch.full((self.STEPS, latent_dim), INITIAL_THRESHOLD))
+        tables = () if settings is None else (settings,)
+        self.log_step = nn.Parameter(torch.full((self.STEPS, *tables), math.log(INITIAL_STEP)))
+        self.threshold = nn.Parameter(torch.full((self.STEPS, *tables, latent_dim), INITIAL_THRESHOLD))
+        if settings is not None:
+            self.first_bias = nn.Parameter(torch.zeros(settings, latent_dim))
         self.register_buffer("_folded", None, persistent=False)  # a buffer, so that it moves with the model
         with torch.no_grad():
             self.first.weight.copy_(first)
@@ -121,22 +136,54 @@ class Dictionary(nn.Module):
         """
         self._folded = self.dictionary
 
-    def encode(self, images: Tensor, k: int | Tensor | None = None) -> Tensor:
+    def encode(self, images: Tensor, k: int | Tensor | None = None, mix: Tensor | None = None) -> Tensor:
         """Images (batch, channels, height, width) -> latents (batch, latent_dim), at least 0.
 
-        k is how many latents the steps work with, one number or one for each image; the result may have more.
+        Args:
+            k: how many latents the steps work with, one number or one for each image; the result may have more.
+            mix: how much of each setting an image gets, (batch, settings); None for an encoder without settings.
         """
         x, dictionary, reconstruction = images.flatten(1), self.dictionary, OUTPUTS[self.output].reconstruction
-        z = F.relu(self.first(x))
+        z = F.relu(self.first(x) if mix is None else self.first(x) + _mixed(mix, self.first_bias))
         for log_step, threshold in zip(self.log_step, self.threshold, strict=True):
+            if mix is not None:
+                log_step, threshold = _mixed(mix, log_step.unsqueeze(1)), _mixed(mix, threshold)
             z = z if k is None else keep_top_k(z, k)
-            residual = x - reconstruction(F.linear(z, dictionary.T, self.bias).to(x.dtype))
+            p = reconstruction(F.linear(z, dictionary.T, self.bias).to(x.dtype))
+            residual = x - p if self.step_loss == "bce" else 4 * (x - p) * OUTPUTS[self.output].slope(p)
             z = F.relu(z + log_step.exp() / self.relative_size * F.linear(residual, dictionary) - threshold)
         return z
+
+    def refine(self, images: Tensor, latents: Tensor, refinement: Refinement) -> Tensor:
+        """Images (batch, channels, height, width) and their latents (batch, latent_dim) -> better latents."""
+        return refine(images.flatten(1), latents, self._decoder, refinement)
+
+    def fit_values(
+        self, images: Tensor, latents: Tensor, steps: int, step: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Fit the values of the latents that are on, (batch, latent_dim), to images, by the squared error alone.
+
+        Returns:
+            The latents, and how long the next step would be, (batch, 1), to go on with.
+        """
+        x, decoder = images.flatten(1), self._decoder
+        each = x.new_ones(len(x), 1)
+        step = decoder.step(each) if step is None else step
+        fit = fit_values(x, latents, 0 * each, steps * each, step, decoder, few_atoms(latents))
+        return fit.latents, fit.step
+
+    @property
+    def _decoder(self) -> Decoder:
+        return Decoder(self.dictionary, self.bias, OUTPUTS[self.output], self.atom_length)
 
     def logits(self, latents: Tensor) -> Tensor:
         """Latents (batch, latent_dim) -> images before the sigmoid, (batch, channels, height, width)."""
         return F.linear(latents, self.dictionary.T, self.bias).unflatten(1, self.image_shape)
+
+
+def _mixed(mix: Tensor, table: Tensor) -> Tensor:
+    """(batch, settings) and (settings, n) -> (batch, n). Not a matrix product, which autocast would round."""
+    return (mix.unsqueeze(2) * table).sum(1)
 
 
 class Lecture(nn.Module):
@@ -150,23 +197,19 @@ class Lecture(nn.Module):
 
     DOWN: ClassVar[tuple[int, ...]] = (1, 32, 64, 128, 256)
     UP: ClassVar[tuple[int, ...]] = (512, 256, 128, 64, 32, 32)
-    # Plain Adam in single precision, and nothing in the loss but the cross-entropy and the penalty.
-    recipe: ClassVar[dict[str, Any]] = {
-        "epochs": 5,
-        "batch_size": 64,
-        "learning_rate": 1e-4,
-        "one_cycle": False,
-        "beta2": 0.999,
-        "weight_decay": 0.0,
-        "gradient_norm": None,
-        "load_balancing": 0.0,
-        "bfloat16": False,
-        "seed": 42,
-    }
     sparsity: ClassVar[dict[str, Any]] = {"kind": "l1", "beta": 0.01}
 
-    def __init__(self, latent_dim: int, image_shape: ImageShape, output: str = "sigmoid") -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: ImageShape,
+        output: str = "sigmoid",
+        step_loss: str = "bce",
+        settings: int | None = None,
+    ) -> None:
         super().__init__()
+        if step_loss != "bce" or settings is not None:
+            raise ValueError("The lecture's network has no steps, and is trained for one sparsity.")
         if tuple(image_shape) != (1, 28, 28):
             raise ValueError(f"The lecture's network takes images of (1, 28, 28); got {tuple(image_shape)}.")
         if output != "sigmoid":
@@ -181,7 +224,7 @@ class Lecture(nn.Module):
             up += _block(nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1), outputs)
         self.decoder = nn.Sequential(*up, nn.Conv2d(self.UP[-1], 1, 7, padding=1))
 
-    def encode(self, images: Tensor, k: int | Tensor | None = None) -> Tensor:
+    def encode(self, images: Tensor, k: int | Tensor | None = None, mix: Tensor | None = None) -> Tensor:
         """Images (batch, 1, 28, 28) -> latents (batch, latent_dim), any sign, whatever k is."""
         return self.encoder(images)
 

@@ -1,9 +1,9 @@
 """The sparsity methods: one class says all that is known about one of them.
 
 A method is a frozen dataclass whose fields are its hyperparameters, with `@method` above it. Its class variables are
-the words for the page, the command line and the model card; `penalty` or `training_k` is the method itself; `recipe`
-is how it is trained best. Nothing else in the project names a method: the command line's options, the bundle, the
-page's controls and the cards are made from the classes here.
+the words for the page, the command line and the model card; `penalty`, `training_k` or `gate` is the method itself;
+`refinement` is how far its codes are refined; `recipe` is how it is trained best. Nothing else in the project names a
+method: the command line's options, the bundle, the page's controls and the cards are made from the classes here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from sae_model.errors import is_number, is_whole, plain
-from sae_model.sparsity import bernoulli_kl, unit_activation
+from sae_model.refinement import Refinement
+from sae_model.sparsity import bernoulli_kl, count_above, jump_relu, unit_activation
 
 METHODS: dict[str, type[Sparsity]] = {}
 """kind -> method, in the order in which the page and the bundle show them."""
@@ -43,6 +44,10 @@ class Sparsity:
     """What stands at the two ends of that slider."""
     asks_for: ClassVar[str]
     """What it asks for, in one line: "The sparsity method asks for ..."."""
+    purpose: ClassVar[str]
+    """What it is for, in one line: "Use it ..."."""
+    remark: ClassVar[str] = ""
+    """What the card of its models should say besides."""
     hyperparameter: ClassVar[str | None] = None
     """The field that the bundle and the page vary, if any."""
     bundled: ClassVar[tuple[dict[str, Any], ...]] = ({},)
@@ -51,8 +56,14 @@ class Sparsity:
     """Those of the models in it that were trained on noisy images."""
     joins: ClassVar[str | None] = None
     """Kind of the method at the start of whose slider it stands; None gives it a slider of its own."""
-    measured_k: ClassVar[tuple[int, ...]] = ()
-    """For a method that serves every k: at which k its models are measured."""
+    measured_at: ClassVar[dict[str, tuple[float, ...]]] = {}
+    """For a method that serves every k or every beta: at which of them its models are measured, {"k": (10, 25)}."""
+    betas: ClassVar[tuple[float, ...]] = ()
+    """For a method that serves every beta between two: the settings of its encoder, in increasing order."""
+    has_threshold: ClassVar[bool] = False
+    """Whether the model has a threshold for each latent, which `gate` uses."""
+    learns_threshold: ClassVar[bool] = False
+    """Whether thresholds are learned by gradient descent; otherwise `gate` sets them in training."""
 
     def __post_init__(self) -> None:
         for hyperparameter in dataclasses.fields(self):
@@ -76,16 +87,43 @@ class Sparsity:
         """How many latents of an image are kept where no other number is asked for; None keeps all."""
         return None
 
-    def penalty(self, latents: Tensor) -> Tensor:
+    def refinement(self, beta: Tensor | None = None) -> Refinement | None:
+        """How far a code is refined at inference; None leaves it as the encoder has it.
+
+        Args:
+            beta: that of each image, (batch,), for a method that serves every beta.
+        """
+        return None
+
+    def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
         """The term that is added to the reconstruction loss.
 
         Args:
             latents: (batch, latent_dim).
+            beta: what `training_beta` drew, (batch,).
+            threshold: that of the model, (latent_dim,), where the method has one.
 
         Returns:
             Scalar, already weighted, in nats per pixel. It does not depend on the batch size.
         """
         return latents.new_zeros(())
+
+    def gate(self, latents: Tensor, threshold: Tensor, k: int | Tensor | None) -> Tensor:
+        """Keep the latents that are above a threshold; only asked of a method that has one.
+
+        Args:
+            latents: (batch, latent_dim), at least 0.
+            threshold: (latent_dim,); a method may change it in place, in training.
+            k: in training, what `training_k` drew; None at inference.
+
+        Returns:
+            (batch, latent_dim).
+        """
+        return latents * (latents > threshold)
+
+    def prefixes(self, latent_dim: int) -> tuple[int, ...]:
+        """How many of the first latents are to reconstruct the image alone; the reconstruction loss is their mean."""
+        return (latent_dim,)
 
     def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor | None:
         """How many latents of each image are kept in a step of training.
@@ -98,6 +136,10 @@ class Sparsity:
         Returns:
             Whole numbers (batch,), one for each image; or None to keep all.
         """
+        return None
+
+    def training_beta(self, count: int, generator: torch.Generator) -> Tensor | None:
+        """The beta of each of `count` images in a step of training, (count,); None where all have the method's."""
         return None
 
     def recipe(self) -> dict[str, Any]:
@@ -156,8 +198,8 @@ class Dense(Sparsity):
     label = "No hyperparameter"
     ends = ("copies", "copies")
     asks_for = "nothing, so the model may copy its input, noise included"
+    purpose = "to see what goes wrong without sparsity"
     joins = "l1"
-    bundled_on_noise = ({},)
 
     @property
     def name(self) -> str:
@@ -179,19 +221,80 @@ class L1(Sparsity):
     label = "Sparsity (beta)"
     ends = ("copies", "too sparse")
     asks_for = "a low mean activation; how low depends on beta, and cannot be stated"
+    purpose = "where an image may have a code as long as it needs, and no rate has to be stated"
     hyperparameter = "beta"
     bundled = tuple({"beta": beta} for beta in (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0))
     bundled_on_noise = ({"beta": 0.1},)
 
-    def penalty(self, latents: Tensor) -> Tensor:
+    def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
         """(batch, latent_dim) -> scalar, beta * mean of the activations over latents and images."""
         return self.beta * unit_activation(latents).mean()
+
+    def refinement(self, beta: Tensor | None = None) -> Refinement | None:
+        steps = int(_l1_steps(torch.tensor(self.beta)))
+        return Refinement(steps, beta=self.beta) if steps else None
 
     def recipe(self) -> dict[str, Any]:
         """A weak penalty is trained as none is; a strong one turns latents off for good without some balancing."""
         if self.beta < 0.05:
             return Dense().recipe()
         return {"load_balancing": 3e-2 / (1 + 10 * self.beta) + min(1e-3 * self.beta, 1e-2)}
+
+
+REFINED_FROM, REFINED_FULLY = 0.3, 1.0
+L1_STEPS = 12
+
+
+def _l1_steps(beta: Tensor) -> Tensor:
+    """Steps of the refinement under an L1 penalty: none up to beta 0.3, all from 1 on.
+
+    The weaker the penalty, the more latents are on, and the dearer is a step. A code without penalty is not refined:
+    it copies, and is shown as it is.
+    """
+    part = (beta / REFINED_FROM).log() / math.log(REFINED_FULLY / REFINED_FROM)
+    return (L1_STEPS * part).round().clamp(0, L1_STEPS)
+
+
+@method
+@dataclass(frozen=True)
+class AdaptiveL1(Sparsity):
+    """One model for every beta: `encode(images, beta=...)` chooses when it is used.
+
+    The encoder's first bias, thresholds and step sizes are interpolated between 8 values of log beta, and in training
+    each image has a beta of its own. (As a hypernetwork of one input: Dosovitskiy and Djolonga 2020, "You only train
+    once: loss-conditional training of deep networks".)
+    """
+
+    beta: float = field(default=1.0, metadata=BETA)
+    kind = "adaptive-l1"
+    title = "Adaptive L1"
+    label = "Sparsity (beta)"
+    ends = ("copies", "too sparse")
+    asks_for = "a low mean activation, for a beta that is chosen when the model is used"
+    purpose = "to move along beta with one model, instead of training one for each"
+    betas = tuple(0.03 * (10 / 0.03) ** (i / 7) for i in range(8))
+    measured_at: ClassVar[dict[str, tuple[float, ...]]] = {"beta": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)}
+
+    @property
+    def name(self) -> str:
+        return self.kind
+
+    def refinement(self, beta: Tensor | None = None) -> Refinement:
+        beta = torch.tensor([self.beta]) if beta is None else beta
+        return Refinement(_l1_steps(beta).unsqueeze(1), beta=beta.unsqueeze(1))
+
+    def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
+        """(batch, latent_dim) -> scalar, beta of each image times its mean activation, averaged over images."""
+        return ((self.beta if beta is None else beta) * unit_activation(latents).mean(1)).mean()
+
+    def training_beta(self, count: int, generator: torch.Generator) -> Tensor:
+        """Log-uniform between the first and the last of `betas`, and one in seven at either end."""
+        drawn = torch.rand(count, generator=generator, device=generator.device)
+        part = ((drawn - 0.5) * 1.4 + 0.5).clamp(0, 1)  # the ends have neighbours on one side only
+        return self.betas[0] * (self.betas[-1] / self.betas[0]) ** part
+
+    def recipe(self) -> dict[str, Any]:
+        return {"epochs": 27, "load_balancing": 1.3e-2}
 
 
 # At a low rate the penalty needs more weight to come within a few percent of it.
@@ -221,8 +324,9 @@ class KLPerImage(_TargetRate):
     kind = "kl-image"
     title = "KL per image"
     asks_for = "a mean activation of p in every image; which latents are on is left open"
+    purpose = "where every image is to have a code of the same stated size"
 
-    def penalty(self, latents: Tensor) -> Tensor:
+    def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
         """(batch, latent_dim) -> scalar, beta * KL(target || mean over latents), averaged over images.
 
         The lecture sums over the batch; with the mean, beta does not depend on the batch size.
@@ -244,8 +348,9 @@ class KLPerNeuron(_TargetRate):
     kind = "kl-neuron"
     title = "KL per latent"
     asks_for = "a mean activation of p of every latent over the images, so that none is left unused"
+    purpose = "where every latent is to be used equally often, at a stated rate"
 
-    def penalty(self, latents: Tensor) -> Tensor:
+    def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
         """(batch, latent_dim) -> scalar, beta * KL(target || mean over the batch), averaged over latents."""
         return self.beta * bernoulli_kl(self.target, unit_activation(latents).mean(0)).mean()
 
@@ -258,8 +363,13 @@ class KLPerNeuron(_TargetRate):
 # of `TopK` has come down to k; between which numbers `AdaptiveTopK` draws, and from when on.
 START_OF_LATENTS = 0.45
 AT_K_FROM = 0.8
-LOWEST_K, HIGHEST_K = 7, 250
+LOWEST_K, HIGHEST_K = 8, 120
 LOWEST_FROM = 0.4
+LOW_POWER = 2.0
+THRESHOLD_RATE = 0.01
+"""How far the threshold of `BatchTopK` follows that of a batch."""
+JUMP_WIDTH = 0.2
+"""Of the kernel that estimates the gradient of a threshold, in units of latents."""
 
 
 @dataclass(frozen=True)
@@ -271,26 +381,17 @@ class _Kept(Sparsity):
     ends = ("fewest", "most")
 
     @property
-    def default_k(self) -> int:
+    def default_k(self) -> int | None:
         return self.k
 
-
-@method
-@dataclass(frozen=True)
-class TopK(_Kept):
-    """The k largest latents of each image are kept (Makhzani and Frey 2013, "k-sparse autoencoders").
-
-    In training each image keeps a number of its own, drawn log-uniformly between k and a ceiling that falls
-    geometrically to k (Makhzani and Frey lower k in the same way): a latent that is never kept cannot learn.
-    """
-
-    kind = "topk"
-    title = "Top k"
-    asks_for = "exactly the k largest latents of every image, whatever their values"
-    hyperparameter = "k"
-    bundled = tuple({"k": k} for k in (10, 25, 50))
+    def refinement(self, beta: Tensor | None = None) -> Refinement | None:
+        return Refinement(steps=8, rounds=2)
 
     def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        """Drawn log-uniformly between k and a ceiling that falls geometrically to k.
+
+        (Makhzani and Frey lower k in the same way.) A latent that is never kept cannot learn.
+        """
         batch_size, latent_dim = shape
         low = min(self.k, latent_dim)
         ceiling = _geometric(START_OF_LATENTS * latent_dim, low, progress / AT_K_FROM)
@@ -298,6 +399,109 @@ class TopK(_Kept):
 
     def recipe(self) -> dict[str, Any]:
         return TOP_K_RECIPE | {"load_balancing": 0.2 / self.k}
+
+
+@method
+@dataclass(frozen=True)
+class TopK(_Kept):
+    """The k largest latents of each image are kept (Makhzani and Frey 2013, "k-sparse autoencoders")."""
+
+    kind = "topk"
+    title = "Top k"
+    asks_for = "exactly the k largest latents of every image, whatever their values"
+    purpose = "where the number of latents of every image has to be known"
+    hyperparameter = "k"
+    bundled = tuple({"k": k} for k in (10, 25, 50))
+
+
+@method
+@dataclass(frozen=True)
+class BatchTopK(_Kept):
+    """k latents an image on average over a batch (Bussmann et al. 2024, "BatchTopK sparse autoencoders").
+
+    In training the largest latents of the whole batch are kept. The smallest of them, averaged over steps, is the
+    threshold at inference: an image may have more or fewer than k.
+    """
+
+    kind = "batch-topk"
+    title = "Batch top k"
+    asks_for = "k latents an image on average, so that a simple image may have fewer and a complex one more"
+    purpose = "where the mean number of latents is given, and images differ in how many they need"
+    has_threshold = True
+
+    @property
+    def default_k(self) -> None:
+        """None: the threshold says how many are kept."""
+        return None
+
+    def gate(self, latents: Tensor, threshold: Tensor, k: int | Tensor | None) -> Tensor:
+        """(batch, latent_dim) -> the same; in training with the k of the batch, and the threshold follows."""
+        if k is None:
+            return super().gate(latents, threshold, k)
+        with torch.no_grad():
+            total = int(k.sum()) if isinstance(k, Tensor) else k * len(latents)
+            smallest = latents.flatten().topk(min(total, latents.numel())).values[-1]
+            threshold.lerp_(smallest.to(threshold.dtype), THRESHOLD_RATE)
+        return latents * (latents >= smallest)
+
+
+@method
+@dataclass(frozen=True)
+class JumpReLU(Sparsity):
+    """beta times the share of latents that are on, with a threshold for each latent.
+
+    (Rajamanoharan et al. 2024, "Jumping ahead: improving reconstruction fidelity with JumpReLU sparse autoencoders".)
+    """
+
+    beta: float = field(default=1.25, metadata=BETA)
+    kind = "jumprelu"
+    title = "JumpReLU"
+    label = "Sparsity (beta)"
+    ends = ("many on", "few on")
+    asks_for = "few latents above thresholds that are learned, whatever their values"
+    purpose = "where large latents are not to be made smaller, as an L1 penalty does, and no k is given"
+    has_threshold = True
+    learns_threshold = True
+
+    @property
+    def name(self) -> str:
+        return self.kind
+
+    def refinement(self, beta: Tensor | None = None) -> Refinement:
+        return Refinement(steps=8, rounds=2)
+
+    def gate(self, latents: Tensor, threshold: Tensor, k: int | Tensor | None) -> Tensor:
+        """(batch, latent_dim) -> the same, with a gradient for the thresholds."""
+        return jump_relu(latents, threshold, JUMP_WIDTH)
+
+    def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
+        """(batch, latent_dim) -> scalar, beta * L0 / latent_dim, averaged over images."""
+        count = latents.count_nonzero(1) if threshold is None else count_above(latents, threshold, JUMP_WIDTH)
+        return self.beta * count.to(latents.dtype).mean() / latents.shape[1]
+
+    def recipe(self) -> dict[str, Any]:
+        return TOP_K_RECIPE | {"load_balancing": 8e-3}
+
+
+@method
+@dataclass(frozen=True)
+class Matryoshka(_Kept):
+    """Top k in which the first latents alone reconstruct the image too, in nested groups.
+
+    (Bussmann et al. 2025, "Learning multi-level features with Matryoshka sparse autoencoders".)
+    """
+
+    kind = "matryoshka"
+    title = "Matryoshka"
+    asks_for = "the k largest latents of every image, and that the first 1/9, 2/9 and 4/9 of them reconstruct it alone"
+    purpose = "where coarse and fine features are to be told apart: the first latents learn what matters most"
+    remark = (
+        "Its FVU is above that of `topk` with the same k, since the first latents have to reconstruct the image "
+        "without the others too."
+    )
+
+    def prefixes(self, latent_dim: int) -> tuple[int, ...]:
+        return tuple(max(1, round(latent_dim * part / 9)) for part in (1, 2, 4, 9))
 
 
 @method
@@ -312,15 +516,19 @@ class AdaptiveTopK(_Kept):
     kind = "adaptive-topk"
     title = "Adaptive top k"
     asks_for = "the k largest latents of every image, for a k that is chosen when the model is used"
-    measured_k = (1, 2, 5, 10, 25, 50, 100, 200)
+    purpose = "to choose k afterwards, with one model"
+    measured_at: ClassVar[dict[str, tuple[float, ...]]] = {"k": (1, 2, 5, 10, 25, 50, 100, 200)}
 
     def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
         batch_size, latent_dim = shape
         low = _geometric(START_OF_LATENTS * latent_dim, LOWEST_K, progress / LOWEST_FROM)
-        return _drawn(min(low, latent_dim), min(max(HIGHEST_K, low), latent_dim), batch_size, generator)
+        return _drawn(min(low, latent_dim), min(max(HIGHEST_K, low), latent_dim), batch_size, generator, LOW_POWER)
+
+    def refinement(self, beta: Tensor | None = None) -> Refinement:
+        return Refinement(steps=8, rounds=4)
 
     def recipe(self) -> dict[str, Any]:
-        return TOP_K_RECIPE | {"epochs": 14, "load_balancing": 5e-3}
+        return TOP_K_RECIPE | {"epochs": 18, "load_balancing": 5e-3}
 
 
 TOP_K_RECIPE: dict[str, Any] = {
@@ -333,9 +541,10 @@ TOP_K_RECIPE: dict[str, Any] = {
 """Top-k models are judged by squared error, of which the cross-entropy says little where pixels are grey."""
 
 
-def _drawn(low: int, high: int, count: int, generator: torch.Generator) -> Tensor:
-    """Whole numbers (count,), drawn log-uniformly from low to high, on the generator's device."""
-    drawn = torch.rand(count, generator=generator, device=generator.device)
+def _drawn(low: int, high: int, count: int, generator: torch.Generator, power: float = 1.0) -> Tensor:
+    """Whole numbers (count,), drawn log-uniformly from low to high, on the generator's device; a power above 1 draws
+    low ones more often."""
+    drawn = torch.rand(count, generator=generator, device=generator.device) ** power
     return (low * torch.exp(math.log(high / low) * drawn)).round().long().clamp(low, high)
 
 

@@ -20,7 +20,7 @@ from huggingface_hub import HfApi, ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from sae_model.architectures import ARCHITECTURES
-from sae_model.errors import is_whole, one_line, plain
+from sae_model.errors import is_number, is_whole, one_line, plain
 from sae_model.hub import find_files
 from sae_model.methods import Dense, Sparsity, sparsity_from_config
 from sae_model.outputs import OUTPUTS
@@ -39,6 +39,10 @@ from sae_model.storage import (
     staged_folder,
     write_model,
 )
+
+STEP_LOSSES = ("bce", "mse")
+INITIAL_JUMP = 0.1
+"""Threshold of each latent before training, where the method has thresholds."""
 
 
 class Output(NamedTuple):
@@ -66,10 +70,11 @@ class SparseAutoencoder(
         architecture: a name in `sae_model.architectures.ARCHITECTURES`.
         image_shape: (channels, height, width) of the images.
         output: "sigmoid", for images in [0, 1]; or "linear", for values of any range.
+        step_loss: what the steps of the encoder descend on, "bce" or "mse"; see `sae_model.architectures.Dictionary`.
 
     Raises:
-        ValueError: a size that is no positive whole number, an unknown architecture or output, or a sparsity that is
-            none.
+        ValueError: a size that is no positive whole number, an unknown architecture, output or step loss, or a
+            sparsity that is none.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class SparseAutoencoder(
         architecture: str = "dictionary",
         image_shape: tuple[int, int, int] = (1, 28, 28),
         output: str = "sigmoid",
+        step_loss: str = "bce",
     ) -> None:
         super().__init__()
         latent_dim, image_shape = plain(latent_dim), _plain_shape(image_shape)
@@ -91,6 +97,10 @@ class SparseAutoencoder(
             raise ValueError(f"Unknown architecture: {architecture!r:.80}. Known ones: {known}.")
         if not isinstance(output, str) or output not in OUTPUTS:
             raise ValueError(f"Unknown output: {output!r:.80}. Known ones: {', '.join(OUTPUTS)}.")
+        if step_loss not in STEP_LOSSES:
+            raise ValueError(f"Unknown step loss: {step_loss!r:.80}. Known ones: {', '.join(STEP_LOSSES)}.")
+        if step_loss == "mse" and output == "linear":
+            raise ValueError("With a linear output the steps descend on the squared error anyway: leave step_loss out.")
         if sparsity is None:
             sparsity = Dense()
         self.latent_dim = latent_dim
@@ -101,6 +111,13 @@ class SparseAutoencoder(
         if (self.sparsity.default_k or 1) > latent_dim:
             raise ValueError(f"k is at most the number of latents, {latent_dim}; got {self.sparsity.default_k}.")
         self.output = output
+        self.step_loss = step_loss
+        threshold = torch.full((latent_dim,), INITIAL_JUMP) if self.sparsity.has_threshold else None
+        self.threshold: Tensor | None
+        if threshold is not None and self.sparsity.learns_threshold:
+            self.threshold = nn.Parameter(threshold)
+        else:
+            self.register_buffer("threshold", threshold)
         # Images enter the network less the offset and over the scale, and its logits are in the same units. With a
         # linear output these are the mean of the training images and their distance from it, and are kept with the
         # weights: so values of any size are learned alike.
@@ -109,7 +126,9 @@ class SparseAutoencoder(
             self.register_buffer("scale", torch.ones(()))
         else:
             self.offset, self.scale = 0.0, 1.0
-        self.network: Any = ARCHITECTURES[architecture](latent_dim, self.image_shape, output)
+        self.network: Any = ARCHITECTURES[architecture](
+            latent_dim, self.image_shape, output, step_loss, len(self.sparsity.betas) or None
+        )
 
     @torch.no_grad()
     def centre_on(self, images: Tensor) -> None:
@@ -145,28 +164,81 @@ class SparseAutoencoder(
         """Whether the decoder is one linear dictionary."""
         return hasattr(self.network, "dictionary")
 
-    def encode(self, images: Tensor, k: int | Tensor | None = None) -> Tensor:
+    def encode(self, images: Tensor, k: int | Tensor | None = None, beta: float | Tensor | None = None) -> Tensor:
         """Images (batch, *image_shape), floats in [0, 1] or noisy -> latents (batch, latent_dim).
+
+        In eval mode the code is refined, as the sparsity method has it (`sae_model.refinement`). In training it is
+        not: that would cost several times as much, and trained no better.
 
         Args:
             images: what to encode. Those of another precision than the model's are converted to it.
             k: keep only the k largest latents of each image, from 1 to latent_dim; one number, or one for each image,
                 (batch,). By default a top-k model keeps as many as it was trained for, and every other keeps all.
                 (A top-k model keeps k in the steps of its encoder too.)
+            beta: for a model that serves every beta (`adaptive-l1`): one number in its range, or one for each image,
+                (batch,). By default that of its sparsity method.
 
         Raises:
-            ValueError: another shape, images that are not floats, or a k out of its range.
+            ValueError: another shape, images that are not floats, a k or a beta out of its range, or a beta where the
+                model has one of its own.
         """
         if images.ndim != 4 or tuple(images.shape[1:]) != self.image_shape:
             shape = ", ".join(map(str, self.image_shape))
             raise ValueError(f"Images come as (batch, {shape}); got {tuple(images.shape)}.")
         if not images.is_floating_point():
             raise ValueError(f"Images are floats in [0, 1]; got {images.dtype}: convert, and divide bytes by 255.")
-        k = self.sparsity.default_k if k is None else k
-        latents = self.network.encode(
-            (images.to(self._dtype) - self.offset) / self.scale, None if self.sparsity.default_k is None else k
-        )
+        beta = self._beta_of_each(beta, len(images))
+        mix = None if beta is None else mix_of(beta.to(images.device), self.sparsity.betas).to(self._dtype)
+        images = (images.to(self._dtype) - self.offset) / self.scale
+        if self.threshold is not None and self.training:
+            return self.sparsity.gate(self.network.encode(images), self.threshold, k)
+        if self.sparsity.default_k is not None:
+            k = self.sparsity.default_k if k is None else k
+            latents = keep_top_k(self.network.encode(images, k), k)
+        else:
+            latents = self.network.encode(images, mix=mix)
+            if self.threshold is not None:
+                latents = self.sparsity.gate(latents, self.threshold, None)
+        refinement = None if self.training or not self.is_linear else self.sparsity.refinement(beta)
+        if refinement is not None:
+            latents = self.network.refine(images, latents, refinement)
         return latents if k is None else keep_top_k(latents, k)
+
+    def fit_values(
+        self, images: Tensor, latents: Tensor, steps: int, step: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Fit the values of latents (batch, latent_dim) to images (batch, *image_shape) by gradient steps.
+
+        Only those that are on change; the squared error of no image rises.
+
+        Args:
+            step: what an earlier call returned, to go on from there.
+
+        Returns:
+            The latents, and how long the next step of each image would be, (batch, 1).
+        """
+        return self.network.fit_values((images.to(self._dtype) - self.offset) / self.scale, latents, steps, step)
+
+    def _beta_of_each(self, beta: float | Tensor | None, count: int) -> Tensor | None:
+        """The beta of each image, (count,), in single precision; None for a model that has one of its own."""
+        betas = self.sparsity.betas
+        if not betas:
+            if beta is not None:
+                raise ValueError(f"A model of the method {self.sparsity.kind!r} has one beta: leave beta out.")
+            return None
+        if beta is None:
+            beta = self.sparsity.beta  # type: ignore[attr-defined]
+        beta = plain(beta)
+        if isinstance(beta, Tensor):
+            fits = beta.is_floating_point() and beta.shape in ((), (count,))
+        else:
+            fits = is_number(beta)
+        if not fits:
+            raise ValueError(f"beta is one number, or a tensor of one for each of {count} images; got {beta!r:.80}.")
+        of_each = torch.as_tensor(beta, dtype=torch.float32).expand(count)
+        if count and not betas[0] * (1 - 1e-6) <= of_each.min() <= of_each.max() <= betas[-1] * (1 + 1e-6):
+            raise ValueError(f"beta lies between {betas[0]:g} and {betas[-1]:g}; got {beta!r:.80}.")
+        return of_each
 
     def logits(self, latents: Tensor) -> Tensor:
         """Latents (batch, latent_dim) -> the reconstruction before the sigmoid, if there is one, (batch, *image_shape).
@@ -211,6 +283,7 @@ class SparseAutoencoder(
             "latent_dim": self.latent_dim,
             "output": self.output,
             "sparsity": self.sparsity.to_config(),
+            "step_loss": self.step_loss,
         }
 
     def save_pretrained(
@@ -323,6 +396,21 @@ class SparseAutoencoder(
 def _plain_shape(shape: Any) -> Any:
     """A shape with Python's numbers, where it may be one."""
     return tuple(map(plain, shape)) if isinstance(shape, tuple | list) or hasattr(shape, "tolist") else shape
+
+
+def mix_of(beta: Tensor, betas: tuple[float, ...]) -> Tensor:
+    """How much of each setting an image of a beta gets: linear in log beta between the two settings beside it.
+
+    Args:
+        beta: (batch,), between the first and the last setting.
+        betas: the settings, in increasing order and equal ratios.
+
+    Returns:
+        (batch, len(betas)), every row at least 0 and with the sum 1.
+    """
+    position = (beta / betas[0]).log() / math.log(betas[-1] / betas[0]) * (len(betas) - 1)
+    settings = torch.arange(len(betas), device=beta.device)
+    return (1 - (position.clamp(0, len(betas) - 1).unsqueeze(1) - settings).abs()).clamp_min(0)
 
 
 def _is_size(value: Any) -> bool:

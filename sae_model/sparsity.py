@@ -12,6 +12,8 @@ Names, and the letters that the literature uses for them:
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -107,6 +109,68 @@ def keep_top_k(latents: Tensor, k: int | Tensor) -> Tensor:
     return latents * mask
 
 
+class _Jump(torch.autograd.Function):
+    """Latents above their thresholds, and how the thresholds learn though a jump has no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, latents: Tensor, threshold: Tensor, width: float) -> Tensor:
+        ctx.save_for_backward(latents, threshold)
+        ctx.width = width
+        return latents * (latents > threshold)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        latents, threshold = ctx.saved_tensors
+        near = (latents - threshold).abs() < ctx.width / 2
+        of_threshold = -(gradient * near * threshold / ctx.width).sum(0)
+        return gradient * (latents > threshold), of_threshold, None
+
+
+class _Count(torch.autograd.Function):
+    """How many latents of each image are above their thresholds, with a gradient for the thresholds."""
+
+    @staticmethod
+    def forward(ctx: Any, latents: Tensor, threshold: Tensor, width: float) -> Tensor:
+        ctx.save_for_backward(latents, threshold)
+        ctx.width = width
+        return (latents > threshold).sum(1).to(latents.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None]:
+        latents, threshold = ctx.saved_tensors
+        # Latents below their threshold are 0 after the jump: those just above it stand for both sides.
+        near = (latents > threshold) & (latents - threshold < ctx.width)
+        return None, -(gradient.unsqueeze(1) * near / ctx.width).sum(0), None
+
+
+def jump_relu(latents: Tensor, threshold: Tensor, width: float) -> Tensor:
+    """Zero the latents that are not above their threshold (Rajamanoharan et al. 2024, "Jumping ahead").
+
+    The gradient in the thresholds is estimated from the latents that lie within width / 2 of them.
+
+    Args:
+        latents: (batch, latent_dim), at least 0.
+        threshold: (latent_dim,), above 0.
+        width: of the kernel of the estimate, in units of latents.
+
+    Returns:
+        (batch, latent_dim).
+    """
+    return _Jump.apply(latents, threshold, width)
+
+
+def count_above(latents: Tensor, threshold: Tensor, width: float) -> Tensor:
+    """L0 of each image, with a gradient in the thresholds, estimated as for `jump_relu` (same source).
+
+    Args:
+        latents: (batch, latent_dim), as `jump_relu` returns them.
+
+    Returns:
+        (batch,).
+    """
+    return _Count.apply(latents, threshold, width)
+
+
 def effective_l0(latents: Tensor) -> Tensor:
     """How many latents carry each image, without a threshold: (sum |z|)^2 / sum z^2.
 
@@ -126,7 +190,7 @@ def effective_l0(latents: Tensor) -> Tensor:
     return (shares.sum(-1).square() / shares.square().sum(-1).clamp_min(1)).to(latents.dtype)
 
 
-def load_balancing_loss(latents: Tensor) -> Tensor:
+def load_balancing_loss(latents: Tensor, per_image: bool = False) -> Tensor:
     """How unevenly a batch uses the latents: the squared coefficient of variation of their mean activations.
 
     0 when every latent has the same mean activation over the batch, latent_dim - 1 when only one is ever used; the
@@ -135,9 +199,14 @@ def load_balancing_loss(latents: Tensor) -> Tensor:
 
     Args:
         latents: (batch, latent_dim). Small batches look uneven by chance alone.
+        per_image: whether each image counts alike, however many latents it has on: its activations are divided by their
+            mean first.
 
     Returns:
         Scalar, never negative; 0 where all latents are off.
     """
-    use = unit_activation(latents).mean(0)
+    activations = unit_activation(latents)
+    if per_image:
+        activations = activations / activations.mean(1, keepdim=True).clamp_min(RATE_MARGIN)
+    use = activations.mean(0)
     return (use / use.mean().clamp_min(torch.finfo(use.dtype).tiny) - 1).square().mean() * (use.sum() > 0)

@@ -30,7 +30,7 @@ MODEL_TYPE = "sparse-autoencoder"
 ADVICE = "fetch or save it again"
 LFS_POINTER = b"version https://git-lfs"
 LFS_ADVICE = "a pointer of Git LFS, not the file itself: run `git lfs pull` in its folder"
-VERSION = "0.6.0"  # of this package; config.json tells which one wrote it
+VERSION = "0.7.0"  # of this package; config.json tells which one wrote it
 
 
 class ModelLoadError(UserError):

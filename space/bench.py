@@ -78,8 +78,7 @@ class Bench:
         if self.drawing:
             values["draw"] = self.drawing
         values |= {"sigma": f"{self.sigma:g}", "seed": self.seed, "model": stop.variant}
-        if stop.k is not None:
-            values["k"] = stop.k
+        values |= {name: f"{value:g}" for name, value in stop.arguments.items()}
         if self.method in lab.families and lab.find(stop.variant)[0] != self.method and not stop.is_users:
             values["method"] = self.method  # the variant is in several
         edits = self.edits_of(stop)
@@ -141,9 +140,9 @@ def _with_model(lab: Lab, bench: Bench, given: Mapping[str, str]) -> tuple[Bench
     else:
         return bench, name
     stops = lab.stops(method)
-    k = _number(given, "k", int) if "k" in given else None
+    asked = {argument: _number(given, argument, float) for argument in ("k", "beta") if argument in given}
     named = [stop for stop in stops if stop.variant == name]
-    wanted = [stop for stop in named if stop.k == k] or named
+    wanted = [stop for stop in named if stop.arguments == asked] or named
     if not wanted:
         raise InputError(say("errors.link_method", name=name, method=method))
     return replace(bench, method=method, position=stops.index(wanted[0])), ""

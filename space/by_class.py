@@ -85,4 +85,4 @@ def _one(lab: Lab, bench: Bench, label: int) -> str:
 def _typical(lab: Lab, stop: Stop, label: int) -> torch.Tensor:
     """The mean latents of the images of a class, (1, latent_dim)."""
     images = lab.images[:SAMPLE][lab.labels[:SAMPLE] == label]
-    return lab.model(stop).encode(as_floats(images), stop.k).mean(0, keepdim=True)
+    return lab.model(stop).encode(as_floats(images), **stop.arguments).mean(0, keepdim=True)

@@ -19,7 +19,7 @@ from sae_model.storage import CONFIG_NAME
 from sae_model.zoo import ZOO
 from training.data import BUNDLED, Dataset, Split, open_dataset
 from training.fit.recipe import Recipe
-from training.measure.evaluation import Evaluation, read_by_k
+from training.measure.evaluation import Evaluation, read_by
 from training.publish.publishing import FILES
 from training.publish.record import Record
 
@@ -40,8 +40,8 @@ class Shown:
     folder: Path
     recipe: Recipe
     evaluation: Evaluation
-    by_k: dict[int, Evaluation]
-    """Its metrics at several k, where it serves several."""
+    by: dict[str, dict[float, Evaluation]]
+    """"k" or "beta" -> its metrics at several of them, where it serves every one."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,8 @@ def _folders(models: str) -> dict[str, Path]:
 
 def _shown(folder: Path) -> Shown:
     record = Record.read(folder)
-    return Shown(folder, record.recipe, record.evaluation, read_by_k(folder))
+    by = {argument: read_by(folder, argument) for argument in record.recipe.sparsity.measured_at}
+    return Shown(folder, record.recipe, record.evaluation, {name: metrics for name, metrics in by.items() if metrics})
 
 
 def _ordered(models: dict[str, Shown]) -> dict[str, Shown]:

@@ -45,7 +45,7 @@ def _report(lab: Lab, stop: Stop, model: SparseAutoencoder, code: str) -> str:
 
     about = lab.dataset.about
     with speaking(code):
-        drawn = draw_report(model, lab.evaluation(stop), lab.test, about, k=stop.k)
+        drawn = draw_report(model, lab.evaluation(stop), lab.test, about, **stop.arguments)
         return f'<div class="sae report">{"".join(_figure(stop.title, about.title, *figure) for figure in drawn)}</div>'
 
 

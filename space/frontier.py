@@ -55,7 +55,7 @@ def frontier_chart(lab: Lab, method: str, chosen: Stop, user_models: list[str]) 
     choices = [USER + name for name in user_models if name in lab.user_models] + [method] * chosen.is_users
     places = lab.places | {lab.stops(choice)[-1]: (choice, lab.first_position(choice)) for choice in choices}
     points = [_point(lab, stop, *place) for stop, place in places.items()]
-    index = list(places).index(chosen)
+    index = list(places).index(lab.measured(chosen))
     e = lab.evaluation(chosen)
     title = escape(chosen.title)
     now = say("frontier.chosen", title=title, effective_l0=e.effective_l0, fvu=e.fvu, dead=e.dead_fraction)
@@ -66,9 +66,10 @@ def frontier_chart(lab: Lab, method: str, chosen: Stop, user_models: list[str]) 
 
 def _point(lab: Lab, stop: Stop, method: str, position: int) -> Point:
     e, recipe = lab.evaluation(stop), None if stop.is_users else lab.recipes[stop.variant]
+    at = stop.value if stop.arguments else None
     return Point(
         stop.title,
-        point_label(stop.variant, recipe, stop.k) if recipe else stop.title.rpartition("/")[2],
+        point_label(stop.variant, recipe, at) if recipe else stop.title.rpartition("/")[2],
         e.effective_l0,
         e.fvu,
         recipe and recipe.family,

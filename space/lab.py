@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache, wraps
 from typing import Any
@@ -24,16 +25,14 @@ from space.user_models import UserModels, fold, title
 from training.data import add_noise, as_floats
 from training.draw.card_image import as_pictures, value_range
 from training.draw.histograms import Histogram, histogram_of
-from training.draw.model_charts import value_label
+from training.draw.model_charts import short_number, value_label
 from training.fit.recipe import DEFAULT_ARCHITECTURE, OUTPUT_OF, Recipe
 from training.fit.zoo import FAMILIES
-from training.measure.evaluation import Evaluation
+from training.measure.evaluation import SIGMA, Evaluation
 from training.measure.latent_statistics import LatentStatistics, latent_statistics
 from training.words import say, word_of
 
 LARGEST_SEED = 2**32 - 1
-SIGMA = 0.3
-"""The noise under which models are compared, and with which the page opens."""
 SEVERAL = 64
 """So many for the histogram of the latents' means; the lecture takes its first 64."""
 USER = "user:"
@@ -47,10 +46,17 @@ class Stop:
     variant: str
     """Its name."""
     label: str = field(compare=False)
-    """What stands under the stop; it may be another one in another family."""
-    k: int | None = None
-    """As in `model.encode`; None leaves it to the model."""
+    """What stands under the stop; it may be another one in another family. "" where the slider only passes by."""
+    argument: str | None = None
+    """"k" or "beta", where the stop asks its model for one; None leaves it to the model."""
+    value: float = 0
+    """Of the argument, as in `model.encode`."""
     is_users: bool = False
+
+    @property
+    def arguments(self) -> dict[str, float]:
+        """What `model.encode` gets besides the images."""
+        return {} if self.argument is None else {self.argument: self.value}
 
     @property
     def title(self) -> str:
@@ -60,14 +66,14 @@ class Stop:
     @property
     def key(self) -> str:
         """What tells it from all other stops."""
-        return self.variant if self.k is None else f"{self.variant}, k = {self.k}"
+        return self.variant if self.argument is None else f"{self.variant}, {self.argument} = {self.value:g}"
 
     @property
     def short(self) -> str:
         """A name that fits below a small image: that of a user's model without its owner and its revision."""
         if self.is_users:
             return self.title.partition("@")[0].rpartition("/")[2]
-        return self.variant if self.k is None else f"k = {self.k}"
+        return self.variant if self.argument is None else f"{self.argument} = {self.value:g}"
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,9 @@ class Look:
 
     clean: Tensor
     noisy: Tensor
+    """As the model is given it; noise goes beyond [0, 1]."""
+    seen: Tensor
+    """The same as it is seen: clipped to [0, 1], where images lie there."""
     reconstruction: Tensor
     latents: Tensor
     """(latent_dim,)."""
@@ -108,8 +117,8 @@ class Look:
 
     @property
     def noise_mse(self) -> float:
-        """The same of the noisy image."""
-        return (self.noisy - self.clean).square().mean().item()
+        """The same of the noisy image, as it is seen."""
+        return (self.seen - self.clean).square().mean().item()
 
     @property
     def psnr(self) -> float:
@@ -134,6 +143,20 @@ class Look:
     def l0(self) -> int:
         """How many latents are not exactly zero."""
         return int(self.latents.count_nonzero())
+
+
+BETWEEN = 12
+"""Steps of a slider between two values at which its model was measured."""
+
+
+def _between(measured: Iterable[float]) -> list[float]:
+    """The measured values, and others between each two of them, in equal ratios."""
+    values = sorted(measured)
+    return [
+        value if i == 0 else float(f"{value * (following / value) ** (i / BETWEEN):.4g}")
+        for value, following in itertools.pairwise([*values, values[-1]])
+        for i in range(BETWEEN if following > value else 1)
+    ]
 
 
 def _kept(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -168,10 +191,12 @@ class Lab:
         self.of_class = [(self.labels == label).nonzero().flatten() for label in range(len(self.classes))]
         self.families = self._families()
         self.places: dict[Stop, tuple[str, int]] = {}
-        """Every stop of the page's own models, once -> the first family that has it, and its position there."""
+        """Every stop of the page's own models that has a label, once -> the first family that has it, and its position
+        there."""
         for family, stops in self.families.items():
             for position, stop in enumerate(stops):
-                self.places.setdefault(stop, (family, position))
+                if stop.label:
+                    self.places.setdefault(stop, (family, position))
         self.loss = next(iter(self.recipes.values())).loss
         self.range = value_range(OUTPUT_OF[self.loss], self.images)
 
@@ -222,7 +247,13 @@ class Lab:
         if recipe.noise:
             without = replace(recipe, noise=0.0).name
             return [Stop(without, without)] * (without in self.models) + [Stop(name, f"+{recipe.noise:g}")]
-        return [Stop(name, str(k), k) for k in self.models[name].by_k] or [Stop(name, value_label(name, recipe))]
+        by = self.models[name].by
+        if "beta" in by:
+            return [
+                Stop(name, short_number(beta) if beta in by["beta"] else "", "beta", beta)
+                for beta in _between(by["beta"])
+            ]
+        return [Stop(name, str(k), "k", k) for k in by.get("k", ())] or [Stop(name, value_label(name, recipe))]
 
     def family(self, choice: str) -> str:
         """The family of a choice."""
@@ -263,7 +294,7 @@ class Lab:
 
     def compared(self, choice: str) -> list[Stop]:
         """The stops of a choice that differ in its hyperparameter alone: no user's, of the default architecture."""
-        own = [stop for stop in self.stops(choice) if not stop.is_users]
+        own = [stop for stop in self.stops(choice) if not stop.is_users and stop.label]
         return [stop for stop in own if self.recipes[stop.variant].architecture == DEFAULT_ARCHITECTURE] or own
 
     def least_noise(self, choice: str) -> Stop:
@@ -296,8 +327,15 @@ class Lab:
         """The metrics of a stop on the test split: the committed ones, or those of a user's model as measured here."""
         if stop.is_users:
             return self.user_models.find(stop.variant).evaluation
-        shown = self.models[stop.variant]
-        return shown.evaluation if stop.k is None else shown.by_k[stop.k]
+        shown, stop = self.models[stop.variant], self.measured(stop)
+        return shown.evaluation if stop.argument is None else shown.by[stop.argument][stop.value]
+
+    def measured(self, stop: Stop) -> Stop:
+        """The stop itself, or, where the slider only passes by, the nearest one at which the model was measured."""
+        if stop.label or stop.argument is None:
+            return stop
+        labelled = [other for other in self.places if (other.variant, other.argument) == (stop.variant, stop.argument)]
+        return min(labelled, key=lambda other: abs(math.log(other.value / stop.value)))
 
     def denoise_mse(self, stop: Stop) -> float:
         """The error per pixel of a stop on the test split under noise of `SIGMA`."""
@@ -310,7 +348,7 @@ class Lab:
     @lru_cache(maxsize=32)  # noqa: B019
     def _statistics(self, stop: Stop) -> LatentStatistics:
         sample = self.images[:SAMPLE], self.labels[:SAMPLE]
-        return latent_statistics(self.model(stop), *sample, stop.k, len(self.classes))
+        return latent_statistics(self.model(stop), *sample, len(self.classes), **stop.arguments)
 
     def random_image(self, label: int, other_than: int | None = None) -> int:
         """Position in the test split of a random image of a class, another one than the one given if there is one."""
@@ -330,8 +368,10 @@ class Lab:
     @torch.inference_mode()
     def _look(self, stop: Stop, specimen: Specimen) -> Look:
         model, (clean, noisy) = self.model(stop), self.images_of(specimen)
-        latents = model.encode(noisy, stop.k)
-        return Look(clean[0], noisy[0], model.decode(latents)[0], latents[0], self.range[1] - self.range[0])
+        latents = model.encode(noisy, **stop.arguments)
+        seen = noisy.clamp(0, 1) if model.output == "sigmoid" else noisy
+        span = self.range[1] - self.range[0]
+        return Look(clean[0], noisy[0], seen[0], model.decode(latents)[0], latents[0], span)
 
     @torch.inference_mode()
     def edited(self, look: Look, stop: Stop, edits: Mapping[int, float]) -> Look:
@@ -362,13 +402,13 @@ class Lab:
         """How the mean activations of the latents over the first `SEVERAL` test images are spread, under noise."""
         noisy = add_noise(as_floats(self.images[:SEVERAL]), sigma, torch.Generator().manual_seed(seed))
         with torch.inference_mode():
-            return histogram_of(unit_activation(self.model(stop).encode(noisy, stop.k)).mean(0))
+            return histogram_of(unit_activation(self.model(stop).encode(noisy, **stop.arguments)).mean(0))
 
     @_kept
     @torch.inference_mode()
     def spreads(self, stop: Stop) -> list[list[float]]:
         """5th and 95th percentile of the mean activation: over the first `SAMPLE` test images, and over the latents."""
-        activations = unit_activation(self.model(stop).encode(as_floats(self.images[:SAMPLE]), stop.k))
+        activations = unit_activation(self.model(stop).encode(as_floats(self.images[:SAMPLE]), **stop.arguments))
         return [activations.mean(i).quantile(torch.tensor([0.05, 0.95])).tolist() for i in (1, 0)]
 
     def images_of(self, specimen: Specimen) -> tuple[Tensor, Tensor]:

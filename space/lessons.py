@@ -51,7 +51,7 @@ def _copies(lab: Lab, bench: Bench) -> bool:
 def _is_plain(lab: Lab, bench: Bench) -> bool:
     """Whether the chosen model is a bundled one that saw no noise and serves one k."""
     stop = bench.stop(lab)
-    return not stop.is_users and stop.k is None and not lab.recipes[stop.variant].noise
+    return not stop.is_users and stop.argument is None and not lab.recipes[stop.variant].noise
 
 
 def _what_copying_shows(lab: Lab, bench: Bench) -> str:
@@ -120,7 +120,7 @@ def _keeps_so_many(lab: Lab, bench: Bench) -> bool:
 
 def _kept(lab: Lab, stop: Stop) -> int | None:
     """How many latents a stop keeps; None keeps all."""
-    return stop.k or lab.model(stop).sparsity.default_k
+    return stop.arguments.get("k") or lab.model(stop).sparsity.default_k
 
 
 def _what_k_shows(lab: Lab, bench: Bench) -> str:

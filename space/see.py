@@ -115,10 +115,10 @@ def edits_of(lab: Lab, bench: Bench) -> str:
 
 
 def _strip(lab: Lab, bench: Bench) -> str:
-    stops, chosen = lab.stops(bench.method), bench.stop(lab)
+    chosen = bench.stop(lab)
+    stops = [(at, stop) for at, stop in enumerate(lab.stops(bench.method)) if stop.label or stop == chosen]
     cards = "".join(
-        _thumbnail(lab, lab.look(bench.specimen, stop), stop, position, stop == chosen)
-        for position, stop in enumerate(stops)
+        _thumbnail(lab, lab.look(bench.specimen, stop), stop, position, stop == chosen) for position, stop in stops
     )
     return (
         f'<div class="sae"><h2>{say("see.strip")}</h2>'
@@ -156,7 +156,9 @@ def _metrics(lab: Lab, bench: Bench) -> str:
         (term("L0"), f"{look.l0}", f"{e.l0:.0f}"),
         (term("dead"), "", f"{e.dead_fraction:.1%}"),
     ]
-    heads = escape(stop.title), say("see.this_image", sigma=bench.sigma), say("see.test_split")
+    at = lab.measured(stop)
+    test = say("see.test_split") if at == stop else say("see.test_split_at", short=at.short)
+    heads = escape(stop.title), say("see.this_image", sigma=bench.sigma), test
     head = "".join(f'<th scope="col">{what}</th>' for what in heads)
     body = "".join(f'<tr><th scope="row">{what}</th><td>{here}</td><td>{test}</td></tr>' for what, here, test in rows)
     return f'<div class="sae"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

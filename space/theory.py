@@ -57,7 +57,7 @@ def cost_chart(target: float, measured: tuple[str, float] | None) -> str:
 def scale_chart(lab: Lab, stop: Stop) -> str:
     """Mean activation and effective L0 when all latents are scaled, relative to what they are now."""
     with torch.inference_mode():
-        latents = lab.model(stop).encode(as_floats(lab.images[:SAMPLE]), stop.k)
+        latents = lab.model(stop).encode(as_floats(lab.images[:SAMPLE]), **stop.arguments)
     scales = torch.logspace(-3, 0, 31).tolist()
     rates = [unit_activation(s * latents).mean().item() for s in scales]
     carried = [effective_l0(s * latents).mean().item() for s in scales]

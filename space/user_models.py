@@ -39,7 +39,7 @@ INHERITED = {
 }  # fmt: skip
 """What the process of a user's model gets of the page's environment, in which there may be secrets: what Python and the
 Hub's client need."""
-MOST_SECONDS = 240
+MOST_SECONDS = 400
 """For one model, from the first question to the Hub to the last metric."""
 LONGEST_ADDRESS = 200
 TRAINED_HERE = "trained here/"

@@ -30,7 +30,7 @@ from sae_model.zoo import ZOO
 from training.data import BUNDLED, DATASETS, Dataset, Split, open_dataset
 from training.fit import parallel
 from training.fit.checkpoint import Checkpoint, locked, remove_checkpoint
-from training.fit.recipe import Recipe, fine_tuning, for_any_range, tuned
+from training.fit.recipe import Recipe, fine_tuning, for_any_range, for_noise, tuned
 from training.fit.zoo import RECIPES
 from training.measure.history import read_history
 from training.publish.hub import HubError, check_login, push, push_all
@@ -124,12 +124,14 @@ def fit_command(
     if push_to_hub is not None:
         check_login(push_to_hub)
     place = _device(device)
-    changes = {"epochs": epochs, "noise": noise, "latent_dim": latent_dim, "seed": seed, "limit": limit}
+    changes = {"epochs": epochs, "latent_dim": latent_dim, "seed": seed, "limit": limit}
     changes |= {"image_size": image_size}
     try:
         pretrained = None if init is None else SparseAutoencoder.from_pretrained(init)
         recipe = _tuned(init, pretrained, sparsity, architecture, _given(hyperparameters))
         recipe = for_any_range(recipe) if loss == "mse" else replace(recipe, **_given({"loss": loss}))
+        if noise is not None:
+            recipe = replace(recipe, noise=noise) if init else for_noise(recipe, noise)
         recipe = replace(recipe, dataset=dataset, grey=grey, **_given(changes))
         _check_size(recipe)  # what cannot be is said at once
     except ValueError as error:

@@ -10,33 +10,39 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from sae_model.methods import METHODS
+from sae_model.methods import L1, METHODS, TopK
 from sae_model.zoo import ZOO
 from training.data import load_split
 from training.fit.loop import fit
 from training.fit.recipe import Recipe
 from training.fit.zoo import LECTURE, RECIPES
-from training.measure.evaluation import Evaluation, evaluate, read_by_k
+from training.measure.evaluation import Evaluation, evaluate, read_by
 from training.measure.probe import pixels, probe_errors
 from training.publish.card import PROBED
 
 SEEDS = (0, 1, 2)
 HEADLINE = ("dense", "l1-1", "l1-3", "topk-25")
 """The variants that are trained with several seeds."""
+OF_THE_FIELD = ("topk-25", "batch-topk", "jumprelu", "matryoshka")
+"""The methods that the field uses, at about the same number of latents."""
+BY_CLASS = ("l1-1", "kl-image-0.05", "kl-neuron-0.05", "topk-25", "batch-topk", "jumprelu")
+"""The variants whose codes are measured digit by digit."""
 BESIDE_LECTURE = ("dense", "l1-1", "l1-10")
 """The variants that are compared with the lecture's network."""
 TEXTS = (Path(__file__).parents[1] / "README.md", Path(__file__).with_name("RESULTS.md"))
 """Where the tables stand."""
 
+KEPT = ("10", "25", "50", "100")
 METRICS: dict[str, Callable[[Evaluation], str]] = {
     "bce": lambda e: f"{e.bce:.4f}",
     "fvu": lambda e: f"{e.fvu:.4f}",
     "mean activation": lambda e: f"{e.mean_activation:.3f}",
+    "fvu refit": lambda e: "" if e.fvu_refit is None else f"{e.fvu_refit:.4f}",
     "effective L0": lambda e: f"{e.effective_l0:.0f}",
     "L0": lambda e: f"{e.l0:.0f}",
     "dead latents": lambda e: f"{e.dead_fraction:.1%}",
     "denoise mse at 0.3": lambda e: f"{e.denoise_mse['0.3']:.4f}",
-    "fvu top 10 / 25 / 50 / 100": lambda e: " / ".join(f"{e.fvu_top_k[k]:.3f}" for k in ("10", "25", "50", "100")),
+    "fvu top 10 / 25 / 50 / 100": lambda e: " / ".join(f"{e.fvu_top_k[k]:.3f}" for k in KEPT),
 }
 NUMBERS: dict[str, Callable[[Evaluation], float]] = {
     "bce": lambda e: e.bce,
@@ -52,7 +58,16 @@ NUMBERS: dict[str, Callable[[Evaluation], float]] = {
 def results(with_seeds: bool) -> list[str]:
     """The tables as Markdown. With seeds the headline variants are trained anew for a last one, which takes minutes."""
     evaluations = {recipe.name: Evaluation.read(ZOO / recipe.name / "evaluation.json") for recipe in RECIPES}
-    of_evaluations = (lecture_table, variants_table, rates_table, every_k_table, probe_table)
+    of_evaluations = (
+        lecture_table,
+        variants_table,
+        rates_table,
+        every_k_table,
+        every_beta_table,
+        fields_table,
+        by_class_table,
+        probe_table,
+    )
     tables = [table(evaluations) for table in of_evaluations]
     if with_seeds:
         tables.append(seeds_table(evaluations))
@@ -101,13 +116,63 @@ def rates_table(evaluations: dict[str, Evaluation]) -> str:
 
 def every_k_table(evaluations: dict[str, Evaluation]) -> str:
     """fvu of the models that were trained for one k, and of the one for every k."""
-    by_k = {k: e for method in METHODS.values() if method.measured_k for k, e in read_by_k(ZOO / method().name).items()}
+    by_k = read_by(ZOO / "adaptive-topk", "k")
     rows = []
     for recipe in RECIPES:
-        if recipe.sparsity.hyperparameter == "k":
+        if isinstance(recipe.sparsity, TopK):
             k, fvu = int(recipe.sparsity.value), evaluations[recipe.name].fvu
             rows.append([f"{k}", f"{fvu:.4f}", f"{by_k[k].fvu:.4f} ({by_k[k].fvu / fvu - 1:+.0%})"])
     return _table(["k", "fvu, trained for this k", "fvu, one model for every k"], rows)
+
+
+def every_beta_table(evaluations: dict[str, Evaluation]) -> str:
+    """The models that were trained for one beta, and the one for every beta."""
+    rows = []
+    for beta, one in read_by(ZOO / "adaptive-l1", "beta").items():
+        own = evaluations.get(L1(beta).name)
+        loss = [e and f"{_loss(e, beta):.4f}" for e in (own, one)]
+        tops = [e and " / ".join(f"{e.fvu_top_k[k]:.3f}" for k in KEPT) for e in (own, one)]
+        dead = [e and f"{e.dead_fraction:.1%}" for e in (own, one)]
+        rows.append([f"{beta:g}", *(cell or "" for pair in (loss, tops, dead) for cell in pair)])
+    names = ("bce + beta x mean activation", "fvu top 10 / 25 / 50 / 100", "dead latents")
+    return _table(["beta", *(f"{name}, {which}" for name in names for which in ("own model", "adaptive"))], rows)
+
+
+def _loss(e: Evaluation, beta: float) -> float:
+    return e.bce + beta * e.mean_activation
+
+
+def fields_table(evaluations: dict[str, Evaluation]) -> str:
+    """The methods of the field, each with about 25 latents on."""
+    rows = [
+        [
+            f"`{name}`",
+            f"{e.l0:.1f}",
+            f"{e.fvu:.4f}",
+            f"{e.fvu_refit:.4f}",
+            f"{e.effective_l0:.1f}",
+            f"{e.denoise_mse['0.3']:.4f}",
+            f"{e.dead_fraction:.1%}",
+            METHODS[name if name in METHODS else "topk"].purpose,
+        ]
+        for name, e in ((name, evaluations[name]) for name in OF_THE_FIELD)
+    ]
+    return _table(
+        ["about 25 on", "L0", "fvu", "fvu refit", "effective L0", "denoise mse at 0.3", "dead", "use it"], rows
+    )
+
+
+def by_class_table(evaluations: dict[str, Evaluation]) -> str:
+    """How long the code of each digit is, for several methods."""
+    rows = [
+        [f"`{name}`", measure, *(form.format(value) for value in values)]
+        for name in BY_CLASS
+        for measure, form, values in (
+            ("mean activation", "{:.4f}", evaluations[name].mean_activation_by_class),
+            ("L0", "{:.1f}", evaluations[name].l0_by_class),
+        )
+    ]
+    return _table(["code by digit", "metric", *map(str, range(10))], rows)
 
 
 def probe_table(evaluations: dict[str, Evaluation]) -> str:

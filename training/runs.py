@@ -21,7 +21,7 @@ from training.fit import parallel
 from training.fit.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint, remove_checkpoint
 from training.fit.loop import Progress, fit
 from training.fit.recipe import Recipe
-from training.measure.evaluation import Evaluation, evaluate
+from training.measure.evaluation import NOISE_LEVELS, SIGMA, Evaluation, evaluate
 from training.measure.history import Epoch, measure_epoch
 from training.publish.publishing import save_run
 from training.publish.record import Record, versions
@@ -89,21 +89,34 @@ def measure_and_save(
 ) -> Evaluation:
     """Measure a trained model on the test split, and write all its files, or none."""
     evaluation = measured(model, data.test, data.probe)
-    stops = [k for k in recipe.sparsity.measured_k if k <= model.latent_dim]
-    by_k = {k: measured(model, data.test, k=k) for k in stops}
+    by = {
+        argument: {
+            at: measured(model, data.test, sigmas=(SIGMA,), **{argument: at})
+            for at in stops
+            if argument != "k" or at <= model.latent_dim
+        }
+        for argument, stops in recipe.sparsity.measured_at.items()
+    }
     record = Record(recipe, versions(), len(data.test.images), evaluation, data.about)
-    save_run(output, model, record, data.test, by_k, history)
+    save_run(output, model, record, data.test, by, history)
     return evaluation
 
 
-def measured(model: SparseAutoencoder, test: Split, train: Split | None = None, k: int | None = None) -> Evaluation:
+def measured(
+    model: SparseAutoencoder,
+    test: Split,
+    train: Split | None = None,
+    k: int | None = None,
+    beta: float | None = None,
+    sigmas: tuple[float, ...] = NOISE_LEVELS,
+) -> Evaluation:
     """The metrics of a model, as `evaluate` tells them.
 
     Raises:
         UserError: these are no images for this model, or it makes no numbers of them.
     """
     try:
-        evaluation = evaluate(model, test, train, k)
+        evaluation = evaluate(model, test, train, k, beta, sigmas)
     except (ValueError, RuntimeError) as error:
         raise UserError(f"This model cannot be measured on these images: {first_line(error)}") from error
     if not math.isfinite(evaluation.mse + evaluation.mean_activation + evaluation.effective_l0):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import nn
 
 from sae_model import AdaptiveTopK, Dense, SparseAutoencoder, Sparsity, TopK
 from sae_model.architectures import Dictionary, Lecture
+from sae_model.methods import AdaptiveL1
 
 
 @pytest.fixture(params=[Dense(), TopK(5), AdaptiveTopK(5)], ids=lambda sparsity: sparsity.kind)
@@ -17,16 +20,19 @@ def drawn(request: pytest.FixtureRequest) -> SparseAutoencoder:
     return drawn_model(request.param)
 
 
-def drawn_model(sparsity: Sparsity, image_shape: tuple[int, int, int] = (1, 28, 28)) -> SparseAutoencoder:
+def drawn_model(
+    sparsity: Sparsity, image_shape: tuple[int, int, int] = (1, 28, 28), step_loss: str = "bce"
+) -> SparseAutoencoder:
     torch.manual_seed(3)
-    model = SparseAutoencoder(latent_dim=40, sparsity=sparsity, image_shape=image_shape).eval()
+    model = SparseAutoencoder(latent_dim=40, sparsity=sparsity, image_shape=image_shape, step_loss=step_loss).eval()
     network = model.network
     with torch.no_grad():
         network.atoms.copy_(torch.randn(network.atoms.shape) * torch.rand(40, 1).mul(4).exp())
         network.bias.normal_()
         network.first.weight.normal_(std=0.1)
         network.first.bias.normal_()
-        network.log_step.copy_(torch.linspace(-4, -3, len(network.log_step)))
+        steps = torch.linspace(-4, -3, len(network.log_step))
+        network.log_step.copy_(steps.reshape(-1, *[1] * (network.log_step.ndim - 1)).expand_as(network.log_step))
         network.threshold.uniform_(-0.1, 0.3)
     return model
 
@@ -70,6 +76,8 @@ def test_the_steps_are_unrolled_at_all() -> None:
 
 
 def test_latents_are_those_of_the_formula(drawn: SparseAutoencoder) -> None:
+    """Of the encoder, before a code is refined: so it is in training."""
+    drawn.train()
     images = torch.rand(12, 1, 28, 28)
     default = drawn.sparsity.default_k
     for k in (None, 1, 7, 40, np.arange(1, 13)):
@@ -84,6 +92,48 @@ def test_latents_are_those_of_the_formula(drawn: SparseAutoencoder) -> None:
         assert (expected > 0).mean() > 0.02
         np.testing.assert_allclose(latents, expected, rtol=1e-4, atol=1e-4 * expected.max())
         assert (latents >= 0).all()
+
+
+def test_steps_on_the_squared_error_have_its_slope() -> None:
+    model = drawn_model(Dense(), step_loss="mse")
+    w, images = in_numpy(model), torch.rand(5, 1, 28, 28)
+    x = images.flatten(1).double().numpy()
+    z = np.maximum(x @ w["first.weight"].T + w["first.bias"], 0)
+    for i in range(Dictionary.STEPS):
+        p = sigmoid(w["bias"] + z @ w["D"])
+        residual = (x - p) * 4 * p * (1 - p)
+        z = np.maximum(z + np.exp(w["log_step"][i]) * residual @ w["D"].T - w["threshold"][i], 0)
+    with torch.no_grad():
+        np.testing.assert_allclose(model.encode(images), z, rtol=1e-4, atol=1e-4 * z.max())
+
+
+def test_an_encoder_for_every_beta_is_at_each_setting_a_plain_one_and_goes_evenly_between_them() -> None:
+    adaptive, images = drawn_model(AdaptiveL1()).train(), torch.rand(6, 1, 28, 28)
+    plain = drawn_model(Dense()).train()
+    betas = AdaptiveL1.betas
+    with torch.no_grad():
+        for table in (adaptive.network.first_bias, adaptive.network.threshold, adaptive.network.log_step):
+            table.add_(0.1 * torch.rand(table.shape))
+        for i, beta in enumerate(betas):
+            _as_at(plain, adaptive, [i])
+            torch.testing.assert_close(adaptive.encode(images, beta=beta), plain.encode(images), rtol=1e-3, atol=1e-4)
+        _as_at(plain, adaptive, [2, 3])
+        between = torch.full((6,), math.sqrt(betas[2] * betas[3]))
+        torch.testing.assert_close(adaptive.encode(images, beta=between), plain.encode(images), rtol=1e-3, atol=1e-4)
+        mixed = torch.tensor([betas[0], betas[7]] * 3)
+        rows = adaptive.encode(images, beta=mixed)
+        torch.testing.assert_close(rows[1], adaptive.encode(images[1:2], beta=betas[7])[0], rtol=1e-3, atol=1e-4)
+
+
+def _as_at(plain: SparseAutoencoder, adaptive: SparseAutoencoder, settings: list[int]) -> None:
+    """Give a plain model the mean of some settings of an adaptive one."""
+    mine, other = plain.network, adaptive.network
+    mine.atoms.copy_(other.atoms)
+    mine.bias.copy_(other.bias)
+    mine.first.weight.copy_(other.first.weight)
+    mine.first.bias.copy_(other.first.bias + other.first_bias[settings].mean(0))
+    mine.threshold.copy_(other.threshold[:, settings].mean(1))
+    mine.log_step.copy_(other.log_step[:, settings].mean(1))
 
 
 def test_a_step_changes_what_the_first_guess_was(drawn: SparseAutoencoder) -> None:
@@ -195,12 +245,15 @@ def test_images_of_any_shape_are_learned(tmp_path: object) -> None:
     assert model(images).reconstruction.shape == images.shape
     with torch.no_grad():
         np.testing.assert_allclose(
-            model.encode(images), largest(infer(model, images, np.full(4, 5)), np.full(4, 5)), rtol=1e-3, atol=1e-3
+            model.train().encode(images),
+            largest(infer(model, images, np.full(4, 5)), np.full(4, 5)),
+            rtol=1e-3,
+            atol=1e-3,
         )
         z = torch.rand(4, 40)
         expected = model.logits(torch.zeros(1, 40)) + torch.einsum("bi,ichw->bchw", z, model.dictionary)
         torch.testing.assert_close(model.logits(z), expected, rtol=1e-4, atol=1e-4)
-    model.save_pretrained(tmp_path / "model")
+    model.eval().save_pretrained(tmp_path / "model")
     loaded = SparseAutoencoder.from_pretrained(tmp_path / "model")
     assert loaded.image_shape == (3, 16, 20)
     for one, other in zip(model(images), loaded(images), strict=True):

@@ -13,16 +13,35 @@ from pathlib import Path
 import pytest
 
 from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, KLPerNeuron, ModelLoadError, SparseAutoencoder, TopK
-from sae_model.methods import METHODS, Sparsity, sparsity_from_config
+from sae_model.methods import (
+    METHODS,
+    AdaptiveL1,
+    BatchTopK,
+    JumpReLU,
+    Matryoshka,
+    Sparsity,
+    sparsity_from_config,
+)
 from training.fit.recipe import tuned
 
 ROOT = Path(__file__).resolve().parents[2]
-ONE_OF_EACH = [Dense(), L1(0.3), KLPerImage(0.1, 2.0), KLPerNeuron(0.2, 3.0), TopK(3), AdaptiveTopK(7)]
+ONE_OF_EACH = [
+    Dense(),
+    L1(0.3),
+    AdaptiveL1(0.5),
+    KLPerImage(0.1, 2.0),
+    KLPerNeuron(0.2, 3.0),
+    TopK(3),
+    BatchTopK(4),
+    JumpReLU(2.0),
+    Matryoshka(5),
+    AdaptiveTopK(7),
+]
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_a_method_says_all_that_is_shown_of_it(method: type[Sparsity]) -> None:
-    for words in (method.kind, method.title, method.label, *method.ends, method.asks_for):
+    for words in (method.kind, method.title, method.label, *method.ends, method.asks_for, method.purpose):
         assert isinstance(words, str)
         assert words.strip() == words != ""
     assert len(method.ends) == 2
@@ -113,6 +132,7 @@ class Mine(Sparsity):
     label = "Strength"
     ends = ("weak", "strong")
     asks_for = "a low mean square of the latents"
+    purpose = "to try one's own"
     hyperparameter = "strength"
     bundled = tuple({"strength": strength} for strength in (1.0, 2.0))
 
@@ -164,7 +184,8 @@ def test_a_method_is_added_by_one_class(tmp_path: Path, few_digits: Path) -> Non
     assert (recipe["sparsity"], recipe["batch_size"]) == ({"kind": "mine", "strength": 2.0}, 50)
     card = (folder / "README.md").read_text()
     assert "# mine-2\n" in card
-    assert "Sparsity method: My own (strength = 2). It asks for a low mean square of the latents." in card
+    assert "Sparsity method: My own (strength = 2). It asks for a low mean square of the latents.\n" in card
+    assert "Use it to try one's own." in card
     with pytest.raises(ModelLoadError, match=r"Unknown sparsity method: 'mine'\. Known ones: none, l1, ") as caught:
         SparseAutoencoder.from_pretrained(folder)
     assert "\n" not in str(caught.value)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
-from sae_model import L1, AdaptiveTopK, SparseAutoencoder, TopK, keep_top_k, unit_activation
+from sae_model import L1, AdaptiveTopK, Dense, SparseAutoencoder, Sparsity, TopK, keep_top_k, unit_activation
+from sae_model.methods import AdaptiveL1, BatchTopK, JumpReLU
 from training.data import Split, as_floats
 
 ARCHITECTURES = ["dictionary", "lecture"]
@@ -122,6 +125,7 @@ def test_a_top_k_model_keeps_its_k(architecture: str) -> None:
     images = torch.rand(9, 1, 28, 28)
     assert (model.encode(images).count_nonzero(1) <= 4).all()
     assert model.encode(images).count_nonzero(1).max() == 4
+    model.train()  # where codes are not refined
     for k in (1, 7, 50):
         assert torch.equal(model.encode(images, k=k), keep_top_k(model.network.encode(images, k), k))
 
@@ -140,3 +144,40 @@ def test_every_model_can_be_asked_for_its_largest_latents(any_model: SparseAutoe
 def test_a_k_above_the_number_of_latents_is_refused(method: type) -> None:
     with pytest.raises(ValueError, match="k is at most the number of latents, 30; got 31"):
         SparseAutoencoder(latent_dim=30, sparsity=method(31))
+
+
+@pytest.mark.parametrize("beta", [0.03, 0.5, 10, np.float32(1.0), torch.full((9,), 2.0), torch.tensor(3.0)])
+def test_a_model_for_every_beta_takes_any_in_its_range(beta: object) -> None:
+    model = SparseAutoencoder(latent_dim=30, sparsity=AdaptiveL1()).eval()
+    assert model.encode(torch.rand(9, 1, 28, 28), beta=beta).shape == (9, 30)
+
+
+@pytest.mark.parametrize(
+    "beta", [0.02, 11.0, -1, 0, math.nan, math.inf, "1", True, [1.0], torch.ones(8), torch.ones(9, dtype=torch.int64)]
+)
+def test_a_beta_out_of_range_is_refused(beta: object) -> None:
+    model = SparseAutoencoder(latent_dim=30, sparsity=AdaptiveL1()).eval()
+    with pytest.raises(ValueError, match=r"^beta (lies between 0\.03 and 10|is one number)") as caught:
+        model.encode(torch.rand(9, 1, 28, 28), beta=beta)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sparsity", [L1(1.0), TopK(4), Dense(), BatchTopK(4)])
+def test_a_model_of_one_beta_refuses_another(sparsity: Sparsity) -> None:
+    model = SparseAutoencoder(latent_dim=30, sparsity=sparsity).eval()
+    with pytest.raises(ValueError, match="has one beta: leave beta out"):
+        model.encode(torch.rand(9, 1, 28, 28), beta=1.0)
+
+
+@pytest.mark.parametrize("sparsity", [BatchTopK(4), JumpReLU(1.0)])
+def test_latents_below_their_threshold_are_off(sparsity: Sparsity) -> None:
+    model = SparseAutoencoder(latent_dim=30, sparsity=sparsity).eval()
+    images = torch.rand(9, 1, 28, 28)
+    with torch.no_grad():
+        model.threshold.fill_(1e6)
+        assert model.encode(images).count_nonzero() == 0
+        before = model.network.encode(images)
+        model.threshold.copy_(before.median(0).values)
+        expected = (before > before.median(0).values).sum(1)
+        assert (model.encode(images).count_nonzero(1) <= expected).all()
+    assert "threshold" in model.state_dict()

@@ -24,7 +24,8 @@ from sae_model import (
     load_balancing_loss,
     unit_activation,
 )
-from sae_model.methods import Sparsity, _geometric
+from sae_model.methods import AdaptiveL1, BatchTopK, JumpReLU, Matryoshka, Sparsity, _geometric
+from sae_model.sparsity import count_above, jump_relu
 
 latents_arrays = hnp.arrays(
     np.float32,
@@ -178,9 +179,9 @@ def test_survivors_of_training_fall_to_k_and_stay_there() -> None:
 def test_the_method_for_every_k_draws_from_few_to_many() -> None:
     latents, generator = torch.zeros(256, 900), torch.Generator().manual_seed(0)
     drawn = AdaptiveTopK().training_k(1.0, latents.shape, generator)
-    assert (drawn.min(), drawn.max()) >= (5, 350)
-    assert drawn.max() <= 400
-    assert 30 < drawn.float().median() < 70  # the geometric middle of 5 and 400 is 45
+    assert drawn.min() == 8
+    assert 100 <= drawn.max() <= 120
+    assert 13 <= drawn.float().median() <= 19  # a quarter of the way from 8 to 120, by equal ratios, is 16
 
 
 def test_geometric_goes_by_equal_ratios_and_stays() -> None:
@@ -232,3 +233,73 @@ def test_no_scale_changes_effective_l0(latents: np.ndarray, power: int) -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_effective_l0_counts_many_latents_in_half_precision_too(dtype: torch.dtype) -> None:
     assert effective_l0(torch.full((1, 900), 3.0, dtype=dtype)).item() == pytest.approx(900, rel=0.01)
+
+
+def test_a_jump_passes_what_is_above_its_threshold_and_estimates_the_gradient_of_that() -> None:
+    """Against the derivative of the mean of g * z * [z > t], with z spread evenly around t: - g * t * density."""
+    spread, count = 2.0, 20_001
+    z = torch.linspace(1 - spread / 2, 1 + spread / 2, count).unsqueeze(1).requires_grad_()
+    threshold = torch.tensor([1.0], requires_grad=True)
+    kept = jump_relu(z, threshold, 0.2)
+    assert torch.equal(kept, z * (z > 1))
+    (3.0 * kept.mean()).backward()
+    assert threshold.grad.item() == pytest.approx(-3.0 * 1.0 / spread, rel=0.01)
+    assert torch.equal(z.grad, 3.0 / count * (z > 1))
+
+
+def test_a_count_is_exact_and_falls_where_a_threshold_rises() -> None:
+    spread, count = 2.0, 20_001
+    z = torch.linspace(0, spread, count).unsqueeze(1)
+    threshold = torch.tensor([0.5], requires_grad=True)
+    kept = jump_relu(z, threshold, 0.2)
+    on = count_above(kept, threshold, 0.2)
+    assert torch.equal(on, (z > 0.5).sum(1).float())
+    on.mean().backward()
+    assert threshold.grad.item() == pytest.approx(-1 / spread, rel=0.01)
+    assert JumpReLU(2.0).penalty(kept, threshold=threshold).item() == pytest.approx(2.0 * 0.75, rel=1e-3)
+
+
+def test_batch_top_k_keeps_the_largest_of_the_batch_and_learns_where_they_end() -> None:
+    latents, threshold = torch.rand(8, 40, generator=torch.Generator().manual_seed(0)), torch.zeros(40)
+    k = torch.full((8,), 5)
+    for _ in range(2000):
+        kept = BatchTopK(5).gate(latents, threshold, k)
+    assert kept.count_nonzero() == 40
+    assert kept[kept > 0].min() >= latents[kept == 0].max()
+    torch.testing.assert_close(threshold, kept[kept > 0].min().expand(40), rtol=1e-3, atol=1e-3)
+    assert len(set(kept.count_nonzero(1).tolist())) > 1  # some images have more than others
+    between = ((kept[kept > 0].min() + latents[kept == 0].max()) / 2).expand(40)
+    assert torch.equal(BatchTopK(5).gate(latents, between, None), kept)  # as it is at inference
+
+
+def test_matryoshka_asks_for_nested_parts_of_the_code() -> None:
+    assert Matryoshka().prefixes(900) == (100, 200, 400, 900)
+    assert Matryoshka(1).prefixes(3) == (1, 1, 1, 3)
+    assert TopK().prefixes(900) == (900,)
+
+
+def test_each_image_counts_alike_where_its_code_may_have_any_length() -> None:
+    """An image with ten times the activations changes nothing."""
+    latents = 0.01 * torch.rand(8, 40)
+    louder = latents * torch.tensor([10.0] + [1.0] * 7).unsqueeze(1)
+    even = load_balancing_loss(latents, per_image=True)
+    assert load_balancing_loss(louder, per_image=True).item() == pytest.approx(even.item(), rel=0.01)
+    assert abs(load_balancing_loss(louder).item() - load_balancing_loss(latents).item()) > 0.1 * even.item()
+    assert load_balancing_loss(torch.zeros(8, 40), per_image=True).item() == 0
+
+
+def test_every_beta_between_the_ends_is_drawn_and_the_ends_are() -> None:
+    drawn = AdaptiveL1().training_beta(4000, torch.Generator().manual_seed(0))
+    first, last = AdaptiveL1.betas[0], AdaptiveL1.betas[-1]
+    assert drawn.min().item() == pytest.approx(first)
+    assert drawn.max().item() == pytest.approx(last)
+    middle = ((drawn > math.sqrt(first * last) / 2) & (drawn < math.sqrt(first * last) * 2)).float().mean()
+    assert middle.item() == pytest.approx(2 * math.log(2) / math.log(last / first) / 1.4, rel=0.15)
+    assert (drawn == drawn.max()).float().mean().item() == pytest.approx(1 / 7, rel=0.2)
+
+
+def test_the_penalty_of_every_image_has_its_own_beta() -> None:
+    latents, beta = torch.rand(5, 40), torch.tensor([0.1, 0.2, 1.0, 3.0, 10.0])
+    expected = np.mean([b * np.tanh(z / 2).mean() for b, z in zip(beta.numpy(), latents.numpy(), strict=True)])
+    assert AdaptiveL1(7.0).penalty(latents, beta=beta).item() == pytest.approx(expected, rel=1e-5)
+    assert AdaptiveL1(7.0).penalty(latents).item() == pytest.approx(L1(7.0).penalty(latents).item(), rel=1e-5)

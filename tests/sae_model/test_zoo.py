@@ -15,7 +15,7 @@ from sae_model import ModelLoadError, list_variants, load_variant
 from sae_model.zoo import ZOO
 from training.data import Split, add_noise, as_floats
 from training.fit.zoo import LECTURE, RECIPES
-from training.measure.evaluation import Evaluation, evaluate, read_by_k
+from training.measure.evaluation import Evaluation, metrics, read_by
 from training.publish.record import Record
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,8 +42,8 @@ def test_the_bundle_is_what_the_recipes_say() -> None:
 
 
 def test_promised_variants_are_there_from_weak_to_strong() -> None:
-    promised = {"dense", "l1-0.01", "kl-image-0.05", "kl-neuron-0.05", "topk-10", "topk-25", "topk-50", "adaptive-topk"}
-    assert promised | {"lecture"} <= set(list_variants())
+    promised = {"dense", "l1-0.01", "kl-image-0.05", "kl-neuron-0.05", "topk-10", "topk-25", "topk-50", "lecture"}
+    assert promised | {"adaptive-topk", "adaptive-l1", "batch-topk", "jumprelu", "matryoshka"} <= set(list_variants())
     assert list_variants()[0] == BY_BETA[0] == "dense"
     assert len(BY_BETA) >= 6
     betas = [load_variant(name).sparsity.beta for name in BY_BETA[1:]]
@@ -65,7 +65,7 @@ def test_the_bundle_is_small() -> None:
     for name in SMALL:
         for path in (ZOO / name).iterdir():
             assert path.stat().st_size < 4 * MEGABYTE, path
-    assert size(ZOO) - size(ZOO / LECTURE.name) < 70 * MEGABYTE
+    assert size(ZOO) - size(ZOO / LECTURE.name) <= 75 * MEGABYTE
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
@@ -76,13 +76,17 @@ def test_a_variant_loads_as_named_with_its_files_beside_it(recipe: object) -> No
     assert not model.training
     assert f"# {recipe.name}\n" in (ZOO / recipe.name / "README.md").read_text(encoding="utf-8")
     assert evaluation(recipe.name).probe_error.keys() == {"100", "all"}
+    assert len(evaluation(recipe.name).l0_by_class) == len(evaluation(recipe.name).mean_activation_by_class) == 10
 
 
-@pytest.mark.parametrize("name", ["l1-1", "topk-25"])
-def test_all_committed_metrics_are_those_of_the_committed_weights(name: str, digits: Split) -> None:
-    measured, committed = evaluate(load_variant(name), digits), evaluation(name)
-    for metric in ("bce", "mse", "fvu", "mean_activation", "effective_l0", "l0", "denoise_mse", "fvu_top_k"):
+@pytest.mark.parametrize("name", ["l1-0.1", "topk-25"])
+def test_committed_metrics_are_measured_again_on_the_committed_weights(name: str, digits: Split) -> None:
+    """With another draw of the noise, since there is only one level of it here."""
+    measured, committed = metrics(load_variant(name), digits.images, sigmas=(0.3,)), evaluation(name)
+    for metric in ("bce", "mse", "fvu", "mean_activation", "effective_l0", "l0", "dead_fraction", "fvu_top_k"):
         assert getattr(measured, metric) == pytest.approx(getattr(committed, metric), rel=1e-3), metric
+    for metric in ("denoise_mse", "noisy_mse"):
+        assert getattr(measured, metric)["0.3"] == pytest.approx(getattr(committed, metric)["0.3"], rel=5e-3), metric
 
 
 @pytest.mark.parametrize("name", ["dense", "adaptive-topk", "lecture"])
@@ -124,13 +128,22 @@ def test_the_steps_of_the_encoder_diverge_for_no_image(name: str, digits: Split)
 
 def test_the_dense_model_copies_noise_included() -> None:
     dense = evaluation("dense")
-    assert dense.fvu <= 0.008
-    assert dense.denoise_mse["0.3"] >= 0.04  # of the noise's own 0.09
+    assert dense.fvu <= 0.004
+    assert dense.denoise_mse["0.3"] >= 0.04
+    assert dense.noisy_mse["0.3"] == pytest.approx(0.0466, abs=2e-4)  # clipped as it is seen; unclipped it is 0.09
+
+
+def test_the_noise_itself_is_told_as_it_is_seen(digits: Split) -> None:
+    clean = as_floats(digits.images[:2000])
+    noisy = clean + 0.3 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(3))
+    seen = (noisy.clamp(0, 1) - clean).square().mean().item()
+    for recipe in RECIPES:
+        assert evaluation(recipe.name).noisy_mse["0.3"] == pytest.approx(seen, rel=0.01)
 
 
 def test_sparsity_leaves_noise_out_until_it_costs_more_than_it_cleans() -> None:
     denoise = [evaluation(name).denoise_mse["0.3"] for name in BY_BETA]
-    assert min(denoise) <= 0.012
+    assert min(denoise) <= 0.0093
     assert denoise[0] / min(denoise) >= 3
     assert 0 < denoise.index(min(denoise)) < len(denoise) - 1
 
@@ -147,6 +160,8 @@ def test_a_few_latents_of_a_model_with_an_l1_penalty_say_most() -> None:
     measured = [evaluation(name) for name in BY_BETA[1:]]
     assert any(all(one.fvu_top_k[k] <= bar for k, bar in bars.items()) for one in measured)
     assert any(one.fvu <= 0.047 and one.effective_l0 <= 20 and one.l0 <= 100 for one in measured)
+    assert any(one.fvu <= 0.0125 and one.effective_l0 <= 25 for one in measured)
+    assert any(one.fvu <= 0.030 and one.effective_l0 <= 16 for one in measured)
 
 
 def test_the_lectures_network_is_beaten_in_all_at_once_with_a_quarter_of_its_latents() -> None:
@@ -175,18 +190,47 @@ def test_a_target_rate_is_reached_within_five_percent(recipe: object) -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_hardly_a_latent_is_dead_where_many_are_needed(recipe: object) -> None:
-    """(Not so hardly of those trained on noise: README tells how many.)"""
     measured = evaluation(recipe.name)
-    assert measured.dead_fraction <= (0.12 if recipe.noise else 0.05) or measured.effective_l0 <= 15
+    assert measured.dead_fraction <= 0.05 or measured.effective_l0 <= 15
 
 
-@pytest.mark.parametrize(("k", "bar"), [(10, 0.135), (25, 0.072), (50, 0.045)])
+@pytest.mark.parametrize(("k", "bar"), [(10, 0.113), (25, 0.041), (50, 0.015)])
 def test_exactly_k_latents_are_enough_and_one_model_for_every_k_is_close(k: int, bar: float) -> None:
     dedicated = evaluation(f"topk-{k}")
     assert dedicated.l0 <= k
     assert dedicated.l0 == pytest.approx(k, rel=0.05)  # latents of one sign: an easy image may not have k of them
     assert dedicated.fvu <= bar
-    assert read_by_k(ZOO / "adaptive-topk")[k].fvu <= 1.1 * dedicated.fvu
+    assert dedicated.fvu <= 1.15 * dedicated.fvu_refit
+    assert read_by(ZOO / "adaptive-topk", "k")[k].fvu <= 1.1 * dedicated.fvu
+
+
+@pytest.mark.parametrize("beta", [0.1, 0.3, 1.0, 3.0, 10.0])
+def test_one_model_for_every_beta_is_close_to_those_for_one(beta: float) -> None:
+    one, own = read_by(ZOO / "adaptive-l1", "beta")[beta], evaluation(f"l1-{beta:g}")
+    assert one.bce + beta * one.mean_activation <= 1.05 * (own.bce + beta * own.mean_activation)
+    for k, fvu in own.fvu_top_k.items():
+        assert one.fvu_top_k[k] <= 1.1 * fvu
+    assert one.dead_fraction <= 0.05
+
+
+@pytest.mark.parametrize("name", ["batch-topk", "jumprelu", "matryoshka"])
+def test_a_method_of_the_field_is_as_good_as_top_k_or_says_why_not(name: str) -> None:
+    measured, exact = evaluation(name), evaluation("topk-25")
+    assert measured.l0 == pytest.approx(25, abs=3)
+    card = (ZOO / name / "README.md").read_text(encoding="utf-8")
+    assert measured.fvu <= 1.1 * exact.fvu or "Its FVU is above that of `topk`" in card
+
+
+def test_a_code_is_as_long_as_an_image_needs_only_where_the_method_lets_it() -> None:
+    """By digit: under L1 an 8 has twice the mean activation of a 1, KL per image gives all the same, top k one L0."""
+    l1, image, neuron, k = (evaluation(n) for n in ("l1-1", "kl-image-0.05", "kl-neuron-0.05", "topk-25"))
+    assert l1.mean_activation_by_class[8] > 1.8 * l1.mean_activation_by_class[1]
+    assert max(image.mean_activation_by_class) < 1.05 * min(image.mean_activation_by_class)
+    assert max(neuron.mean_activation_by_class) > 1.08 * min(neuron.mean_activation_by_class)
+    assert max(k.l0_by_class) <= 25
+    assert min(k.l0_by_class) > 24
+    batch = evaluation("batch-topk")
+    assert batch.l0_by_class[8] > 1.5 * batch.l0_by_class[1]
 
 
 @pytest.mark.parametrize("name", NOISY)
@@ -203,12 +247,12 @@ def test_kl_per_latent_leaves_no_latent_unused(target: str) -> None:
 
 
 def test_sparse_activations_are_easier_to_classify_than_dense_ones() -> None:
-    """As README says: with all labels all of them; with ten of each class those of beta 0.1 to 3, not the sparsest."""
+    """As README says: with all labels all of them; with ten of each class those of beta 0.1 to 1, not the sparsest."""
     dense = evaluation("dense").probe_error
     assert all(evaluation(name).probe_error["all"] < dense["all"] for name in BY_BETA[1:])
     assert all(evaluation(f"topk-{k}").probe_error["all"] < dense["all"] for k in (10, 25, 50))
-    assert all(evaluation(f"l1-{beta}").probe_error["100"] < dense["100"] for beta in ("0.1", "0.3", "1", "3"))
-    assert all(evaluation(name).probe_error["100"] > dense["100"] for name in ("l1-10", "l1-30", "topk-10"))
+    assert all(evaluation(f"l1-{beta}").probe_error["100"] < dense["100"] for beta in ("0.1", "0.3", "1"))
+    assert all(evaluation(name).probe_error["100"] > dense["100"] for name in ("l1-3", "l1-10", "l1-30", "topk-10"))
 
 
 def test_an_unknown_variant_is_refused_with_the_known_ones() -> None:

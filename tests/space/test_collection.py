@@ -100,7 +100,7 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_bundled_models_are_in_the_order_of_the_list() -> None:
     collection = bundled()
-    assert list(collection.models)[:4] == ["dense", "dense-noise-0.6", "l1-0.01", "lecture"]
+    assert list(collection.models)[:4] == ["dense", "l1-0.01", "lecture", "l1-0.1"]
     assert collection.test.images.shape == (10_000, 1, 28, 28)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import subprocess
@@ -31,7 +32,7 @@ def test_a_look_is_what_the_model_says(lab: Lab) -> None:
     stops = [stop for stops in lab.families.values() for stop in stops]
     for stop in stops:
         look, model = lab.look(Specimen(42, 0.0), stop), load_variant(stop.variant)
-        latents = model.encode(clean, stop.k)
+        latents = model.encode(clean, **stop.arguments)
         reconstruction, activations = model.decode(latents), unit_activation(latents)
         assert torch.equal(look.clean, clean[0])
         assert torch.equal(look.noisy, clean[0])
@@ -98,11 +99,12 @@ def test_wrong_arguments_end_in_an_error_message(lab: Lab, change: dict, words: 
 def test_every_variant_has_a_stop_and_every_family_a_slider(lab: Lab) -> None:
     assert list(lab.families) == [family for family in FAMILIES if family != "lecture"]
     assert {stop.variant for stops in lab.families.values() for stop in stops} == set(list_variants())
-    assert all(len(stops) >= 2 for stops in lab.families.values())
+    alone = {family for family, stops in lab.families.items() if len(stops) == 1}
+    assert alone == {"batch-topk", "jumprelu", "matryoshka"}  # of which one model each is bundled
     assert [stop.label for stop in lab.families["kl-image"]] == [".02", ".05", ".1", ".2"]
     betas = [f"{values['beta']:g}".removeprefix("0") for values in L1.bundled]
     assert [stop.label for stop in lab.families["l1"]] == ["dense", *betas, "lecture"]
-    assert [stop.label for stop in lab.families["noise"]] == ["dense", "+0.6", "l1-0.1", "+0.6"]
+    assert [stop.label for stop in lab.families["noise"]] == ["l1-0.1", "+0.6"]
     before_and_after = [stop.variant for stop in lab.families["noise"]]
     assert before_and_after[1::2] == [f"{name}-noise-0.6" for name in before_and_after[::2]]
 
@@ -113,6 +115,9 @@ def test_every_slider_starts_where_the_error_with_noise_is_lowest_and_says_so(la
         errors = [lab.evaluation(stop).denoise_mse["0.3"] for stop in stops if stop.variant != "lecture"]
         assert errors[start] == min(errors)
         html = controls._stops(lab, on_bench(lab, family, start))
+        if len(stops) == 1:
+            assert "turn" not in html
+            continue
         assert f"<b><span>{min(errors):.4f} at " in html
         assert f"{errors[0]:.4f} at " in html
         assert f"{errors[-1]:.4f} at " in html
@@ -196,12 +201,30 @@ def test_a_new_sparsity_method_appears_on_the_page_by_itself(tmp_path: Path) -> 
 
 def test_stops_of_the_model_for_every_k_keep_that_many(lab: Lab) -> None:
     stops = lab.families["adaptive-topk"]
-    assert stops[0].k == 1
-    assert stops[-1].k == 200
+    assert stops[0].value == 1
+    assert stops[-1].value == 200
     for stop in stops:
         look = lab.look(Specimen(5, 0.0), stop)
-        assert look.l0 <= stop.k
-        assert lab.evaluation(stop).l0 <= stop.k
+        assert look.l0 <= stop.value
+        assert lab.evaluation(stop).l0 <= stop.value
+
+
+def test_the_slider_of_the_model_for_every_beta_goes_evenly_and_is_measured_at_some(lab: Lab) -> None:
+    stops = lab.families["adaptive-l1"]
+    betas = [stop.value for stop in stops]
+    assert (betas[0], betas[-1], len(betas)) == (0.03, 10, 61)
+    assert all(1 < later / earlier < 1.12 for earlier, later in itertools.pairwise(betas))
+    assert [stop.label for stop in stops if stop.label] == [".03", ".1", ".3", "1", "3", "10"]
+    carried = [lab.look(Specimen(5, 0.0), stop).effective_l0 for stop in stops]
+    assert all(later < 1.1 * earlier for earlier, later in itertools.pairwise(carried))
+    assert carried[0] > 10 * carried[-1]
+    between = stops[26]
+    assert lab.measured(between).label == ".3"
+    assert lab.evaluation(between) is lab.evaluation(lab.measured(between))
+    model = load_variant("adaptive-l1")
+    with torch.no_grad():
+        expected = model.encode(as_floats(lab.images[5:6]), beta=between.value)
+    torch.testing.assert_close(lab.look(Specimen(5, 0.0), between).latents, expected[0], atol=1e-4, rtol=1e-4)
 
 
 def test_latent_statistics_say_which_latents_are_on_for_which_class(lab: Lab) -> None:

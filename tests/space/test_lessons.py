@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def bench_of(lab: Lab, variant: str, sigma: float = 0.3, k: int | None = None) -> Bench:
     method, position = lab.find(variant)
     if k is not None:
-        position = [stop.k for stop in lab.stops(method)].index(k)
+        position = [stop.value for stop in lab.stops(method)].index(k)
     return replace(opening(lab), method=method, position=position, sigma=sigma)
 
 
@@ -30,7 +30,7 @@ def bench_of(lab: Lab, variant: str, sigma: float = 0.3, k: int | None = None) -
     [
         (0, [("dense",), ("dense", 0.5)], [("dense", 0.2), ("l1-0.1",), ("adaptive-topk",)]),
         (1, [("l1-1", 0.0), ("topk-10",)], [("dense", 0.0), ("kl-neuron-0.2", 0.0)]),
-        (2, [], [("dense",), ("l1-30",), ("lecture",), ("l1-0.1-noise-0.6",), ("dense-noise-0.6",)]),
+        (2, [], [("dense",), ("l1-30",), ("lecture",), ("l1-0.1-noise-0.6",)]),
         (3, [("topk-25",), ("topk-10",)], [("dense", 0.0), ("kl-image-0.2",)]),
         (4, [("kl-image-0.05",), ("kl-neuron-0.05",)], [("kl-image-0.1",), ("l1-1",)]),
         (5, [("topk-50",), ("adaptive-topk", 0.3, 50)], [("topk-25",), ("l1-10",), ("adaptive-topk", 0.3, 25)]),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sae_model.zoo import ZOO
 from tests.space.events import Client
 from training.fit.zoo import RECIPES, family_title
-from training.measure.evaluation import Evaluation, read_by_k
+from training.measure.evaluation import Evaluation, read_by
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -19,8 +19,12 @@ def first_stop(family: str) -> str:
     errors = {}
     for recipe in (recipe for recipe in RECIPES if recipe.family == family):
         for name in {recipe.name, replace(recipe, noise=0.0).name}:
-            by_k = {f"{name}, k = {k}": evaluation for k, evaluation in read_by_k(ZOO / name).items()}
-            errors |= by_k or {name: Evaluation.read(ZOO / name / "evaluation.json")}
+            by = {
+                f"{name}, {argument} = {at:g}": evaluation
+                for argument in ("k", "beta")
+                for at, evaluation in read_by(ZOO / name, argument).items()
+            }
+            errors |= by or {name: Evaluation.read(ZOO / name / "evaluation.json")}
     return min(errors, key=lambda title: errors[title].denoise_mse["0.3"])
 
 

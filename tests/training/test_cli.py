@@ -202,7 +202,7 @@ def test_a_model_for_every_k_is_saved_with_its_metrics_at_several_k(tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert {path.name for path in folder.iterdir()} == FILES | {"evaluation_by_k.json"}
     by_k = json.loads((folder / "evaluation_by_k.json").read_text())
-    assert list(by_k) == [str(k) for k in AdaptiveTopK.measured_k if k <= 40]
+    assert list(by_k) == [str(k) for k in AdaptiveTopK.measured_at["k"] if k <= 40]
     assert all(metrics["l0"] <= int(k) for k, metrics in by_k.items())
     assert json.loads((folder / "evaluation.json").read_text())["l0"] <= 20
 

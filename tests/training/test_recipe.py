@@ -56,6 +56,8 @@ def test_tuned_takes_what_method_and_architecture_say() -> None:
     for method in METHODS.values():
         recipe = tuned(method())
         assert all(getattr(recipe, name) == value for name, value in method().recipe().items())
+        if method.betas:
+            continue  # the lecture's network is trained for one
         lecture = tuned(replace(method(), k=5) if hasattr(method, "k") else method(), "lecture")
         assert lecture.learning_rate == 1e-4
         assert replace(lecture, latent_dim=30).new_model(torch.rand(40, 1, 28, 28)).architecture == "lecture"

@@ -12,7 +12,7 @@ from tests.command_line import run
 from training import results
 from training.fit.recipe import Recipe
 from training.fit.zoo import RECIPES
-from training.measure.evaluation import Evaluation, read_by_k
+from training.measure.evaluation import Evaluation, read_by
 from training.results import every_k_table, lecture_table, probe_table, rates_table, seeds_table, variants_table
 
 PIXELS = {"100": 0.2861, "all": 0.0951}
@@ -71,7 +71,7 @@ def test_rates_stand_beside_their_targets(evaluations: dict[str, Evaluation]) ->
 
 
 def test_every_k_is_compared_with_the_model_for_this_k(evaluations: dict[str, Evaluation]) -> None:
-    by_k, shown = read_by_k(ZOO / "adaptive-topk"), cells(every_k_table(evaluations))
+    by_k, shown = read_by(ZOO / "adaptive-topk", "k"), cells(every_k_table(evaluations))
     assert list(shown)[2:] == ["10", "25", "50"]
     for k in (10, 25, 50):
         dedicated, one_for_all = evaluations[f"topk-{k}"].fvu, by_k[k].fvu

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from sae_model import L1, AdaptiveTopK, KLPerImage, KLPerNeuron, ModelLoadError, SparseAutoencoder
+from sae_model import L1, AdaptiveL1, AdaptiveTopK, KLPerImage, KLPerNeuron, ModelLoadError, SparseAutoencoder
 from training.data import DATASETS, Split
 from training.fit.checkpoint import Checkpoint
 from training.fit.loop import TrainingError, fit
 from training.fit.recipe import Recipe
-from training.measure.evaluation import evaluate, read_by_k
+from training.measure.evaluation import evaluate, read_by
 from training.publish.record import Record, RecordError
 from training.runs import Data, measure_and_save, run_all, run_one
 
@@ -96,12 +96,21 @@ def test_only_models_that_fit_can_be_fine_tuned(tiny_model: SparseAutoencoder, d
 def test_a_run_is_measured_at_every_k_that_its_method_names(data: Data, tmp_path: Path) -> None:
     model = replace(SMALL, sparsity=AdaptiveTopK(7)).new_model(data.train.images).eval()
     evaluation = measure_and_save(replace(SMALL, sparsity=AdaptiveTopK(7)), model, data, tmp_path / "model")
-    by_k = read_by_k(tmp_path / "model")
+    by_k = read_by(tmp_path / "model", "k")
     assert list(by_k) == [1, 2, 5, 10, 25]  # and none that is above its 40 latents
-    assert by_k[5] == evaluate(model, data.test, k=5)
+    assert by_k[5] == evaluate(model, data.test, k=5, sigmas=(0.3,))
     assert evaluation == evaluate(model, data.test, data.probe)
     measure_and_save(SMALL, SMALL.new_model(data.train.images).eval(), data, tmp_path / "other")
     assert not (tmp_path / "other" / "evaluation_by_k.json").exists()
+
+
+def test_a_run_is_measured_at_every_beta_that_its_method_names(data: Data, tmp_path: Path) -> None:
+    recipe = replace(SMALL, sparsity=AdaptiveL1(0.5))
+    model = recipe.new_model(data.train.images).eval()
+    measure_and_save(recipe, model, data, tmp_path / "model")
+    by_beta = read_by(tmp_path / "model", "beta")
+    assert list(by_beta) == [0.03, 0.1, 0.3, 1, 3, 10]
+    assert by_beta[3] == evaluate(model, data.test, beta=3.0, sigmas=(0.3,))
 
 
 def test_a_record_comes_back_as_it_was_written(data: Data, tmp_path: Path) -> None:

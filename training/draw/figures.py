@@ -35,20 +35,25 @@ def draw_report(
     about: About,
     history: Sequence[Epoch] = (),
     k: int | None = None,
+    beta: float | None = None,
 ) -> Iterator[tuple[str, str | Figure]]:
     """Every figure of one model, as (file name without ending, SVG file or figure), each drawn when it is asked for.
 
-    Without classes there are no class maps, without a history there is none of it; `k` is as in `model.encode`.
+    Without classes there are no class maps, without a history there is none of it; `k` and `beta` are as in
+    `model.encode`.
     """
-    activations = activations_of(model, test.images, k)
+    activations = activations_of(model, test.images, k, beta)
     histograms = histogram_of(activations), histogram_of(activations.mean(0))
     name = "activation-histograms"
     yield name, standalone(say("figures.activation-histograms"), activation_charts(*histograms))
     charts = activation_charts(*histograms, linear=True)
     yield f"{name}-linear", standalone(say("figures.activation-histograms-linear"), charts)
-    yield "reconstructions", reconstructions(model, examples(test), about.title, k)
+    yield "reconstructions", reconstructions(model, examples(test), about.title, k, beta)
     if len(about.classes) > 1:
-        yield "class-maps", class_maps(latent_statistics(model, test.images, test.labels, k, len(about.classes)), about)
+        yield (
+            "class-maps",
+            class_maps(latent_statistics(model, test.images, test.labels, len(about.classes), k, beta), about),
+        )
     if history:
         yield "history", standalone(say("figures.history", title=about.title), history_charts(history))
     target = getattr(model.sparsity, "target", 0.1)
@@ -64,7 +69,9 @@ def draw_report(
 
 
 @torch.inference_mode()
-def reconstructions(model: SparseAutoencoder, images: Tensor, title: str, k: int | None = None) -> Figure:
+def reconstructions(
+    model: SparseAutoencoder, images: Tensor, title: str, k: int | None = None, beta: float | None = None
+) -> Figure:
     """Ten images (10, *image_shape) at some levels of noise, each above what the model makes of it."""
     device = next(model.parameters()).device
     clean = as_floats(images)
@@ -72,7 +79,7 @@ def reconstructions(model: SparseAutoencoder, images: Tensor, title: str, k: int
     axes = figure.subplots(2 * len(SIGMAS), len(clean))
     for level, sigma in enumerate(SIGMAS):
         noisy = add_noise(clean, sigma, torch.Generator().manual_seed(0))
-        reconstructed = model.decode(model.encode(noisy.to(device), k)).cpu()
+        reconstructed = model.decode(model.encode(noisy.to(device), k, beta)).cpu()
         for row, shown, what in (
             (2 * level, noisy, say("figures.sigma", sigma=sigma)),
             (2 * level + 1, reconstructed, say("figures.reconstruction")),

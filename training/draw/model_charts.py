@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ from training.draw.charts import (
 )
 from training.fit.recipe import DEFAULT_ARCHITECTURE, Recipe
 from training.fit.zoo import FAMILIES, RECIPES, family_title
-from training.measure.evaluation import Evaluation, read_by_k
+from training.measure.evaluation import Evaluation, read_by
 from training.words import say
 
 
@@ -131,10 +132,10 @@ def _style(family: str) -> int:
     return FAMILIES.index(family) % STYLES
 
 
-def point_label(name: str, recipe: Recipe, k: int | None = None) -> str:
-    """What tells a model from the others on its curve, such as its k or ".05"."""
-    if k is not None:
-        return str(k)
+def point_label(name: str, recipe: Recipe, at: float | None = None) -> str:
+    """What tells a model from the others on its curve, such as ".05"; or the k or beta at which it was measured."""
+    if at is not None:
+        return short_number(at)
     if recipe.noise:
         return f"{replace(recipe, noise=0.0).name}, {recipe.noise:g}"
     return value_label(name, recipe)
@@ -144,17 +145,31 @@ def value_label(name: str, recipe: Recipe) -> str:
     """The value of a model's hyperparameter as short as it can be, such as ".05"; its name where there is none."""
     if recipe.architecture != DEFAULT_ARCHITECTURE or recipe.sparsity.value is None:
         return name
-    return f"{recipe.sparsity.value:g}".removeprefix("0") or "0"
+    return short_number(recipe.sparsity.value)
+
+
+def short_number(value: float) -> str:
+    """A number as short as it can be, such as ".05"."""
+    return f"{value:g}".removeprefix("0") or "0"
 
 
 def bundled_points() -> list[Point]:
-    """Every bundled model, at each k where it has several. Recipes of a method that was added since are left out."""
+    """Every bundled model, at each k or beta where it has several; not recipes of a method that was added since."""
     return [
-        Point(name + f", k = {k}" * bool(k), point_label(name, recipe, k), e.effective_l0, e.fvu, recipe.family)
+        Point(name + words, point_label(name, recipe, at), e.effective_l0, e.fvu, recipe.family)
         for name, recipe in ((recipe.name, recipe) for recipe in RECIPES)
         if (ZOO / name / "evaluation.json").is_file()
-        for k, e in (read_by_k(ZOO / name) or {None: Evaluation.read(ZOO / name / "evaluation.json")}).items()
+        for words, at, e in _measured(ZOO / name, recipe)
     ]
+
+
+def _measured(folder: Path, recipe: Recipe) -> Iterator[tuple[str, float | None, Evaluation]]:
+    """Each measurement of a model: at which k or beta, in words and as a number, and what was found."""
+    for argument in recipe.sparsity.measured_at:
+        for at, evaluation in read_by(folder, argument).items():
+            yield f", {argument} = {at:g}", at, evaluation
+    if not recipe.sparsity.measured_at:
+        yield "", None, Evaluation.read(folder / "evaluation.json")
 
 
 def frontier_chart(points: Sequence[Point], chosen: int, frame: Frame = WIDE) -> Drawing:

@@ -78,7 +78,7 @@ def fit(
         TrainingError: a model that is not the recipe's (`Recipe.new_model` makes it), no images, more processes than
             images in a batch or than batch norm allows, or a loss that is no longer a finite number.
     """
-    for field in ("sparsity", "architecture", "latent_dim"):
+    for field in ("sparsity", "architecture", "latent_dim", "step_loss"):
         has, asked = getattr(model, field), getattr(recipe, field)
         if has != asked:
             raise TrainingError(f"The model's {field} is {has}, and the recipe's is {asked}: train one that it makes.")
@@ -126,10 +126,15 @@ class _Forward(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, noisy: Tensor, k: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Images (batch, channels, height, width) -> latents (batch, latent_dim), and logits of the pixels."""
-        latents = self.model.encode(noisy, k)
-        return latents, self.model.logits(latents)
+    def forward(self, noisy: Tensor, k: Tensor | None, beta: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Images (batch, channels, height, width) -> latents (batch, latent_dim), and logits of the pixels.
+
+        The logits of one prefix of the latents after the other, (prefixes * batch, channels, height, width).
+        """
+        latents = self.model.encode(noisy, k, beta)
+        sizes = self.model.sparsity.prefixes(self.model.latent_dim)
+        parts = [F.pad(latents[:, :size], (0, self.model.latent_dim - size)) for size in sizes]
+        return latents, self.model.logits(torch.cat(parts))
 
 
 class _Run:
@@ -172,19 +177,22 @@ class _Run:
             noisy = add_noise(clean, sigma, self.generator)[mine]
         sparsity = self.model.sparsity
         k = sparsity.training_k((self.step + 1) / self.steps, (batch_size, self.model.latent_dim), self.generator)
+        beta = sparsity.training_beta(batch_size, self.generator)
         fast = self.recipe.bfloat16 and has_fast_bfloat16(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
-            latents, logits = self.forward(noisy, None if k is None else k[mine])
+            latents, logits = self.forward(noisy, *(None if each is None else each[mine] for each in (k, beta)))
+        target = clean[mine].repeat(len(logits) // len(noisy), 1, 1, 1)
         # Gradients are averaged over processes. Weighted thus, the average is that of the whole batch's mean.
         share = parallel.count() * len(noisy) / batch_size
-        reconstruction_loss = share * self.model.reconstruction_loss(logits.float(), clean[mine])
+        reconstruction_loss = share * self.model.reconstruction_loss(logits.float(), target)
         loss = reconstruction_loss
         if self.recipe.squared_error:
             reconstruction = OUTPUTS[self.model.output].reconstruction(logits.float())
-            loss = loss + share * self.recipe.squared_error * F.mse_loss(reconstruction, clean[mine])
+            loss = loss + share * self.recipe.squared_error * F.mse_loss(reconstruction, target)
         latents = parallel.whole_batch(latents.float(), batch_size)
-        penalty = sparsity.penalty(latents)
-        balance = self.recipe.load_balancing * load_balancing_loss(latents)
+        asked = {"beta": beta, "threshold": self.model.threshold}  # most methods have neither
+        penalty = sparsity.penalty(latents, **{name: each for name, each in asked.items() if each is not None})
+        balance = self.recipe.load_balancing * load_balancing_loss(latents, per_image=beta is not None)
         loss = loss + parallel.count() * (penalty + balance)
         self.optimizer.zero_grad()
         loss.backward()
@@ -228,6 +236,7 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 @torch.no_grad()
 def round_to_half(model: SparseAutoencoder) -> None:
     """Round every weight to the nearest number that half precision can hold, in place; not those beyond all of them."""
-    for parameter in model.parameters():
+    thresholds = [model.threshold] if model.sparsity.has_threshold and not model.sparsity.learns_threshold else []
+    for parameter in [*model.parameters(), *thresholds]:
         half = parameter.half()
         parameter.copy_(half if half.isfinite().all() else parameter)

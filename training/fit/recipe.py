@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from sae_model import Dense, SparseAutoencoder, Sparsity
-from sae_model.architectures import ARCHITECTURES
 from sae_model.errors import is_number, is_whole, plain
 from sae_model.methods import sparsity_from_config
 from training.data import as_floats
@@ -40,6 +39,8 @@ class Recipe:
     """Train on the first so many images only; None takes all."""
     loss: Literal["bce", "mse"] = "bce"
     """Cross-entropy, for images in [0, 1]; or squared error, for values of any range, with a linear output."""
+    step_loss: Literal["bce", "mse"] = "bce"
+    """What the steps of the encoder descend on; see `sae_model.architectures.Dictionary`."""
     latent_dim: int = 900
     """Number of latents."""
     epochs: int = 12
@@ -141,10 +142,12 @@ class Recipe:
         shape = tuple(images.shape[1:])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            model = SparseAutoencoder(self.latent_dim, self.sparsity, self.architecture, shape, OUTPUT_OF[self.loss])
+            model = SparseAutoencoder(
+                self.latent_dim, self.sparsity, self.architecture, shape, OUTPUT_OF[self.loss], self.step_loss
+            )
         if self.init is not None:
             pretrained = pretrained or SparseAutoencoder.from_pretrained(self.init)
-            for size in ("architecture", "image_shape", "latent_dim", "output"):
+            for size in ("architecture", "image_shape", "latent_dim", "output", "step_loss"):
                 there, here = getattr(pretrained, size), getattr(model, size)
                 if there != here:
                     raise ValueError(f"{self.init} has the {size} {there}, so it cannot be fine-tuned with {here}.")
@@ -171,14 +174,58 @@ def _relative_step(images: Tensor) -> float:
     return min(1.0, MNIST_CURVATURE / max((mean * (1 - mean)).mean().item(), 1e-9))
 
 
+# Which numbers a run uses: the defaults of `Recipe`, and over them, in this order,
+#
+#     `tuned`            those of the architecture (below), or of the sparsity method (`recipe` of its class)
+#     `for_any_range`    those for values of any range
+#     `for_noise`        those for noisy training images
+#     `fine_tuning`      those for going on from a trained model
+#
+# and what the command line names. recipe.json beside each model says what came out.
+
+OF_ARCHITECTURE: dict[str, dict[str, Any]] = {
+    # Plain Adam in single precision, and nothing in the loss but the cross-entropy and the penalty.
+    "lecture": {
+        "epochs": 5,
+        "batch_size": 64,
+        "learning_rate": 1e-4,
+        "one_cycle": False,
+        "beta2": 0.999,
+        "weight_decay": 0.0,
+        "gradient_norm": None,
+        "load_balancing": 0.0,
+        "bfloat16": False,
+        "seed": 42,
+    },
+}
+ON_NOISE: dict[str, Any] = {
+    "epochs": 20,
+    "learning_rate": 8e-3,
+    "atoms_from_images": True,
+    "initial_step": 0.02,
+    "step_loss": "mse",
+    "load_balancing": 0.15,
+}
+
+
 def tuned(sparsity: Sparsity, architecture: str = DEFAULT_ARCHITECTURE) -> Recipe:
     """The recipe that measured best on the validation split for a sparsity method; an architecture may have its own."""
-    return Recipe(sparsity, architecture, **(ARCHITECTURES[architecture].recipe or sparsity.recipe()))
+    return Recipe(sparsity, architecture, **(OF_ARCHITECTURE.get(architecture) or sparsity.recipe()))
+
+
+def for_noise(recipe: Recipe, noise: float) -> Recipe:
+    """The same recipe for noisy training images: what measured best with the L1 penalty and a sigma of up to 0.6."""
+    has_steps = recipe.architecture == DEFAULT_ARCHITECTURE and recipe.loss == "bce"
+    return replace(recipe, noise=noise, **(ON_NOISE if noise and has_steps else {}))
 
 
 def for_any_range(recipe: Recipe) -> Recipe:
-    """The same recipe for values of any range: the loss is the squared error. Atoms of length 1 bear larger steps."""
-    return replace(recipe, loss="mse", squared_error=0.0, initial_step=0.5)
+    """The same recipe for values of any range: the loss is the squared error.
+
+    Atoms of length 1 bear larger steps. With exactly k latents more of them would die than with a sigmoid.
+    """
+    balancing = recipe.load_balancing * (6 if recipe.sparsity.default_k else 1)
+    return replace(recipe, loss="mse", squared_error=0.0, initial_step=0.5, load_balancing=balancing)
 
 
 def fine_tuning(recipe: Recipe, init: str, pretrained: SparseAutoencoder) -> Recipe:
@@ -189,6 +236,7 @@ def fine_tuning(recipe: Recipe, init: str, pretrained: SparseAutoencoder) -> Rec
         init=init,
         architecture=pretrained.architecture,
         latent_dim=pretrained.latent_dim,
+        step_loss=pretrained.step_loss,
         epochs=max(1, recipe.epochs // 4),
         learning_rate=recipe.learning_rate / 2,
     )

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sae_model.architectures import ARCHITECTURES
 from sae_model.methods import METHODS, sparsity_from_config
-from training.fit.recipe import tuned
+from training.fit.recipe import for_noise, tuned
 from training.words import say, word_of
 
-ON_NOISE = {"noise": 0.6, "epochs": 20, "learning_rate": 8e-3, "atoms_from_images": True, "initial_step": 0.02}
-"""What differs in the recipes of the variants that are trained on noisy images."""
+NOISE = 0.6
+"""Largest sigma on which the variants called `noise` are trained."""
 LECTURE = tuned(sparsity_from_config(ARCHITECTURES["lecture"].sparsity), "lecture")
 """The lecture's own network and recipe."""
 RECIPES = [
     *(tuned(method(**values)) for method in METHODS.values() for values in method.bundled),
-    *(
-        replace(tuned(method(**values)), **ON_NOISE)
-        for method in METHODS.values()
-        for values in method.bundled_on_noise
-    ),
+    *(for_noise(tuned(method(**values)), NOISE) for method in METHODS.values() for values in method.bundled_on_noise),
     LECTURE,
 ]
 FAMILIES = (*(kind for kind, method in METHODS.items() if method.joins is None), "noise", "lecture")

@@ -15,12 +15,19 @@ from training.data import Split, add_noise, as_floats
 from training.measure.probe import probe_errors
 
 NOISE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5)
+SIGMA = 0.3
+"""The noise under which models are compared."""
 KEPT = (10, 25, 50, 100)
 DEAD_AFTER = 25
-BY_K_NAME = "evaluation_by_k.json"
+BY_NAMES = {"k": "evaluation_by_k.json", "beta": "evaluation_by_beta.json"}
+"""What a model for every k, or for every beta, is measured at -> the file of those metrics."""
 BINS = 10
-NOISE_SEED = 0
+NOISE_SEED = 4_000_000_007
+"""No likely seed of a training: from one seed the noise and the first atoms would be the same random numbers. (On a CPU
+torch looks at the last 32 bits of a seed.)"""
 BATCH = 1000
+REFIT_IMAGES, REFIT_STEPS, REFIT_MOST = 1000, 25, 1000
+REFIT_PRECISION = 1e-3
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,16 @@ class Evaluation:
     """Share of all activations in each of ten equal bins of [0, 1]; sums to 1."""
     latent_histogram: list[float]
     """Share of latents whose mean activation over the images lies in each of ten equal bins of [0, 1]; sums to 1."""
+    noisy_mse: dict[str, float] = field(default_factory=dict)
+    """sigma -> mean squared error of the noisy images themselves as they are seen: clipped to [0, 1] where the output
+    is a sigmoid, though the model is given them unclipped."""
+    fvu_refit: float | None = None
+    """fvu when the values of each image's latents are fitted to it anew, the same ones kept, on the first 1,000 images,
+    converged to 1e-3. None where the decoder is not linear."""
+    l0_by_class: list[float] = field(default_factory=list)
+    """`l0` of the images of each class, in the order of the classes; empty where there are fewer than two."""
+    mean_activation_by_class: list[float] = field(default_factory=list)
+    """`mean_activation` of the images of each class, as in `l0_by_class`."""
     probe_error: dict[str, float] = field(default_factory=dict)
     """Share of images whose class a linear classifier on the activations gets wrong, in [0, 1]; see `probe`.
     "100" -> fitted on 10 training images of each class, "all" -> on all. Empty where there were none to fit on."""
@@ -62,22 +79,34 @@ class Evaluation:
         return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
 
 
-def read_by_k(folder: Path) -> dict[int, Evaluation]:
-    """The metrics at several k of a model for every k, as `write_by_k` wrote them; none where there is no such file."""
-    path = folder / BY_K_NAME
+def read_by(folder: Path, argument: str) -> dict[float, Evaluation]:
+    """The metrics of a model at several k, or several beta, as `write_by` wrote them; none where there is no file.
+
+    Args:
+        argument: "k" or "beta".
+    """
+    path = folder / BY_NAMES[argument]
     if not path.exists():
         return {}
-    return {int(k): Evaluation(**metrics) for k, metrics in json.loads(path.read_text(encoding="utf-8")).items()}
+    number = int if argument == "k" else float
+    return {number(at): Evaluation(**metrics) for at, metrics in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
-def write_by_k(folder: Path, by_k: dict[int, Evaluation]) -> None:
-    """Write the metrics at several k to evaluation_by_k.json in a folder."""
-    metrics = {k: asdict(evaluation) for k, evaluation in by_k.items()}
-    (folder / BY_K_NAME).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+def write_by(folder: Path, argument: str, by: dict[float, Evaluation]) -> None:
+    """Write the metrics at several k, or several beta, to their file in a folder."""
+    metrics = {f"{at:g}": asdict(evaluation) for at, evaluation in by.items()}
+    (folder / BY_NAMES[argument]).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
 
 
 @torch.no_grad()
-def evaluate(model: SparseAutoencoder, test: Split, train: Split | None = None, k: int | None = None) -> Evaluation:
+def evaluate(
+    model: SparseAutoencoder,
+    test: Split,
+    train: Split | None = None,
+    k: int | None = None,
+    beta: float | None = None,
+    sigmas: tuple[float, ...] = NOISE_LEVELS,
+) -> Evaluation:
     """Measure a model on images, in batches, on the device it is on, in single precision.
 
     The noise is drawn from a fixed seed on the CPU, so that it is the same for every model and device.
@@ -85,7 +114,8 @@ def evaluate(model: SparseAutoencoder, test: Split, train: Split | None = None, 
     Args:
         test: what to measure on: images (n, channels, height, width), bytes or floats in [0, 1], and labels (n,).
         train: what the linear classifier of `probe_error` is fitted on; without it there is none.
-        k: measure the model with only the k largest latents of each image, as in `model.encode`.
+        k, beta: measure the model at this k or beta, as in `model.encode`; at a k there is no `fvu_top_k`.
+        sigmas: of the noise.
 
     Raises:
         ValueError: no images, images that are all alike, or another number of labels.
@@ -97,24 +127,61 @@ def evaluate(model: SparseAutoencoder, test: Split, train: Split | None = None, 
     was_training = model.training
     model.eval()
     try:
-        evaluation = metrics(model, test.images, k)
+        evaluation = metrics(model, test.images, k, beta, sigmas, KEPT if k is None else ())
         if evaluation.fvu is None:
             raise ValueError("These images are all alike, so there is no variance to explain: evaluate several.")
-        if train is None:
-            return evaluation
-        return replace(
-            evaluation, probe_error=probe_errors(lambda images: activations_of(model, images, k), train, test)
-        )
+        evaluation = replace(evaluation, fvu_refit=fvu_refit(model, test.images[:REFIT_IMAGES], k, beta))
+        if int(test.labels.max()) > 0:
+            evaluation = replace(evaluation, **_by_class(model, test, k, beta))
+        if train is not None:
+            errors = probe_errors(lambda images: activations_of(model, images, k, beta), train, test)
+            evaluation = replace(evaluation, probe_error=errors)
+        return evaluation
     finally:
         model.train(was_training)
 
 
 @torch.no_grad()
-def activations_of(model: SparseAutoencoder, images: Tensor, k: int | None = None) -> Tensor:
+def activations_of(model: SparseAutoencoder, images: Tensor, k: int | None = None, beta: float | None = None) -> Tensor:
     """Images (n, ...) -> activations (n, latent_dim) in [0, 1], in batches, on the CPU."""
     device = next(model.parameters()).device
     batches = (as_floats(batch).to(device) for batch in images.split(BATCH))
-    return torch.cat([unit_activation(model.encode(batch, k)).cpu() for batch in batches])
+    return torch.cat([unit_activation(model.encode(batch, k, beta)).cpu() for batch in batches])
+
+
+def _by_class(model: SparseAutoencoder, test: Split, k: int | None, beta: float | None) -> dict[str, list[float]]:
+    """`l0_by_class` and `mean_activation_by_class`."""
+    activations = activations_of(model, test.images, k, beta)
+    count = torch.bincount(test.labels).clamp_min(1)
+    means = {"l0_by_class": activations.count_nonzero(1).float(), "mean_activation_by_class": activations.mean(1)}
+    return {
+        name: (torch.zeros(len(count)).index_add(0, test.labels, values) / count).tolist()
+        for name, values in means.items()
+    }
+
+
+@torch.no_grad()
+def fvu_refit(
+    model: SparseAutoencoder, images: Tensor, k: int | None = None, beta: float | None = None
+) -> float | None:
+    """As in `Evaluation`, of images (n, ...).
+
+    It is converged when 25 gradient steps on the squared error lower it by less than 1e-3 of itself, or by less than
+    1e-5 of the variance; after 1,000 steps at the latest.
+    """
+    if not model.is_linear:
+        return None
+    clean = as_floats(images).to(next(model.parameters()).device)
+    variance = (clean - clean.mean(0)).square().sum().item()
+    latents = model.encode(clean, k, beta)
+    error, step = _squared_error(model.decode(latents), clean), None
+    for _ in range(REFIT_MOST // REFIT_STEPS):
+        before = error
+        latents, step = model.fit_values(clean, latents, REFIT_STEPS, step)
+        error = _squared_error(model.decode(latents), clean)
+        if before - error < max(REFIT_PRECISION * error, 1e-5 * variance):
+            break
+    return error / variance if variance else None
 
 
 @torch.no_grad()
@@ -122,18 +189,19 @@ def metrics(
     model: SparseAutoencoder,
     images: Tensor,
     k: int | None = None,
+    beta: float | None = None,
     sigmas: tuple[float, ...] = NOISE_LEVELS,
     tops: tuple[int, ...] = KEPT,
 ) -> Evaluation:
-    """All but the probe errors, of a model in eval mode; `fvu` is None where the images are all alike."""
+    """What needs neither labels nor a second look, of a model in eval mode; `fvu` is None for images all alike."""
     device = next(model.parameters()).device
-    any_k = bool(model.sparsity.measured_k)
+    any_k = "k" in model.sparsity.measured_at
     dead_after = k or model.sparsity.default_k or DEAD_AFTER
     generator = torch.Generator().manual_seed(NOISE_SEED)
     n, pixels = len(images), images[0].numel()
     mean_image = torch.stack([as_floats(batch).sum(0, dtype=torch.float64) for batch in images.split(BATCH)]).sum(0) / n
     sums = dict.fromkeys(("bce", "error", "variance", "l0", "effective_l0"), 0.0)
-    denoise = dict.fromkeys(sigmas, 0.0)
+    denoise, noisy_error = dict.fromkeys(sigmas, 0.0), dict.fromkeys(sigmas, 0.0)
     kept_error = dict.fromkeys(tops, 0.0)
     activation_counts = torch.zeros(BINS)
     activation_sums = torch.zeros(model.latent_dim, dtype=torch.float64)
@@ -143,7 +211,7 @@ def metrics(
         noisy = {sigma: add_noise(clean, sigma, generator).to(device) for sigma in sigmas}
         sums["variance"] += (clean - mean_image).square().sum().item()
         clean = clean.to(device)
-        latents = model.encode(clean, k)
+        latents = model.encode(clean, k, beta)
         reconstruction = model.decode(latents)
         activations = unit_activation(latents)
         if model.output == "sigmoid":
@@ -152,7 +220,9 @@ def metrics(
         sums["l0"] += latents.count_nonzero().item()
         sums["effective_l0"] += effective_l0(latents).sum().item()
         for sigma in sigmas:
-            denoise[sigma] += _squared_error(model.decode(model.encode(noisy[sigma], k)), clean)
+            denoise[sigma] += _squared_error(model.decode(model.encode(noisy[sigma], k, beta)), clean)
+            seen = noisy[sigma].clamp(0, 1) if model.output == "sigmoid" else noisy[sigma]
+            noisy_error[sigma] += _squared_error(seen, clean)
         for kept in tops:
             most = min(kept, model.latent_dim)  # a model for every k is asked for each; any other has what it has
             largest = model.encode(clean, most) if any_k else keep_top_k(latents, most)
@@ -166,6 +236,7 @@ def metrics(
         mse=sums["error"] / (n * pixels),
         fvu=sums["error"] / variance if variance else None,
         denoise_mse={f"{sigma:g}": total / (n * pixels) for sigma, total in denoise.items()},
+        noisy_mse={f"{sigma:g}": total / (n * pixels) for sigma, total in noisy_error.items()},
         mean_activation=latent_means.mean().item(),
         effective_l0=sums["effective_l0"] / n,
         l0=sums["l0"] / n,

@@ -28,7 +28,12 @@ class LatentStatistics:
 
 @torch.inference_mode()
 def latent_statistics(
-    model: SparseAutoencoder, images: Tensor, labels: Tensor, k: int | None = None, classes: int | None = None
+    model: SparseAutoencoder,
+    images: Tensor,
+    labels: Tensor,
+    classes: int | None = None,
+    k: int | None = None,
+    beta: float | None = None,
 ) -> LatentStatistics:
     """Encode all images once, and see which latents are on.
 
@@ -36,8 +41,8 @@ def latent_statistics(
         model: the model, on the device it is on.
         images: (n, channels, height, width), bytes or floats in [0, 1]; at least 12.
         labels: (n,), classes from 0.
-        k: as in `model.encode`.
         classes: how many there are; None takes those that the labels name. One without images has means of 0.
+        k, beta: as in `model.encode`.
 
     Raises:
         ValueError: fewer than 12 images, or another number of labels.
@@ -45,7 +50,7 @@ def latent_statistics(
     if len(images) < TOP_IMAGES or len(images) != len(labels):
         raise ValueError(f"At least {TOP_IMAGES} images and a label for each; got {len(images)} and {len(labels)}.")
     device = next(model.parameters()).device
-    latents = torch.cat([model.encode(as_floats(batch).to(device), k).cpu() for batch in images.split(BATCH)])
+    latents = torch.cat([model.encode(as_floats(batch).to(device), k, beta).cpu() for batch in images.split(BATCH)])
     activations = unit_activation(latents)
     labelled = [activations[labels == label] for label in range(classes or int(labels.max()) + 1)]
     class_means = torch.stack([of_class.mean(0) if len(of_class) else of_class.sum(0) for of_class in labelled])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from html import escape
 from pathlib import Path
 
 import yaml
@@ -16,6 +17,8 @@ from training.measure.evaluation import Evaluation
 from training.publish.record import Record
 
 IMAGE_NAME = "reconstructions.webp"
+MOST_CLASSES = 30
+"""So many rows the table by class may have."""
 PROBED = {"100": "fitted on 10 training images of each class", "all": "fitted on all training images"}
 BEGIN = "<!-- Generated from here on: the next push writes it anew. Write above or below. -->"
 END = "<!-- Generated up to here. -->"
@@ -24,6 +27,7 @@ BODY = """# {name}
 
 A sparse autoencoder for {kind} of {shape}: {latent_dim} latents, {architecture}.
 Trained on {dataset}{noisy}. Sparsity method: {method}{values}. It asks for {asks_for}.
+Use it {purpose}.{remark}
 
 ![Four rows: images of {dataset} of the test split, their reconstructions, the same with noise of sigma 0.3, and the
 reconstructions of those]({image})
@@ -37,7 +41,8 @@ import torch
 from sae_model import SparseAutoencoder
 
 model = SparseAutoencoder.from_pretrained("{source}")
-reconstruction, latents, activations = model({some}(8, {image_shape}))  # {values_are}
+images = {some}(8, {image_shape})  # {values_are}
+reconstruction, latents, activations = model(images){asked}
 ```
 
 Loading is strict: weights that are not exactly those that were saved end in an error message.{dictionary}
@@ -50,7 +55,7 @@ Measured on the {images} images of {dataset}'s test split, by `python -m trainin
 |---|---|---|
 {table}
 
-## How it was trained
+{by_class}## How it was trained
 
 {init}{epochs} epochs over {limit}{dataset}'s training images (less the last ones, which are the validation split) in
 batches of {batch_size}, with AdamW at a learning rate of {learning_rate:g}{schedule} (weight decay {weight_decay:g}).
@@ -111,6 +116,12 @@ def render_card(model: SparseAutoencoder, record: Record, repo_id: str | None = 
         method=sparsity.title,
         values=f" ({values})" if values else "",
         asks_for=sparsity.asks_for,
+        purpose=sparsity.purpose,
+        remark=f" {sparsity.remark}" if sparsity.remark else "",
+        asked="".join(
+            f"\nlatents = model.encode(images, {name}={stops[len(stops) // 2]:g})  # {stops[0]:g} to {stops[-1]:g}"
+            for name, stops in sparsity.measured_at.items()
+        ),
         dataset=about.title,
         noisy=f" with noise of a sigma drawn from 0 to {recipe.noise:g} on each image" if recipe.noise else "",
         image=IMAGE_NAME,
@@ -121,6 +132,7 @@ def render_card(model: SparseAutoencoder, record: Record, repo_id: str | None = 
         loss="the mean binary cross-entropy per pixel" if bounded else "the squared error over the variance",
         images=f"{record.test_images:,}",
         table="\n".join(f"| {name} | {value} | {meaning} |" for name, _, value, meaning in _metrics(evaluation)),
+        by_class=_by_class(record),
         init=f"Fine-tuned from {_name_of(recipe.init)}. " if recipe.init else "",
         epochs=recipe.epochs,
         limit=f"the first {recipe.limit:,} images of " if recipe.limit else "",
@@ -178,8 +190,29 @@ def _metrics(e: Evaluation) -> list[tuple[str, float, str, str]]:
         ("`mse`", e.mse, f"{e.mse:.5f}", "squared error per pixel"),
         ("`fvu`", e.fvu, f"{e.fvu:.4f}", "share of the variance that is lost"),
         *(
+            (
+                (
+                    "`fvu_refit`",
+                    e.fvu_refit,
+                    f"{e.fvu_refit:.4f}",
+                    "`fvu` with the values of the same latents fitted anew",
+                ),
+            )
+            if e.fvu_refit is not None
+            else ()
+        ),
+        *(
             (f"`denoise_mse` {sigma}", value, f"{value:.4f}", f"error against the clean image at noise {sigma}")
             for sigma, value in e.denoise_mse.items()
+        ),
+        *(
+            (
+                f"`noisy_mse` {sigma}",
+                value,
+                f"{value:.4f}",
+                f"error of the noisy image itself, as seen, at noise {sigma}",
+            )
+            for sigma, value in e.noisy_mse.items()
         ),
         ("`mean_activation`", e.mean_activation, f"{e.mean_activation:.4f}", "in [0, 1), over latents and images"),
         (
@@ -199,6 +232,21 @@ def _metrics(e: Evaluation) -> list[tuple[str, float, str, str]]:
             for labels, value in e.probe_error.items()
         ),
     ]
+
+
+def _by_class(record: Record) -> str:
+    """How long the code of each class is, as Markdown; nothing where there are no classes, or very many."""
+    e, names = record.evaluation, record.about.classes
+    if not 2 <= len(e.l0_by_class) <= min(len(names), MOST_CLASSES):
+        return ""
+    rows = zip(names, e.l0_by_class, e.mean_activation_by_class, strict=False)
+    lines = "\n".join(f"| {cell(name)} | {l0:.1f} | {mean:.4f} |" for name, l0, mean in rows)
+    return f"Codes by class:\n\n| class | L0 | mean activation |\n|---|---|---|\n{lines}\n\n"
+
+
+def cell(text: str) -> str:
+    """A text as it can stand in a cell of a Markdown table."""
+    return escape(text.replace("|", "/"))
 
 
 def merge_cards(new: str, old: str) -> str:

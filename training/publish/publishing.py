@@ -9,13 +9,13 @@ from sae_model import SparseAutoencoder
 from sae_model.storage import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, staged_folder, write_model
 from training.data import Split
 from training.draw.card_image import card_image, examples
-from training.measure.evaluation import BY_K_NAME, Evaluation, write_by_k
+from training.measure.evaluation import BY_NAMES, Evaluation, write_by
 from training.measure.history import HISTORY_NAME, Epoch, write_history
 from training.publish.card import IMAGE_NAME, render_card
 from training.publish.record import EVALUATION_NAME, RECIPE_NAME, Record
 
 # All that `save_run` writes, less the card, which a push writes anew.
-FILES = (CONFIG_NAME, WEIGHTS_NAME, RECIPE_NAME, EVALUATION_NAME, BY_K_NAME, HISTORY_NAME, IMAGE_NAME)
+FILES = (CONFIG_NAME, WEIGHTS_NAME, RECIPE_NAME, EVALUATION_NAME, *BY_NAMES.values(), HISTORY_NAME, IMAGE_NAME)
 
 
 def save_run(
@@ -23,14 +23,14 @@ def save_run(
     model: SparseAutoencoder,
     record: Record,
     test: Split,
-    by_k: dict[int, Evaluation],
+    by: dict[str, dict[float, Evaluation]],
     history: Sequence[Epoch],
 ) -> None:
     """Write weights, config, metrics, recipe, an image and the card to a folder, all of them or none.
 
     Args:
         test: the images that it was measured on, for the card's image.
-        by_k: metrics at several k, for a model that serves every k.
+        by: "k" or "beta" -> metrics at several of them, for a model that serves every one.
         history: metrics after each epoch, where they were measured.
 
     Raises:
@@ -39,8 +39,8 @@ def save_run(
     with staged_folder(folder) as stage:
         (stage / CARD_NAME).write_text(render_card(model, record), encoding="utf-8")
         record.write(stage)
-        if by_k:
-            write_by_k(stage, by_k)
+        for argument, metrics in by.items():
+            write_by(stage, argument, metrics)
         if history:
             write_history(stage, history)
         (stage / IMAGE_NAME).write_bytes(card_image(model, examples(test)))

@@ -1,0 +1,191 @@
+"""From the encoder's code of an image to a better code with the same dictionary; at inference only.
+
+The encoder is fast and stops early. The refinement starts from its code z and lowers, for each image alone,
+
+    F(z) = |x - x-hat(z)|^2 / 2 + w sum_i tanh(z_i / 2)        x-hat(z) = sigmoid(b + z D), or b + z D if linear
+
+by two moves:
+
+    values    gradient steps on the latents that are on, with momentum (Polyak 1964), z >= 0. A step that does not
+              lower F is taken back, and the next one is half as long.
+    choice    z <- the n largest of relu(z - s dF/dz): as many latents as are on, perhaps others; then values again.
+              (Hard thresholding pursuit, Foucart 2011.) A choice that does not lower F is taken back.
+
+So F never rises. It holds the squared error even where the model was trained with the cross-entropy: the gradient
+of the squared error has the factor p (1 - p), so a pixel that is black or white already is not pulled any further by
+noise that lies outside of [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sae_model.outputs import OutputKind
+from sae_model.sparsity import keep_top_k
+
+MOMENTUM = 0.8
+LONGER, SHORTER = 1.2, 0.5
+"""Factors of the step after one that lowered F, and after one that did not."""
+FEW = 8
+"""Below one latent in so many, it is faster to collect the atoms of each image than to multiply by all of them."""
+FEW_IMAGES = 8
+"""For so few images it is faster below one latent in two: a product with all atoms is as slow for one as for ten."""
+WORTH_A_STEP, WORTH_A_CHOICE = 1e-6, 1e-4
+"""By which part of itself F has to fall: less may be rounding, and then another processor would decide otherwise."""
+CHUNK = 2_000_000
+"""Numbers that are collected at a time: they stay in the cache of a processor."""
+MOST_PRODUCTS = 5
+"""Gradient steps on the values of an image cost at most as much as so many products with the whole dictionary."""
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """How far a code is refined."""
+
+    steps: int | Tensor
+    """Gradient steps on the values, after the encoder and after each choice; one number, or one for each image,
+    (batch, 1). An image with many latents on gets fewer; see `MOST_PRODUCTS`."""
+    rounds: int = 0
+    """How often the choice of latents is revised."""
+    beta: float | Tensor = 0.0
+    """Weight of the mean activation in the loss; one number, or one for each image, (batch, 1)."""
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """What a code is refined with."""
+
+    dictionary: Tensor
+    """D, (latent_dim, pixels)."""
+    bias: Tensor
+    """b, (pixels,)."""
+    output: OutputKind
+    atom_length: float
+    """Length of every row of D."""
+
+    def step(self, like: Tensor) -> Tensor:
+        """Length of a first gradient step, in the shape of another tensor."""
+        return torch.full_like(like, self.output.step / self.atom_length**2)
+
+
+def refine(images: Tensor, latents: Tensor, decoder: Decoder, refinement: Refinement) -> Tensor:
+    """Lower F from a code on.
+
+    Args:
+        images: x, (batch, pixels).
+        latents: z, (batch, latent_dim), at least 0.
+
+    Returns:
+        (batch, latent_dim), at least 0. No image has more latents on than before, and F is not higher.
+    """
+    if len(images) == 0:
+        return latents
+    latent_dim, pixels = decoder.dictionary.shape
+    count, most = latents.count_nonzero(1), few_atoms(latents)
+    size = max(1, len(images) if most is None else CHUNK // (most * pixels))
+    weight = _per_image(refinement.beta, images) * decoder.output.squared_error_per_loss(pixels) / latent_dim
+    affordable = MOST_PRODUCTS * latent_dim // (2 * (refinement.rounds + 1) * count.clamp_min(1)) - 1
+    steps = _per_image(refinement.steps, images).minimum(affordable.clamp_min(0).unsqueeze(1).to(images.dtype))
+    refined = [
+        _refine(x, z, n, w, s, decoder, refinement.rounds, most)
+        for x, z, n, w, s in zip(*(t.split(size) for t in (images, latents, count, weight, steps)), strict=True)
+    ]
+    return torch.cat(refined)
+
+
+Product = Callable[[Tensor], Tensor]
+
+
+def few_atoms(latents: Tensor) -> int | None:
+    """How many latents an image has on at most, where it pays to collect the atoms of each; None where it does not."""
+    most = max(1, int(latents.count_nonzero(1).max())) if len(latents) else 1
+    least = FEW if len(latents) > FEW_IMAGES else 2
+    return most if most * least <= latents.shape[1] else None
+
+
+def _per_image(value: float | Tensor, images: Tensor) -> Tensor:
+    return torch.as_tensor(value, dtype=images.dtype, device=images.device).expand(len(images), 1)
+
+
+def _refine(
+    x: Tensor, z: Tensor, count: Tensor, weight: Tensor, steps: Tensor, decoder: Decoder, rounds: int, most: int | None
+) -> Tensor:
+    """The two moves, on images (batch, pixels) of which none has more than `most` latents on."""
+    fit = fit_values(x, z, weight, steps, decoder.step(weight), decoder, most)
+    stride = torch.full_like(weight, decoder.output.choice_step / decoder.atom_length**2)
+    for _ in range(rounds):
+        gradient = F.linear(fit.pull, decoder.dictionary) + _slope_of_penalty(fit.latents, weight)
+        chosen = keep_top_k(F.relu(fit.latents - stride * gradient), count.clamp_min(1)) * (count > 0).unsqueeze(1)
+        other = fit_values(x, chosen, weight, steps, fit.step, decoder, most)
+        better = other.objective < (1 - WORTH_A_CHOICE) * fit.objective
+        kept = [torch.where(better, new, old) for new, old in zip(other, fit, strict=True)]
+        fit = Fit(*kept)._replace(step=other.step)
+        stride = torch.where(better, stride, SHORTER * stride)
+    return fit.latents
+
+
+class Fit(NamedTuple):
+    """Latents whose values were fitted to images."""
+
+    latents: Tensor
+    """(batch, latent_dim)."""
+    objective: Tensor
+    """F, (batch, 1)."""
+    pull: Tensor
+    """Gradient of half the squared error in the logits, (batch, pixels)."""
+    step: Tensor
+    """How long the next step would be, (batch, 1)."""
+
+
+def fit_values(
+    x: Tensor, z: Tensor, weight: Tensor, steps: Tensor, step: Tensor, decoder: Decoder, most: int | None = None
+) -> Fit:
+    """Gradient steps on the latents that are on.
+
+    Args:
+        x, z: images (batch, pixels) and their latents (batch, latent_dim).
+        weight, steps, step: w, how many steps, and the length of the first one, (batch, 1) each.
+        most: no image has more latents on; None multiplies by all atoms.
+    """
+    draw: Product = lambda z: F.linear(z, decoder.dictionary.T)  # noqa: E731
+    correlate: Product = lambda pull: F.linear(pull, decoder.dictionary)  # noqa: E731
+    whole, chosen = z, None
+    if most is not None:
+        chosen = z.topk(most).indices
+        z, atoms = z.gather(1, chosen), decoder.dictionary[chosen]
+        draw = lambda z: (z.unsqueeze(1) @ atoms).squeeze(1)  # noqa: E731
+        correlate = lambda pull: (atoms * pull.unsqueeze(1)).sum(2)  # noqa: E731 (a matrix product is far slower)
+    on = z > 0
+
+    def look(z: Tensor) -> tuple[Tensor, Tensor]:
+        """F and the pull."""
+        reconstruction = decoder.output.reconstruction(decoder.bias + draw(z))
+        residual = reconstruction - x
+        error = residual.square().sum(1, keepdim=True) / 2
+        penalty = weight * torch.tanh(z / 2).sum(1, keepdim=True)
+        return error + penalty, residual * decoder.output.slope(reconstruction)
+
+    objective, pull = look(z)
+    velocity = torch.zeros_like(z)
+    gradient = correlate(pull) + _slope_of_penalty(z, weight)
+    for i in range(int(steps.max())):
+        tried = F.relu(z + MOMENTUM * velocity - step * gradient) * on
+        new_objective, new_pull = look(tried)
+        better = (new_objective < (1 - WORTH_A_STEP) * objective) & (i < steps)
+        velocity = torch.where(better, tried - z, 0)
+        step = torch.where(better, LONGER * step, SHORTER * step)
+        objective, pull = torch.where(better, new_objective, objective), torch.where(better, new_pull, pull)
+        z = torch.where(better, tried, z)
+        gradient = correlate(pull) + _slope_of_penalty(z, weight)
+    return Fit(z if chosen is None else torch.zeros_like(whole).scatter(1, chosen, z), objective, pull, step)
+
+
+def _slope_of_penalty(z: Tensor, weight: Tensor) -> Tensor:
+    """Derivative of w sum tanh(z / 2) in each latent."""
+    return weight / 2 * (1 - torch.tanh(z / 2).square())
