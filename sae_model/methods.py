@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from sae_model.errors import is_number, is_whole, plain
+from sae_model.errors import is_number, is_whole, one_line, plain
 from sae_model.refinement import Refinement
 from sae_model.sparsity import bernoulli_kl, count_above, jump_relu, unit_activation
 
@@ -56,6 +56,10 @@ class Sparsity:
     """Those of the models in it that were trained on noisy images."""
     joins: ClassVar[str | None] = None
     """Kind of the method at the start of whose slider it stands; None gives it a slider of its own."""
+    follows: ClassVar[str | None] = None
+    """Kind of the method at the end of whose slider it stands, apart from the others there; None as for `joins`."""
+    short: ClassVar[str] = ""
+    """What stands under its stop at the end of that slider."""
     measured_at: ClassVar[dict[str, tuple[float, ...]]] = {}
     """For a method that serves every k or every beta: at which of them its models are measured, {"k": (10, 25)}."""
     betas: ClassVar[tuple[float, ...]] = ()
@@ -160,7 +164,9 @@ def sparsity_from_config(config: Any) -> Sparsity:
     if not isinstance(config, dict) or not isinstance(config.get("kind"), str):
         raise ValueError(f'A sparsity method is written as {{"kind": "l1", "beta": 0.1}}; got {config!r:.80}.')
     if config["kind"] not in METHODS:
-        raise ValueError(f"Unknown sparsity method: {config['kind']!r:.80}. Known ones: {', '.join(METHODS)}.")
+        raise ValueError(
+            f"Unknown sparsity method: {config['kind']!r:.80}. Known ones: {one_line(', '.join(METHODS), 50)}."
+        )
     cls = METHODS[config["kind"]]
     values = {name: value for name, value in config.items() if name != "kind"}
     known = [hyperparameter.name for hyperparameter in dataclasses.fields(cls)]
@@ -424,6 +430,8 @@ class BatchTopK(_Kept):
     """
 
     kind = "batch-topk"
+    follows = "topk"
+    short = "batch"
     title = "Batch top k"
     asks_for = "k latents an image on average, so that a simple image may have fewer and a complex one more"
     purpose = "where the mean number of latents is given, and images differ in how many they need"
@@ -455,6 +463,8 @@ class JumpReLU(Sparsity):
 
     beta: float = field(default=1.25, metadata=BETA)
     kind = "jumprelu"
+    follows = "topk"
+    short = "jump"
     title = "JumpReLU"
     label = "Sparsity (beta)"
     ends = ("many on", "few on")
@@ -492,6 +502,8 @@ class Matryoshka(_Kept):
     """
 
     kind = "matryoshka"
+    follows = "topk"
+    short = "nested"
     title = "Matryoshka"
     asks_for = "the k largest latents of every image, and that the first 1/9, 2/9 and 4/9 of them reconstruct it alone"
     purpose = "where coarse and fine features are to be told apart: the first latents learn what matters most"

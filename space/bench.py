@@ -142,10 +142,10 @@ def _with_model(lab: Lab, bench: Bench, given: Mapping[str, str]) -> tuple[Bench
     stops = lab.stops(method)
     asked = {argument: _number(given, argument, float) for argument in ("k", "beta") if argument in given}
     named = [stop for stop in stops if stop.variant == name]
-    wanted = [stop for stop in named if stop.arguments == asked] or named
-    if not wanted:
+    if not named:
         raise InputError(say("errors.link_method", name=name, method=method))
-    return replace(bench, method=method, position=stops.index(wanted[0])), ""
+    wanted = min(named, key=lambda stop: abs(stop.value - asked.get(stop.argument, math.inf)))
+    return replace(bench, method=method, position=stops.index(wanted)), ""
 
 
 def with_edits(edits: str, stop: Stop, values: Mapping[int, float]) -> str:

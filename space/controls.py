@@ -195,7 +195,7 @@ def _stops(lab: Lab, bench: Bench) -> str:
         for stop in stops
     )
     ends = "".join(f"<span>{escape(end)}</span>" for end in lab.ends(bench.method))
-    width = (len(compared) - 1) / max(len(stops) - 1, 1)  # not below the stops after those
+    width = stops.index(compared[-1]) / max(len(stops) - 1, 1)  # not below the stops after those
     return (
         f'<div data-stop="{escape(chosen.title)}"><div class="stops" aria-hidden="true">{marks}</div>'
         + f'<div class="stops-ends" style="width: {width:.0%}" aria-hidden="true">{ends}</div>' * (width > 0)

@@ -74,4 +74,5 @@ def _point(lab: Lab, stop: Stop, method: str, position: int) -> Point:
         e.fvu,
         recipe and recipe.family,
         f'tabindex="0" role="button" data-method="{escape(method)}" data-stop="{position}"',
+        recipe is not None and recipe.sparsity.follows is not None,
     )

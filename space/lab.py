@@ -28,7 +28,7 @@ from training.draw.histograms import Histogram, histogram_of
 from training.draw.model_charts import short_number, value_label
 from training.fit.recipe import DEFAULT_ARCHITECTURE, OUTPUT_OF, Recipe
 from training.fit.zoo import FAMILIES
-from training.measure.evaluation import SIGMA, Evaluation
+from training.measure.evaluation import NOISE_SEED, SIGMA, Evaluation
 from training.measure.latent_statistics import LatentStatistics, latent_statistics
 from training.words import say, word_of
 
@@ -145,6 +145,22 @@ class Look:
         return int(self.latents.count_nonzero())
 
 
+def _slider_of(recipe: Recipe) -> str:
+    """The family on whose slider a recipe stands."""
+    return replace(recipe, architecture=DEFAULT_ARCHITECTURE).family
+
+
+def _is_apart(recipe: Recipe) -> bool:
+    """Whether it stands at the end of a slider on whose axis it has no place."""
+    return recipe.architecture != DEFAULT_ARCHITECTURE or recipe.sparsity.follows is not None
+
+
+def noise_of(seed: int) -> torch.Generator:
+    """What draws the noise of a seed. From the seed itself it would draw, as the first noise, the first atom of a model
+    that was trained with this seed: a latent of that model would answer to it."""
+    return torch.Generator().manual_seed((NOISE_SEED + seed) % 2**32)
+
+
 BETWEEN = 12
 """Steps of a slider between two values at which its model was measured."""
 
@@ -237,9 +253,9 @@ class Lab:
         families: dict[str, list[Stop]] = {family: [] for family in FAMILIES}
         for name, recipe in sorted(
             self.recipes.items(),
-            key=lambda item: (item[1].architecture != DEFAULT_ARCHITECTURE, item[1].sparsity.joins is None),
+            key=lambda item: (_is_apart(item[1]), item[1].sparsity.joins is None),
         ):
-            stops = families[replace(recipe, architecture=DEFAULT_ARCHITECTURE).family]
+            stops = families[_slider_of(recipe)]
             stops += [stop for stop in self._stops_of(name, recipe) if stop not in stops]
         return {family: stops for family, stops in families.items() if stops}
 
@@ -253,12 +269,13 @@ class Lab:
                 Stop(name, short_number(beta) if beta in by["beta"] else "", "beta", beta)
                 for beta in _between(by["beta"])
             ]
-        return [Stop(name, str(k), "k", k) for k in by.get("k", ())] or [Stop(name, value_label(name, recipe))]
+        label = recipe.sparsity.short or value_label(name, recipe)
+        return [Stop(name, str(k), "k", k) for k in by.get("k", ())] or [Stop(name, label)]
 
     def family(self, choice: str) -> str:
         """The family of a choice."""
         if isinstance(choice, str) and choice.startswith(USER):
-            return Recipe(self.user_models.find(choice.removeprefix(USER)).model.sparsity).family
+            return _slider_of(Recipe(self.user_models.find(choice.removeprefix(USER)).model.sparsity))
         if not isinstance(choice, str) or choice not in self.families:
             raise InputError(say("errors.method", method=choice, methods=", ".join(self.families)))
         return choice
@@ -293,9 +310,9 @@ class Lab:
         return next(place for stop, place in self.places.items() if stop.variant == variant)
 
     def compared(self, choice: str) -> list[Stop]:
-        """The stops of a choice that differ in its hyperparameter alone: no user's, of the default architecture."""
+        """The stops of a choice that differ in its hyperparameter alone: no user's, none that stands apart."""
         own = [stop for stop in self.stops(choice) if not stop.is_users and stop.label]
-        return [stop for stop in own if self.recipes[stop.variant].architecture == DEFAULT_ARCHITECTURE] or own
+        return [stop for stop in own if not _is_apart(self.recipes[stop.variant])] or own
 
     def least_noise(self, choice: str) -> Stop:
         """The stop that, of those compared, has the lowest `denoise_mse` at `SIGMA`."""
@@ -400,7 +417,7 @@ class Lab:
     @_kept
     def means(self, stop: Stop, sigma: float, seed: int) -> Histogram:
         """How the mean activations of the latents over the first `SEVERAL` test images are spread, under noise."""
-        noisy = add_noise(as_floats(self.images[:SEVERAL]), sigma, torch.Generator().manual_seed(seed))
+        noisy = add_noise(as_floats(self.images[:SEVERAL]), sigma, noise_of(seed))
         with torch.inference_mode():
             return histogram_of(unit_activation(self.model(stop).encode(noisy, **stop.arguments)).mean(0))
 
@@ -416,7 +433,7 @@ class Lab:
         self._check(specimen)
         index, drawing = specimen.digit, specimen.drawing
         clean = self._drawn(drawing) if drawing else as_floats(self.images[index : index + 1])
-        return clean, add_noise(clean, specimen.sigma, torch.Generator().manual_seed(specimen.seed))
+        return clean, add_noise(clean, specimen.sigma, noise_of(specimen.seed))
 
     def _drawn(self, drawing: str) -> Tensor:
         """A drawing in the size of the images, the same in all channels, (1, channels, height, width)."""

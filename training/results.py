@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from sae_model.methods import L1, METHODS, TopK
+from sae_model.methods import METHODS
 from sae_model.zoo import ZOO
 from training.data import load_split
 from training.fit.loop import fit
@@ -117,11 +117,8 @@ def rates_table(evaluations: dict[str, Evaluation]) -> str:
 def every_k_table(evaluations: dict[str, Evaluation]) -> str:
     """fvu of the models that were trained for one k, and of the one for every k."""
     by_k = read_by(ZOO / "adaptive-topk", "k")
-    rows = []
-    for recipe in RECIPES:
-        if isinstance(recipe.sparsity, TopK):
-            k, fvu = int(recipe.sparsity.value), evaluations[recipe.name].fvu
-            rows.append([f"{k}", f"{fvu:.4f}", f"{by_k[k].fvu:.4f} ({by_k[k].fvu / fvu - 1:+.0%})"])
+    own = {k: evaluations[f"topk-{k}"].fvu for k in by_k if f"topk-{k}" in evaluations}
+    rows = [[f"{k}", f"{fvu:.4f}", f"{by_k[k].fvu:.4f} ({by_k[k].fvu / fvu - 1:+.0%})"] for k, fvu in own.items()]
     return _table(["k", "fvu, trained for this k", "fvu, one model for every k"], rows)
 
 
@@ -129,7 +126,7 @@ def every_beta_table(evaluations: dict[str, Evaluation]) -> str:
     """The models that were trained for one beta, and the one for every beta."""
     rows = []
     for beta, one in read_by(ZOO / "adaptive-l1", "beta").items():
-        own = evaluations.get(L1(beta).name)
+        own = evaluations.get(f"l1-{beta:g}")
         loss = [e and f"{_loss(e, beta):.4f}" for e in (own, one)]
         tops = [e and " / ".join(f"{e.fvu_top_k[k]:.3f}" for k in KEPT) for e in (own, one)]
         dead = [e and f"{e.dead_fraction:.1%}" for e in (own, one)]

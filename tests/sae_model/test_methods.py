@@ -86,7 +86,7 @@ def test_all_methods_are_in_the_list_above() -> None:
 
 
 def test_a_config_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match=f"Unknown sparsity method: 'l7'. Known ones: {', '.join(METHODS)}"):
+    with pytest.raises(ValueError, match=r"Unknown sparsity method: 'l7'\. Known ones: none, l1, "):
         sparsity_from_config({"kind": "l7"})
     with pytest.raises(ValueError, match="'none' has no hyperparameter 'beta'; it has: none"):
         sparsity_from_config({"kind": "none", "beta": 1.0})

@@ -65,6 +65,7 @@ def test_config_json_says_what_the_model_is(saved: Path) -> None:
         "latent_dim": 30,
         "output": "sigmoid",
         "sparsity": {"kind": "l1", "beta": 0.1},
+        "step_loss": "bce",
         "weights_sha256": sha256,
     }
 
@@ -247,7 +248,7 @@ BROKEN = {
     "strange argument": (edit_config(**{"a\nb" * 900: 3}), "unexpected keyword argument 'a"),
     "model of the former version": (
         edit_config(hidden_dim=224, sae_model_version="0.4.0"),
-        r"was written by sae_model 0\.4\.0.*This is 0\.6\.0, which cannot read it: load it with sae_model 0\.4\.0",
+        r"was written by sae_model 0\.4\.0.*This is 0\.7\.0, which cannot read it: load it with sae_model 0\.4\.0",
     ),
     "written by a later version": (
         edit_config(sparsity={"kind": "l7"}, sae_model_version="9.1"),

@@ -17,6 +17,7 @@ NAMES = set(
     re.findall(
         r"\w+",
         "dense lecture topk adaptive noise l1 kl image neuron KL L0 L1 Top top log tanh beta sigma seed bce PSNR FVU "
+        "JumpReLU jumprelu batch jump nested matryoshka "
         "MNIST model bias lg Hub Hugging Face Space Enter Escape Tab owner name revision python training report push "
         "Gradio English",
     )

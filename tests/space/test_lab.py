@@ -17,7 +17,7 @@ from sae_model import L1, list_variants, load_variant, unit_activation
 from space import controls, see
 from space.bench import Bench, opening
 from space.errors import InputError
-from space.lab import SAMPLE, SEVERAL, Lab, Specimen, Stop
+from space.lab import SAMPLE, SEVERAL, Lab, Specimen, Stop, noise_of
 from tests.space.server import ROOT
 from training.data import add_noise, as_floats
 from training.fit.zoo import FAMILIES
@@ -99,8 +99,9 @@ def test_wrong_arguments_end_in_an_error_message(lab: Lab, change: dict, words: 
 def test_every_variant_has_a_stop_and_every_family_a_slider(lab: Lab) -> None:
     assert list(lab.families) == [family for family in FAMILIES if family != "lecture"]
     assert {stop.variant for stops in lab.families.values() for stop in stops} == set(list_variants())
-    alone = {family for family, stops in lab.families.items() if len(stops) == 1}
-    assert alone == {"batch-topk", "jumprelu", "matryoshka"}  # of which one model each is bundled
+    assert all(len(stops) >= 2 for stops in lab.families.values())
+    assert [stop.label for stop in lab.families["topk"]] == ["10", "25", "50", "batch", "jump", "nested"]
+    assert [stop.variant for stop in lab.compared("topk")] == ["topk-10", "topk-25", "topk-50"]
     assert [stop.label for stop in lab.families["kl-image"]] == [".02", ".05", ".1", ".2"]
     betas = [f"{values['beta']:g}".removeprefix("0") for values in L1.bundled]
     assert [stop.label for stop in lab.families["l1"]] == ["dense", *betas, "lecture"]
@@ -112,12 +113,9 @@ def test_every_variant_has_a_stop_and_every_family_a_slider(lab: Lab) -> None:
 def test_every_slider_starts_where_the_error_with_noise_is_lowest_and_says_so(lab: Lab) -> None:
     for family, stops in lab.families.items():
         start = lab.first_position(family)
-        errors = [lab.evaluation(stop).denoise_mse["0.3"] for stop in stops if stop.variant != "lecture"]
-        assert errors[start] == min(errors)
+        errors = [lab.evaluation(stop).denoise_mse["0.3"] for stop in lab.compared(family)]
+        assert lab.evaluation(stops[start]).denoise_mse["0.3"] == min(errors)
         html = controls._stops(lab, on_bench(lab, family, start))
-        if len(stops) == 1:
-            assert "turn" not in html
-            continue
         assert f"<b><span>{min(errors):.4f} at " in html
         assert f"{errors[0]:.4f} at " in html
         assert f"{errors[-1]:.4f} at " in html
@@ -259,7 +257,7 @@ def test_what_no_control_can_send_is_answered_with_an_error_message(lab: Lab, wr
 
 def test_the_means_are_those_of_the_first_test_images_under_the_same_noise(lab: Lab) -> None:
     stop = Stop("l1-1", "1")
-    noisy = add_noise(as_floats(lab.images[:SEVERAL]), 0.4, torch.Generator().manual_seed(3))
+    noisy = add_noise(as_floats(lab.images[:SEVERAL]), 0.4, noise_of(3))
     with torch.no_grad():
         means = unit_activation(load_variant("l1-1").encode(noisy)).mean(0)
     histogram = lab.means(stop, 0.4, 3)

@@ -96,7 +96,7 @@ def test_the_other_language_shows_the_same(browser: Browser, server: str) -> Non
     page.wait_for_selector("#built img")
     page.locator("#noise input[type=range]").fill("0.4")
     page.wait_for_function("location.search.includes('sigma=0.4')")
-    page.get_by_role("radio", name="L1").check()
+    page.locator('#method input[value="l1"]').check()
     page.wait_for_selector("#beta [aria-valuetext^='l1']")
     page.locator("#beta input[type=range]").fill("0")  # the first lesson
     page.wait_for_function("document.querySelectorAll('#lessons .done').length === 1")

@@ -111,6 +111,6 @@ def test_all_six_are_done_by_hand_and_ticked_off(page: Page) -> None:
     stop("topk-50")
     ticked(6)
     assert "All lessons are done" in page.inner_text("#lessons p")
-    for title, words in (("Copying", "latents are on"), ("Exactly k", "with 10 13.2%")):  # each can be read again
+    for title, words in (("Copying", "latents are on"), ("Exactly k", "with 10 9.1%")):  # each can be read again
         page.locator("#lessons").get_by_role("button", name=title).hover()
         assert words in page.inner_text("#tip")

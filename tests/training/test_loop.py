@@ -158,9 +158,9 @@ def test_noise_is_put_on_what_is_seen_and_not_on_what_is_to_be_rebuilt(
     model = recipe.new_model(images)
     encode = model.encode
 
-    def note(noisy: torch.Tensor, k: None) -> torch.Tensor:
+    def note(noisy: torch.Tensor, k: None, beta: None) -> torch.Tensor:
         seen.append(noisy)
-        return encode(noisy, k)
+        return encode(noisy, k, beta)
 
     monkeypatch.setattr(model, "encode", note)
     first = recipe.new_model(images)

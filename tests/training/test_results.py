@@ -13,7 +13,17 @@ from training import results
 from training.fit.recipe import Recipe
 from training.fit.zoo import RECIPES
 from training.measure.evaluation import Evaluation, read_by
-from training.results import every_k_table, lecture_table, probe_table, rates_table, seeds_table, variants_table
+from training.results import (
+    by_class_table,
+    every_beta_table,
+    every_k_table,
+    fields_table,
+    lecture_table,
+    probe_table,
+    rates_table,
+    seeds_table,
+    variants_table,
+)
 
 PIXELS = {"100": 0.2861, "all": 0.0951}
 
@@ -110,6 +120,15 @@ def test_means_over_seeds_are_those_of_the_bundled_and_the_other_models(
 def test_the_command_prints_the_tables_alone(evaluations: dict[str, Evaluation]) -> None:
     done = run("results")
     assert done.returncode == 0
-    in_order = (lecture_table, variants_table, rates_table, every_k_table, probe_table)
+    in_order = (
+        lecture_table,
+        variants_table,
+        rates_table,
+        every_k_table,
+        every_beta_table,
+        fields_table,
+        by_class_table,
+        probe_table,
+    )
     tables = [table(evaluations) for table in in_order]
     assert done.stdout == "\n\n".join(tables) + "\n"

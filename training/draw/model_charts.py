@@ -111,6 +111,8 @@ class Point:
     """As `Recipe.family` tells it; None for a model that is not bundled."""
     attributes: str = ""
     """Of its SVG element."""
+    apart: bool = False
+    """Whether no curve goes through it, though it is of a family."""
 
     @property
     def style(self) -> str:
@@ -156,7 +158,14 @@ def short_number(value: float) -> str:
 def bundled_points() -> list[Point]:
     """Every bundled model, at each k or beta where it has several; not recipes of a method that was added since."""
     return [
-        Point(name + words, point_label(name, recipe, at), e.effective_l0, e.fvu, recipe.family)
+        Point(
+            name + words,
+            point_label(name, recipe, at),
+            e.effective_l0,
+            e.fvu,
+            recipe.family,
+            apart=recipe.sparsity.follows is not None,
+        )
         for name, recipe in ((recipe.name, recipe) for recipe in RECIPES)
         if (ZOO / name / "evaluation.json").is_file()
         for words, at, e in _measured(ZOO / name, recipe)
@@ -183,7 +192,9 @@ def frontier_chart(points: Sequence[Point], chosen: int, frame: Frame = WIDE) ->
         frame,
     )
     curves = "".join(
-        chart.curve(sorted((p.effective_l0, p.fvu) for p in points if p.family == family), _style(family))
+        chart.curve(
+            sorted((p.effective_l0, p.fvu) for p in points if p.family == family and not p.apart), _style(family)
+        )
         for family in dict.fromkeys(point.family for point in points)
         if family is not None
     )

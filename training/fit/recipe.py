@@ -109,7 +109,7 @@ class Recipe:
             return "noise"
         if self.architecture != DEFAULT_ARCHITECTURE:
             return self.architecture
-        return self.sparsity.joins or self.sparsity.kind
+        return self.sparsity.joins or self.sparsity.follows or self.sparsity.kind
 
     def to_dict(self) -> dict[str, Any]:
         """All hyperparameters, as JSON-able values."""

@@ -16,7 +16,11 @@ RECIPES = [
     *(for_noise(tuned(method(**values)), NOISE) for method in METHODS.values() for values in method.bundled_on_noise),
     LECTURE,
 ]
-FAMILIES = (*(kind for kind, method in METHODS.items() if method.joins is None), "noise", "lecture")
+FAMILIES = (
+    *(kind for kind, method in METHODS.items() if method.joins is None and method.follows is None),
+    "noise",
+    "lecture",
+)
 """What `Recipe.family` may be."""
 
 
