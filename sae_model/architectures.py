@@ -26,7 +26,8 @@ from sae_model.outputs import OUTPUTS
 from sae_model.refinement import Decoder, Refinement, few_atoms, fit_values, refine
 from sae_model.sparsity import keep_top_k
 
-ImageShape = tuple[int, int, int]
+ImageShape = tuple[int, ...]
+"""(channels, height, width), or (length,) of vectors."""
 
 INITIAL_STEP = 0.15
 INITIAL_THRESHOLD = 0.05

@@ -3,7 +3,7 @@
 Shapes, in the order in which an image meets them:
 
     images          x      (batch, channels, height, width) in [0, 1]; noisy ones may leave that range
-                           (of any range, and vectors as (batch, length, 1, 1), where the output is linear)
+                           (of any range where the output is linear; a model of vectors takes (batch, length))
     latents         z      (batch, latent_dim), many of them exactly 0; at least 0 (of the lecture's network: any sign)
     activations     a      (batch, latent_dim) in [0, 1), tanh(|z| / 2)
     reconstruction  x-hat  (batch, channels, height, width) in [0, 1]; of any range where the output is linear
@@ -68,7 +68,8 @@ class SparseAutoencoder(
         sparsity: a sparsity method such as `L1(beta=0.1)`, or the same as config.json writes it,
             {"kind": "l1", "beta": 0.1}. `Dense()` where none is given.
         architecture: a name in `sae_model.architectures.ARCHITECTURES`.
-        image_shape: (channels, height, width) of the images.
+        image_shape: (channels, height, width) of the images; or (length,), for a model of vectors, which takes and
+            gives (batch, length) wherever others take and give images.
         output: "sigmoid", for images in [0, 1]; or "linear", for values of any range.
         step_loss: what the steps of the encoder descend on, "bce" or "mse"; see `sae_model.architectures.Dictionary`.
 
@@ -82,7 +83,7 @@ class SparseAutoencoder(
         latent_dim: int = 900,
         sparsity: Sparsity | dict[str, Any] | None = None,
         architecture: str = "dictionary",
-        image_shape: tuple[int, int, int] = (1, 28, 28),
+        image_shape: tuple[int, ...] = (1, 28, 28),
         output: str = "sigmoid",
         step_loss: str = "bce",
     ) -> None:
@@ -90,8 +91,12 @@ class SparseAutoencoder(
         latent_dim, image_shape = plain(latent_dim), _plain_shape(image_shape)
         if not _is_size(latent_dim):
             raise ValueError(f"latent_dim is a whole number of at least 1; got {latent_dim!r:.80}.")
-        if not isinstance(image_shape, tuple | list) or len(image_shape) != 3 or not all(map(_is_size, image_shape)):
-            raise ValueError(f"image_shape is (channels, height, width), each at least 1; got {image_shape!r:.80}.")
+        is_shape = isinstance(image_shape, tuple | list) and len(image_shape) in (1, 3)
+        if not is_shape or not all(map(_is_size, image_shape)):
+            raise ValueError(
+                "image_shape is (channels, height, width), each at least 1, or (length,) for vectors; "
+                f"got {image_shape!r:.80}."
+            )
         if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
             known = ", ".join(ARCHITECTURES)
             raise ValueError(f"Unknown architecture: {architecture!r:.80}. Known ones: {known}.")
@@ -106,8 +111,7 @@ class SparseAutoencoder(
         self.latent_dim = latent_dim
         self.sparsity = sparsity if isinstance(sparsity, Sparsity) else sparsity_from_config(sparsity)
         self.architecture = architecture
-        channels, height, width = image_shape
-        self.image_shape = (channels, height, width)
+        self.image_shape = tuple(image_shape)
         if (self.sparsity.default_k or 1) > latent_dim:
             raise ValueError(f"k is at most the number of latents, {latent_dim}; got {self.sparsity.default_k}.")
         self.output = output
@@ -148,7 +152,7 @@ class SparseAutoencoder(
 
     @property
     def dictionary(self) -> Tensor:
-        """The atoms, (latent_dim, channels, height, width).
+        """The atoms, (latent_dim, channels, height, width); of a model of vectors (latent_dim, length).
 
         The logits of `decode(z)` are a bias image plus z @ dictionary. With a linear output the reconstruction is.
 
@@ -179,12 +183,15 @@ class SparseAutoencoder(
                 (batch,). By default that of its sparsity method.
 
         Raises:
-            ValueError: another shape, images that are not floats, a k or a beta out of its range, or a beta where the
-                model has one of its own.
+            ValueError: no tensor, another shape, images that are not floats, a k or a beta out of its range, or a beta
+                where the model has one of its own.
         """
-        if images.ndim != 4 or tuple(images.shape[1:]) != self.image_shape:
+        if not isinstance(images, Tensor):
+            raise ValueError(f"Images come as a tensor; got {type(images).__name__}: torch.as_tensor makes one.")
+        if tuple(images.shape[1:]) != self.image_shape or images.ndim != 1 + len(self.image_shape):
             shape = ", ".join(map(str, self.image_shape))
-            raise ValueError(f"Images come as (batch, {shape}); got {tuple(images.shape)}.")
+            what = "Images" if len(self.image_shape) > 1 else "Vectors"
+            raise ValueError(f"{what} come as (batch, {shape}); got {tuple(images.shape)}.")
         if not images.is_floating_point():
             raise ValueError(f"Images are floats in [0, 1]; got {images.dtype}: convert, and divide bytes by 255.")
         beta = self._beta_of_each(beta, len(images))
@@ -328,10 +335,11 @@ class SparseAutoencoder(
     def generate_model_card(self, *_: Any, **__: Any) -> ModelCard:
         """The plain card of a model of which no more is known than what it is."""
         shape = " x ".join(map(str, self.image_shape))
-        sizes = f"{self.latent_dim} latents for {math.prod(self.image_shape)} pixels, sparsity `{self.sparsity.name}`"
+        of, unit = (f"images of {shape}", "pixels") if len(self.image_shape) > 1 else (f"vectors of {shape}", "values")
+        sizes = f"{self.latent_dim} latents for {math.prod(self.image_shape)} {unit}, sparsity `{self.sparsity.name}`"
         return ModelCard(
             f"---\n{self._hub_mixin_info.model_card_data.to_yaml()}\n---\n\n"
-            f"# A sparse autoencoder for images of {shape}\n\n{sizes[0].upper()}{sizes[1:]}.\n\n"
+            f"# A sparse autoencoder for {of}\n\n{sizes[0].upper()}{sizes[1:]}.\n\n"
             "Load it with `SparseAutoencoder.from_pretrained` of the package `sae_model`.\n"
         )
 

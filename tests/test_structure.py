@@ -35,14 +35,19 @@ def syntax(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imported(path: Path) -> set[str]:
-    names = set()
+def modules(path: Path) -> Iterator[str]:
+    """The full name of each module that a file of the repository imports."""
+    package = path.relative_to(ROOT).parent.parts
     for node in ast.walk(syntax(path)):
         if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            names.add(node.module.partition(".")[0])
-    return names
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            yield ".".join([*above, *filter(None, [node.module])])
+
+
+def imported(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in modules(path)}
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
@@ -54,10 +59,17 @@ def test_imports_point_one_way(package: str) -> None:
 def test_the_folders_of_training_stand_in_the_order_in_which_data_flows() -> None:
     for place, folder in enumerate(FLOW):
         for path in (ROOT / "training" / folder).glob("*.py"):
-            for node in ast.walk(syntax(path)):
-                if isinstance(node, ast.ImportFrom) and node.module.startswith("training."):
-                    used = node.module.split(".")[1]
-                    assert used in {"words", *FLOW[: place + 1]}, f"{path} imports {node.module}"
+            for name in modules(path):
+                if name.startswith("training."):
+                    used = name.split(".")[1]
+                    assert used in {"words", *FLOW[: place + 1]}, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("words", ["from training.words import say", "import training.cli"])
+def test_training_calls_itself_by_no_name_since_a_wheel_has_it_under_another(words: str) -> None:
+    for path in (ROOT / "training").rglob("*.py"):
+        assert not re.search(r"^\s*(from|import) training\b", path.read_text(encoding="utf-8"), re.M), path
+    assert re.search(r"^\s*(from|import) training\b", words)
 
 
 def test_the_model_alone_needs_little() -> None:

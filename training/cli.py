@@ -27,15 +27,17 @@ from sae_model.hub import as_folder
 from sae_model.methods import METHODS, sparsity_from_config
 from sae_model.storage import CONFIG_NAME, PARTIAL, as_device, staged_folder, write_file
 from sae_model.zoo import ZOO
-from training.data import BUNDLED, DATASETS, Dataset, Split, open_dataset
-from training.fit import parallel
-from training.fit.checkpoint import Checkpoint, locked, remove_checkpoint
-from training.fit.recipe import Recipe, fine_tuning, for_any_range, for_noise, tuned
-from training.fit.zoo import RECIPES
-from training.measure.history import read_history
-from training.publish.hub import HubError, check_login, push, push_all
-from training.publish.record import Record
-from training.runs import Data, measured, run_all, run_one
+
+from .data import BUNDLED, DATASETS, Dataset, Split, open_dataset
+from .fit import parallel
+from .fit.checkpoint import Checkpoint, locked, remove_checkpoint
+from .fit.recipe import Recipe, fine_tuning, for_any_range, for_noise, too_few_steps, tuned
+from .fit.zoo import RECIPES
+from .measure.evaluation import FULL, Measure
+from .measure.history import read_history
+from .publish.hub import HubError, check_login, push, push_all
+from .publish.record import Record
+from .runs import Data, measured, run_all, run_one
 
 app = typer.Typer(
     help="Train, measure and bundle sparse autoencoders.",
@@ -45,7 +47,6 @@ app = typer.Typer(
 )
 
 DEFAULT = Recipe()
-FEW_STEPS = 300
 SCALING_PNG = Path(__file__).parent / "benchmarks" / "scaling.png"
 LONGEST_NAME = 230  # of an output, beside which there are files of longer names; 255 is what systems bear
 MOST_PROBED = 60_000  # the classifier needs the activations of all its images at once
@@ -63,6 +64,12 @@ DatasetOption = Annotated[str, option(DATASET_HELP)]
 ImageSizeOption = Annotated[int | None, option("Scale images to so many pixels a side.", "as they are")]
 GreyOption = Annotated[bool, typer.Option("--grey", help="Turn images in colour grey.")]
 SkipBrokenOption = Annotated[bool, typer.Option("--skip-broken", help="Leave out image files that cannot be read.")]
+MeasureOption = Annotated[
+    Measure, option("full; or quick: one level of noise, no fvu_refit, no probe errors, no other k or beta.")
+]
+ThreadsOption = Annotated[
+    int | None, option("CPU threads, which sleep while they wait.", "all cores, or OMP_NUM_THREADS", min=1)
+]
 DataDirOption = Annotated[Path, option("Folder that holds MNIST/raw and its like.", "bundled")]
 
 
@@ -97,6 +104,10 @@ def fit_command(
         str | None, option(f"One of: {', '.join(ARCHITECTURES)}.", f"that of --init, or {DEFAULT.architecture}")
     ] = None,
     epochs: Annotated[int | None, option("Passes over the images.", "as measured best")] = None,
+    batch_size: Annotated[int | None, option("Images a step.", "as measured best")] = None,
+    learning_rate: Annotated[
+        float | None, option("Of AdamW: its peak, or constant for the lecture's network.", "as measured best")
+    ] = None,
     noise: Annotated[float | None, option("Largest sigma of training noise.", "none")] = None,
     latent_dim: Annotated[int | None, option("Number of latents.", "900")] = None,
     dataset: DatasetOption = DEFAULT.dataset,
@@ -114,6 +125,8 @@ def fit_command(
     init: Annotated[str | None, option("Fine-tune this model.", metavar="FOLDER_OR_REPO")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the same run, where it was killed.")] = False,
     device: Annotated[str | None, option("cpu, or cuda.", "a GPU where there is one")] = None,
+    threads: ThreadsOption = None,
+    measure: MeasureOption = FULL,
     push_to_hub: Annotated[str | None, option("Publish it there when it is done.", metavar="OWNER/NAME")] = None,
     **hyperparameters: Any,
 ) -> None:
@@ -121,11 +134,12 @@ def fit_command(
 
     Started by torchrun, several processes train it together.
     """
+    _set_threads(threads)
     if push_to_hub is not None:
         check_login(push_to_hub)
     place = _device(device)
     changes = {"epochs": epochs, "latent_dim": latent_dim, "seed": seed, "limit": limit}
-    changes |= {"image_size": image_size}
+    changes |= {"image_size": image_size, "batch_size": batch_size, "learning_rate": learning_rate}
     try:
         pretrained = None if init is None else SparseAutoencoder.from_pretrained(init)
         recipe = _tuned(init, pretrained, sparsity, architecture, _given(hyperparameters))
@@ -153,13 +167,15 @@ def fit_command(
             model = recipe.new_model(data.train.images, pretrained).to(place)
         except ValueError as error:
             raise UserError(str(error)) from error
-        _warn_of_few_steps(recipe, len(data.train.images))
+        few = too_few_steps(recipe, len(data.train.images))
+        if few:
+            _say(few)
         checkpoint = Checkpoint(output, recipe, data.train.images)
         if checkpoint.path.exists() and not resume:
             raise UserError(
                 f"{checkpoint.path} is left of an unfinished run: add --resume to go on with it, or remove it."
             )
-        evaluation = run_one(recipe, model, data, output, checkpoint)
+        evaluation = run_one(recipe, model, data, output, checkpoint, measure)
         if evaluation is not None:
             print(evaluation.to_json())
             _push_after_fit(output, push_to_hub)
@@ -253,14 +269,18 @@ def evaluate_command(
     image_size: ImageSizeOption = None,
     grey: GreyOption = False,
     skip_broken: SkipBrokenOption = False,
+    threads: ThreadsOption = None,
+    measure: MeasureOption = FULL,
 ) -> None:
     """Measure a model on a whole split and print its metrics as JSON, alone, on stdout."""
     if split not in ("test", "validation"):
         raise UserError(f"A model is measured on the test or the validation split; got {split!r}.")
+    _set_threads(threads)
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(_device()))
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
     images.check("test")
-    print(measured(loaded, images.split(split), _to_probe(images)).to_json())
+    probe = _to_probe(images) if measure == FULL else None
+    print(measured(loaded, images.split(split), probe, measure=measure).to_json())
 
 
 @app.command("report")
@@ -274,7 +294,7 @@ def report_command(
     skip_broken: SkipBrokenOption = False,
 ) -> None:
     """Measure a model on the test split and draw the lecture's figures of it: charts as SVG, images also as PNG."""
-    from training.draw.figures import draw_report
+    from .draw.figures import draw_report
 
     _check_output(output)
     _check_outside(output, dataset)
@@ -302,7 +322,7 @@ def results_command(
     ] = False,
 ) -> None:
     """Print the tables of the bundled variants, as Markdown, from their evaluation.json files."""
-    from training.results import results, write_tables
+    from .results import results, write_tables
 
     tables = results(seeds)
     print("\n\n".join(tables))
@@ -317,7 +337,7 @@ def benchmark_command(
     ] = False,
 ) -> None:
     """Race to the quality of the lecture's recipe: train by it and by ours, and print what each took, as Markdown."""
-    from training.benchmarks.race import benchmark
+    from .benchmarks.race import benchmark
 
     print(benchmark(quick))
 
@@ -327,7 +347,7 @@ def scaling_command(
     output: Annotated[Path, option("The figure, a PNG; replaced if it is there.", "that of RESULTS.md")] = SCALING_PNG,
 ) -> None:
     """Measure how the cost of training grows with images, latents and processes; print it and draw it."""
-    from training.benchmarks.scaling import measure_scaling, scaling_figure, scaling_table
+    from .benchmarks.scaling import measure_scaling, scaling_figure, scaling_table
 
     if output.suffix != ".png":
         raise UserError(f"The figure is a PNG; {output} does not end in .png.")
@@ -335,16 +355,6 @@ def scaling_command(
     scaling_figure(scaling).savefig(png, dpi=100)
     write_file(output, png.getvalue())
     print(scaling_table(scaling))
-
-
-def _warn_of_few_steps(recipe: Recipe, images: int) -> None:
-    """Epochs that are enough for 55,000 images are far too few for 500."""
-    a_pass = max(1, images // recipe.batch_size)
-    if recipe.epochs * a_pass < FEW_STEPS:
-        _say(
-            f"Only {recipe.epochs * a_pass} steps: {recipe.epochs} epochs of {images:,} images in batches of "
-            f"{recipe.batch_size}. A model takes several hundred; --epochs {-(-FEW_STEPS // a_pass)} makes {FEW_STEPS}."
-        )
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -388,7 +398,7 @@ def _load(
     for half in ("train", "test"):
         images.check(half)
     parts = images.split("train", recipe.limit), images.split("test"), _to_probe(images), images.split("validation")
-    return Data(*parts, images.about)
+    return Data(*parts, about=images.about)
 
 
 def _to_probe(images: Dataset) -> Split | None:
@@ -433,6 +443,11 @@ def _alone(output: Path) -> AbstractContextManager[None]:
     return locked(output) if parallel.rank() == 0 else nullcontext()
 
 
+def _set_threads(threads: int | None) -> None:
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -446,6 +461,10 @@ def main() -> None:
         app(prog_name="python -m training")
     except UserError as error:
         _end(f"Error: {error}")
+    except ModuleNotFoundError as error:
+        if ".benchmarks" not in str(error.name):
+            raise
+        _end(f"Error: `{sys.argv[1]}` runs in a clone of the repository: a wheel does not have it.")
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         _end(one_line(f"Error: {error.strerror or error}{place}. Nothing was half-written."))

@@ -12,13 +12,14 @@ from tqdm import tqdm
 
 from sae_model.methods import METHODS
 from sae_model.zoo import ZOO
-from training.data import load_split
-from training.fit.loop import fit
-from training.fit.recipe import Recipe
-from training.fit.zoo import LECTURE, RECIPES
-from training.measure.evaluation import Evaluation, evaluate, read_by
-from training.measure.probe import pixels, probe_errors
-from training.publish.card import PROBED
+
+from .data import load_split
+from .fit.loop import fit
+from .fit.recipe import Recipe
+from .fit.zoo import LECTURE, RECIPES
+from .measure.evaluation import Evaluation, evaluate, read_by
+from .measure.probe import pixels, probe_errors
+from .publish.card import PROBED
 
 SEEDS = (0, 1, 2)
 HEADLINE = ("dense", "l1-1", "l1-3", "topk-25")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
@@ -16,15 +17,17 @@ from tqdm import tqdm
 
 from sae_model import SparseAutoencoder
 from sae_model.errors import UserError, first_line
-from training.data import About, Split
-from training.fit import parallel
-from training.fit.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint, remove_checkpoint
-from training.fit.loop import Progress, fit
-from training.fit.recipe import Recipe
-from training.measure.evaluation import NOISE_LEVELS, SIGMA, Evaluation, evaluate
-from training.measure.history import Epoch, measure_epoch
-from training.publish.publishing import save_run
-from training.publish.record import Record, versions
+
+from .data import About, Split
+from .fit import parallel
+from .fit.bar import show
+from .fit.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint, remove_checkpoint
+from .fit.loop import fit
+from .fit.recipe import Recipe
+from .measure.evaluation import FULL, SIGMA, Evaluation, Measure, evaluate
+from .measure.history import Epoch, measure_epoch
+from .publish.publishing import save_run
+from .publish.record import Record, versions
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,17 @@ class Data:
     no classes to tell apart."""
     validation: Split | None = None
     """To measure on after each epoch; None measures nothing then."""
-    about: About | None = None
-    """What is known about the data set; None leaves it to `DATASETS`."""
+    about: About = field(kw_only=True)
+    """What is known about the data set: its title, classes and licence, for the card."""
 
 
 def run_one(
-    recipe: Recipe, model: SparseAutoencoder, data: Data, output: Path, checkpoint: Checkpoint
+    recipe: Recipe,
+    model: SparseAutoencoder,
+    data: Data,
+    output: Path,
+    checkpoint: Checkpoint,
+    measure: Measure = FULL,
 ) -> Evaluation | None:
     """Train, measure and save one model, with a progress bar, from its checkpoint on if there is one.
 
@@ -59,7 +67,7 @@ def run_one(
     history = [Epoch(**epoch) for epoch in snapshot.get("history", [])] if snapshot else []
     with tqdm(desc=recipe.name, unit=" steps", dynamic_ncols=True, disable=not leads) as bar:
         for progress in fit(model, data.train.images, recipe, snapshot, after_epochs=True):
-            _show(bar, progress, recipe)
+            show(bar, progress, recipe.loss)
             if not leads:
                 continue
             if progress.epochs.is_integer() and data.validation is not None and len(data.validation.images) > 0:
@@ -69,33 +77,32 @@ def run_one(
                 checkpoint.write(progress.snapshot() | {"history": [asdict(epoch) for epoch in history]})
     if not leads:
         return None
-    evaluation = measure_and_save(recipe, model, data, output, history)
+    evaluation = measure_and_save(recipe, model, data, output, history, measure)
     remove_checkpoint(output)
     return evaluation
 
 
-def _show(bar: tqdm, progress: Progress, recipe: Recipe) -> None:
-    bar.total = progress.steps
-    bar.set_postfix_str(
-        f"{progress.images_per_second:,.0f} images/s, {recipe.loss} {progress.reconstruction_loss:.4f}, "
-        f"penalty {progress.penalty:.4f}, mean activation {progress.mean_activation:.4f}",
-        refresh=False,
-    )
-    bar.update(progress.step - bar.n)
-
-
 def measure_and_save(
-    recipe: Recipe, model: SparseAutoencoder, data: Data, output: Path, history: Sequence[Epoch] = ()
+    recipe: Recipe,
+    model: SparseAutoencoder,
+    data: Data,
+    output: Path,
+    history: Sequence[Epoch] = (),
+    measure: Measure = FULL,
 ) -> Evaluation:
-    """Measure a trained model on the test split, and write all its files, or none."""
-    evaluation = measured(model, data.test, data.probe)
+    """Measure a trained model on the test split, and write all its files, or none.
+
+    Where it has to be quick there are no probe errors, and no metrics at each k or beta.
+    """
+    evaluation = measured(model, data.test, data.probe if measure == FULL else None, measure=measure)
+    asked = recipe.sparsity.measured_at if measure == FULL else {}
     by = {
         argument: {
             at: measured(model, data.test, sigmas=(SIGMA,), **{argument: at})
             for at in stops
             if argument != "k" or at <= model.latent_dim
         }
-        for argument, stops in recipe.sparsity.measured_at.items()
+        for argument, stops in asked.items()
     }
     record = Record(recipe, versions(), len(data.test.images), evaluation, data.about)
     save_run(output, model, record, data.test, by, history)
@@ -108,7 +115,8 @@ def measured(
     train: Split | None = None,
     k: int | None = None,
     beta: float | None = None,
-    sigmas: tuple[float, ...] = NOISE_LEVELS,
+    sigmas: tuple[float, ...] | None = None,
+    measure: Measure = FULL,
 ) -> Evaluation:
     """The metrics of a model, as `evaluate` tells them.
 
@@ -116,7 +124,7 @@ def measured(
         UserError: these are no images for this model, or it makes no numbers of them.
     """
     try:
-        evaluation = evaluate(model, test, train, k, beta, sigmas)
+        evaluation = evaluate(model, test, train, k, beta, sigmas, measure)
     except (ValueError, RuntimeError) as error:
         raise UserError(f"This model cannot be measured on these images: {first_line(error)}") from error
     if not math.isfinite(evaluation.mse + evaluation.mean_activation + evaluation.effective_l0):
@@ -125,7 +133,7 @@ def measured(
 
 
 def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Iterator[tuple[Recipe, Evaluation]]:
-    """Train, measure and save many models to folders of their names, `jobs` at a time, with one bar for all.
+    """Train, measure and save many models to folders of their own, `jobs` at a time, with one bar for all.
 
     A model is too small for several cores: two models on a core each learn more in a second than one on both.
 
@@ -133,8 +141,10 @@ def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Itera
         Each recipe with its metrics, as soon as it is done.
 
     Raises:
+        UserError: two recipes are the same.
         OSError, TrainingError: one of them could not be made. Those that are done stay.
     """
+    names = folder_names(recipes)
     # It hands tensors over in shared memory, so images are there once.
     context = torch.multiprocessing.get_context("spawn")
     steps = context.Value("q", 0)
@@ -146,7 +156,9 @@ def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Itera
         tqdm(desc=f"0 of {len(recipes)} done", total=total, unit=" steps", dynamic_ncols=True) as bar,
     ):
         # The last recipes of the bundle take longest: begun first, they leave no core idle at the end.
-        running = {pool.submit(_do_job, recipe): recipe for recipe in reversed(recipes)}
+        running = {
+            pool.submit(_do_job, recipe, name): recipe for recipe, name in reversed([*zip(recipes, names, strict=True)])
+        }
         try:
             while running:
                 done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -166,7 +178,7 @@ def _begin_jobs(data: Data, output: Path, threads: int, steps: Synchronized) -> 
     _shared = data, output, steps
 
 
-def _do_job(recipe: Recipe) -> Evaluation:
+def _do_job(recipe: Recipe, name: str) -> Evaluation:
     data, output, steps = _shared
     model = recipe.new_model(data.train.images)
     before = 0
@@ -174,4 +186,30 @@ def _do_job(recipe: Recipe) -> Evaluation:
         with steps:
             steps.value += progress.step - before
         before = progress.step
-    return measure_and_save(recipe, model, data, output / recipe.name)
+    return measure_and_save(recipe, model, data, output / name)
+
+
+def folder_names(recipes: Sequence[Recipe]) -> list[str]:
+    """A folder for each recipe: its name, with the fields in which it differs from others of that name.
+
+    `topk-10` stays so; two that differ in their seed are called `topk-10-seed-0` and `topk-10-seed-1`.
+
+    Raises:
+        UserError: two recipes are the same.
+    """
+    names = []
+    for recipe in recipes:
+        alike = [vars(other) for other in recipes if other.name == recipe.name]
+        varied = [name for name in vars(recipe) if any(other[name] != alike[0][name] for other in alike)]
+        values = {name: getattr(recipe, name) for name in varied}
+        if "sparsity" in values:  # the hyperparameters that its name does not tell
+            methods = [other["sparsity"].to_config() for other in alike]
+            del values["sparsity"]
+            own = recipe.sparsity.to_config()
+            values |= {name: own[name] for name in own if any(other.get(name) != own[name] for other in methods)}
+        parts = [f"{name.replace('_', '-')}-{value}" for name, value in values.items()]
+        names.append(re.sub(r"[^\w.+-]+", "-", "-".join([recipe.name, *parts])))
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"Two runs would be the same, {twice}, and write into one folder: name each once.")
+    return names

@@ -64,9 +64,9 @@ def test_floats_stay_floats(tmp_path: Path, kind: type) -> None:
     dataset = open_dataset(write(tmp_path / "floats.npz", images=images))
     assert dataset.classes == ("floats",)
     train = dataset.half("train").images
-    assert train.dtype == torch.float32
-    rows = {image.tobytes() for image in images.astype(np.float32)}
-    assert all(image.numpy().tobytes() in rows for image in train)
+    kept = np.float16 if kind == np.float16 else np.float32  # half precision takes half the place
+    rows = {image.tobytes() for image in images.astype(kept)}
+    assert all(image.numpy().dtype == kept and image.numpy().tobytes() in rows for image in train)
 
 
 def test_images_are_scaled_and_turned_grey(tmp_path: Path) -> None:
@@ -208,3 +208,56 @@ def test_floats_stay_within_their_range_when_they_are_scaled(tmp_path: Path, dty
     for size in (11, 12, 13, 64):
         scaled = open_dataset(name, image_size=size).half("train").images  # or an error
         assert 0 <= scaled.min() <= scaled.max() <= 1
+
+
+def test_vectors_stay_vectors(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(150, 9)).astype(np.float16)
+    dataset = open_dataset(write(tmp_path / "vectors.npz", images=vectors), bounded=False)
+    assert dataset.half("train").images.shape == (135, 9)
+    assert dataset.half("test").images.dtype == torch.float16
+
+
+def test_half_precision_of_every_kind_is_kept(tmp_path: Path) -> None:
+    images = torch.rand(150, 1, 3, 3).bfloat16()
+    save_file({"images": images}, tmp_path / "half.safetensors")
+    train = open_dataset(str(tmp_path / "half.safetensors")).half("train").images
+    assert train.dtype == torch.bfloat16
+    assert {tuple(image.flatten().tolist()) for image in train} <= {tuple(i.flatten().tolist()) for i in images}
+
+
+@pytest.mark.parametrize("own_test", [False, True])
+def test_groups_stay_whole_in_every_part(tmp_path: Path, own_test: bool, capsys: pytest.CaptureFixture) -> None:
+    groups = np.random.default_rng(1).integers(0, 40, 240)
+    images = np.zeros((240, 1, 2, 2), dtype=np.uint8)
+    images[:, 0, 0, 0], images[:, 0, 0, 1] = groups, np.arange(240)
+    arrays = {"images": images, "groups": groups}
+    if own_test:
+        arrays["test_images"] = 255 - images[:20]
+    dataset = open_dataset(write(tmp_path / "patches.npz", **arrays))
+    assert ("whole groups" in capsys.readouterr().err) != own_test
+    parts = {part: dataset.split(part).images[:, 0, 0] for part in ("train", "validation", "test")}
+    if own_test:
+        assert torch.equal(parts.pop("test")[:, 1], 255 - torch.arange(20, dtype=torch.uint8))
+    seen = [set(rows[:, 0].tolist()) for rows in parts.values()]
+    assert all(seen)
+    assert len(set.union(*seen)) == sum(map(len, seen)) == 40
+    assert sorted(torch.cat([rows[:, 1] for rows in parts.values()]).tolist()) == list(range(240))
+
+
+def test_a_file_may_bring_its_own_test_split(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    images, labels = numbered(200), np.repeat(np.arange(4), 50)
+    arrays = {"images": images[:150], "labels": labels[:150], "test_images": images[150:], "test_labels": labels[150:]}
+    arrays["labels"][:5] = 3
+    dataset = open_dataset(write(tmp_path / "own.npz", **arrays))
+    assert "no test half" not in capsys.readouterr().err
+    assert torch.equal(dataset.half("test").images, torch.from_numpy(images[150:]))
+    assert dataset.half("test").labels.tolist() == labels[150:].tolist()
+    assert sorted(dataset.half("train").images[:, 0, 0, 0].tolist()) == list(range(150))
+    del arrays["test_labels"]
+    with pytest.raises(DataError, match="has labels for one of `images` and `test_images`"):
+        open_dataset(write(tmp_path / "own.npz", **arrays))
+    arrays["test_images"] = images[150:, :2]
+    with pytest.raises(DataError, match=r"`test_images` of .* are \(2, 4, 5\) of uint8, and `images` are \(3, 4, 5\)"):
+        open_dataset(write(tmp_path / "own.npz", images=images[:150], test_images=images[150:, :2]))
+    with pytest.raises(DataError, match=r"`groups` of .* is of float64; groups are whole numbers"):
+        open_dataset(write(tmp_path / "own.npz", images=images, groups=np.linspace(0, 1, 200)))

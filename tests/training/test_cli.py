@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,43 @@ def test_fit_writes_all_it_promises_and_prints_the_metrics(fitted: Fitted) -> No
 def test_fit_shows_how_far_it_is(fitted: Fitted) -> None:
     for word in ("l1-0.2", "images/s", "bce", "penalty", "mean activation"):
         assert word in fitted[1].stderr
+
+
+def test_the_size_and_the_length_of_a_step_are_those_that_were_asked_for(few_digits: Path, tmp_path: Path) -> None:
+    asked = ("--batch-size", "50", "--learning-rate", "0.002", "--measure", "quick", "--threads", "1")
+    done = run(*FIT, *asked, "--data-dir", few_digits, "--output", tmp_path / "model")
+    assert done.returncode == 0, done.stderr
+    recipe = json.loads((tmp_path / "model" / "recipe.json").read_text())
+    assert (recipe["batch_size"], recipe["learning_rate"]) == (50, 0.002)
+    assert "10 steps: 1 epochs of 500 images in batches of 50" in done.stderr
+    assert json.loads(done.stdout)["probe_error"] == {}
+    for wrong, words in (
+        (("--learning-rate", "0"), "learning_rate is above 0"),
+        (("--batch-size", "0"), "batch_size is"),
+    ):
+        assert_refused(run(*FIT, *wrong, "--output", tmp_path / "other"), words)
+
+
+SLEEP = """
+import runpy, sys, torch
+sys.argv = ["training", "--help"]
+try:
+    runpy.run_module("training", run_name="__main__")
+except SystemExit:
+    from training.fit.threads import THEY_SLEEP
+    print(THEY_SLEEP)
+"""
+
+
+@pytest.mark.parametrize("torch_is_there", [False, True])
+def test_threads_of_the_command_line_sleep_while_they_wait(torch_is_there: bool) -> None:
+    """Also where torch was imported before the command line could say so, as with `python -m sae_model.training`."""
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    script = SLEEP if torch_is_there else SLEEP.replace(", torch", "")
+    line = [sys.executable, "-c", script]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout.splitlines()[-1] == "True", done.stderr
+    assert done.stdout.count("Train, measure and bundle") == 1
 
 
 def test_the_card_holds_the_metrics_and_loads_as_it_says(fitted: Fitted) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from sae_model import L1, SparseAutoencoder, TopK
 from training import runs
-from training.data import Split
+from training.data import DATASETS, Split
 from training.draw.history_charts import history_charts
 from training.draw.svg_file import standalone
 from training.fit.checkpoint import Checkpoint
@@ -52,7 +52,7 @@ def data(training_digits: Split, digits: Split) -> Data:
             (training_digits, slice(500, 700)),
         )
     )
-    return Data(train, test, None, validation)
+    return Data(train, test, None, validation, about=DATASETS["mnist"].about)
 
 
 def train(recipe: Recipe, data: Data, output: Path) -> list[Epoch]:

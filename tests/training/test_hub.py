@@ -15,7 +15,7 @@ from huggingface_hub import HfApi, ModelCard
 from sae_model import L1, ModelLoadError, SparseAutoencoder
 from tests.command_line import run
 from tests.loopback_hub import READ_TOKEN, STRANGER_TOKEN, TOKEN, LoopbackHub
-from training.data import Split
+from training.data import DATASETS, Split
 from training.fit.recipe import Recipe
 from training.publish.card import BEGIN, END
 from training.publish.hub import HubError, push, push_all
@@ -35,7 +35,7 @@ def trained(
     folder = tmp_path_factory.mktemp("trained") / "l1-0.3"
     train, test = (Split(*(values[:500] for values in split)) for split in (training_digits, digits))
     recipe = Recipe(sparsity=brief_model.sparsity, limit=6_000, latent_dim=200, epochs=3, batch_size=64)
-    measure_and_save(recipe, brief_model, Data(train, test, train), folder)
+    measure_and_save(recipe, brief_model, Data(train, test, train, about=DATASETS["mnist"].about), folder)
     return folder
 
 

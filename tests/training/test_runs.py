@@ -9,13 +9,15 @@ import pytest
 import torch
 
 from sae_model import L1, AdaptiveL1, AdaptiveTopK, KLPerImage, KLPerNeuron, ModelLoadError, SparseAutoencoder
-from training.data import DATASETS, Split
+from sae_model.errors import UserError
+from training.data import DATASETS, About, Split
+from training.data.named_data import DIGITS
 from training.fit.checkpoint import Checkpoint
 from training.fit.loop import TrainingError, fit
 from training.fit.recipe import Recipe
 from training.measure.evaluation import evaluate, read_by
 from training.publish.record import Record, RecordError
-from training.runs import Data, measure_and_save, run_all, run_one
+from training.runs import Data, folder_names, measure_and_save, run_all, run_one
 
 SMALL = Recipe(latent_dim=40, epochs=2, batch_size=50)
 
@@ -25,7 +27,7 @@ def data(training_digits: Split, digits: Split) -> Data:
     train, test = (
         Split(*(values[:count] for values in split)) for split, count in ((training_digits, 600), (digits, 300))
     )
-    return Data(train, test, train)
+    return Data(train, test, train, about=DATASETS["mnist"].about)
 
 
 @pytest.mark.slow
@@ -129,3 +131,38 @@ def test_a_record_comes_back_as_it_was_written(data: Data, tmp_path: Path) -> No
     (tmp_path / "model" / "recipe.json").write_text('{"sparsity": {"kind": "l7"}, "versions": {}, "test_images": 1}')
     with pytest.raises(RecordError, match=r"holds no record of this version .*Unknown sparsity method"):
         Record.read(tmp_path / "model")
+
+
+def test_every_run_has_a_folder_of_its_own_that_says_how_it_differs() -> None:
+    one = Recipe(L1(1.0))
+    assert folder_names([one, Recipe(L1(0.1))]) == ["l1-1", "l1-0.1"]
+    others = [one, replace(one, seed=1), replace(one, latent_dim=40), replace(one, learning_rate=1e-3)]
+    names = folder_names(others)
+    assert len(set(names)) == 4
+    assert names[1] == "l1-1-latent-dim-900-learning-rate-0.006-seed-1"
+    rates = [Recipe(KLPerImage(0.1, beta)) for beta in (1.0, 5.0)]
+    assert folder_names(rates) == ["kl-image-0.1-beta-1.0", "kl-image-0.1-beta-5.0"]
+    with pytest.raises(UserError, match="Two runs would be the same, l1-1"):
+        folder_names([one, one])
+
+
+def test_the_card_of_own_tensors_names_them_and_not_mnist(data: Data, tmp_path: Path) -> None:
+    own = replace(data, about=About("my strokes", DIGITS, "CC0-1.0"))
+    model = SMALL.new_model(data.train.images).eval()
+    measure_and_save(SMALL, model, own, tmp_path / "model", measure="quick")
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "Trained on my strokes" in card
+    assert "MNIST" not in card
+    assert Record.read(tmp_path / "model").about == own.about
+    with pytest.raises(TypeError, match="about"):
+        Data(data.train, data.test, None)
+
+
+def test_a_quick_measure_leaves_out_what_takes_long(data: Data, tmp_path: Path) -> None:
+    recipe = replace(SMALL, sparsity=AdaptiveTopK(7))
+    model = recipe.new_model(data.train.images).eval()
+    quick = measure_and_save(recipe, model, data, tmp_path / "model", measure="quick")
+    full = evaluate(model, data.test, data.probe)
+    assert (quick.fvu_refit, quick.probe_error, list(quick.denoise_mse)) == (None, {}, ["0.3"])
+    assert (quick.fvu, quick.l0_by_class, quick.fvu_top_k) == (full.fvu, full.l0_by_class, full.fvu_top_k)
+    assert not (tmp_path / "model" / "evaluation_by_k.json").exists()

@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, Subset
 
 from sae_model import SparseAutoencoder
-from training.data import BUNDLED, VALIDATION_IMAGES
-from training.data.torchvision_import import datasets, transforms
-from training.fit.zoo import LECTURE
+
+from ..data import BUNDLED, VALIDATION_IMAGES
+from ..data.torchvision_import import datasets, transforms
+from ..fit.zoo import LECTURE
 
 
 def unpack_mnist(folder: Path) -> None:

@@ -22,13 +22,14 @@ from tqdm import tqdm
 
 from sae_model import L1, SparseAutoencoder
 from sae_model.zoo import ZOO
-from training.benchmarks import lecture
-from training.benchmarks.machine import describe_machine, in_own_process, matrix_product_rate, peak_bytes
-from training.data import Split, as_floats, load_split
-from training.fit.loop import fit, has_fast_bfloat16
-from training.fit.recipe import Recipe
-from training.fit.zoo import LECTURE
-from training.measure.evaluation import Evaluation, evaluate
+
+from ..data import Split, as_floats, load_split
+from ..fit.loop import fit, has_fast_bfloat16
+from ..fit.recipe import Recipe
+from ..fit.zoo import LECTURE
+from ..measure.evaluation import Evaluation, evaluate
+from . import lecture
+from .machine import describe_machine, in_own_process, matrix_product_rate, peak_bytes
 
 # One pass over part of the images is enough: a wide dictionary learns fast, and steps of the encoder cost time.
 OURS = Recipe(L1(0.3), limit=24_000, epochs=1, batch_size=128, learning_rate=8e-3)

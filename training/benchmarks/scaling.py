@@ -18,11 +18,12 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from tqdm import tqdm
 
 from sae_model import L1
-from training.benchmarks.machine import describe_machine, in_own_process, peak_bytes
-from training.data import load_split
-from training.fit import parallel
-from training.fit.loop import TrainingError, fit
-from training.fit.recipe import Recipe, tuned
+
+from ..data import load_split
+from ..fit import parallel
+from ..fit.loop import TrainingError, fit
+from ..fit.recipe import Recipe, tuned
+from .machine import describe_machine, in_own_process, peak_bytes
 
 BLUE, ORANGE, GREY = "#1d4ed8", "#b45309", "#52525b"
 IMAGES = (7_500, 15_000, 30_000, 55_000)

@@ -16,9 +16,11 @@ from huggingface_hub import snapshot_download
 
 from sae_model.errors import first_line
 from sae_model.hub import why_not_read
-from training.data import array_file, folder_layout, image_folder
-from training.data.images import DataError, Half, Part, Split, add_noise, as_floats, resized
-from training.data.named_data import DATASETS, About
+
+from . import array_file, folder_layout, image_folder
+from .images import DataError, Half, Part, Split, add_noise, as_floats, resized, wrong_values
+from .named_data import DATASETS, About
+from .rows import Images, Rows, as_images
 
 __all__ = [
     "BUNDLED",
@@ -26,17 +28,22 @@ __all__ = [
     "About",
     "DataError",
     "Dataset",
+    "Images",
+    "Rows",
     "Split",
     "add_noise",
     "as_floats",
+    "as_images",
     "load_split",
     "open_dataset",
+    "wrong_values",
 ]
 
 BUNDLED = Path(__file__).parent
 VALIDATION_IMAGES = 5_000
 FEWEST: dict[Half, int] = {"train": 100, "test": 12}
 HUB = "hub:"
+BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class Dataset:
                 f"{self.about.title} has {count} images in the {half} half: it takes {FEWEST['train']} to train on and "
                 f"{FEWEST['test']} to measure on."
             )
-        if half == "test" and bool((images == images[0]).all()):
+        if half == "test" and all(bool((batch == images[0]).all()) for batch in images.split(BATCH)):
             raise DataError(f"The test images of {self.about.title} are all alike: nothing can be measured on them.")
 
     def split(self, part: Part, limit: int | None = None) -> Split:
@@ -167,7 +174,7 @@ def _read(
     if path.is_dir():
         classes, halves, validation = image_folder.read_folder(path, image_size, grey, skip_broken)
     elif path.suffix in array_file.ENDINGS and path.is_file():
-        classes, halves = array_file.read_arrays(path, image_size, grey, bounded)
+        classes, halves, validation = array_file.read_arrays(path, image_size, grey, bounded)
     else:
         raise DataError(
             f"Unknown data set {name!r:.80}. Known ones: {', '.join(DATASETS)}; a folder of images, a file ending in "

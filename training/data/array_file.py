@@ -1,8 +1,10 @@
-"""A file of arrays as a data set: .npz or .safetensors with `images` and, if there are any, `labels`."""
+"""A file of arrays as a data set: .npz or .safetensors with `images` and, if there are any, `labels` and others."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,30 +14,56 @@ from safetensors import safe_open
 from torch import Tensor
 
 from sae_model.storage import LFS_ADVICE, is_lfs_pointer
-from training.data.image_store import Piece, halves, stored
-from training.data.images import DataError, Half, Split, resized
+
+from .image_store import SEED, Piece, halves, held_out_groups, stored
+from .images import DataError, Half, Split, resized
 
 ENDINGS = (".npz", ".safetensors")
 BATCH = 1000
 MOST_CLASSES = 10_000
+WHOLE = {"labels": "labels are whole numbers from 0", "groups": "groups are whole numbers"}
 MOST_CHANNELS = 4  # of images; a last axis that is no longer, after two that are, holds channels
+
+
+HELD_OUT = 0.1
+VALIDATION = 1 / 12
+MOST_VALIDATION = 5_000
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What a file holds, checked."""
+
+    images: Tensor
+    """(n, channels, height, width) or (n, length), bytes or floats."""
+    labels: Tensor | None = None
+    """(n,), whole numbers from 0."""
+    groups: Tensor | None = None
+    """(n,), whole numbers: rows of one group are held out together."""
 
 
 def read_arrays(
     path: Path, image_size: int | None = None, grey: bool = False, bounded: bool = True
-) -> tuple[tuple[str, ...], dict[Half, Split]]:
-    """The classes and the two halves of a file: a seeded tenth of each class is held out to measure on.
+) -> tuple[tuple[str, ...], dict[Half, Split], int | None]:
+    """The classes and the two halves of a file, and its number of validation images (None leaves that to others).
 
-    It has `images` (n, channels, height, width), bytes or floats, and may have `labels` (n,), whole numbers.
+    It has `images`, (n, channels, height, width) or vectors (n, length), bytes or floats. It may have `labels` (n,),
+    whole numbers; and `groups` (n,), whole numbers, such as the number of the image that a patch is from.
+
+    `test_images`, and `test_labels` where there are labels, are its test split. Without them a seeded tenth of each
+    class is held out to measure on; where there are groups, a tenth in whole groups, and the validation split too.
 
     Raises:
         DataError: no such arrays; another shape or type; NaN; values or labels out of range.
     """
     stat = path.stat()
-    images, labels = _arrays(path)
-    classes = (path.stem,) if labels is None else tuple(map(str, range(int(labels.max()) + 1)))
-    labels = torch.zeros(len(images), dtype=torch.long) if labels is None else labels
-    rows = halves(labels, classes, str(path))
+    train, test = _arrays(path)
+    labels = [part.labels for part in (train, test) if part is not None and part.labels is not None]
+    count = max((int(of_part.max()) + 1 for of_part in labels), default=1)
+    classes = (path.stem,) if not labels else tuple(map(str, range(count)))
+    rows, validation = _rows_of_halves(path, train, test, classes)
+    images = [train.images, *([] if test is None else [test.images])]
+    labels = labels or [torch.zeros(len(part), dtype=torch.long) for part in images]
     contents, parts = stored(
         f"{path.resolve()} {image_size} {grey}",
         (stat.st_size, stat.st_mtime_ns),
@@ -46,40 +74,80 @@ def read_arrays(
             f"The images in {path} have values from {contents.lowest:.3g} to {contents.highest:.3g}; floats lie in "
             "[0, 1]. Scale them, or train on values of any range with --loss mse."
         )
-    return classes, parts
+    return classes, parts, validation
+
+
+def _rows_of_halves(
+    path: Path, train: Arrays, test: Arrays | None, classes: tuple[str, ...]
+) -> tuple[dict[Half, Tensor], int | None]:
+    """The rows of both halves (of the file's own test split, where it has one), and how many are for validation."""
+    every = torch.zeros(len(train.images), dtype=torch.long) if train.labels is None else train.labels
+    if train.groups is None:
+        if test is None:
+            return halves(every, classes, str(path)), None
+        order = torch.randperm(len(every), generator=torch.Generator().manual_seed(SEED))
+        return {"train": order, "test": torch.arange(len(test.images))}, None
+    rest, groups = torch.arange(len(every)), train.groups
+    if test is None:
+        rest, held_out = held_out_groups(groups, HELD_OUT)
+        print(
+            f"{path} has no test half: {len(held_out):,} of its {len(every):,} images, whole groups chosen by seed, "
+            "are held out to measure on.",
+            file=sys.stderr,
+        )
+    else:
+        held_out = torch.arange(len(test.images))
+    learned, checked = held_out_groups(groups[rest], min(VALIDATION, MOST_VALIDATION / len(rest)))
+    return {"train": rest[torch.cat([learned, checked])], "test": held_out}, len(checked)
 
 
 def _pieces(
-    path: Path, images: Tensor, labels: Tensor, rows: dict[Half, Tensor], image_size: int | None, grey: bool
+    path: Path,
+    images: list[Tensor],
+    labels: list[Tensor],
+    rows: dict[Half, Tensor],
+    image_size: int | None,
+    grey: bool,
 ) -> Iterator[Piece]:
-    _check_finite(path, images)
+    """The rows of both halves; those of the test half are of the second array where there are two."""
+    for name, part in zip(("images", "test_images"), images, strict=False):
+        _check_finite(path, name, part)
     for half, of_half in rows.items():
+        which = -1 if half == "test" else 0
         for some in of_half.split(BATCH):
-            chosen = resized(images[some], image_size, grey)
-            yield Piece(half, chosen.float() if chosen.is_floating_point() else chosen, labels[some])
+            chosen = images[which][some]
+            if chosen.ndim == 4:
+                chosen = resized(chosen, image_size, grey)
+            yield Piece(half, chosen.float() if chosen.dtype == torch.float64 else chosen, labels[which][some])
 
 
-def _check_finite(path: Path, images: Tensor) -> None:
+def _check_finite(path: Path, name: str, images: Tensor) -> None:
     is_finite = torch.cat([batch.isfinite().flatten(1).all(1) for batch in images.split(BATCH)])
     wrong = (~is_finite).nonzero().flatten().tolist()
     if wrong:
         raise DataError(
-            f"`images` of {path} holds NaN or infinity in {len(wrong):,} image(s), first in images[{wrong[0]}]: leave "
+            f"`{name}` of {path} holds NaN or infinity in {len(wrong):,} image(s), first in {name}[{wrong[0]}]: leave "
             "such images out."
         )
 
 
-def _arrays(path: Path) -> tuple[Tensor, Tensor | None]:
-    """`images` and `labels` of a file, of the right shapes and types. Those of .safetensors stay on disk."""
+NAMES = ("images", "labels", "groups", "test_images", "test_labels")
+
+
+def _arrays(path: Path) -> tuple[Arrays, Arrays | None]:
+    """The arrays of a file, of the right shapes and types, and those of its test split, where it has one.
+
+    Those of .safetensors stay on disk.
+    """
     if is_lfs_pointer(path):
         raise DataError(f"{path} is {LFS_ADVICE}.")
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:
-                found = {name: _as_tensor(path, name, file) for name in ("images", "labels") if name in file}
+                found = {name: _as_tensor(path, name, file) for name in NAMES if name in file}
         else:
             with safe_open(path, "pt") as file:
-                found = {name: file.get_tensor(name) for name in ("images", "labels") if name in file.keys()}  # noqa: SIM118
+                found = {name: file.get_tensor(name) for name in NAMES if name in file.keys()}  # noqa: SIM118
     except DataError:
         raise
     except Exception as error:  # of numpy, zip, zlib, Python's own parser: anybody may have written the file
@@ -87,32 +155,55 @@ def _arrays(path: Path) -> tuple[Tensor, Tensor | None]:
             f"{path} is no whole {path.suffix} file of numbers ({str(error)[:80]}): write it again."
         ) from error
     if "images" not in found:
-        raise DataError(f"{path} has no array `images`: it needs one of (n, channels, height, width).")
-    images, labels = found["images"], found.get("labels")
-    if images.ndim != 4 or images.numel() == 0:
+        raise DataError(f"{path} has no array `images`: it needs one of (n, channels, height, width) or (n, length).")
+    train = Arrays(
+        _checked_images(path, "images", found["images"]),
+        _checked_whole(path, "labels", found.get("labels"), len(found["images"])),
+        _checked_whole(path, "groups", found.get("groups"), len(found["images"])),
+    )
+    if train.labels is not None:
+        _check_classes(path, train.labels)
+    if "test_images" not in found:
+        return train, None
+    test = Arrays(
+        _checked_images(path, "test_images", found["test_images"]),
+        _checked_whole(path, "test_labels", found.get("test_labels"), len(found["test_images"])),
+    )
+    if test.images.shape[1:] != train.images.shape[1:] or test.images.dtype != train.images.dtype:
         raise DataError(
-            f"`images` of {path} has the shape {tuple(images.shape)}; it comes as (n, channels, height, width), and "
-            "vectors as (n, length, 1, 1)."
+            f"`test_images` of {path} are {tuple(test.images.shape[1:])} of {_type(test.images)}, and `images` are "
+            f"{tuple(train.images.shape[1:])} of {_type(train.images)}: store both alike."
         )
-    if images.shape[3] <= MOST_CHANNELS < min(images.shape[1:3]):
+    if (train.labels is None) != (test.labels is None):
+        raise DataError(f"{path} has labels for one of `images` and `test_images`: it needs them for both, or none.")
+    if test.labels is not None and int(test.labels.max()) > int(train.labels.max()):
+        raise DataError(f"`test_labels` of {path} name classes that `labels` do not: number the classes of both alike.")
+    return train, test
+
+
+def _checked_images(path: Path, name: str, images: Tensor) -> Tensor:
+    if images.ndim not in (2, 4) or images.numel() == 0:
+        raise DataError(
+            f"`{name}` of {path} has the shape {tuple(images.shape)}; it comes as (n, channels, height, width), and "
+            "vectors as (n, length)."
+        )
+    if images.ndim == 4 and images.shape[3] <= MOST_CHANNELS < min(images.shape[1:3]):
         n, height, width, channels = images.shape
         raise DataError(
-            f"`images` of {path} has the shape {(n, height, width, channels)}, channels last; it comes as "
-            "(n, channels, height, width): store images.transpose(0, 3, 1, 2). If channels are first, and images so "
-            "narrow, turn them: images.transpose(0, 1, 3, 2)."
+            f"`{name}` of {path} has the shape {(n, height, width, channels)}, channels last; it comes as "
+            f"(n, channels, height, width): store {name}.transpose(0, 3, 1, 2). If channels are first, and images so "
+            f"narrow, turn them: {name}.transpose(0, 1, 3, 2)."
         )
     if images.dtype != torch.uint8 and not images.is_floating_point():
-        raise DataError(f"`images` of {path} is of {_type(images)}; it holds bytes (uint8), or floats in [0, 1].")
-    if labels is not None:
-        _check_labels(path, labels, len(images))
-        labels = labels.long()
-    return images, labels
+        raise DataError(f"`{name}` of {path} is of {_type(images)}; it holds bytes (uint8), or floats in [0, 1].")
+    return images
 
 
 def _as_tensor(path: Path, name: str, file: Mapping[str, np.ndarray]) -> Tensor:
     """An array of an .npz file; the file is closed after it."""
-    what = "labels are whole numbers from 0" if name == "labels" else "images are bytes or floats"
-    number = ": np.unique(labels, return_inverse=True)[1] numbers them" if name == "labels" else ""
+    kind = name.removeprefix("test_")
+    what = WHOLE.get(kind, "images are bytes or floats")
+    number = f": np.unique({name}, return_inverse=True)[1] numbers them" if kind in WHOLE else ""
     try:
         array = file[name]
     except ValueError as error:
@@ -129,14 +220,23 @@ def _as_tensor(path: Path, name: str, file: Mapping[str, np.ndarray]) -> Tensor:
     return torch.from_numpy(array)
 
 
-def _check_labels(path: Path, labels: Tensor, count: int) -> None:
-    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
-        raise DataError(f"`labels` of {path} is of {_type(labels)}; labels are whole numbers from 0.")
-    if labels.shape != (count,):
+def _checked_whole(path: Path, name: str, numbers: Tensor | None, count: int) -> Tensor | None:
+    """Labels or groups as whole numbers of at least 0, one for each image."""
+    if numbers is None:
+        return None
+    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
+        raise DataError(f"`{name}` of {path} is of {_type(numbers)}; {WHOLE.get(name, WHOLE['labels'])}.")
+    if numbers.shape != (count,):
         raise DataError(
-            f"`labels` of {path} has the shape {tuple(labels.shape)} for {count} images; it needs ({count},)."
+            f"`{name}` of {path} has the shape {tuple(numbers.shape)} for {count} images; it needs ({count},)."
         )
-    labels = labels.long()
+    numbers = numbers.long()
+    if name == "test_labels" and int(numbers.min()) < 0:
+        raise DataError(f"`{name}` of {path} go from {int(numbers.min())}; they are whole numbers from 0.")
+    return numbers
+
+
+def _check_classes(path: Path, labels: Tensor) -> None:
     lowest, highest = int(labels.min()), int(labels.max())
     if lowest < 0 or highest >= MOST_CLASSES:
         raise DataError(

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from training.data.images import DataError, Part
+from .images import DataError, Part
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 NOT_READ = (

@@ -22,9 +22,10 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from sae_model.storage import LFS_ADVICE, is_lfs_pointer
-from training.data.folder_layout import Files, find_images
-from training.data.image_store import Contents, Piece, halves, shuffled, stored
-from training.data.images import DataError, Half, Part, Split, resized
+
+from .folder_layout import Files, find_images
+from .image_store import Contents, Piece, halves, shuffled, stored
+from .images import DataError, Half, Part, Split, resized
 
 BATCH = 256
 FILES_A_WORKER = 2_000  # starting one takes about as long as reading so many small files

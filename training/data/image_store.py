@@ -14,16 +14,18 @@ import os
 import shutil
 import sys
 import tempfile
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from huggingface_hub import cached_assets_path
 from torch import Tensor
 
-from training.data.images import DataError, Half, Part, Split
+from .images import DataError, Half, Part, Split
 
 SEED = 0
 """Of the order of the images, and of which are held out."""
@@ -43,15 +45,43 @@ class Contents:
     """What a stored file holds: the images of the parts `train`, `validation` (if it has one) and `test`, in order."""
 
     shape: tuple[int, ...]
-    """Of one image: (channels, height, width)."""
+    """Of one image: (channels, height, width); of a vector: (length,)."""
     dtype: str
-    """uint8 or float32."""
+    """uint8, float16, bfloat16 or float32."""
     labels: dict[Part, list[int]]
     lowest: float
     highest: float
     """The range of all values, as they are stored."""
     repeated: int
     """Test images whose pixels are those of an image of the training half."""
+
+
+def held_out_groups(groups: Tensor, share: float, seed: int = SEED) -> tuple[Tensor, Tensor]:
+    """Hold out whole groups, chosen by a seed, until they are a share of all rows.
+
+    Args:
+        groups: (n,), whole numbers; rows of one number stay together.
+        share: of the rows, between 0 and 1.
+
+    Returns:
+        The rows of all other groups, and those that are held out; in random order, but those of a group in a row.
+
+    Raises:
+        DataError: all rows are of one group.
+    """
+    _, members = groups.unique(return_inverse=True)
+    sizes = members.bincount()
+    if len(sizes) < 2:
+        raise DataError("All rows are of one group, so that none can be held out: name two groups at least.")
+    order = torch.randperm(len(sizes), generator=torch.Generator().manual_seed(seed))
+    before = sizes[order].cumsum(0) - sizes[order]
+    count = min(len(sizes) - 1, max(1, int((before < share * len(groups)).sum())))
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order))
+    shuffled = torch.randperm(len(groups), generator=torch.Generator().manual_seed(seed))
+    rows = shuffled[place[members[shuffled]].argsort(stable=True)]
+    end = int(sizes[order[:count]].sum())
+    return rows[end:], rows[:end]
 
 
 def halves(labels: Tensor, classes: tuple[str, ...], where: str) -> dict[Half, Tensor]:
@@ -143,22 +173,18 @@ def _write(path: Path, pieces: Iterable[Piece]) -> Contents:
     """Write images one after another."""
     labels: dict[Part, list[int]] = {"train": [], "validation": [], "test": []}
     shape, dtype, lowest, highest = None, None, float("inf"), float("-inf")
-    training_images: set[int] = set()
-    repeated = 0
+    hashes = {"train": array("q"), "test": array("q")}
     with path.open("wb") as file:
         for part, images, its_labels in pieces:
             shape, dtype = tuple(images.shape[1:]), str(images.dtype).removeprefix("torch.")
             lowest, highest = min(lowest, images.min().item()), max(highest, images.max().item())
             labels[part] += its_labels.tolist()
-            values = images.contiguous().numpy()
+            values = images.contiguous().flatten(1).view(torch.uint8).numpy()
             file.write(values)
-            hashes = [hash(image.tobytes()) for image in values]
-            if part == "test":
-                repeated += sum(value in training_images for value in hashes)
-            else:
-                training_images.update(hashes)
+            hashes["test" if part == "test" else "train"].extend(hash(image.tobytes()) for image in values)
     if shape is None:
         raise DataError("None of the images can be read.")
+    repeated = int(np.isin(np.frombuffer(hashes["test"], "q"), np.frombuffer(hashes["train"], "q")).sum())
     return Contents(shape, dtype, labels, lowest, highest, repeated)
 
 

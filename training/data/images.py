@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import torch
@@ -22,21 +23,40 @@ class DataError(UserError):
 
 
 class Split(NamedTuple):
-    """A part of a data set: images (n, channels, height, width), bytes or floats, and labels (n,) from 0."""
+    """A part of a data set: images (n, channels, height, width), or vectors (n, length), and labels (n,) from 0.
+
+    Values are bytes or floats.
+    """
 
     images: Tensor
     labels: Tensor
 
 
 def as_floats(images: Tensor) -> Tensor:
-    """Images as floats in [0, 1]: bytes are divided by 255, floats are passed on."""
-    return images if images.is_floating_point() else images.float() / 255
+    """Images as floats in single precision: bytes are divided by 255, floats keep their values."""
+    return images.float() if images.is_floating_point() else images.float() / 255
+
+
+def wrong_values(images: Tensor, bounded: bool) -> str | None:
+    """What is wrong with the values of images: NaN, infinity, or floats outside of [0, 1] where they are bounded."""
+    if not images.is_floating_point() or images.numel() == 0:
+        return None
+    low, high = (value.item() for value in images.aminmax())
+    if not math.isfinite(low) or not math.isfinite(high):
+        return "The data hold NaN or infinity, so the loss is no finite number: leave such rows out."
+    if bounded and not 0 <= low <= high <= 1:
+        return (
+            f"The data have values from {low:.3g} to {high:.3g}, and the cross-entropy is for values in [0, 1]: scale "
+            'them, or train with the squared error (loss="mse", or --loss mse).'
+        )
+    return None
 
 
 def add_noise(images: Tensor, sigma: float | Tensor, generator: torch.Generator) -> Tensor:
     """Images plus Gaussian noise of standard deviation sigma (one, or one an image), not clipped to [0, 1]."""
     noise = torch.randn(images.shape, generator=generator, device=images.device)
-    return images + torch.as_tensor(sigma, device=images.device).reshape(-1, 1, 1, 1) * noise
+    of_each = torch.as_tensor(sigma, device=images.device).reshape(-1, *[1] * (images.ndim - 1))
+    return images + of_each * noise
 
 
 def resized(images: Tensor, size: int | None, grey: bool) -> Tensor:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.data.images import DataError, Half, Split
+from .images import DataError, Half, Split
 
 UNKNOWN = "unknown"
 
@@ -91,7 +91,7 @@ def _raw_folder(source: str, data_dir: Path, half: str) -> Path:
 
 def _download_idx(source: str, data_dir: Path, raw: Path) -> None:
     """Fetch a data set into `raw`, all its files or none."""
-    from training.data.torchvision_import import datasets  # a second to import, and nothing else needs it
+    from .torchvision_import import datasets  # a second to import, and nothing else needs it
 
     try:
         with tempfile.TemporaryDirectory(dir=data_dir, prefix=".download-") as stage:
@@ -144,7 +144,7 @@ def _read_torchvision(
         first_label: the label of its first class.
         half_is: what the class calls the half: "train", true or false, or "split", a name.
     """
-    from training.data.torchvision_import import datasets
+    from .torchvision_import import datasets
 
     which = {"train": half == "train"} if half_is == "train" else {half_is: half}
     try:

@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from sae_model import SparseAutoencoder
-from training.data import Split, add_noise, as_floats
+
+from ..data import Split, add_noise, as_floats
 
 SIGMA = 0.3
 COUNT = 10

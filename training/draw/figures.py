@@ -13,17 +13,18 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from sae_model import SparseAutoencoder
-from training.data import About, Split, add_noise, as_floats
-from training.draw import model_charts
-from training.draw.card_image import as_pictures, examples, squares, value_range
-from training.draw.histograms import activation_charts, histogram_of
-from training.draw.history_charts import history_charts
-from training.draw.model_charts import Point
-from training.draw.svg_file import standalone
-from training.measure.evaluation import Evaluation, activations_of
-from training.measure.history import Epoch
-from training.measure.latent_statistics import LatentStatistics, latent_statistics
-from training.words import say
+
+from ..data import About, Split, add_noise, as_floats
+from ..measure.evaluation import Evaluation, activations_of
+from ..measure.history import Epoch
+from ..measure.latent_statistics import LatentStatistics, latent_statistics
+from ..words import say
+from . import model_charts
+from .card_image import as_pictures, examples, squares, value_range
+from .histograms import activation_charts, histogram_of
+from .history_charts import history_charts
+from .model_charts import Point
+from .svg_file import standalone
 
 SIGMAS = (0.0, 0.3, 0.6)
 

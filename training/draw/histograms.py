@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from training.draw.charts import Drawing, svg_line, svg_text, svg_turned
-from training.words import say
+from ..words import say
+from .charts import Drawing, svg_line, svg_text, svg_turned
 
 LOWEST, LOG_BINS, LINEAR_BINS = 1e-3, 12, 10
 EDGES = torch.logspace(math.log10(LOWEST), 0, LOG_BINS + 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from training.draw.charts import Axis, Chart, Drawing, Frame
-from training.measure.history import Epoch
+from ..measure.history import Epoch
+from .charts import Axis, Chart, Drawing, Frame
 
 FRAME = Frame("history", 300, 240, 1, (1, 2, 5), left=64, top=14)
 METRICS = {

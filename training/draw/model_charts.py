@@ -14,7 +14,12 @@ from torch import Tensor
 from sae_model import bernoulli_kl
 from sae_model.sparsity import RATE_MARGIN
 from sae_model.zoo import ZOO
-from training.draw.charts import (
+
+from ..fit.recipe import DEFAULT_ARCHITECTURE, Recipe
+from ..fit.zoo import FAMILIES, RECIPES, family_title
+from ..measure.evaluation import Evaluation, read_by
+from ..words import say
+from .charts import (
     LETTERS,
     STYLES,
     WIDE,
@@ -28,10 +33,6 @@ from training.draw.charts import (
     place_words,
     svg_text,
 )
-from training.fit.recipe import DEFAULT_ARCHITECTURE, Recipe
-from training.fit.zoo import FAMILIES, RECIPES, family_title
-from training.measure.evaluation import Evaluation, read_by
-from training.words import say
 
 
 def cost_keys() -> list[Key]:

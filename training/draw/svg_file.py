@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from textwrap import wrap
 
-from training.draw.charts import Drawing, Key, svg_text
+from .charts import Drawing, Key, svg_text
 
 # The light colours of space/style.css. Not every program knows variables, or a border that is painted below letters.
 STYLE = """

@@ -20,8 +20,10 @@ from torch import Tensor
 
 from sae_model.errors import UserError
 from sae_model.storage import PARTIAL, write_file
-from training.fit.loop import Snapshot
-from training.fit.recipe import Recipe
+
+from ..data import Images
+from .loop import Snapshot
+from .recipe import Recipe
 
 try:
     import fcntl
@@ -29,6 +31,7 @@ except ImportError:  # on Windows two runs on one output are not kept apart
     fcntl = None
 
 STEPS_PER_CHECKPOINT = 500
+BATCH = 1000
 
 
 class CheckpointError(UserError):
@@ -38,10 +41,12 @@ class CheckpointError(UserError):
 class Checkpoint:
     """The checkpoint of one run: of one recipe, on these images, for this output folder."""
 
-    def __init__(self, output: Path, recipe: Recipe, images: Tensor) -> None:
+    def __init__(self, output: Path, recipe: Recipe, images: Images) -> None:
         self.path = checkpoint_path(output)
         digest = hashlib.sha256(recipe.to_json().encode())
-        digest.update(images.numpy())
+        digest.update(repr((tuple(images.shape), images.dtype)).encode())
+        for batch in _looked_at(images):
+            digest.update(batch.cpu().contiguous().flatten(1).view(torch.uint8).numpy())
         self.run = digest.hexdigest()
 
     def write(self, snapshot: Snapshot) -> None:
@@ -67,10 +72,18 @@ class Checkpoint:
             raise CheckpointError(f"{self.path} is no whole checkpoint: remove it, and begin anew.") from error
         if run != self.run:
             raise CheckpointError(
-                f"{self.path} was left by a run of another recipe or other images: repeat that command with --resume, "
-                "or remove the file."
+                f"{self.path} was left by a run of another recipe or other images: repeat that command with --resume "
+                "(that call with resume=), or remove the file."
             )
         return snapshot
+
+
+def _looked_at(images: Images) -> Iterator[Tensor]:
+    """What tells images from others: all of a tensor, and some of what may be larger than the memory."""
+    if isinstance(images, Tensor):
+        yield from images.split(BATCH)
+    else:
+        yield images[torch.linspace(0, len(images) - 1, BATCH).long().unique()]
 
 
 def checkpoint_path(output: Path) -> Path:

@@ -1,10 +1,11 @@
-"""The training loop: a generator, so that the command line, the page and the tests can all consume the same one."""
+"""The training loop: steps that are taken as they are asked for, by the command line, the page and the tests alike."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +16,14 @@ from torch import Tensor, nn
 from sae_model import SparseAutoencoder, load_balancing_loss, unit_activation
 from sae_model.errors import UserError
 from sae_model.outputs import OUTPUTS
-from training.data import add_noise, as_floats
-from training.fit import parallel
-from training.fit.recipe import Recipe
+
+from ..data import Images, add_noise, as_floats, wrong_values
+from . import parallel
+from .recipe import Recipe
 
 STEPS_PER_REPORT = 20
+DEAD_AFTER = 10_000
+"""A latent that was on for none of so many images in a row counts as dead while a model is trained."""
 HAVE_STATES = ("model", "optimizer", "schedule")
 
 Snapshot = dict[str, Any]
@@ -47,36 +51,69 @@ class Progress:
     """What sparsity adds to it."""
     mean_activation: float
     """Over latents and images, in [0, 1)."""
+    l0: float
+    """Latents that are not exactly zero, per image."""
+    dead_fraction: float
+    """Share of latents that were on for none of the last 10,000 images (or of all, at the start), in [0, 1]."""
     snapshot: Callable[[], Snapshot]
     """All that `fit` needs to go on from here; to be called, and stored, before the next step is asked for."""
 
 
+class Steps(Generator[Progress, None, None]):
+    """A training whose steps are taken as its progress is asked for. One that nobody asks trains nothing, and warns."""
+
+    _waits = False
+
+    def __init__(self, progress: Generator[Progress, None, None]) -> None:
+        self._progress = progress
+        self._waits = True
+
+    def send(self, value: None) -> Progress:
+        self._waits = False
+        return self._progress.send(value)
+
+    def throw(self, *error: Any) -> Progress:
+        self._waits = False
+        return self._progress.throw(*error)
+
+    def __del__(self) -> None:
+        if self._waits:
+            warnings.warn(
+                "fit(...) trained nothing: it takes its steps in a loop, `for step in fit(...)`. "
+                "sae_model.training.train trains in one call.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
 def fit(
     model: SparseAutoencoder,
-    images: Tensor,
+    images: Images,
     recipe: Recipe,
     snapshot: Snapshot | None = None,
     steps_per_report: int = STEPS_PER_REPORT,
     after_epochs: bool = False,
-) -> Iterator[Progress]:
-    """Train a model in place; yields every so many steps and at the end. Prints nothing, writes nothing.
+) -> Steps:
+    """Train a model in place, in a loop `for progress in fit(...)`. Prints nothing, writes nothing.
 
-    When the generator is exhausted the model is in eval mode and its weights are rounded to half precision (they stay
-    single-precision tensors), so that the small file that is saved holds exactly the model that was measured.
+    The loop gets its progress every so many steps and at the end. When it is done the model is in eval mode and its
+    weights are rounded to half precision (they stay single-precision tensors), so that the small file that is saved
+    holds exactly the model that was measured.
 
     Started by torchrun, inside `parallel.joined`, several processes train one model together.
 
     Args:
         model: what to train, on the device on which to train it.
-        images: (n, channels, height, width), bytes or floats; they stay where they are, which may be a file that is
-            mapped into memory, and each batch is moved to the model's device.
+        images: (n, channels, height, width) or (n, length), bytes or floats; they stay where they are, which may be a
+            file that is mapped into memory (`training.data.rows`), and each batch is moved to the model's device.
         snapshot: where an earlier run of the same model, images and recipe was left; the rest of it is then done, and
             on the same machine ends with the same bits.
         steps_per_report, after_epochs: yield after every so many steps, and after every epoch too.
 
     Raises:
         TrainingError: a model that is not the recipe's (`Recipe.new_model` makes it), no images, more processes than
-            images in a batch or than batch norm allows, or a loss that is no longer a finite number.
+            images in a batch or than batch norm allows; values that are no numbers, or outside of [0, 1] where the loss
+            is the cross-entropy; or a loss that is no longer a finite number.
     """
     for field in ("sparsity", "architecture", "latent_dim", "step_loss"):
         has, asked = getattr(model, field), getattr(recipe, field)
@@ -84,6 +121,8 @@ def fit(
             raise TrainingError(f"The model's {field} is {has}, and the recipe's is {asked}: train one that it makes.")
     if len(images) == 0:
         raise TrainingError("There are no images to train on.")
+    if tuple(images.shape[1:]) != model.image_shape:
+        raise TrainingError(f"The model takes {model.image_shape}, and the data have {tuple(images.shape[1:])} a row.")
     batch_size = min(recipe.batch_size, len(images))
     if parallel.count() > batch_size:
         raise TrainingError(f"A batch of {batch_size} images cannot be shared by {parallel.count()} processes.")
@@ -93,26 +132,34 @@ def fit(
     run = _Run(model, recipe, recipe.epochs * batches)
     if snapshot is not None:
         run.restore(snapshot)
-    first = run.step
+    return Steps(_take_steps(run, images, batch_size, steps_per_report, after_epochs))
+
+
+def _take_steps(
+    run: _Run, images: Images, batch_size: int, steps_per_report: int, after_epochs: bool
+) -> Generator[Progress, None, None]:
+    """What `fit` does in its loop."""
+    model, batches, first = run.model, len(images) // batch_size, run.step
     model.train()
     began = time.perf_counter()
     while run.step < run.steps:
         if run.step % batches == 0:
             run.order = torch.randperm(len(images), generator=run.generator, device=run.device).to(images.device)
         position = run.step % batches * batch_size
-        clean = as_floats(images[run.order[position : position + batch_size]].to(run.device))
-        measure = run.learn(clean)
+        batch = images[run.order[position : position + batch_size]].to(run.device)
+        wrong = wrong_values(batch, model.output == "sigmoid")
+        if wrong:
+            raise TrainingError(wrong)
+        measure = run.learn(as_floats(batch))
         epoch_is_done = run.step % batches == 0 and (after_epochs or run.step == run.steps)
         if run.step % steps_per_report == 0 or epoch_is_done:
-            reconstruction_loss, penalty, mean_activation = measure()
             yield Progress(
                 step=run.step,
                 steps=run.steps,
                 epochs=run.step / batches,
                 images_per_second=(run.step - first) * batch_size / (time.perf_counter() - began),
-                reconstruction_loss=reconstruction_loss,
-                penalty=penalty,
-                mean_activation=mean_activation,
+                **measure(),
+                dead_fraction=run.dead_fraction(max(1, min(-(-DEAD_AFTER // batch_size), run.step - first))),
                 snapshot=run.snapshot,
             )
     round_to_half(model)
@@ -127,9 +174,9 @@ class _Forward(nn.Module):
         self.model = model
 
     def forward(self, noisy: Tensor, k: Tensor | None, beta: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Images (batch, channels, height, width) -> latents (batch, latent_dim), and logits of the pixels.
+        """Images (batch, *image_shape) -> latents (batch, latent_dim), and logits of the pixels.
 
-        The logits of one prefix of the latents after the other, (prefixes * batch, channels, height, width).
+        The logits of one prefix of the latents after the other, (prefixes * batch, *image_shape).
         """
         latents = self.model.encode(noisy, k, beta)
         sizes = self.model.sparsity.prefixes(self.model.latent_dim)
@@ -146,6 +193,7 @@ class _Run:
         self.step = 0
         self.order = torch.empty(0, dtype=torch.long)
         self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
+        self.last_on = torch.zeros(model.latent_dim, dtype=torch.long, device=self.device)
         # Fused: one kernel for all parameters instead of several for each.
         self.optimizer = torch.optim.AdamW(
             model.parameters(),
@@ -161,14 +209,14 @@ class _Run:
         )
         self.forward = parallel.data_parallel(_Forward(model))
 
-    def learn(self, clean: Tensor) -> Callable[[], tuple[float, float, float]]:
-        """Take one step on a batch (batch, channels, height, width).
+    def learn(self, clean: Tensor) -> Callable[[], dict[str, float]]:
+        """Take one step on a batch (batch, *image_shape).
 
         Every process draws the noise and the k of the whole batch and keeps its share, so that several processes
         learn just what one does.
 
         Returns:
-            A function that tells the reconstruction loss, the penalty and the mean activation, which costs time.
+            A function that tells what `Progress` says of a batch, which costs time.
         """
         batch_size, mine = len(clean), parallel.my_share(len(clean))
         noisy = clean[mine]
@@ -181,7 +229,7 @@ class _Run:
         fast = self.recipe.bfloat16 and has_fast_bfloat16(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
             latents, logits = self.forward(noisy, *(None if each is None else each[mine] for each in (k, beta)))
-        target = clean[mine].repeat(len(logits) // len(noisy), 1, 1, 1)
+        target = clean[mine].repeat(len(logits) // len(noisy), *[1] * (clean.ndim - 1))
         # Gradients are averaged over processes. Weighted thus, the average is that of the whole batch's mean.
         share = parallel.count() * len(noisy) / batch_size
         reconstruction_loss = share * self.model.reconstruction_loss(logits.float(), target)
@@ -201,14 +249,25 @@ class _Run:
         self.optimizer.step()
         self.schedule.step()
         self.step += 1
+        self.last_on[(latents.detach() != 0).any(0)] = self.step
 
-        def measure() -> tuple[float, float, float]:
+        def measure() -> dict[str, float]:
             mean = parallel.total(reconstruction_loss).item() / parallel.count()
             if not math.isfinite(mean + penalty.item() + balance.item()):
                 raise TrainingError(f"The loss is no finite number at step {self.step}: try a smaller beta.")
-            return mean, penalty.item(), unit_activation(latents.detach()).mean().item()
+            found = latents.detach()
+            return {
+                "reconstruction_loss": mean,
+                "penalty": penalty.item(),
+                "mean_activation": unit_activation(found).mean().item(),
+                "l0": found.count_nonzero().item() / len(found),
+            }
 
         return measure
+
+    def dead_fraction(self, steps: int) -> float:
+        """Share of latents that were on in none of the last so many steps."""
+        return (self.last_on <= self.step - steps).float().mean().item()
 
     def snapshot(self) -> Snapshot:
         states = {name: getattr(self, name).state_dict() for name in HAVE_STATES}

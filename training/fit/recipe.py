@@ -12,11 +12,13 @@ from torch import Tensor
 from sae_model import Dense, SparseAutoencoder, Sparsity
 from sae_model.errors import is_number, is_whole, plain
 from sae_model.methods import sparsity_from_config
-from training.data import as_floats
+
+from ..data import Images, as_floats
 
 DEFAULT_ARCHITECTURE = "dictionary"
 OUTPUT_OF = {"bce": "sigmoid", "mse": "linear"}
 """Loss -> the output of a model that is trained with it, as `sae_model.outputs` calls it."""
+FEW_STEPS = 300
 MNIST_CURVATURE = 0.0875
 """Mean of p (1 - p) over the pixels p of the mean image of MNIST, rounded up."""
 
@@ -128,11 +130,12 @@ class Recipe:
         """
         return cls(**values | {"sparsity": sparsity_from_config(values["sparsity"])})
 
-    def new_model(self, images: Tensor, pretrained: SparseAutoencoder | None = None) -> SparseAutoencoder:
+    def new_model(self, images: Images, pretrained: SparseAutoencoder | None = None) -> SparseAutoencoder:
         """The model that this recipe starts from: the one of `init`, or a new one, which follows from the seed.
 
         Args:
-            images: (n, channels, height, width), bytes or floats in [0, 1], those to train on.
+            images: those to train on, (n, channels, height, width) or (n, length), bytes or floats; in [0, 1] where
+                the loss is the cross-entropy.
             pretrained: the model of `init`, where it was loaded already.
 
         Raises:
@@ -161,6 +164,17 @@ class Recipe:
             if self.atoms_from_images:
                 model.network.start_from(some, torch.Generator().manual_seed(self.seed))
         return model
+
+
+def too_few_steps(recipe: Recipe, count: int) -> str | None:
+    """What to say where a recipe makes few steps: epochs that are enough for 55,000 images are too few for 500."""
+    a_pass = max(1, count // recipe.batch_size)
+    if recipe.epochs * a_pass >= FEW_STEPS:
+        return None
+    return (
+        f"Only {recipe.epochs * a_pass} steps: {recipe.epochs} epochs of {count:,} images in batches of "
+        f"{recipe.batch_size}. A model takes several hundred; {-(-FEW_STEPS // a_pass)} epochs make {FEW_STEPS}."
+    )
 
 
 def _relative_step(images: Tensor) -> float:

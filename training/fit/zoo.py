@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sae_model.architectures import ARCHITECTURES
 from sae_model.methods import METHODS, sparsity_from_config
-from training.fit.recipe import for_noise, tuned
-from training.words import say, word_of
+
+from ..words import say, word_of
+from .recipe import for_noise, tuned
 
 NOISE = 0.6
 """Largest sigma on which the variants called `noise` are trained."""

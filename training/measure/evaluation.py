@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from sae_model import SparseAutoencoder, effective_l0, keep_top_k, unit_activation
-from training.data import Split, add_noise, as_floats
-from training.measure.probe import probe_errors
+
+from ..data import Images, Split, add_noise, as_floats, wrong_values
+from .probe import probe_errors
 
 NOISE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5)
 SIGMA = 0.3
@@ -28,6 +31,10 @@ torch looks at the last 32 bits of a seed.)"""
 BATCH = 1000
 REFIT_IMAGES, REFIT_STEPS, REFIT_MOST = 1000, 25, 1000
 REFIT_PRECISION = 1e-3
+Measure = Literal["quick", "full"]
+"""How thoroughly a model is measured: "full" is all of `Evaluation`; "quick" is one sigma, without `fvu_refit`."""
+QUICK: Measure = "quick"
+FULL: Measure = "full"
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class Evaluation:
     is a sigmoid, though the model is given them unclipped."""
     fvu_refit: float | None = None
     """fvu when the values of each image's latents are fitted to it anew, the same ones kept, on the first 1,000 images,
-    converged to 1e-3. None where the decoder is not linear."""
+    converged to 1e-3. None where the decoder is not linear, or where it had to be quick."""
     l0_by_class: list[float] = field(default_factory=list)
     """`l0` of the images of each class, in the order of the classes; empty where there are fewer than two."""
     mean_activation_by_class: list[float] = field(default_factory=list)
@@ -69,6 +76,13 @@ class Evaluation:
     probe_error: dict[str, float] = field(default_factory=dict)
     """Share of images whose class a linear classifier on the activations gets wrong, in [0, 1]; see `probe`.
     "100" -> fitted on 10 training images of each class, "all" -> on all. Empty where there were none to fit on."""
+
+    def __str__(self) -> str:
+        """The metrics that are one number, a line each."""
+        numbers = {name: value for name, value in asdict(self).items() if isinstance(value, float)}
+        numbers |= {f"fvu, {k} kept": value for k, value in self.fvu_top_k.items()}
+        numbers |= {f"denoise_mse at {sigma}": value for sigma, value in self.denoise_mse.items()}
+        return "\n".join(f"{name:<20}{value:.4g}" for name, value in numbers.items())
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2)
@@ -105,21 +119,28 @@ def evaluate(
     train: Split | None = None,
     k: int | None = None,
     beta: float | None = None,
-    sigmas: tuple[float, ...] = NOISE_LEVELS,
+    sigmas: tuple[float, ...] | None = None,
+    measure: Measure = FULL,
 ) -> Evaluation:
     """Measure a model on images, in batches, on the device it is on, in single precision.
 
     The noise is drawn from a fixed seed on the CPU, so that it is the same for every model and device.
 
     Args:
-        test: what to measure on: images (n, channels, height, width), bytes or floats in [0, 1], and labels (n,).
+        test: what to measure on: images (n, *image_shape), bytes or floats, and labels (n,), 0 where there are none.
         train: what the linear classifier of `probe_error` is fitted on; without it there is none.
         k, beta: measure the model at this k or beta, as in `model.encode`; at a k there is no `fvu_top_k`.
-        sigmas: of the noise.
+        sigmas: of the noise; by default five of them, or 0.3 alone where it has to be quick.
+        measure: how thoroughly; `train` counts either way.
 
     Raises:
-        ValueError: no images, images that are all alike, or another number of labels.
+        ValueError: no images, images that are all alike or hold values that are not those of the model, another number
+            of labels, or an unknown measure.
     """
+    if measure not in (QUICK, FULL):
+        raise ValueError(f"A model is measured {QUICK!r} or {FULL!r}; got {measure!r:.80}.")
+    if sigmas is None:
+        sigmas = NOISE_LEVELS if measure == FULL else (SIGMA,)
     if len(test.images) == 0 or len(test.images) != len(test.labels):
         raise ValueError(
             f"An evaluation needs images and a label for each; got {len(test.images)} and {len(test.labels)}."
@@ -130,7 +151,8 @@ def evaluate(
         evaluation = metrics(model, test.images, k, beta, sigmas, KEPT if k is None else ())
         if evaluation.fvu is None:
             raise ValueError("These images are all alike, so there is no variance to explain: evaluate several.")
-        evaluation = replace(evaluation, fvu_refit=fvu_refit(model, test.images[:REFIT_IMAGES], k, beta))
+        if measure == FULL:
+            evaluation = replace(evaluation, fvu_refit=fvu_refit(model, test.images[:REFIT_IMAGES], k, beta))
         if int(test.labels.max()) > 0:
             evaluation = replace(evaluation, **_by_class(model, test, k, beta))
         if train is not None:
@@ -142,7 +164,7 @@ def evaluate(
 
 
 @torch.no_grad()
-def activations_of(model: SparseAutoencoder, images: Tensor, k: int | None = None, beta: float | None = None) -> Tensor:
+def activations_of(model: SparseAutoencoder, images: Images, k: int | None = None, beta: float | None = None) -> Tensor:
     """Images (n, ...) -> activations (n, latent_dim) in [0, 1], in batches, on the CPU."""
     device = next(model.parameters()).device
     batches = (as_floats(batch).to(device) for batch in images.split(BATCH))
@@ -187,7 +209,7 @@ def fvu_refit(
 @torch.no_grad()
 def metrics(
     model: SparseAutoencoder,
-    images: Tensor,
+    images: Images,
     k: int | None = None,
     beta: float | None = None,
     sigmas: tuple[float, ...] = NOISE_LEVELS,
@@ -198,7 +220,7 @@ def metrics(
     any_k = "k" in model.sparsity.measured_at
     dead_after = k or model.sparsity.default_k or DEAD_AFTER
     generator = torch.Generator().manual_seed(NOISE_SEED)
-    n, pixels = len(images), images[0].numel()
+    n, pixels = len(images), math.prod(images.shape[1:])
     mean_image = torch.stack([as_floats(batch).sum(0, dtype=torch.float64) for batch in images.split(BATCH)]).sum(0) / n
     sums = dict.fromkeys(("bce", "error", "variance", "l0", "effective_l0"), 0.0)
     denoise, noisy_error = dict.fromkeys(sigmas, 0.0), dict.fromkeys(sigmas, 0.0)
@@ -207,6 +229,9 @@ def metrics(
     activation_sums = torch.zeros(model.latent_dim, dtype=torch.float64)
     alive = torch.zeros(model.latent_dim, dtype=torch.bool)
     for batch in images.split(BATCH):
+        wrong = wrong_values(batch, model.output == "sigmoid")
+        if wrong:
+            raise ValueError(wrong)
         clean = as_floats(batch)
         noisy = {sigma: add_noise(clean, sigma, generator).to(device) for sigma in sigmas}
         sums["variance"] += (clean - mean_image).square().sum().item()

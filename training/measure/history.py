@@ -11,7 +11,8 @@ from torch import Tensor
 
 from sae_model import SparseAutoencoder
 from sae_model.errors import is_number
-from training.measure.evaluation import metrics
+
+from .evaluation import metrics
 
 HISTORY_NAME = "history.json"
 MOST_IMAGES = 2_000

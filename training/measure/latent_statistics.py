@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from sae_model import SparseAutoencoder, unit_activation
-from training.data import as_floats
+
+from ..data import as_floats
 
 BATCH = 1000
 TOP_IMAGES = 12

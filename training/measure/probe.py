@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.data import Split, as_floats
+from ..data import Split, as_floats
 
 FEW = 10
 """Images of each class, for the classifier with few labels."""

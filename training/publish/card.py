@@ -13,8 +13,9 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from sae_model import SparseAutoencoder
 from sae_model.errors import first_line
 from sae_model.hub import as_folder
-from training.measure.evaluation import Evaluation
-from training.publish.record import Record
+
+from ..measure.evaluation import Evaluation
+from .record import Record
 
 IMAGE_NAME = "reconstructions.webp"
 MOST_CLASSES = 30

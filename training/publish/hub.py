@@ -14,9 +14,10 @@ from sae_model.errors import UserError
 from sae_model.hub import SECONDS_TO_ANSWER, why_not_written
 from sae_model.storage import CARD_NAME
 from sae_model.zoo import repo_name
-from training.publish.card import merge_cards, render_card
-from training.publish.publishing import FILES
-from training.publish.record import Record, RecordError
+
+from .card import merge_cards, render_card
+from .publishing import FILES
+from .record import Record, RecordError
 
 SPACE = "by-touch"
 """What README calls the Space that an owner deploys; cards tell how to install from it."""

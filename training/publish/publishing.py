@@ -7,12 +7,13 @@ from pathlib import Path
 
 from sae_model import SparseAutoencoder
 from sae_model.storage import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, staged_folder, write_model
-from training.data import Split
-from training.draw.card_image import card_image, examples
-from training.measure.evaluation import BY_NAMES, Evaluation, write_by
-from training.measure.history import HISTORY_NAME, Epoch, write_history
-from training.publish.card import IMAGE_NAME, render_card
-from training.publish.record import EVALUATION_NAME, RECIPE_NAME, Record
+
+from ..data import Split
+from ..draw.card_image import card_image, examples
+from ..measure.evaluation import BY_NAMES, Evaluation, write_by
+from ..measure.history import HISTORY_NAME, Epoch, write_history
+from .card import IMAGE_NAME, render_card
+from .record import EVALUATION_NAME, RECIPE_NAME, Record
 
 # All that `save_run` writes, less the card, which a push writes anew.
 FILES = (CONFIG_NAME, WEIGHTS_NAME, RECIPE_NAME, EVALUATION_NAME, *BY_NAMES.values(), HISTORY_NAME, IMAGE_NAME)

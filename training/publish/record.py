@@ -11,9 +11,10 @@ import torch
 
 import sae_model
 from sae_model.errors import UserError
-from training.data import DATASETS, About
-from training.fit.recipe import Recipe
-from training.measure.evaluation import Evaluation
+
+from ..data import DATASETS, About
+from ..fit.recipe import Recipe
+from ..measure.evaluation import Evaluation
 
 RECIPE_NAME = "recipe.json"
 EVALUATION_NAME = "evaluation.json"

@@ -1,0 +1,119 @@
+"""Images or vectors wherever they are: a tensor, an array, a file that is mapped into memory, anything with slices."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .images import DataError
+
+PAGE = 4096
+KEPT_PAGES = 64 * 2**20
+"""Bytes of a mapped file that may stay in the memory of the process before they are given back to the system."""
+KINDS = "fiub"
+"""Of numpy's numbers: floats, whole numbers and truth values."""
+TAKEN = "a tensor, an array, or anything with a length and slices, of the shape (n, length) or (n, channels, h, w)"
+
+
+class Rows:
+    """Rows that stay where they are, and are read when they are asked for.
+
+    It has what the loop and the metrics use of a tensor: `len`, `shape`, `device`, `split`, and `rows[...]` with a
+    slice or whole numbers (n,). What comes back are tensors on the CPU, bytes or floats of the precision of the source.
+
+    Args:
+        source: anything with a length and slices, which are tensors, arrays or lists of numbers. Of a file that numpy
+            mapped into memory, pages are given back as they were read: it may be larger than the memory.
+
+    Raises:
+        DataError: the source has no length, no slices, no rows, or rows that are no images and no vectors.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._read = 0
+        self.device = torch.device("cpu")
+        try:
+            self._length, first = len(source), self._slice(0, 1)
+        except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
+            raise DataError(f"Data come as {TAKEN}; got {type(source).__name__} ({error}).") from error
+        self.shape = torch.Size((self._length, *first.shape[1:]))
+        self.ndim, self.dtype = first.ndim, first.dtype
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, rows: slice | Tensor) -> Tensor:
+        if isinstance(rows, slice):
+            start, stop, step = rows.indices(self._length)
+            return self._slice(start, stop)[::step] if step > 0 else self._slice(0, self._length)[rows]
+        if not isinstance(self._source, np.ndarray):
+            return torch.cat([self._slice(row, row + 1) for row in rows.tolist()])
+        order = rows.argsort()  # a disk reads forwards
+        values = _as_tensor(self._source[rows[order].numpy()])
+        self._give_back(len(rows), values)
+        return values[order.argsort()]
+
+    def split(self, size: int) -> Iterator[Tensor]:
+        """The rows in order, so many at a time."""
+        return (self._slice(start, start + size) for start in range(0, self._length, size))
+
+    def _slice(self, start: int, stop: int) -> Tensor:
+        values = _as_tensor(self._source[start:stop])
+        self._give_back(stop - start, values)
+        return values
+
+    def _give_back(self, rows: int, values: Tensor) -> None:
+        """Let the system drop the pages of a mapped file after so many were read; it may have them in its cache."""
+        pages = getattr(self._source, "_mmap", None)
+        if pages is None or getattr(self._source, "mode", "c") == "c" or not hasattr(mmap, "MADV_DONTNEED"):
+            return  # pages of a private copy may have been written to
+        self._read += max(rows * PAGE, values.nbytes)
+        if self._read > KEPT_PAGES:
+            pages.madvise(mmap.MADV_DONTNEED)
+            self._read = 0
+
+
+Images = Tensor | Rows
+"""Images or vectors as the loop and the metrics take them: (n, channels, height, width) or (n, length)."""
+
+
+def as_images(data: Any) -> Images:
+    """Data as a tensor, without a copy where they are in memory, or as `Rows`.
+
+    Args:
+        data: a tensor; a numpy array, mapped into memory or not; or anything with a length and slices. Images (n,
+            channels, height, width) or vectors (n, length), bytes or floats of any precision.
+
+    Raises:
+        DataError: another shape or type, or no rows.
+    """
+    if type(data) is np.ndarray and data.dtype.kind in KINDS and data.flags.writeable:
+        data = _as_tensor(data)
+    images = data if isinstance(data, Tensor | Rows) else Rows(data)
+    if images.ndim not in (2, 4) or 0 in images.shape:
+        raise DataError(f"Data come as {TAKEN}; got the shape {tuple(images.shape)}.")
+    if images.dtype != torch.uint8 and not images.dtype.is_floating_point:
+        kind = str(images.dtype).removeprefix("torch.")
+        raise DataError(f"Data are bytes (uint8) or floats; got {kind}: convert them, such as data.astype('float32').")
+    return images.detach() if isinstance(images, Tensor) else images
+
+
+def _as_tensor(values: Any) -> Tensor:
+    """A tensor on the CPU of what a slice gave."""
+    if isinstance(values, Tensor):
+        return values.cpu()
+    if isinstance(values, list) and values and isinstance(values[0], Tensor):
+        return torch.stack(values).cpu()
+    array = np.asarray(values)
+    if array.dtype.name == "bfloat16":  # a type that numpy has from elsewhere
+        return torch.from_numpy(np.ascontiguousarray(array).view(np.int16)).view(torch.bfloat16)
+    if array.dtype.kind not in KINDS:
+        raise TypeError(f"its slices are {array.dtype} and not numbers")
+    array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False))
+    return torch.from_numpy(array if array.flags.writeable else array.copy())

@@ -1,0 +1,197 @@
+"""Training and measuring in Python, in one call each: what `from sae_model.training import ...` gives."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from sae_model import SparseAutoencoder, Sparsity
+from sae_model.errors import UserError
+from sae_model.storage import as_device
+
+from .data import DataError, Dataset, Rows, Split, as_images, open_dataset
+from .data.image_store import held_out_groups
+from .fit.bar import show
+from .fit.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint
+from .fit.loop import Progress, TrainingError, fit
+from .fit.recipe import Recipe, for_any_range, for_noise, too_few_steps, tuned
+from .fit.threads import no_spinning
+from .measure.evaluation import QUICK, Evaluation, Measure
+from .measure.evaluation import evaluate as _evaluate
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "Evaluation",
+    "Progress",
+    "Recipe",
+    "Rows",
+    "Split",
+    "TrainingError",
+    "evaluate",
+    "fit",
+    "hold_out",
+    "open_dataset",
+    "train",
+    "tuned",
+]
+
+
+class Log(Protocol):
+    """What `train` tells how it does, such as `wandb.log` or `trackio.log`."""
+
+    def __call__(self, metrics: dict[str, float], *, step: int) -> object: ...
+
+
+def train(
+    data: Any,
+    sparsity: Sparsity,
+    *,
+    latent_dim: int = 900,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    loss: Literal["bce", "mse"] | None = None,
+    noise: float = 0.0,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    log: Log | None = None,
+) -> SparseAutoencoder:
+    """Train a model, with a bar that shows loss, L0 and dead latents.
+
+    What is not given is as it measured best for the sparsity method. The same arguments on the same machine give the
+    same weights. On a CPU threads are as few as `training.fit.threads` says.
+
+    Args:
+        data: a tensor, a numpy array, an open memmap, or anything with a length and slices: vectors (n, length) or
+            images (n, channels, height, width), bytes or floats of any precision. They stay where they are.
+        sparsity: the sparsity method, such as `TopK(32)`.
+        latent_dim: number of latents.
+        epochs: passes over the data.
+        batch_size: rows a step; fewer where there are fewer.
+        learning_rate: of AdamW, the peak of one cycle.
+        loss: "bce", the cross-entropy, for values in [0, 1]; or "mse", the squared error, for values of any range, with
+            a linear output. By default "mse" for vectors of floats, and "bce" for all others.
+        noise: each row gets Gaussian noise of a sigma drawn from 0 to this; the clean row is the target.
+        seed: of the first weights, the order of the rows and the noise; from 0.
+        device: "cpu" or "cuda"; by default a GPU where there is one.
+        resume: a folder in which a checkpoint is kept, every 500 steps and at the end. The same call goes on from it.
+        log: called as `log(metrics, step=step)` every 20 steps, with numbers by their names.
+
+    Returns:
+        The model, in eval mode. One that was trained on vectors (n, length) takes and gives those.
+
+    Raises:
+        DataError: data of another shape or type. TrainingError: values that are not those of the loss, or a loss that
+            is no longer a number. CheckpointError: the folder is of another run. ValueError: arguments out of range.
+        ModelLoadError: there is no such device.
+    """
+    images = as_images(data.images if isinstance(data, Split) else data)
+    if loss is None:
+        loss = "mse" if images.ndim == 2 and images.dtype != torch.uint8 else "bce"
+    recipe = tuned(sparsity)
+    if loss == "mse":
+        recipe = for_any_range(recipe)
+    if noise:
+        recipe = for_noise(recipe, noise)
+    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    given = {name: value for name, value in given.items() if value is not None}
+    recipe = replace(recipe, loss=loss, latent_dim=latent_dim, seed=seed, dataset="own data", **given)
+    few = too_few_steps(recipe, len(images))
+    if few:
+        warnings.warn(few, stacklevel=2)
+    place = as_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    with no_spinning():
+        model = recipe.new_model(images).to(place)
+        checkpoint = None if resume is None else Checkpoint(Path(resume) / "training", recipe, images)
+        snapshot = checkpoint.read() if checkpoint is not None and checkpoint.path.exists() else None
+        with tqdm(desc=recipe.name, unit=" steps", dynamic_ncols=True) as bar:
+            for progress in fit(model, images, recipe, snapshot):
+                show(bar, progress, recipe.loss)
+                if log is not None:
+                    log(logged(progress), step=progress.step)
+                if checkpoint is not None and (
+                    progress.step % STEPS_PER_CHECKPOINT == 0 or progress.step == progress.steps
+                ):
+                    checkpoint.write(progress.snapshot())
+    return model
+
+
+def logged(progress: Progress) -> dict[str, float]:
+    """The numbers of a progress, by their names."""
+    return {
+        name: float(value)
+        for name, value in vars(progress).items()
+        if isinstance(value, int | float) and name != "step"
+    }
+
+
+def evaluate(
+    model: SparseAutoencoder,
+    data: Any,
+    labels: Any = None,
+    *,
+    k: int | None = None,
+    beta: float | None = None,
+    measure: Measure = QUICK,
+) -> Evaluation:
+    """Measure a model on rows that it was not trained on.
+
+    Args:
+        data: as for `train`, of the shape that the model takes.
+        labels: (n,), whole numbers from 0, where there are any: codes are then measured class by class too.
+        k, beta: measure the model at this k or beta, as in `model.encode`.
+        measure: "quick", or "full": with noise of five sigmas, and with the values of latents fitted anew.
+
+    Returns:
+        The metrics; printed, they are a short table.
+
+    Raises:
+        DataError: data of another shape or type. ValueError: data that are not those of the model, all alike, or too
+            few labels.
+    """
+    if isinstance(data, Split):
+        data, labels = data
+    images = as_images(data)
+    of_each = (
+        torch.zeros(len(images), dtype=torch.long) if labels is None else torch.as_tensor(np.asarray(labels)).long()
+    )
+    with no_spinning():
+        return _evaluate(model, Split(images, of_each.long()), k=k, beta=beta, measure=measure)
+
+
+def hold_out(
+    groups: int | Sequence[int] | Tensor | np.ndarray[Any, Any], share: float = 0.1, seed: int = 0
+) -> tuple[Tensor, Tensor]:
+    """Choose rows to measure on by a seed, so that rows that belong together stay together.
+
+    Args:
+        groups: the group of each row, (n,), whole numbers, such as which image a patch is from; or n, the number of
+            rows, where each stands for itself.
+        share: which part of the rows to hold out, between 0 and 1.
+        seed: another one chooses others.
+
+    Returns:
+        Rows to train on and rows to measure on, each in increasing order: `data[rows]`.
+
+    Raises:
+        ValueError: a share that is not between 0 and 1. DataError: fewer than two groups.
+    """
+    if not (isinstance(share, int | float) and math.isfinite(share) and 0 < share < 1):
+        raise ValueError(f"share lies between 0 and 1; got {share!r:.80}.")
+    numbers = torch.arange(groups) if isinstance(groups, int) else torch.as_tensor(np.asarray(groups))
+    if numbers.ndim != 1 or numbers.is_floating_point():
+        raise UserError(f"Groups are whole numbers, one for each row; got {tuple(numbers.shape)} of {numbers.dtype}.")
+    train_rows, held_out = held_out_groups(numbers, share, seed)
+    return train_rows.sort().values, held_out.sort().values
