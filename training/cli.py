@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,11 +34,12 @@ from .fit import parallel
 from .fit.checkpoint import Checkpoint, locked, remove_checkpoint
 from .fit.recipe import Recipe, fine_tuning, for_any_range, for_noise, too_few_steps, tuned
 from .fit.zoo import RECIPES
-from .measure.evaluation import FULL, Measure
+from .measure.evaluation import FULL, QUICK, Measure
 from .measure.history import read_history
 from .publish.hub import HubError, check_login, push, push_all
 from .publish.record import Record
 from .runs import Data, measured, run_all, run_one
+from .sweep import spread
 
 app = typer.Typer(
     help="Train, measure and bundle sparse autoencoders.",
@@ -73,8 +75,11 @@ ThreadsOption = Annotated[
 DataDirOption = Annotated[Path, option("Folder that holds MNIST/raw and its like.", "bundled")]
 
 
-def with_hyperparameters(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for every hyperparameter of every sparsity method, in place of `**hyperparameters`."""
+def with_hyperparameters(command: Callable[..., None], many: bool = False) -> Callable[..., None]:
+    """Give a command an option for every hyperparameter of every sparsity method, in place of `**hyperparameters`.
+
+    With `many` each takes several values.
+    """
     given = inspect.signature(command, eval_str=True)
     options = {
         name: parameter.replace(kind=parameter.KEYWORD_ONLY)
@@ -84,11 +89,12 @@ def with_hyperparameters(command: Callable[..., None]) -> Callable[..., None]:
     for method in METHODS.values():
         for hyperparameter in fields(method):
             help = option(hyperparameter.metadata["help"], "as measured best")
+            kind = type(hyperparameter.default)
             options[hyperparameter.name] = inspect.Parameter(
                 hyperparameter.name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=None,
-                annotation=Annotated[type(hyperparameter.default) | None, help],
+                annotation=Annotated[(list[kind] if many else kind) | None, help],
             )
     command.__signature__ = given.replace(parameters=list(options.values()))
     command.__annotations__ = {name: option.annotation for name, option in options.items()}
@@ -179,6 +185,49 @@ def fit_command(
         if evaluation is not None:
             print(evaluation.to_json())
             _push_after_fit(output, push_to_hub)
+
+
+@app.command("sweep")
+@partial(with_hyperparameters, many=True)
+def sweep_command(
+    output: Annotated[Path, typer.Option(help="Folder of the models: new, or that of the same sweep.")],
+    sparsity: Annotated[str, option(f"One of: {', '.join(METHODS)}.")] = "l1",
+    seed: Annotated[list[int] | None, option("One or several.", "0")] = None,
+    epochs: Annotated[int | None, option("Passes over the images.", "as measured best")] = None,
+    latent_dim: Annotated[int | None, option("Number of latents.", "900")] = None,
+    dataset: DatasetOption = DEFAULT.dataset,
+    data_dir: DataDirOption = BUNDLED,
+    loss: Annotated[str | None, option("bce, for images in [0, 1]; or mse, for values of any range.", "bce")] = None,
+    limit: Annotated[int | None, option("Train on the first so many images only.")] = None,
+    device: Annotated[str | None, option("cpu, or cuda.", "a GPU where there is one")] = None,
+    threads: ThreadsOption = None,
+    measure: MeasureOption = QUICK,
+    **hyperparameters: Any,
+) -> None:
+    """Train a model for every combination of the values given, such as --beta 0.1 1 --seed 0 1, one after the other.
+
+    The same command goes on where it was stopped. It prints a table, and draws the frontier into the folder.
+    """
+    from .sweep import recipes, run_sweep, write_sweep
+
+    _set_threads(threads)
+    place, many = _device(device), {name: values for name, values in hyperparameters.items() if values}
+    others = _given({"epochs": epochs, "latent_dim": latent_dim, "limit": limit, "dataset": dataset, "loss": loss})
+    try:
+        wanted = recipes(sparsity, many, seed or (), loss, others)
+        for recipe in wanted:
+            _check_size(recipe)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    _check_place(output)
+    _check_outside(output, dataset)
+    data, done = _load(wanted[0], data_dir), []
+    _check_size(wanted[0], tuple(data.train.images.shape[1:]))
+    with tqdm(total=len(wanted), desc="sweep", unit=" models", position=1) as bar:
+        for one in run_sweep(wanted, data, output, measure, place):
+            done.append(one)
+            bar.update()
+    print(write_sweep(output, done, data.about.title))
 
 
 def _push_after_fit(folder: Path, repo_id: str | None) -> None:
@@ -458,7 +507,7 @@ CTRL_C = 130
 def main() -> None:
     """Run the command line. What a person can mend ends in one line and exit code 1."""
     try:
-        app(prog_name="python -m training")
+        app(spread(sys.argv[1:]), prog_name="python -m training")
     except UserError as error:
         _end(f"Error: {error}")
     except ModuleNotFoundError as error:

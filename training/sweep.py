@@ -1,0 +1,136 @@
+"""Sweeps: a sparsity method at many hyperparameters and seeds, one model after the other; a table and a chart of all."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from sae_model.methods import METHODS, sparsity_from_config
+from sae_model.storage import CONFIG_NAME, write_file
+
+from .draw import model_charts
+from .draw.model_charts import Point
+from .draw.svg_file import standalone
+from .fit.checkpoint import Checkpoint, locked
+from .fit.recipe import Recipe, for_any_range, tuned
+from .measure.evaluation import Evaluation, Measure
+from .publish.record import Record, RecordError
+from .runs import Data, folder_names, run_one
+from .words import say
+
+CHART_NAME, TABLE_NAME = "frontier.svg", "table.md"
+COLUMNS: dict[str, Callable[[Evaluation], str]] = {
+    "fvu": lambda e: f"{e.fvu:.4f}",
+    "effective L0": lambda e: f"{e.effective_l0:.1f}",
+    "L0": lambda e: f"{e.l0:.1f}",
+    "dead latents": lambda e: f"{e.dead_fraction:.1%}",
+    "mean activation": lambda e: f"{e.mean_activation:.4f}",
+    "denoise mse at 0.3": lambda e: f"{e.denoise_mse['0.3']:.4f}",
+}
+
+
+def spread(arguments: Sequence[str]) -> list[str]:
+    """Arguments of `sweep` as the command line reads them: `--beta 1 3` becomes `--beta 1 --beta 3`."""
+    if not arguments or arguments[0] != "sweep":
+        return list(arguments)
+    many = {f"--{name}" for name in (*hyperparameters(), "seed")}
+    words: list[str] = []
+    option, values = "", 0
+    for word in arguments:
+        if word.startswith("--") and not word.removeprefix("--")[:1].isdigit():
+            option, values = word, 0
+        elif option in many:
+            if values:
+                words.append(option)
+            values += 1
+        words.append(word)
+    return words
+
+
+def hyperparameters() -> list[str]:
+    """The names of the hyperparameters of all sparsity methods."""
+    return list(dict.fromkeys(known.name for method in METHODS.values() for known in fields(method)))
+
+
+def recipes(
+    kind: str, values: dict[str, Sequence[Any]], seeds: Sequence[int], loss: str | None, others: dict[str, Any]
+) -> list[Recipe]:
+    """The recipe of each combination of hyperparameters and seeds.
+
+    Args:
+        kind: of the sparsity method.
+        values: hyperparameter -> the values that it takes.
+        seeds: of the runs; none is the usual one.
+        loss: "bce" or "mse"; None is the usual one.
+        others: fields of `Recipe` that all have.
+
+    Raises:
+        ValueError: no such method, or a value out of its range.
+    """
+    made = []
+    for combined in itertools.product(*values.values()):
+        recipe = tuned(sparsity_from_config({"kind": kind, **dict(zip(values, combined, strict=True))}))
+        recipe = replace(for_any_range(recipe) if loss == "mse" else recipe, **others)
+        made += [replace(recipe, seed=seed) for seed in seeds] or [recipe]
+    return made
+
+
+def run_sweep(
+    wanted: Sequence[Recipe], data: Data, output: Path, measure: Measure, place: Any
+) -> Iterator[tuple[str, Recipe, Evaluation]]:
+    """Train, measure and save models one after the other, each to a folder of its own.
+
+    Those that are there already are not made again, and one that was stopped goes on from its checkpoint.
+
+    Args:
+        place: the device to train on.
+
+    Yields:
+        The name of the folder, the recipe and the metrics of each.
+
+    Raises:
+        RecordError: a folder holds another model. Otherwise as for `run_one`.
+    """
+    for name, recipe in zip(folder_names(wanted), wanted, strict=True):
+        folder = output / name
+        if (folder / CONFIG_NAME).is_file():
+            record = Record.read(folder)
+            if record.recipe != recipe:
+                raise RecordError(f"{folder} holds a model of another recipe: name another --output, or remove it.")
+            print(f"{folder} is finished.", file=sys.stderr)
+            yield name, recipe, record.evaluation
+            continue
+        with locked(folder):
+            model = recipe.new_model(data.train.images).to(place)
+            checkpoint = Checkpoint(folder, recipe, data.train.images)
+            evaluation = run_one(recipe, model, data, folder, checkpoint, measure)
+        assert evaluation is not None, "a sweep runs in one process"
+        yield name, recipe, evaluation
+
+
+def write_sweep(output: Path, done: Sequence[tuple[str, Recipe, Evaluation]], title: str) -> str:
+    """Write the table and the frontier of a sweep into its folder; the table is returned, as Markdown."""
+    table = sweep_table(done)
+    write_file(output / TABLE_NAME, f"{table}\n".encode())
+    write_file(output / CHART_NAME, frontier(done, title).encode())
+    return table
+
+
+def sweep_table(done: Sequence[tuple[str, Recipe, Evaluation]]) -> str:
+    """A line for each model, the sparsest first."""
+    rows = [[name, *(of(e) for of in COLUMNS.values())] for name, _, e in sorted(done, key=lambda one: one[2].l0)]
+    lines = [["model", *COLUMNS], ["---"] * (1 + len(COLUMNS)), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def frontier(done: Sequence[tuple[str, Recipe, Evaluation]], title: str) -> str:
+    """FVU against effective L0 of each model, as an SVG file; the one of lowest FVU has a ring."""
+    points = [Point(name, name, max(e.effective_l0, 1e-3), max(e.fvu, 1e-5), recipe.family) for name, recipe, e in done]
+    best = min(range(len(points)), key=lambda i: points[i].fvu)
+    chart = model_charts.frontier_chart(points, best)
+    keys = model_charts.frontier_keys(points, say("families.this"))
+    return standalone(f"{say('figures.frontier')}: {title}", [chart], keys)
