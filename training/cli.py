@@ -23,13 +23,13 @@ from tqdm import tqdm
 
 from sae_model import SparseAutoencoder
 from sae_model.architectures import ARCHITECTURES
-from sae_model.errors import UserError, one_line
+from sae_model.errors import UserError, first_line, one_line
 from sae_model.hub import as_folder
 from sae_model.methods import METHODS, sparsity_from_config
 from sae_model.storage import CONFIG_NAME, PARTIAL, as_device, staged_folder, write_file
 from sae_model.zoo import ZOO
 
-from .data import BUNDLED, DATASETS, Dataset, Split, open_dataset
+from .data import BUNDLED, DATASETS, Dataset, Split, open_dataset, read_places
 from .fit import parallel
 from .fit.checkpoint import Checkpoint, locked, remove_checkpoint
 from .fit.recipe import Recipe, fine_tuning, for_any_range, for_noise, too_few_steps, tuned
@@ -336,14 +336,22 @@ def evaluate_command(
 def report_command(
     model: Annotated[str, typer.Argument(help="A folder, or the id of a repo on the Hub.", metavar="FOLDER_OR_REPO")],
     output: Annotated[Path, typer.Option(help="Folder for the figures: new, or empty.")],
+    html: Annotated[bool, typer.Option("--html", help="Write latents.html instead: every latent, to sort.")] = False,
+    beside: Annotated[
+        str | None, option("With --html: a model, as of another seed, to compare atoms with.", metavar="FOLDER_OR_REPO")
+    ] = None,
     dataset: DatasetOption = DEFAULT.dataset,
     data_dir: DataDirOption = BUNDLED,
     image_size: ImageSizeOption = None,
     grey: GreyOption = False,
     skip_broken: SkipBrokenOption = False,
 ) -> None:
-    """Measure a model on the test split and draw the lecture's figures of it: charts as SVG, images also as PNG."""
+    """Measure a model on the test split and draw the lecture's figures of it: charts as SVG, images also as PNG.
+
+    With --html it is one file about the latents, which any browser opens.
+    """
     from .draw.figures import draw_report
+    from .draw.latents_report import latents_report
 
     _check_output(output)
     _check_outside(output, dataset)
@@ -351,6 +359,15 @@ def report_command(
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
     images.check("test")
     test = images.split("test")
+    if html:
+        other = None if beside is None else SparseAutoencoder.from_pretrained(beside)
+        try:
+            page = latents_report(loaded, *test, images.about, read_places(dataset), other)
+        except (ValueError, RuntimeError) as error:
+            raise UserError(f"The latents of this model cannot be shown: {first_line(error)}") from error
+        with staged_folder(output) as stage:
+            (stage / "latents.html").write_text(page, encoding="utf-8")
+        return
     figures = draw_report(loaded, measured(loaded, test), test, images.about, history=read_history(model))
     with staged_folder(output) as stage:
         for name, figure in tqdm(figures, desc="figures", unit=" figures"):

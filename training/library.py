@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from .fit.recipe import Recipe, for_any_range, for_noise, too_few_steps, tuned
 from .fit.threads import no_spinning
 from .measure.evaluation import QUICK, Evaluation, Measure
 from .measure.evaluation import evaluate as _evaluate
+from .measure.latents import heat_maps, log_histogram, look_at_latents, nearest_atoms, stability
 
 __all__ = [
     "DataError",
@@ -40,8 +41,13 @@ __all__ = [
     "TrainingError",
     "evaluate",
     "fit",
+    "heat_maps",
     "hold_out",
+    "log_histogram",
+    "look_at_latents",
+    "nearest_atoms",
     "open_dataset",
+    "stability",
     "train",
     "tuned",
 ]
@@ -105,7 +111,7 @@ def train(
         recipe = for_any_range(recipe)
     if noise:
         recipe = for_noise(recipe, noise)
-    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     given = {name: value for name, value in given.items() if value is not None}
     recipe = replace(recipe, loss=loss, latent_dim=latent_dim, seed=seed, dataset="own data", **given)
     few = too_few_steps(recipe, len(images))
@@ -167,8 +173,9 @@ def evaluate(
     of_each = (
         torch.zeros(len(images), dtype=torch.long) if labels is None else torch.as_tensor(np.asarray(labels)).long()
     )
+    test = Split(cast(Tensor, images), of_each.long())  # Rows have all that is used of a tensor
     with no_spinning():
-        return _evaluate(model, Split(images, of_each.long()), k=k, beta=beta, measure=measure)
+        return _evaluate(model, test, k=k, beta=beta, measure=measure)
 
 
 def hold_out(

@@ -1,4 +1,4 @@
-"""Sweeps: a sparsity method at many hyperparameters and seeds, one model after the other; a table and a chart of all."""
+"""Sweeps: a sparsity method at many hyperparameters and seeds, model after model; a table and a chart of all."""
 
 from __future__ import annotations
 

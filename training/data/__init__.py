@@ -18,7 +18,7 @@ from sae_model.errors import first_line
 from sae_model.hub import why_not_read
 
 from . import array_file, folder_layout, image_folder
-from .images import DataError, Half, Part, Split, add_noise, as_floats, resized, wrong_values
+from .images import DataError, Half, Part, Places, Split, add_noise, as_floats, resized, wrong_values
 from .named_data import DATASETS, About
 from .rows import Images, Rows, as_images
 
@@ -29,6 +29,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Images",
+    "Places",
     "Rows",
     "Split",
     "add_noise",
@@ -36,6 +37,7 @@ __all__ = [
     "as_images",
     "load_split",
     "open_dataset",
+    "read_places",
     "wrong_values",
 ]
 
@@ -145,6 +147,13 @@ def _errors_of(name: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the system's word: no permission, no space left
         raise DataError(f"{name} cannot be read ({first_line(error)[:100]}).") from error
+
+
+def read_places(name: str) -> Places | None:
+    """Where the rows of the test half of a data set are from, of a file of arrays that says it; None of all others."""
+    path = Path(name).expanduser()
+    is_file = name not in DATASETS and path.suffix in array_file.ENDINGS and path.is_file()
+    return array_file.read_places(path) if is_file else None
 
 
 def load_split(dataset: str, part: Part, data_dir: Path = BUNDLED, limit: int | None = None) -> Split:

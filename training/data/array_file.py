@@ -16,7 +16,7 @@ from torch import Tensor
 from sae_model.storage import LFS_ADVICE, is_lfs_pointer
 
 from .image_store import SEED, Piece, halves, held_out_groups, stored
-from .images import DataError, Half, Split, resized
+from .images import DataError, Half, Places, Split, resized
 
 ENDINGS = (".npz", ".safetensors")
 BATCH = 1000
@@ -40,6 +40,8 @@ class Arrays:
     """(n,), whole numbers from 0."""
     groups: Tensor | None = None
     """(n,), whole numbers: rows of one group are held out together."""
+    positions: Tensor | None = None
+    """(n, 2): row and column of each row in its group, where rows are patches; not checked yet."""
 
 
 def read_arrays(
@@ -77,8 +79,28 @@ def read_arrays(
     return classes, parts, validation
 
 
+def read_places(path: Path) -> Places | None:
+    """Where the rows of the test half of a file are from, in their order; None where the file does not say.
+
+    `groups` (n,) and, if there are any, `positions` (n, 2) say it; of a file with its own test split `test_groups` and
+    `test_positions`.
+
+    Raises:
+        DataError: positions that are not two whole numbers of at least 0 for each row.
+    """
+    train, test = _arrays(path)
+    found = train if test is None else test
+    if found.groups is None:
+        return None
+    rows = _rows_of_halves(path, train, test, ("",), quiet=True)[0]["test"]
+    at = found.positions
+    if at is not None and (at.shape != (len(found.groups), 2) or at.is_floating_point() or at.min() < 0):
+        raise DataError(f"`positions` of {path} are the row and the column of each patch in its image, (n, 2), from 0.")
+    return Places(found.groups[rows], None if at is None else at[rows].long())
+
+
 def _rows_of_halves(
-    path: Path, train: Arrays, test: Arrays | None, classes: tuple[str, ...]
+    path: Path, train: Arrays, test: Arrays | None, classes: tuple[str, ...], quiet: bool = False
 ) -> tuple[dict[Half, Tensor], int | None]:
     """The rows of both halves (of the file's own test split, where it has one), and how many are for validation."""
     every = torch.zeros(len(train.images), dtype=torch.long) if train.labels is None else train.labels
@@ -90,11 +112,12 @@ def _rows_of_halves(
     rest, groups = torch.arange(len(every)), train.groups
     if test is None:
         rest, held_out = held_out_groups(groups, HELD_OUT)
-        print(
-            f"{path} has no test half: {len(held_out):,} of its {len(every):,} images, whole groups chosen by seed, "
-            "are held out to measure on.",
-            file=sys.stderr,
-        )
+        if not quiet:
+            print(
+                f"{path} has no test half: {len(held_out):,} of its {len(every):,} images, whole groups chosen by "
+                "seed, are held out to measure on.",
+                file=sys.stderr,
+            )
     else:
         held_out = torch.arange(len(test.images))
     learned, checked = held_out_groups(groups[rest], min(VALIDATION, MOST_VALIDATION / len(rest)))
@@ -131,7 +154,7 @@ def _check_finite(path: Path, name: str, images: Tensor) -> None:
         )
 
 
-NAMES = ("images", "labels", "groups", "test_images", "test_labels")
+NAMES = tuple(f"{half}{name}" for half in ("", "test_") for name in ("images", "labels", "groups", "positions"))
 
 
 def _arrays(path: Path) -> tuple[Arrays, Arrays | None]:
@@ -160,6 +183,7 @@ def _arrays(path: Path) -> tuple[Arrays, Arrays | None]:
         _checked_images(path, "images", found["images"]),
         _checked_whole(path, "labels", found.get("labels"), len(found["images"])),
         _checked_whole(path, "groups", found.get("groups"), len(found["images"])),
+        found.get("positions"),
     )
     if train.labels is not None:
         _check_classes(path, train.labels)
@@ -168,6 +192,8 @@ def _arrays(path: Path) -> tuple[Arrays, Arrays | None]:
     test = Arrays(
         _checked_images(path, "test_images", found["test_images"]),
         _checked_whole(path, "test_labels", found.get("test_labels"), len(found["test_images"])),
+        _checked_whole(path, "test_groups", found.get("test_groups"), len(found["test_images"])),
+        found.get("test_positions"),
     )
     if test.images.shape[1:] != train.images.shape[1:] or test.images.dtype != train.images.dtype:
         raise DataError(

@@ -32,6 +32,13 @@ class Split(NamedTuple):
     labels: Tensor
 
 
+class Places(NamedTuple):
+    """Where rows that are patches are from: the number of the image, (n,), and their row and column in it, (n, 2)."""
+
+    groups: Tensor
+    positions: Tensor | None
+
+
 def as_floats(images: Tensor) -> Tensor:
     """Images as floats in single precision: bytes are divided by 255, floats keep their values."""
     return images.float() if images.is_floating_point() else images.float() / 255

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from .images import DataError
 
-PAGE = 4096
-KEPT_PAGES = 64 * 2**20
+PAGES = 2**16
+"""Bytes of a mapped file that a system takes into memory where one of them is read, at most."""
+KEPT_PAGES = 128 * 2**20
 """Bytes of a mapped file that may stay in the memory of the process before they are given back to the system."""
 KINDS = "fiub"
 """Of numpy's numbers: floats, whole numbers and truth values."""
@@ -73,7 +74,7 @@ class Rows:
         pages = getattr(self._source, "_mmap", None)
         if pages is None or getattr(self._source, "mode", "c") == "c" or not hasattr(mmap, "MADV_DONTNEED"):
             return  # pages of a private copy may have been written to
-        self._read += max(rows * PAGE, values.nbytes)
+        self._read += max(rows * PAGES, values.nbytes)
         if self._read > KEPT_PAGES:
             pages.madvise(mmap.MADV_DONTNEED)
             self._read = 0

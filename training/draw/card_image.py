@@ -44,10 +44,10 @@ def squares(rows: Tensor, fill: float) -> Tensor:
 def as_pictures(images: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
     """Images of any shape (n, channels, height, width) as (n, 1 or 3, height, width) in [0, 1], to be drawn.
 
-    `low` is drawn as 0 and `high` as 1. Vectors become squares, row by row and padded with `low`; of other numbers of
-    channels the mean is drawn.
+    `low` is drawn as 0 and `high` as 1. Vectors, (n, length) too, become squares, row by row and padded with `low`; of
+    other numbers of channels the mean is drawn.
     """
-    if images.shape[2:] == (1, 1):
+    if images.ndim == 2 or images.shape[2:] == (1, 1):
         images = squares(images.flatten(1), low).unsqueeze(1)
     elif images.shape[1] not in (1, 3):
         images = images.mean(1, keepdim=True)
