@@ -39,19 +39,20 @@ class Dictionary(nn.Module):
         logits(z) = b + z D
         z_0 = relu(W x + c)
         y_i = the k largest of z_(i-1), or z_(i-1) itself where k is None
-        z_i = relu(y_i + eta_i D (x - p_i) - t_i)        p_i = sigmoid(b + y_i D)        i = 1 ... STEPS
+        z_i = relu(y_i + eta_i D (x - p_i) - t_i)        p_i = sigmoid(b + y_i D)        i = 1 ... steps
 
     The steps are proximal gradient on the binary cross-entropy plus an L1 penalty: the gradient of the cross-entropy
     in the logits is the residual. (With a linear output there is no sigmoid, and it is the gradient of the squared
     error.) (LISTA with a tied dictionary; eta and t are learned for each step.) With no steps
-    it is the classical sparse autoencoder. At inference `refine` goes on from there; see `sae_model.refinement`.
+    it is the classical sparse autoencoder. At inference `refine` goes on from there (not where there are no steps); see
+    `sae_model.refinement`.
 
     With `step_loss` "mse" the steps descend on the squared error: the residual times 4 p_i (1 - p_i).
 
     With settings, c, eta and t are mixed for each image of as many tables: one encoder for a whole range of beta.
     """
 
-    STEPS: ClassVar[int] = 3
+    STEPS: ClassVar[int] = 3  # where no other number is asked for
     # Length of every atom, in logits. It is fixed: with atoms of free length the decoder could grow while latents
     # shrink, which satisfies every penalty without being any sparser. A digit needs logits of length 100 and more.
     ATOM_LENGTH: ClassVar[float] = 10.0
@@ -67,6 +68,7 @@ class Dictionary(nn.Module):
         output: str = "sigmoid",
         step_loss: str = "bce",
         settings: int | None = None,
+        steps: int = STEPS,
     ) -> None:
         super().__init__()
         pixels = math.prod(image_shape)
@@ -87,8 +89,15 @@ class Dictionary(nn.Module):
         self.bias = nn.Parameter(torch.zeros(pixels))
         self.first = nn.Linear(pixels, latent_dim)
         tables = () if settings is None else (settings,)
-        self.log_step = nn.Parameter(torch.full((self.STEPS, *tables), math.log(INITIAL_STEP)))
-        self.threshold = nn.Parameter(torch.full((self.STEPS, *tables, latent_dim), INITIAL_THRESHOLD))
+        log_step = torch.full((steps, *tables), math.log(INITIAL_STEP))
+        threshold = torch.full((steps, *tables, latent_dim), INITIAL_THRESHOLD)
+        self.log_step: Tensor
+        self.threshold: Tensor
+        if steps:
+            self.log_step, self.threshold = nn.Parameter(log_step), nn.Parameter(threshold)
+        else:  # nothing to learn
+            self.register_buffer("log_step", log_step)
+            self.register_buffer("threshold", threshold)
         if settings is not None:
             self.first_bias = nn.Parameter(torch.zeros(settings, latent_dim))
         self.register_buffer("_folded", None, persistent=False)  # a buffer, so that it moves with the model
@@ -207,9 +216,10 @@ class Lecture(nn.Module):
         output: str = "sigmoid",
         step_loss: str = "bce",
         settings: int | None = None,
+        steps: int = Dictionary.STEPS,
     ) -> None:
         super().__init__()
-        if step_loss != "bce" or settings is not None:
+        if step_loss != "bce" or settings is not None or steps != Dictionary.STEPS:
             raise ValueError("The lecture's network has no steps, and is trained for one sparsity.")
         if tuple(image_shape) != (1, 28, 28):
             raise ValueError(f"The lecture's network takes images of (1, 28, 28); got {tuple(image_shape)}.")

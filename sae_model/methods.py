@@ -237,7 +237,7 @@ class L1(Sparsity):
         return self.beta * unit_activation(latents).mean()
 
     def refinement(self, beta: Tensor | None = None) -> Refinement | None:
-        steps = int(_l1_steps(torch.tensor(self.beta)))
+        steps = 0 if self.beta == 0 else round(min(max(L1_STEPS * _l1_part(math.log(self.beta)), 0), L1_STEPS))
         return Refinement(steps, beta=self.beta) if steps else None
 
     def recipe(self) -> dict[str, Any]:
@@ -257,8 +257,12 @@ def _l1_steps(beta: Tensor) -> Tensor:
     The weaker the penalty, the more latents are on, and the dearer is a step. A code without penalty is not refined:
     it copies, and is shown as it is.
     """
-    part = (beta / REFINED_FROM).log() / math.log(REFINED_FULLY / REFINED_FROM)
-    return (L1_STEPS * part).round().clamp(0, L1_STEPS)
+    return (L1_STEPS * _l1_part(beta.log())).round().clamp(0, L1_STEPS)
+
+
+def _l1_part(log_beta: Any) -> Any:
+    """How far a beta lies on the way from 0.3 to 1, by its logarithm."""
+    return (log_beta - math.log(REFINED_FROM)) / math.log(REFINED_FULLY / REFINED_FROM)
 
 
 @method
@@ -287,7 +291,7 @@ class AdaptiveL1(Sparsity):
 
     def refinement(self, beta: Tensor | None = None) -> Refinement:
         beta = torch.tensor([self.beta]) if beta is None else beta
-        return Refinement(_l1_steps(beta).unsqueeze(1), beta=beta.unsqueeze(1))
+        return Refinement(_l1_steps(beta).unsqueeze(1), beta=beta.unsqueeze(1), most_steps=L1_STEPS)
 
     def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
         """(batch, latent_dim) -> scalar, beta of each image times its mean activation, averaged over images."""

@@ -19,7 +19,7 @@ import torch
 from huggingface_hub import HfApi, ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from sae_model.architectures import ARCHITECTURES
+from sae_model.architectures import ARCHITECTURES, Dictionary
 from sae_model.errors import is_number, is_whole, one_line, plain
 from sae_model.hub import find_files
 from sae_model.methods import Dense, Sparsity, sparsity_from_config
@@ -41,6 +41,7 @@ from sae_model.storage import (
 )
 
 STEP_LOSSES = ("bce", "mse")
+MOST_STEPS = 100
 INITIAL_JUMP = 0.1
 """Threshold of each latent before training, where the method has thresholds."""
 
@@ -72,6 +73,8 @@ class SparseAutoencoder(
             gives (batch, length) wherever others take and give images.
         output: "sigmoid", for images in [0, 1]; or "linear", for values of any range.
         step_loss: what the steps of the encoder descend on, "bce" or "mse"; see `sae_model.architectures.Dictionary`.
+        steps: how many steps the encoder takes, at most 100. With 0 it is the classical autoencoder, relu(W x + c),
+            whose codes are not refined either.
 
     Raises:
         ValueError: a size that is no positive whole number, an unknown architecture, output or step loss, or a
@@ -86,8 +89,10 @@ class SparseAutoencoder(
         image_shape: tuple[int, ...] = (1, 28, 28),
         output: str = "sigmoid",
         step_loss: str = "bce",
+        steps: int = Dictionary.STEPS,
     ) -> None:
         super().__init__()
+        steps = plain(steps)
         latent_dim, image_shape = plain(latent_dim), _plain_shape(image_shape)
         if not _is_size(latent_dim):
             raise ValueError(f"latent_dim is a whole number of at least 1; got {latent_dim!r:.80}.")
@@ -106,6 +111,8 @@ class SparseAutoencoder(
             raise ValueError(f"Unknown step loss: {step_loss!r:.80}. Known ones: {', '.join(STEP_LOSSES)}.")
         if step_loss == "mse" and output == "linear":
             raise ValueError("With a linear output the steps descend on the squared error anyway: leave step_loss out.")
+        if not is_whole(steps) or not 0 <= steps <= MOST_STEPS:
+            raise ValueError(f"steps is a whole number from 0 to {MOST_STEPS}; got {steps!r:.80}.")
         if sparsity is None:
             sparsity = Dense()
         self.latent_dim = latent_dim
@@ -116,6 +123,7 @@ class SparseAutoencoder(
             raise ValueError(f"k is at most the number of latents, {latent_dim}; got {self.sparsity.default_k}.")
         self.output = output
         self.step_loss = step_loss
+        self.steps = steps
         threshold = torch.full((latent_dim,), INITIAL_JUMP) if self.sparsity.has_threshold else None
         self.threshold: Tensor | None
         if threshold is not None and self.sparsity.learns_threshold:
@@ -131,7 +139,7 @@ class SparseAutoencoder(
         else:
             self.offset, self.scale = 0.0, 1.0
         self.network: Any = ARCHITECTURES[architecture](
-            latent_dim, self.image_shape, output, step_loss, len(self.sparsity.betas) or None
+            latent_dim, self.image_shape, output, step_loss, len(self.sparsity.betas) or None, steps
         )
 
     @torch.no_grad()
@@ -194,7 +202,7 @@ class SparseAutoencoder(
             raise ValueError(f"{what} come as (batch, {shape}); got {tuple(images.shape)}.")
         if not images.is_floating_point():
             raise ValueError(f"Images are floats in [0, 1]; got {images.dtype}: convert, and divide bytes by 255.")
-        beta = self._beta_of_each(beta, len(images))
+        beta = self._beta_of_each(beta, images.shape[0])
         mix = None if beta is None else mix_of(beta.to(images.device), self.sparsity.betas).to(self._dtype)
         images = (images.to(self._dtype) - self.offset) / self.scale
         if self.threshold is not None and self.training:
@@ -206,7 +214,8 @@ class SparseAutoencoder(
             latents = self.network.encode(images, mix=mix)
             if self.threshold is not None:
                 latents = self.sparsity.gate(latents, self.threshold, None)
-        refinement = None if self.training or not self.is_linear else self.sparsity.refinement(beta)
+        as_encoded = self.training or not self.is_linear or self.steps == 0
+        refinement = None if as_encoded else self.sparsity.refinement(beta)
         if refinement is not None:
             latents = self.network.refine(images, latents, refinement)
         return latents if k is None else keep_top_k(latents, k)
@@ -243,6 +252,8 @@ class SparseAutoencoder(
         if not fits:
             raise ValueError(f"beta is one number, or a tensor of one for each of {count} images; got {beta!r:.80}.")
         of_each = torch.as_tensor(beta, dtype=torch.float32).expand(count)
+        if torch.compiler.is_compiling():  # which looks at no values
+            return of_each
         if count and not betas[0] * (1 - 1e-6) <= of_each.min() <= of_each.max() <= betas[-1] * (1 + 1e-6):
             raise ValueError(f"beta lies between {betas[0]:g} and {betas[-1]:g}; got {beta!r:.80}.")
         return of_each
@@ -284,7 +295,8 @@ class SparseAutoencoder(
 
     def config(self) -> dict[str, Any]:
         """The arguments that rebuild this model, as JSON-able values."""
-        return {
+        steps = {} if self.steps == Dictionary.STEPS else {"steps": self.steps}
+        return steps | {
             "architecture": self.architecture,
             "image_shape": list(self.image_shape),
             "latent_dim": self.latent_dim,

@@ -55,6 +55,8 @@ class Refinement:
     """How often the choice of latents is revised."""
     beta: float | Tensor = 0.0
     """Weight of the mean activation in the loss; one number, or one for each image, (batch, 1)."""
+    most_steps: int = 0
+    """No image has more `steps`, where those are not one number."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +86,21 @@ def refine(images: Tensor, latents: Tensor, decoder: Decoder, refinement: Refine
     Returns:
         (batch, latent_dim), at least 0. No image has more latents on than before, and F is not higher.
     """
-    if len(images) == 0:
+    if images.shape[0] == 0:  # not len, which torch.export would take for a constant
         return latents
     latent_dim, pixels = decoder.dictionary.shape
     count, most = latents.count_nonzero(1), few_atoms(latents)
-    size = max(1, len(images) if most is None else CHUNK // (most * pixels))
+    static = torch.compiler.is_compiling()  # then no values are looked at: loops have their full length
+    size = None if most is None else max(1, CHUNK // (most * pixels))
     weight = _per_image(refinement.beta, images) * decoder.output.squared_error_per_loss(pixels) / latent_dim
-    affordable = MOST_PRODUCTS * latent_dim // (2 * (refinement.rounds + 1) * count.clamp_min(1)) - 1
+    products = torch.full_like(count, MOST_PRODUCTS * latent_dim)
+    affordable = products // (2 * (refinement.rounds + 1) * count.clamp_min(1)) - 1
     steps = _per_image(refinement.steps, images).minimum(affordable.clamp_min(0).unsqueeze(1).to(images.dtype))
+    if size is None:
+        longest = (refinement.most_steps or int(refinement.steps)) if static else int(steps.max())
+        return _refine(images, latents, count, weight, steps, longest, decoder, refinement.rounds, most)
     refined = [
-        _refine(x, z, n, w, s, decoder, refinement.rounds, most)
+        _refine(x, z, n, w, s, int(s.max()), decoder, refinement.rounds, most)
         for x, z, n, w, s in zip(*(t.split(size) for t in (images, latents, count, weight, steps)), strict=True)
     ]
     return torch.cat(refined)
@@ -104,25 +111,35 @@ Product = Callable[[Tensor], Tensor]
 
 def few_atoms(latents: Tensor) -> int | None:
     """How many latents an image has on at most, where it pays to collect the atoms of each; None where it does not."""
+    if torch.compiler.is_compiling():
+        return None
     most = max(1, int(latents.count_nonzero(1).max())) if len(latents) else 1
     least = FEW if len(latents) > FEW_IMAGES else 2
     return most if most * least <= latents.shape[1] else None
 
 
 def _per_image(value: float | Tensor, images: Tensor) -> Tensor:
-    return torch.as_tensor(value, dtype=images.dtype, device=images.device).expand(len(images), 1)
+    return torch.as_tensor(value, dtype=images.dtype, device=images.device).expand(images.shape[0], 1)
 
 
 def _refine(
-    x: Tensor, z: Tensor, count: Tensor, weight: Tensor, steps: Tensor, decoder: Decoder, rounds: int, most: int | None
+    x: Tensor,
+    z: Tensor,
+    count: Tensor,
+    weight: Tensor,
+    steps: Tensor,
+    longest: int,
+    decoder: Decoder,
+    rounds: int,
+    most: int | None,
 ) -> Tensor:
-    """The two moves, on images (batch, pixels) of which none has more than `most` latents on."""
-    fit = fit_values(x, z, weight, steps, decoder.step(weight), decoder, most)
+    """The two moves, on images (batch, pixels) of which none has more than `most` latents on, or `longest` steps."""
+    fit = fit_values(x, z, weight, steps, decoder.step(weight), decoder, most, longest)
     stride = torch.full_like(weight, decoder.output.choice_step / decoder.atom_length**2)
     for _ in range(rounds):
         gradient = F.linear(fit.pull, decoder.dictionary) + _slope_of_penalty(fit.latents, weight)
         chosen = keep_top_k(F.relu(fit.latents - stride * gradient), count.clamp_min(1)) * (count > 0).unsqueeze(1)
-        other = fit_values(x, chosen, weight, steps, fit.step, decoder, most)
+        other = fit_values(x, chosen, weight, steps, fit.step, decoder, most, longest)
         better = other.objective < (1 - WORTH_A_CHOICE) * fit.objective
         kept = [torch.where(better, new, old) for new, old in zip(other, fit, strict=True)]
         fit = Fit(*kept)._replace(step=other.step)
@@ -144,7 +161,14 @@ class Fit(NamedTuple):
 
 
 def fit_values(
-    x: Tensor, z: Tensor, weight: Tensor, steps: Tensor, step: Tensor, decoder: Decoder, most: int | None = None
+    x: Tensor,
+    z: Tensor,
+    weight: Tensor,
+    steps: Tensor,
+    step: Tensor,
+    decoder: Decoder,
+    most: int | None = None,
+    longest: int | None = None,
 ) -> Fit:
     """Gradient steps on the latents that are on.
 
@@ -152,6 +176,7 @@ def fit_values(
         x, z: images (batch, pixels) and their latents (batch, latent_dim).
         weight, steps, step: w, how many steps, and the length of the first one, (batch, 1) each.
         most: no image has more latents on; None multiplies by all atoms.
+        longest: no image has more steps; None looks at `steps`.
     """
     draw: Product = lambda z: F.linear(z, decoder.dictionary.T)  # noqa: E731
     correlate: Product = lambda pull: F.linear(pull, decoder.dictionary)  # noqa: E731
@@ -174,7 +199,7 @@ def fit_values(
     objective, pull = look(z)
     velocity = torch.zeros_like(z)
     gradient = correlate(pull) + _slope_of_penalty(z, weight)
-    for i in range(int(steps.max())):
+    for i in range(int(steps.max()) if longest is None else longest):
         tried = F.relu(z + MOMENTUM * velocity - step * gradient) * on
         new_objective, new_pull = look(tried)
         better = (new_objective < (1 - WORTH_A_STEP) * objective) & (i < steps)

@@ -92,7 +92,10 @@ def keep_top_k(latents: Tensor, k: int | Tensor) -> Tensor:
         if k.is_floating_point() or k.is_complex() or k.dtype == torch.bool or k.shape not in ((), latents.shape[:-1]):
             count, shape = len(latents), tuple(k.shape)
             raise ValueError(f"k is one whole number, or one for each of {count} images; got {shape} of {k.dtype}.")
-        least, most = (int(k.min()), int(k.max())) if len(latents) else (1, 1)
+        if torch.compiler.is_compiling():  # which looks at no values
+            least, most = 1, latent_dim
+        else:
+            least, most = (int(k.min()), int(k.max())) if len(latents) else (1, 1)
     else:
         least = most = k
     if not is_whole(most) or not 1 <= least <= most <= latent_dim:

@@ -116,6 +116,9 @@ def fit_command(
     ] = None,
     noise: Annotated[float | None, option("Largest sigma of training noise.", "none")] = None,
     latent_dim: Annotated[int | None, option("Number of latents.", "900")] = None,
+    steps: Annotated[
+        int | None, option("Steps of the encoder; 0 is the classical autoencoder.", "that of --init, or 3")
+    ] = None,
     dataset: DatasetOption = DEFAULT.dataset,
     data_dir: DataDirOption = BUNDLED,
     image_size: ImageSizeOption = None,
@@ -145,7 +148,7 @@ def fit_command(
         check_login(push_to_hub)
     place = _device(device)
     changes = {"epochs": epochs, "latent_dim": latent_dim, "seed": seed, "limit": limit}
-    changes |= {"image_size": image_size, "batch_size": batch_size, "learning_rate": learning_rate}
+    changes |= {"steps": steps, "image_size": image_size, "batch_size": batch_size, "learning_rate": learning_rate}
     try:
         pretrained = None if init is None else SparseAutoencoder.from_pretrained(init)
         recipe = _tuned(init, pretrained, sparsity, architecture, _given(hyperparameters))

@@ -16,6 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sae_model import SparseAutoencoder, Sparsity
+from sae_model.architectures import Dictionary
 from sae_model.errors import UserError
 from sae_model.storage import as_device
 
@@ -64,6 +65,7 @@ def train(
     sparsity: Sparsity,
     *,
     latent_dim: int = 900,
+    steps: int = Dictionary.STEPS,
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
@@ -84,6 +86,7 @@ def train(
             images (n, channels, height, width), bytes or floats of any precision. They stay where they are.
         sparsity: the sparsity method, such as `TopK(32)`.
         latent_dim: number of latents.
+        steps: of the encoder; with 0 it is the classical autoencoder, one linear map and a threshold.
         epochs: passes over the data.
         batch_size: rows a step; fewer where there are fewer.
         learning_rate: of AdamW, the peak of one cycle.
@@ -113,7 +116,7 @@ def train(
         recipe = for_noise(recipe, noise)
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     given = {name: value for name, value in given.items() if value is not None}
-    recipe = replace(recipe, loss=loss, latent_dim=latent_dim, seed=seed, dataset="own data", **given)
+    recipe = replace(recipe, loss=loss, latent_dim=latent_dim, steps=steps, seed=seed, dataset="own data", **given)
     few = too_few_steps(recipe, len(images))
     if few:
         warnings.warn(few, stacklevel=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +13,6 @@ from torch import Tensor
 
 from .images import DataError
 
-PAGES = 2**16
-"""Bytes of a mapped file that a system takes into memory where one of them is read, at most."""
-KEPT_PAGES = 128 * 2**20
-"""Bytes of a mapped file that may stay in the memory of the process before they are given back to the system."""
 KINDS = "fiub"
 """Of numpy's numbers: floats, whole numbers and truth values."""
 TAKEN = "a tensor, an array, or anything with a length and slices, of the shape (n, length) or (n, channels, h, w)"
@@ -28,8 +25,8 @@ class Rows:
     slice or whole numbers (n,). What comes back are tensors on the CPU, bytes or floats of the precision of the source.
 
     Args:
-        source: anything with a length and slices, which are tensors, arrays or lists of numbers. Of a file that numpy
-            mapped into memory, pages are given back as they were read: it may be larger than the memory.
+        source: anything with a length and slices, which are tensors, arrays or lists of numbers. A file that numpy
+            mapped into memory may be larger than the memory: see `_File`.
 
     Raises:
         DataError: the source has no length, no slices, no rows, or rows that are no images and no vectors.
@@ -37,10 +34,11 @@ class Rows:
 
     def __init__(self, source: Any) -> None:
         self._source = source
-        self._read = 0
+        self._file = _File.of(source)
         self.device = torch.device("cpu")
         try:
-            self._length, first = len(source), self._slice(0, 1)
+            self._length = len(source)
+            first = self._slice(0, 1)
         except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
             raise DataError(f"Data come as {TAKEN}; got {type(source).__name__} ({error}).") from error
         self.shape = torch.Size((self._length, *first.shape[1:]))
@@ -53,31 +51,69 @@ class Rows:
         if isinstance(rows, slice):
             start, stop, step = rows.indices(self._length)
             return self._slice(start, stop)[::step] if step > 0 else self._slice(0, self._length)[rows]
-        if not isinstance(self._source, np.ndarray):
-            return torch.cat([self._slice(row, row + 1) for row in rows.tolist()])
-        order = rows.argsort()  # a disk reads forwards
-        values = _as_tensor(self._source[rows[order].numpy()])
-        self._give_back(len(rows), values)
-        return values[order.argsort()]
+        if self._file is not None:
+            return self._file.rows(rows)
+        if isinstance(self._source, np.ndarray):
+            return _as_tensor(self._source[rows.numpy()])
+        return torch.cat([self._slice(row, row + 1) for row in rows.tolist()])
 
     def split(self, size: int) -> Iterator[Tensor]:
         """The rows in order, so many at a time."""
         return (self._slice(start, start + size) for start in range(0, self._length, size))
 
     def _slice(self, start: int, stop: int) -> Tensor:
-        values = _as_tensor(self._source[start:stop])
-        self._give_back(stop - start, values)
-        return values
+        if self._file is None:
+            return _as_tensor(self._source[start:stop])
+        return self._file.rows(torch.arange(start, min(stop, self._length)))
 
-    def _give_back(self, rows: int, values: Tensor) -> None:
-        """Let the system drop the pages of a mapped file after so many were read; it may have them in its cache."""
-        pages = getattr(self._source, "_mmap", None)
-        if pages is None or getattr(self._source, "mode", "c") == "c" or not hasattr(mmap, "MADV_DONTNEED"):
-            return  # pages of a private copy may have been written to
-        self._read += max(rows * PAGES, values.nbytes)
-        if self._read > KEPT_PAGES:
-            pages.madvise(mmap.MADV_DONTNEED)
-            self._read = 0
+
+class _File:
+    """The file behind an array that numpy mapped into memory, read row by row.
+
+    A page that is read through the map stays in the memory of the process, and some systems map megabytes around it;
+    what is read from the file does not.
+    """
+
+    def __init__(self, source: np.memmap[Any, Any]) -> None:
+        self._like, self._bytes = source, source.nbytes // len(source)
+        of_map = np.frombuffer(source._mmap, np.uint8).ctypes.data  # type: ignore[attr-defined]
+        self._start = source.offset - source.offset % mmap.ALLOCATIONGRANULARITY + source.ctypes.data - of_map
+        self._number = os.open(str(source.filename), os.O_RDONLY)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_number"):
+            os.close(self._number)
+
+    @classmethod
+    def of(cls, source: Any) -> _File | None:
+        """The file of an array; None where there is none, or where the array does not have the content of its file."""
+        if not isinstance(source, np.memmap) or source.mode == "c" or not hasattr(os, "preadv"):
+            return None
+        if source.filename is None or not source.flags.c_contiguous or source.size == 0:
+            return None
+        try:
+            file = cls(source)
+        except OSError:  # it was removed
+            return None
+        ends = torch.tensor([0, len(source) - 1])
+        is_whole = file.rows(ends).numpy().tobytes() == _as_tensor(source[ends.numpy()]).numpy().tobytes()
+        return file if is_whole else None
+
+    def rows(self, rows: Tensor) -> Tensor:
+        """Rows (n,) as a tensor (n, ...)."""
+        read = np.empty((len(rows), *self._like.shape[1:]), self._like.dtype)
+        into, size = memoryview(read.reshape(-1).view(np.uint8)), self._bytes
+        numbers = rows.tolist()
+        first = 0
+        while first < len(numbers):  # rows that follow each other are read at once
+            end = first + 1
+            while end < len(numbers) and numbers[end] == numbers[end - 1] + 1:
+                end += 1
+            there = os.preadv(self._number, [into[first * size : end * size]], self._start + numbers[first] * size)
+            if there != (end - first) * size:
+                raise DataError(f"{self._like.filename} has become shorter than it was: map it anew.")
+            first = end
+        return _as_tensor(read)
 
 
 Images = Tensor | Rows

@@ -115,7 +115,7 @@ def fit(
             images in a batch or than batch norm allows; values that are no numbers, or outside of [0, 1] where the loss
             is the cross-entropy; or a loss that is no longer a finite number.
     """
-    for field in ("sparsity", "architecture", "latent_dim", "step_loss"):
+    for field in ("sparsity", "architecture", "latent_dim", "step_loss", "steps"):
         has, asked = getattr(model, field), getattr(recipe, field)
         if has != asked:
             raise TrainingError(f"The model's {field} is {has}, and the recipe's is {asked}: train one that it makes.")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sae_model import Dense, SparseAutoencoder, Sparsity
+from sae_model.architectures import Dictionary
 from sae_model.errors import is_number, is_whole, plain
 from sae_model.methods import sparsity_from_config
 
@@ -43,6 +44,8 @@ class Recipe:
     """Cross-entropy, for images in [0, 1]; or squared error, for values of any range, with a linear output."""
     step_loss: Literal["bce", "mse"] = "bce"
     """What the steps of the encoder descend on; see `sae_model.architectures.Dictionary`."""
+    steps: int = Dictionary.STEPS
+    """How many steps the encoder takes; 0 is the classical autoencoder, whose codes are not refined either."""
     latent_dim: int = 900
     """Number of latents."""
     epochs: int = 12
@@ -80,9 +83,9 @@ class Recipe:
         for known in fields(self):
             object.__setattr__(self, known.name, plain(getattr(self, known.name)))
         sizes = ("epochs", "batch_size", "latent_dim", "limit", "image_size")
-        for name in (*sizes, "seed", "squared_error", "load_balancing", "noise", "weight_decay"):
+        for name in (*sizes, "seed", "steps", "squared_error", "load_balancing", "noise", "weight_decay"):
             value, low = getattr(self, name), 1 if name in sizes else 0
-            is_one = is_whole if name in (*sizes, "seed") else is_number
+            is_one = is_whole if name in (*sizes, "seed", "steps") else is_number
             if value is not None and not (is_one(value) and value >= low):
                 raise ValueError(f"{name} is a {'whole ' * (is_one is is_whole)}number of at least {low}; got {value}.")
         if self.seed >= 2**63:
@@ -146,11 +149,17 @@ class Recipe:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             model = SparseAutoencoder(
-                self.latent_dim, self.sparsity, self.architecture, shape, OUTPUT_OF[self.loss], self.step_loss
+                self.latent_dim,
+                self.sparsity,
+                self.architecture,
+                shape,
+                OUTPUT_OF[self.loss],
+                self.step_loss,
+                self.steps,
             )
         if self.init is not None:
             pretrained = pretrained or SparseAutoencoder.from_pretrained(self.init)
-            for size in ("architecture", "image_shape", "latent_dim", "output", "step_loss"):
+            for size in ("architecture", "image_shape", "latent_dim", "output", "step_loss", "steps"):
                 there, here = getattr(pretrained, size), getattr(model, size)
                 if there != here:
                     raise ValueError(f"{self.init} has the {size} {there}, so it cannot be fine-tuned with {here}.")
@@ -251,6 +260,7 @@ def fine_tuning(recipe: Recipe, init: str, pretrained: SparseAutoencoder) -> Rec
         architecture=pretrained.architecture,
         latent_dim=pretrained.latent_dim,
         step_loss=pretrained.step_loss,
+        steps=pretrained.steps,
         epochs=max(1, recipe.epochs // 4),
         learning_rate=recipe.learning_rate / 2,
     )

@@ -1,0 +1,73 @@
+"""A model without steps is the classical sparse autoencoder: made of foreign weights, trained, saved and loaded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sae_model import L1, Dense, JumpReLU, SparseAutoencoder, Sparsity, TopK
+from training.fit.loop import fit
+from training.fit.recipe import for_any_range, tuned
+
+
+@pytest.mark.parametrize("sparsity", [Dense(), L1(1.0), TopK(3)])
+@pytest.mark.parametrize("output", ["linear", "sigmoid"])
+def test_without_steps_a_code_is_a_linear_map_and_a_threshold(sparsity: Sparsity, output: str) -> None:
+    torch.manual_seed(0)
+    model = SparseAutoencoder(20, sparsity, image_shape=(6,), output=output, steps=0).eval()
+    vectors = torch.rand(40, 6)
+    x, w, c = (t.detach().double().numpy() for t in (vectors, model.network.first.weight, model.network.first.bias))
+    z = np.maximum(x @ w.T + c, 0)
+    if sparsity.default_k:
+        z = np.where(z >= np.sort(z, 1)[:, -sparsity.default_k, None], z, 0)
+    np.testing.assert_allclose(model.encode(vectors).detach(), z, atol=1e-6)
+    with pytest.raises(ValueError, match="steps is a whole number from 0 to 100; got -1"):
+        SparseAutoencoder(20, steps=-1)
+
+
+def test_a_model_without_steps_is_trained_saved_and_loaded(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    amounts = torch.rand(2_000, 30, generator=generator) * (torch.rand(2_000, 30, generator=generator) < 0.1)
+    vectors = amounts @ torch.randn(30, 16, generator=generator)
+    recipe = replace(for_any_range(tuned(TopK(5))), latent_dim=48, epochs=30, steps=0)
+    model = recipe.new_model(vectors)
+    for _ in fit(model, vectors, recipe):
+        pass
+    lost = (model(vectors).reconstruction - vectors).square().sum() / (vectors - vectors.mean(0)).square().sum()
+    assert lost < 0.15
+    model.save_pretrained(tmp_path / "model")
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["steps"] == 0
+    loaded = SparseAutoencoder.from_pretrained(tmp_path / "model")
+    assert torch.equal(loaded.encode(vectors), model.encode(vectors))
+
+
+@pytest.mark.parametrize("kind", ["dictionary_learning", "SAELens", "SAELens, JumpReLU"])
+def test_weights_of_another_library_give_its_codes(kind: str) -> None:
+    """The formulas are those of the two libraries: `AutoEncoder` and `StandardSAE`, `JumpReLUSAE`."""
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(50, 8))
+    w_enc, b_enc, b_dec = (generator.normal(size=shape) for shape in ((8, 24), 24, 8))
+    w_dec = generator.normal(size=(24, 8))
+    w_dec /= np.linalg.norm(w_dec, axis=1, keepdims=True)
+    threshold = generator.uniform(0.5, 2, 24)
+    before = (x - b_dec) @ w_enc + b_enc
+    z = np.where(before > threshold, before, 0) if "Jump" in kind else np.maximum(before, 0)
+    rebuilt = z @ w_dec + b_dec
+
+    sparsity = JumpReLU() if "Jump" in kind else Dense()
+    model = SparseAutoencoder(24, sparsity, image_shape=(8,), output="linear", steps=0).eval()
+    with torch.no_grad():
+        model.network.first.weight.copy_(torch.from_numpy(w_enc.T))
+        model.network.first.bias.copy_(torch.from_numpy(b_enc - b_dec @ w_enc))
+        model.network.atoms.copy_(torch.from_numpy(w_dec))
+        model.network.bias.copy_(torch.from_numpy(b_dec))
+        if model.threshold is not None:
+            model.threshold.copy_(torch.from_numpy(threshold))
+        latents = model.encode(torch.from_numpy(x).float())
+        np.testing.assert_allclose(latents, z, atol=1e-5)
+        np.testing.assert_allclose(model.decode(latents), rebuilt, atol=1e-5)

@@ -1,0 +1,71 @@
+"""Encode and decode can be exported, compiled, and written as ONNX, for batches of any size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sae_model import L1, SparseAutoencoder, Sparsity, TopK, load_variant
+
+BATCH = {0: torch.export.Dim("batch")}
+
+
+class Encode(nn.Module):
+    """`model.encode` as a module, which is what torch exports."""
+
+    def __init__(self, model: SparseAutoencoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model.encode(images)
+
+
+class Decode(Encode):
+    """`model.decode` as a module."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model.decode(images)
+
+
+@pytest.fixture
+def images(digits: object) -> Tensor:
+    return digits.images[:9].float() / 255
+
+
+@pytest.mark.parametrize("name", ["l1-1", "topk-25", "adaptive-l1", "jumprelu", "lecture"])
+def test_a_variant_is_exported_for_any_batch(name: str, images: Tensor) -> None:
+    model = load_variant(name)
+    latents = model.encode(images).detach()
+    for module, given in ((Encode(model), images), (Decode(model), latents)):
+        program = torch.export.export(module, (given[:4],), dynamic_shapes=(BATCH,))
+        torch.testing.assert_close(program.module()(given), module(given), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["l1-1", "topk-25"])
+def test_a_variant_is_compiled_as_one_graph(name: str, images: Tensor) -> None:
+    """Without the code that it generates, for which a compiler has to be installed."""
+    model = load_variant(name)
+    compiled = torch.compile(model.encode, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(images), model.encode(images), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sparsity", "steps"), [(TopK(4), 0), (L1(0.1), 3)])
+def test_a_model_whose_codes_are_not_refined_is_written_as_onnx(sparsity: Sparsity, steps: int, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    runtime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(0)
+    model = SparseAutoencoder(30, sparsity, image_shape=(12,), output="linear", steps=steps).eval()
+    vectors = torch.randn(9, 12)
+    torch.onnx.export(
+        Encode(model).eval(), (vectors[:4],), tmp_path / "encode.onnx", dynamic_shapes=(BATCH,), dynamo=True
+    )
+    session = runtime.InferenceSession(str(tmp_path / "encode.onnx"))
+    (latents,) = session.run(None, {session.get_inputs()[0].name: vectors.numpy()})
+    np.testing.assert_allclose(latents, model.encode(vectors).detach().numpy(), atol=1e-4)
