@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -23,6 +25,9 @@ def test_the_tour_runs_from_its_first_line_to_its_last(
     hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    logged: dict[str, set[str]] = {}
+    for name in ("wandb", "trackio", "torch.utils.tensorboard"):
+        monkeypatch.setitem(sys.modules, name, stub(name, logged))
     scope: dict[str, object] = {}
     printed = {}
     for language, code in re.findall(r"```(python|bash)\n(.*?)```", TOUR.replace("YOUR-NAME", "ada"), re.S):
@@ -38,6 +43,11 @@ def test_the_tour_runs_from_its_first_line_to_its_last(
             done = run(*command[3:])
             assert done.returncode == 0, done.stderr
             printed[line] = done.stdout
+    assert len(logged) == 3
+    assert all({"reconstruction_loss", "l0", "dead_fraction"} <= names for names in logged.values())
+    assert torch.allclose(scope["classical"].dictionary, scope["W_dec"], atol=1e-6)
+    assert {path.parent.name for path in Path("digits-sweep").glob("*/config.json")} == {"l1-0.3", "l1-3"}
+    assert Path("digits-latents/latents.html").stat().st_size > 50_000
     assert hub.files("ada/shapes-model")["model.safetensors"] == Path("shapes-model/model.safetensors").read_bytes()
     assert torch.equal(scope["shapes"].dictionary, SparseAutoencoder.from_pretrained("shapes-model").dictionary)
     assert scope["top"].shape == (12, 1, 28, 28)
@@ -53,9 +63,20 @@ def test_the_tour_runs_from_its_first_line_to_its_last(
     assert (scope["purity"] > 0.5).sum() > 20
 
 
+def stub(name: str, logged: dict[str, set[str]]) -> SimpleNamespace:
+    """What stands for a program that logs; it notes what it is told."""
+
+    def note(*told: object, step: int = 0) -> None:
+        assert step or isinstance(told[-1], int)
+        logged.setdefault(name, set()).update(told[0] if isinstance(told[0], dict) else {told[0]})
+
+    writer = SimpleNamespace(add_scalar=note)
+    return SimpleNamespace(init=lambda project: None, log=note, SummaryWriter=lambda _: writer)
+
+
 def assert_is_a_dictionary_of_the_features(model: SparseAutoencoder, vectors: torch.Tensor) -> None:
     """Sums of few of its atoms are the features, far nearer than their mean is."""
-    latents = model.encode(vectors.reshape(-1, 128, 1, 1)).detach()
+    latents = model.encode(vectors).detach()
     bias = model.decode(torch.zeros(1, 512)).flatten().detach()
     rebuilt = bias + latents @ model.dictionary.flatten(1)
     centred = vectors - vectors.mean(0)
