@@ -71,7 +71,7 @@ def stub(name: str, logged: dict[str, set[str]]) -> SimpleNamespace:
         logged.setdefault(name, set()).update(told[0] if isinstance(told[0], dict) else {told[0]})
 
     writer = SimpleNamespace(add_scalar=note)
-    return SimpleNamespace(init=lambda project: None, log=note, SummaryWriter=lambda _: writer)
+    return SimpleNamespace(init=lambda **_: None, log=note, SummaryWriter=lambda _: writer)
 
 
 def assert_is_a_dictionary_of_the_features(model: SparseAutoencoder, vectors: torch.Tensor) -> None:

@@ -41,7 +41,6 @@ __all__ = [
     "Split",
     "TrainingError",
     "evaluate",
-    "fit",
     "heat_maps",
     "hold_out",
     "log_histogram",

@@ -66,6 +66,6 @@ def test_a_model_whose_codes_are_not_refined_is_written_as_onnx(sparsity: Sparsi
     torch.onnx.export(
         Encode(model).eval(), (vectors[:4],), tmp_path / "encode.onnx", dynamic_shapes=(BATCH,), dynamo=True
     )
-    session = runtime.InferenceSession(str(where))
+    session = runtime.InferenceSession(str(tmp_path / "encode.onnx"))
     (latents,) = session.run(None, {session.get_inputs()[0].name: vectors.numpy()})
     np.testing.assert_allclose(latents, model.encode(vectors).detach().numpy(), atol=1e-4)

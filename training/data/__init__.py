@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
+from huggingface_hub import cached_assets_path, snapshot_download
 
 from sae_model.errors import first_line
 from sae_model.hub import why_not_read
@@ -41,7 +41,9 @@ __all__ = [
     "wrong_values",
 ]
 
-BUNDLED = Path(__file__).parent
+HERE = Path(__file__).parent
+BUNDLED = HERE if (HERE / "MNIST").is_dir() else cached_assets_path("sae-model", "data-sets")
+"""The folder of the data sets that have a name: that of a clone, which has MNIST; or one of the Hub's cache."""
 VALIDATION_IMAGES = 5_000
 FEWEST: dict[Half, int] = {"train": 100, "test": 12}
 HUB = "hub:"
