@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from sae_model.zoo import ZOO
 from tests.loopback_hub import LoopbackHub
+from tests.test_wheel import FIVE_LINES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,6 +23,11 @@ def block(language: str, word: str) -> str:
     """The one block of code in which a word stands."""
     (found,) = [text for text in re.findall(rf"```{language}\n(.*?)```", README, re.S) if word in text]
     return found
+
+
+def test_the_five_lines_are_those_that_a_wheel_is_tested_with() -> None:
+    written, tested = (ast.dump(ast.parse(code)) for code in (block("python", "sae_model.training"), FIVE_LINES))
+    assert written == tested
 
 
 def test_the_lines_that_load_a_model_run() -> None:

@@ -411,6 +411,23 @@ def benchmark_command(
     print(benchmark(quick))
 
 
+@app.command("peers")
+def peers_command(
+    epochs: Annotated[int, typer.Option(help="Passes over the digits.", min=1)] = 20,
+    limit: Annotated[int | None, option("Train on the first so many digits only.")] = None,
+) -> None:
+    """Train this package and other libraries on the same digits, 900 latents and k = 25, and print how they did.
+
+    Those that are installed take part: overcomplete, dictionary-learning, sae-lens. None is a dependency. overcomplete
+    needs matplotlib below 3.11, so it has an environment of its own: `python -m venv peer`, then in it `pip install
+    torch==2.13.0 torchvision==0.28.0 overcomplete "matplotlib<3.11" tqdm typer safetensors huggingface_hub`, and this
+    command from the clone.
+    """
+    from .benchmarks.peers import compare
+
+    print(compare(epochs, limit))
+
+
 @app.command("scaling")
 def scaling_command(
     output: Annotated[Path, option("The figure, a PNG; replaced if it is there.", "that of RESULTS.md")] = SCALING_PNG,

@@ -1,0 +1,36 @@
+"""Libraries are measured alike, and only those that are installed take part."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.command_line import run
+from training.benchmarks import peers
+from training.benchmarks.peers import LATENTS, K, Result, Trained, measure, table
+
+
+def test_what_is_measured_is_the_variance_that_is_left_and_the_latents_that_are_used() -> None:
+    test = torch.randn(1_500, 784, generator=torch.Generator().manual_seed(0))
+
+    def encode(images: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.pad(images[:, :K], (0, LATENTS - K))
+
+    def decode(latents: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.pad(latents[:, :K], (0, 784 - K))
+
+    found = measure("some", Trained(encode, decode), test, 3.0)
+    expected = test[:, K:].square().sum() / (test - test.mean(0)).square().sum()
+    assert found.fvu == pytest.approx(expected.item(), rel=1e-5)
+    assert found.dead_fraction == pytest.approx(1 - K / LATENTS)
+    with pytest.raises(ValueError, match="some has more than 25 latents on"):
+        measure("some", Trained(lambda x: torch.ones(len(x), LATENTS), decode), test, 3.0)
+    assert "| some | 0.5000 | 1.0% | 3 |" in table([Result("some", 0.5, 0.01, 3.0)], epochs=2)
+
+
+def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "find_spec", lambda _: None)
+    done = run("peers", "--epochs", "1", "--limit", "600")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("| `") or "same" in line]
+    assert rows == ["`fit --sparsity topk --k 25`", "the same with `--loss mse`"]
