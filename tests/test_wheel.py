@@ -89,11 +89,12 @@ def test_the_command_line_of_a_wheel_fits_and_reports(python: Path, tmp_path: Pa
     script = "import numpy as np; np.savez('arrays.npz', images=np.random.default_rng(0).random((300, 1, 4, 4)))"
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
     fit = ["fit", "--dataset", "arrays.npz", "--latent-dim", "20", "--epochs", "2", "--measure", "quick"]
-    for command in ([*fit, "--output", "model"], ["report", "model", "--dataset", "arrays.npz", "--output", "figures"]):
+    report = ["report", "model", "--dataset", "arrays.npz", "--html", "--output", "report"]
+    for command in ([*fit, "--output", "model"], report):
         line = [python, "-m", "sae_model.training", *command]
         done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    assert (tmp_path / "figures" / "reconstructions.png").is_file()
+    assert (tmp_path / "report" / "latents.html").is_file()
     line = [python, "-m", "sae_model.training", "benchmark", "--quick"]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stderr.strip() == "Error: `benchmark` runs in a clone of the repository: a wheel does not have it."

@@ -19,14 +19,16 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from sae_model import SparseAutoencoder, TopK
+from sae_model import SparseAutoencoder
+from sae_model.methods import sparsity_from_config
 
 from ..data import as_floats, load_split
 from ..fit.loop import fit
-from ..fit.recipe import for_any_range, tuned
+from ..fit.recipe import Recipe, for_any_range, tuned
 from .machine import describe_machine
 
 LATENTS, K, EPOCHS, BATCH, SEED = 900, 25, 20, 256, 0
+OURS = sparsity_from_config({"kind": "topk", "k": K})
 
 Coder = Callable[[Tensor], Tensor]
 """Images (n, pixels) -> their reconstructions from exactly k latents, and those latents."""
@@ -54,18 +56,18 @@ class Result:
 
 def ours(images: Tensor, epochs: int) -> Trained:
     """As `fit --sparsity topk --k 25` does."""
-    return _trained_here(replace(tuned(TopK(K)), epochs=epochs), images)
+    return _trained_here(replace(tuned(OURS), epochs=epochs), images)
 
 
 def ours_linear(images: Tensor, epochs: int) -> Trained:
     """The same with a linear output and the squared error, which is what the others have."""
-    return _trained_here(replace(for_any_range(tuned(TopK(K))), epochs=epochs), images)
+    return _trained_here(replace(for_any_range(tuned(OURS)), epochs=epochs), images)
 
 
-def _trained_here(recipe: object, images: Tensor) -> Trained:
+def _trained_here(recipe: Recipe, images: Tensor) -> Trained:
     pictures = images.unflatten(1, (1, 28, 28))
-    model: SparseAutoencoder = recipe.new_model(pictures)  # type: ignore[attr-defined]
-    for _ in fit(model, pictures, recipe):  # type: ignore[arg-type]
+    model: SparseAutoencoder = recipe.new_model(pictures)
+    for _ in fit(model, pictures, recipe):
         pass
     return Trained(lambda x: model.encode(x.unflatten(1, (1, 28, 28))), lambda z: model.decode(z).flatten(1))
 

@@ -102,7 +102,7 @@ class _File:
     def rows(self, rows: Tensor) -> Tensor:
         """Rows (n,) as a tensor (n, ...)."""
         read = np.empty((len(rows), *self._like.shape[1:]), self._like.dtype)
-        into, size = memoryview(read.reshape(-1).view(np.uint8)), self._bytes
+        into, size = read.reshape(-1).view(np.uint8).data, self._bytes
         numbers = rows.tolist()
         first = 0
         while first < len(numbers):  # rows that follow each other are read at once
