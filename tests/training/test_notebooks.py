@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("en", "ru")
-SHORT = {"IMAGES = 40_000": "IMAGES = 1_500", "limit=2_000": "limit=300"}
+SHORT = {"IMAGES = 40_000": "IMAGES = 600", "limit=2_000": "limit=150"}
 """What makes a run take seconds; the committed one is whole."""
 
 
