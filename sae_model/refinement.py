@@ -204,7 +204,8 @@ def fit_values(
         new_objective, new_pull = look(tried)
         better = (new_objective < (1 - WORTH_A_STEP) * objective) & (i < steps)
         velocity = torch.where(better, tried - z, 0)
-        step = torch.where(better, LONGER * step, SHORTER * step)
+        # An image that is done keeps the length of its step, whatever others in the batch still do.
+        step = torch.where(i < steps, torch.where(better, LONGER * step, SHORTER * step), step)
         objective, pull = torch.where(better, new_objective, objective), torch.where(better, new_pull, pull)
         z = torch.where(better, tried, z)
         gradient = correlate(pull) + _slope_of_penalty(z, weight)
