@@ -64,6 +64,9 @@ class Sparsity:
     """For a method that serves every k or every beta: at which of them its models are measured, {"k": (10, 25)}."""
     betas: ClassVar[tuple[float, ...]] = ()
     """For a method that serves every beta between two: the settings of its encoder, in increasing order."""
+    weighs: ClassVar[str | None] = None
+    """What of one image its penalty weighs with beta: its "mean" activation, or the "divergence" of that from the
+    target; None where one image does not tell it."""
     has_threshold: ClassVar[bool] = False
     """Whether the model has a threshold for each latent, which `gate` uses."""
     learns_threshold: ClassVar[bool] = False
@@ -231,6 +234,7 @@ class L1(Sparsity):
     hyperparameter = "beta"
     bundled = tuple({"beta": beta} for beta in (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0))
     bundled_on_noise = ({"beta": 0.1},)
+    weighs = "mean"
 
     def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
         """(batch, latent_dim) -> scalar, beta * mean of the activations over latents and images."""
@@ -282,6 +286,7 @@ class AdaptiveL1(Sparsity):
     ends = ("copies", "too sparse")
     asks_for = "a low mean activation, for a beta that is chosen when the model is used"
     purpose = "to move along beta with one model, instead of training one for each"
+    weighs = "mean"
     betas = tuple(0.03 * (10 / 0.03) ** (i / 7) for i in range(8))
     measured_at: ClassVar[dict[str, tuple[float, ...]]] = {"beta": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)}
 
@@ -335,6 +340,7 @@ class KLPerImage(_TargetRate):
     title = "KL per image"
     asks_for = "a mean activation of p in every image; which latents are on is left open"
     purpose = "where every image is to have a code of the same stated size"
+    weighs = "divergence"
 
     def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
         """(batch, latent_dim) -> scalar, beta * KL(target || mean over latents), averaged over images.
@@ -435,7 +441,7 @@ class BatchTopK(_Kept):
 
     kind = "batch-topk"
     follows = "topk"
-    short = "batch"
+    short = "batch-topk"
     title = "Batch top k"
     asks_for = "k latents an image on average, so that a simple image may have fewer and a complex one more"
     purpose = "where the mean number of latents is given, and images differ in how many they need"
@@ -468,7 +474,7 @@ class JumpReLU(Sparsity):
     beta: float = field(default=1.25, metadata=BETA)
     kind = "jumprelu"
     follows = "topk"
-    short = "jump"
+    short = "jumprelu"
     title = "JumpReLU"
     label = "Sparsity (beta)"
     ends = ("many on", "few on")
@@ -507,7 +513,7 @@ class Matryoshka(_Kept):
 
     kind = "matryoshka"
     follows = "topk"
-    short = "nested"
+    short = "matryoshka"
     title = "Matryoshka"
     asks_for = "the k largest latents of every image, and that the first 1/9, 2/9 and 4/9 of them reconstruct it alone"
     purpose = "where coarse and fine features are to be told apart: the first latents learn what matters most"

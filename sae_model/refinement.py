@@ -204,7 +204,7 @@ def fit_values(
         new_objective, new_pull = look(tried)
         better = (new_objective < (1 - WORTH_A_STEP) * objective) & (i < steps)
         velocity = torch.where(better, tried - z, 0)
-        # An image that is done keeps the length of its step, whatever others in the batch still do.
+        # An image whose steps are used up keeps its step: its code must not depend on the others of its batch.
         step = torch.where(i < steps, torch.where(better, LONGER * step, SHORTER * step), step)
         objective, pull = torch.where(better, new_objective, objective), torch.where(better, new_pull, pull)
         z = torch.where(better, tried, z)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
-import threading
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 # `python space/app.py` puts space/ on the path, not the repo.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -23,24 +21,20 @@ import typer
 from starlette.middleware import Middleware
 
 from sae_model.errors import UserError
-from space import by_class, figures, frontier, learn, lessons, see, strokes, theory
-from space.bench import opening
+from space import learn, load
+from space.bench import Answers, Bench, head
 from space.collection import bundled, open_collection
-from space.controls import Controls
-from space.draw import STYLE
-from space.edge import NoDeepLinks
+from space.edge import HAS_LOGIN, EarlyHead, NoDeepLinks, PackedAssets, is_hosted, old_addresses
 from space.errors import InputError
-from space.lab import Lab, Specimen, Stop
-from space.languages import OTHERS, ByLanguage, switch
+from space.files import Files
+from space.lab import Lab, Specimen
+from space.languages import say
 from space.lines import Lines
-from space.parts import Page
 from training.data import BUNDLED
-from training.words import say, speaking
 
 MOST_SESSIONS = 200
 """Gradio keeps half a megabyte for each. A page whose session is forgotten goes on, since its browser holds what is on
 it; only its lessons start anew, and a model of its own has to be loaded again, as a reload does."""
-CSS = Path(__file__).parent / "style.css"
 FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
 THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_mono=["ui-monospace", "monospace"]).set(
     block_info_text_color="*neutral_600",
@@ -55,15 +49,26 @@ THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_m
 )
 
 
-TABS = (see, strokes, by_class, learn, theory, frontier, figures)
-"""The modules of the tabs, in their order: each has KEY, which the language files give a title, and build(page)."""
+def build_app(lab: Lab, files: Files) -> gr.Blocks:
+    """The page, and its API."""
+    with gr.Blocks(title=say("page.title"), analytics_enabled=False, delete_cache=(3600, 3600)) as app:
+        bench, answers = Bench(lab, files), Answers(files)
+        if HAS_LOGIN:
+            gr.LoginButton(size="sm", elem_id="login")
+        learn.Learn(lab, files).wire(bench, answers)
+        # Fetching and measuring take seconds, and are done one at a time.
+        bench.on(
+            "load_model", load.loader(lab, files), inputs=bench, outputs=answers, concurrency_id="user-models",
+            concurrency_limit=1, api_visibility="private", show_progress="hidden", trigger_mode="multiple",
+        )  # fmt: skip
 
+        def leave(request: gr.Request) -> None:
+            lab.trainings.leave_page(str(request.session_hash))
+            sessions = app.state_holder.session_data
+            if request.session_hash in sessions:
+                sessions.move_to_end(request.session_hash, last=False)  # the next one to be forgotten
 
-def build_app(lab: Lab) -> gr.Blocks:
-    """The page in all languages, and its API."""
-    title = say("page.title")
-    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(3600, 3600)) as app:
-        _build_page(lab, app)
+        app.unload(leave)
 
         def reconstruct(
             digit_index: int, sigma: float, variant: str, seed: int
@@ -75,7 +80,7 @@ def build_app(lab: Lab) -> gr.Blocks:
             clean image, and mean_activation.
             """
             try:
-                look = lab.look(Specimen(digit_index, sigma, seed), Stop(variant, variant))
+                look = lab.look(Specimen(digit_index, sigma, seed), variant)
             except InputError as error:
                 raise gr.Error(str(error), print_exception=False) from error
             metrics = {"psnr": look.psnr, "mse": look.mse, "mean_activation": look.mean_activation}
@@ -83,50 +88,28 @@ def build_app(lab: Lab) -> gr.Blocks:
             return *(image.squeeze(0).tolist() for image in images), metrics
 
         gr.api(reconstruct, api_name="reconstruct", concurrency_limit=4)
-    for code in OTHERS:
-        with speaking(code), app.route(say("language"), code, show_in_navbar=False):
-            _build_page(lab, app)
     return app
 
 
-def _build_page(lab: Lab, app: gr.Blocks) -> None:
-    """The page in the language of the moment."""
-    page = Page(lab, opening(lab))
-    with gr.Row(elem_id="head"):
-        gr.Markdown(f"# {say('page.title')}\n{_intro(lab)}", elem_id="intro")
-        with gr.Column(scale=0, min_width=90, elem_id="aside"):
-            gr.Button(say("page.copy_link"), elem_id="copy-link", size="sm", scale=0)
-            page.html("languages", switch())
-        lessons.build(page, app)
-    with gr.Row(elem_id="page"):
-        with gr.Column(scale=0, min_width=300, elem_id="controls"):
-            controls = Controls(page)
-        with gr.Column(scale=1, min_width=320, elem_id="main"), gr.Tabs(elem_id="tabs") as tabs:
-            for module in TABS:
-                with gr.Tab(say(f"{module.KEY}.title"), id=module.KEY):
-                    module.build(page)
-    controls.wire(app, tabs, [module.KEY for module in TABS])
-
-    def leave(request: gr.Request) -> None:
-        lab.trainings.leave_page(request.session_hash)
-        sessions = app.state_holder.session_data
-        if request.session_hash in sessions:
-            sessions.move_to_end(request.session_hash, last=False)  # the next one to be forgotten
-
-    app.unload(leave)
-
-
-def _intro(lab: Lab) -> str:
-    """What the models turn into what, for the data at hand."""
-    channels, height, width = lab.image_shape
-    key = "page.intro_vectors" if lab.draws_vectors else "page.intro_colour" if channels > 1 else "page.intro"
-    return say(
-        key,
-        channels=channels,
-        pixels=height * width,
-        latents=", ".join(map(str, lab.sizes)),
-        warning=say("page.warning") if lab.sizes[0] >= math.prod(lab.image_shape) else "",
-    )
+def options_of(files: Files) -> dict[str, Any]:
+    """What a page is launched with."""
+    return {
+        "theme": THEME,
+        "run_history": False,
+        "enable_monitoring": False,
+        "state_session_capacity": MOST_SESSIONS,
+        "show_error": False,  # error messages of our own are shown anyway; others are for the log
+        "max_file_size": "1mb",
+        "app_kwargs": {
+            "routes": [*files.routes(), *old_addresses()],
+            "middleware": [
+                Middleware(NoDeepLinks),
+                Middleware(PackedAssets),
+                Middleware(EarlyHead, elements=head(files, "gradio.js")),
+            ],
+        },
+        "ssr_mode": False,  # Node would answer in place of the routes
+    }
 
 
 def main(
@@ -156,20 +139,10 @@ def main(
         lab = Lab(open_collection(models, dataset, data_dir) if models else bundled())
     except UserError as error:
         sys.exit(f"Error: {error}")
-    app = build_app(lab)
+    files = Files(lab, {"hosted": is_hosted(), "login": HAS_LOGIN})
+    app = build_app(lab, files)
     app._queue = Lines(app)
-    threading.Thread(target=lab.load_all, daemon=True).start()
-    app.launch(
-        theme=THEME,
-        css_paths=[CSS, STYLE],
-        run_history=False,
-        enable_monitoring=False,
-        state_session_capacity=MOST_SESSIONS,
-        show_error=False,  # error messages of our own are shown anyway; others are for the log
-        max_file_size="1mb",
-        app_kwargs={"middleware": [Middleware(NoDeepLinks), Middleware(ByLanguage)]},
-        ssr_mode=False,  # Node would answer in the place of the middleware
-    )
+    app.launch(**options_of(files))
 
 
 if __name__ == "__main__":

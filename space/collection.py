@@ -15,7 +15,7 @@ from sae_model import SparseAutoencoder
 from sae_model.errors import UserError
 from sae_model.hub import as_folder
 from sae_model.methods import METHODS
-from sae_model.storage import CONFIG_NAME
+from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME, read_config
 from sae_model.zoo import ZOO
 from training.data import BUNDLED, Dataset, Split, open_dataset
 from training.fit.recipe import Recipe
@@ -27,6 +27,8 @@ TAG = "sparse-autoencoder"
 """What the card of each of our models is tagged with on the Hub."""
 MOST_IMAGES = 10_000
 """So many test images a page shows; MNIST has as many."""
+MOST_BYTES, FEWEST_IMAGES = 32_000_000, 300
+"""Of all of them, as a browser fetches them, and how many there are at least however large they are."""
 
 
 class CollectionError(UserError):
@@ -42,6 +44,13 @@ class Shown:
     evaluation: Evaluation
     by: dict[str, dict[float, Evaluation]]
     """"k" or "beta" -> its metrics at several of them, where it serves every one."""
+    config: dict[str, Any]
+    """Its config.json."""
+
+    @property
+    def weights(self) -> Path:
+        """Its model.safetensors."""
+        return self.folder / WEIGHTS_NAME
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,8 @@ def open_collection(models: str, dataset: str | None = None, data_dir: Path = BU
             f"The images of {opened.about.title} have the shape {tuple(images.shape[1:])}, and {name} is for "
             f"{_kind(loaded[name])}: name the data set that it was trained on."
         )
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:MOST_IMAGES]
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    order = order[: min(MOST_IMAGES, max(FEWEST_IMAGES, MOST_BYTES // images[0].nbytes))]
     return Collection(shown, opened, Split(images[order], labels[order]), fields)
 
 
@@ -129,7 +139,8 @@ def _folders(models: str) -> dict[str, Path]:
 def _shown(folder: Path) -> Shown:
     record = Record.read(folder)
     by = {argument: read_by(folder, argument) for argument in record.recipe.sparsity.measured_at}
-    return Shown(folder, record.recipe, record.evaluation, {name: metrics for name, metrics in by.items() if metrics})
+    by = {name: metrics for name, metrics in by.items() if metrics}
+    return Shown(folder, record.recipe, record.evaluation, by, read_config(folder / CONFIG_NAME))
 
 
 def _ordered(models: dict[str, Shown]) -> dict[str, Shown]:

@@ -30,16 +30,21 @@ NEEDED = (
     "sae_model/zoo/*/model.safetensors",
     "sae_model/zoo/*/evaluation*.json",
     "sae_model/zoo/*/recipe.json",
+    "sae_model/zoo/*/statistics.safetensors",
     "training/*.py",
     *(f"training/{folder}/*.py" for folder in ("data", "fit", "measure", "draw", "publish")),
     "training/languages/*.toml",
+    "training/draw/*.html",
     "training/data/MNIST/raw/*.gz",
     "space/*.py",
-    "space/*.css",
-    "space/*.js",
+    "space/web/*.js",
+    "space/web/*.css",
+    "space/web/*.html",
+    "space/words/*.toml",
     "space/*.png",  # README shows these
     "space/*.webp",
     "training/*.md",
+    "training/*.ipynb",
     "training/benchmarks/*.png",
 )
 FOLDERS = ("sae_model/", "training/", "space/")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from ipaddress import ip_address
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import gradio as gr
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from space.languages import CATALOGS, DEFAULT
 
 FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 """Headers by which a proxy tells that the request is another one's."""
@@ -17,6 +23,10 @@ FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-
 def is_hosted() -> bool:
     """Whether this is a Space."""
     return "SPACE_ID" in os.environ
+
+
+HAS_LOGIN = is_hosted() and "OAUTH_CLIENT_ID" in os.environ
+"""Whether this is a Space whose visitors can sign in: its front matter says `hf_oauth: true`."""
 
 
 def is_owner(request: gr.Request) -> bool:
@@ -65,3 +75,94 @@ class NoDeepLinks:
         is_one = scope.get("path", "").rstrip("/").endswith("/deep_link") or "deep_link" in query
         answer = PlainTextResponse("This page has no deep links.", 404) if is_one else self.app
         await answer(scope, receive, send)
+
+
+class EarlyHead:
+    """Puts elements into the head of the page as it is sent, and compresses the page.
+
+    Gradio would add them when its scripts run: too late for a browser to fetch anything meanwhile.
+    """
+
+    def __init__(self, app: ASGIApp, elements: str) -> None:
+        self.app, self.elements = app, elements.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start: Message = {}
+        parts: list[bytes] = []
+
+        async def changed(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+                if not _is_page(start):
+                    await send(message)
+            elif not _is_page(start):
+                await send(message)
+            else:
+                parts.append(message.get("body", b""))
+                if not message.get("more_body"):
+                    body = b"".join(parts).replace(b"</head>", self.elements + b"</head>", 1)
+                    headers = MutableHeaders(raw=start["headers"])
+                    if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+                        body, headers["Content-Encoding"] = gzip.compress(body, 5), "gzip"
+                        headers.add_vary_header("Accept-Encoding")
+                    headers["Content-Length"] = str(len(body))
+                    await send(start)
+                    await send({"type": "http.response.body", "body": body})
+
+        await self.app(scope, receive, changed if scope["type"] == "http" else send)
+
+
+class PackedAssets:
+    """Compresses Gradio's scripts and styles, each once: they are most of what a browser fetches for a first image."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.packed: dict[str, tuple[list[tuple[bytes, bytes]], bytes]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        is_asset = scope["type"] == "http" and scope["method"] == "GET" and "/assets/" in path
+        headers = Headers(scope=scope) if is_asset else {}
+        if not path.endswith((".js", ".css")) or "gzip" not in headers.get("accept-encoding", "") or "range" in headers:
+            await self.app(scope, receive, send)
+            return
+        if path not in self.packed:
+            started: Message = {}
+            parts: list[bytes] = []
+
+            async def collect(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    started.update(message)
+                else:
+                    parts.append(message.get("body", b""))
+
+            await self.app(scope, receive, collect)
+            body, answered = b"".join(parts), MutableHeaders(raw=list(started["headers"]))
+            if started["status"] != 200:  # not modified, or not there
+                await send(started)
+                await send({"type": "http.response.body", "body": body})
+                return
+            body = gzip.compress(body, 6, mtime=0)
+            answered["Content-Encoding"], answered["Content-Length"] = "gzip", str(len(body))
+            answered.add_vary_header("Accept-Encoding")
+            self.packed[path] = answered.raw, body
+        raw, body = self.packed[path]
+        await send({"type": "http.response.start", "status": 200, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _is_page(start: Message) -> bool:
+    """Whether a response, by its start, is an HTML page."""
+    return Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")
+
+
+def old_addresses() -> list[Route]:
+    """Where the page of a language once was, such as /ru: now `?lang=` says it."""
+
+    def moved(request: Request) -> RedirectResponse:
+        code = request.url.path.rstrip("/").rpartition("/")[2]
+        query = [(name, value) for name, value in parse_qsl(request.url.query) if name != "lang"]
+        return RedirectResponse(f"./?{urlencode([*query, ('lang', code)])}")
+
+    return [Route(f"/{code}", moved) for code in CATALOGS if code != DEFAULT]

@@ -3,45 +3,43 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
-from functools import wraps
-from html import escape
-from typing import ParamSpec, TypeVar
+from typing import Any
 
-import gradio as gr
+from sae_model.errors import UserError, is_number
+from space.languages import say
 
-from sae_model.errors import UserError
-from training.words import in_language_of_now, say
-
-Arguments, Answer = ParamSpec("Arguments"), TypeVar("Answer")
+LONGEST_VALUE = 160
 
 
 class InputError(UserError):
-    """A visitor or a program asked for something that does not exist. The message is one line, and says what to do."""
+    """A visitor or a program asked for something that does not exist. The message is one line, and says what to do.
+
+    It is a template of the catalog, so that the browser says it in its own language.
+    """
+
+    def __init__(self, key: str, **values: object) -> None:
+        super().__init__(say(key, **values))
+        self.key, self.values = key, values
 
 
-def in_words(error: Exception) -> str:
-    """What a visitor reads about an error. The words of one that nobody foresaw go to the log alone."""
+def told(error: Exception) -> dict[str, Any]:
+    """What the browser says of an error: {"key": that of a template, "values": its values}.
+
+    The words of an error that nobody foresaw go to the log alone.
+    """
     if isinstance(error, InputError):
-        return str(error)
+        return {"key": error.key, "values": {name: _plain(value) for name, value in error.values.items()}}
     if isinstance(error, UserError):  # of the package or the Hub, which speak English
-        return say("errors.in_english", words=error)
-    if isinstance(error, gr.Error):  # ZeroGPU has no time left for this visitor
-        return error.message
+        return {"key": "errors.in_english", "values": {"words": str(error)}}
+    if type(error).__module__ == "gradio.exceptions":  # ZeroGPU has no time left for this visitor
+        return {"key": "errors.in_english", "values": {"words": str(error)}}
     traceback.print_exception(error)
-    return say("errors.unforeseen")
+    return {"key": "errors.unforeseen", "values": {}}
 
 
-def with_error_message(handler: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
-    """A handler of the page whose errors the page shows as error messages, in the language in which it was made."""
-
-    @in_language_of_now
-    @wraps(handler)
-    def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-        try:
-            return handler(*args, **kwargs)
-        except Exception as error:
-            words = escape(in_words(error), quote=False)  # Gradio draws it as HTML
-            raise gr.Error(say("errors.shown", words=words), print_exception=False) from error
-
-    return wrapped
+def _plain(value: object) -> float | str:
+    """A value as JSON has it: a number, or words of bounded length."""
+    if is_number(value) and abs(value) < 1e300:  # type: ignore[arg-type]
+        return value  # type: ignore[return-value]
+    words = value if isinstance(value, str) else repr(value)
+    return "".join(letter if letter.isprintable() else " " for letter in words[:LONGEST_VALUE])

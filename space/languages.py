@@ -1,55 +1,38 @@
-"""The page in each visitor's language: the default one at the root, every other at a path of its code, such as /ru."""
+"""The page's words. One page has all languages; the browser chooses one."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from html import escape
-from urllib.parse import parse_qs
+from pathlib import Path
+from typing import Any
 
-from starlette.datastructures import Headers
-from starlette.responses import RedirectResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from sae_model.methods import METHODS
+from training.fit.zoo import FAMILIES
+from training.measure.evaluation import DEAD_AFTER
+from training.words import CATALOGS, DEFAULT, add_words, say, speaking, word_of
 
-from training.words import CATALOGS, DEFAULT, language
+__all__ = ["CATALOGS", "DEFAULT", "catalog", "say"]
 
-OTHERS = tuple(code for code in CATALOGS if code != DEFAULT)
-
-
-class ByLanguage:
-    """Sends whoever opens the page to the one of the language that `?lang=` names; or that the browser prefers, where
-    the address names none."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer, path = self.app, scope.get("path", "").removeprefix("/")
-        if scope["type"] == "http" and path in ("", *OTHERS):
-            query = scope["query_string"].decode("latin-1")
-            named = parse_qs(query).get("lang", [""])[-1]
-            wanted = named if named in CATALOGS else path or preferred(Headers(scope=scope).get("accept-language", ""))
-            if wanted != (path or DEFAULT):
-                page = "./" if wanted == DEFAULT else wanted
-                answer = RedirectResponse(f"{page}?{query}" if query else page)
-        await answer(scope, receive, send)
+add_words(Path(__file__).with_name("words"))
 
 
-def preferred(header: str) -> str:
-    """The language that an Accept-Language header, such as "ru-RU,ru;q=0.9,en;q=0.8", weighs most of ours."""
-    weights: dict[str, float] = {}
-    for entry in header.split(","):
-        tag, _, weight = entry.strip().partition(";q=")
-        code = tag.partition("-")[0].lower()
-        if code in CATALOGS:
-            with suppress(ValueError):
-                weights.setdefault(code, float(weight or 1))
-    return max(weights, key=weights.__getitem__, default=DEFAULT)
+def catalog(code: str) -> dict[str, Any]:
+    """All words of a language, by key: the page's, those of charts, and those of every method and family.
 
-
-def switch() -> str:
-    """Links to the page in the other languages; link.js lets them keep what is on it."""
-    return "".join(
-        f'<a href="?lang={code}" lang="{code}" hreflang="{code}">{escape(CATALOGS[code]["language"])}</a>'
-        for code in CATALOGS
-        if code != language()
-    )
+    A list has a key for each of its entries, such as "method.l1.ends.0".
+    """
+    words = dict(CATALOGS[code])
+    with speaking(code):
+        for kind, method in METHODS.items():
+            for field in ("title", "label", "ends", "asks_for", "purpose"):
+                words[f"method.{kind}.{field}"] = word_of(method, field)
+        for family in FAMILIES:
+            own = {key: of for key, of in words.items() if key.startswith(f"method.{family}.")}
+            words |= {f"family.{key.removeprefix('method.')}": of for key, of in own.items()}
+            if family not in METHODS:
+                words[f"family.{family}.title"] = say(f"families.{family}")
+    words["terms.dead.tip"] = words["terms.dead.tip"].format(after=DEAD_AFTER)
+    for key, of in list(words.items()):
+        if isinstance(of, list | tuple):
+            del words[key]
+            words |= {f"{key}.{i}": entry for i, entry in enumerate(of)}
+    return words

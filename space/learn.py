@@ -1,306 +1,295 @@
-"""The tab in which a model is trained before the visitor's eyes, kept, and taken home."""
+"""Trainings before a visitor's eyes: what web/learn.js asks for, and what it is answered.
+
+Every answer is JSON: {"about": event, ...} with {"key", "values"}: words of the catalog, and `"error": true` where
+something went wrong; or with a moment of a training, as `_moment` has it.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
+import base64
+import binascii
+import itertools
+import json
+import re
 import tempfile
 import time
 import uuid
+import zlib
 from collections.abc import Iterator
-from dataclasses import replace
-from html import escape
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+import numpy as np
+import torch
+from torch import Tensor
 
 from sae_model.errors import is_number, is_whole
-from sae_model.methods import METHODS, sparsity_from_config
-from space.bench import Bench
-from space.drawing import card, image_of, wall
-from space.edge import address_of, is_hosted, is_owner
-from space.errors import InputError, in_words, with_error_message
-from space.lab import LARGEST_SEED, USER
+from sae_model.methods import METHODS, Sparsity, sparsity_from_config
+from space.bench import Answers, Bench, to_base64
+from space.edge import HAS_LOGIN, address_of, is_owner
+from space.errors import InputError, told
+from space.files import Files
+from space.index import news_of, strength
+from space.lab import LARGEST_SEED, Lab
 from space.lines import unread
-from space.live_training import LONGEST, MOST_WAITING, LiveTraining
+from space.live_training import LONGEST, MOST_NOISE, MOST_WAITING, SIZES, LiveTraining
 from space.memory import trim
-from space.parts import SPEAK_CHANGES, Page, choosing, message_of
-from space.see import name_of
-from space.terms import term
+from space.state import State
 from space.user_models import TRAINED_HERE, Address
-from training.draw.charts import Axis, Chart, Frame
-from training.draw.histograms import activation_charts, histogram_of
+from training.draw.histograms import histogram_of
 from training.fit.recipe import Recipe, for_any_range, tuned
 from training.publish.hub import push
 from training.publish.publishing import save_run
 from training.publish.record import Record, versions
-from training.words import in_language_of_now, say, word_of
 
-KEY = "learn"
-HAS_LOGIN = is_hosted() and "OAUTH_CLIENT_ID" in os.environ
-"""Whether this is a Space whose visitors can sign in: its front matter says `hf_oauth: true`."""
 MOMENT = 0.3
-"""Seconds of training between two images of it."""
+"""Seconds of training between two answers."""
 MOST_UNREAD = 3
 """So many moments may be on their way to the visitor; the training waits with the next one."""
 EPOCHS, FEWEST_STEPS = 2, 300
 """Passes over the images; more of them where that makes too few steps."""
-SIZES = (100, 225, 400, 900)
-COLUMNS, ROWS = 12, 12
-LOSSES = tuple(step * 10.0**power for power in range(-4, 7) for step in (1, 2, 5))
-CURVE = Frame("small", 360, 190, 1, (1, 2, 5), left=46, right=12, top=12, bottom=38)
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
+"""What a visitor may call a model."""
+MOST_ATOMS, MOST_PIXELS = 144, 150_000
+"""So many atoms a moment has, or fewer where they are large."""
+LEVELS = 15
+"""Of an atom's values on either side of 0."""
+LARGEST_PIXEL = 1e6
+_numbers = itertools.count()
 
 
-def build(page: Page) -> None:
-    """Lay out the tab inside the current Blocks, and wire it."""
-    lab = page.lab
-    trainings = lab.trainings
-    gr.Markdown(say("learn.intro"))
-    with gr.Row(elem_id="train-settings"):
-        kinds = [(word_of(method, "title"), kind) for kind, method in METHODS.items()]
-        kind = gr.Dropdown(
-            kinds, value=next(k for k, m in METHODS.items() if m.hyperparameter), label=say("learn.method")
-        )
-        strength = gr.Dropdown(**_strengths(kind.value), elem_id="train-strength")
-        size = gr.Dropdown(list(SIZES), value=400, label=say("learn.latents"))
-        noise = gr.Slider(0, 0.6, 0, step=0.1, label=say("learn.noise"))
-        seed = gr.Number(0, label=say("learn.seed"), precision=0)
-    with gr.Row(elem_id="train-buttons"):
-        start = gr.Button(say("learn.start"), size="sm", variant="primary", elem_id="train-start", min_width=90)
-        pause = gr.Button(say("learn.pause"), size="sm", elem_id="train-pause", min_width=90)
-        step = gr.Button(say("learn.step"), size="sm", elem_id="train-step", min_width=90)
-        stop = gr.Button(say("learn.stop"), size="sm", elem_id="train-stop", min_width=90)
-        keep = gr.Button(say("learn.keep"), size="sm", elem_id="train-keep", min_width=90)
-        download = say("learn.download")
-        file = gr.DownloadButton(download, size="sm", elem_id="train-file", min_width=90, interactive=False)
-    with gr.Accordion(say("learn.push"), open=False, elem_id="push"):
-        if HAS_LOGIN:
-            gr.LoginButton(size="sm")
-        with gr.Row():
-            repo = gr.Textbox(label=say("learn.repo"), placeholder="owner/name", max_lines=1)
-            publish = gr.Button(say("learn.send"), size="sm", min_width=90, scale=0)
-    said = page.html("train-said", message_of(say("learn.idle")), js_on_load=SPEAK_CHANGES)
-    frame = gr.HTML("", elem_id="train", apply_default_css=False, container=False)
+def answer(about: str, **content: object) -> str:
+    """An answer to an event; no two are equal, so that a browser sees each."""
+    return json.dumps({"about": about, "number": next(_numbers), **content})
 
-    nothing = message_of(say("learn.idle")), ""
-    settings = [kind, strength, size, noise, seed]
 
-    def recipe_of(kind: str, strength: str, size: int, noise: float, seed: int) -> Recipe:
-        if not is_whole(seed or 0) or not 0 <= (seed or 0) <= LARGEST_SEED:
-            raise InputError(say("errors.seed", last=LARGEST_SEED, value=seed))
-        if not is_number(noise) or not 0 <= noise <= 1:
-            raise InputError(say("errors.sigma", value=noise))
-        if size not in SIZES:
-            raise InputError(say("errors.size", sizes=", ".join(map(str, SIZES)), value=size))
-        method = _method(kind)
-        named = {_name(method, values): values for values in method.bundled}
-        if strength not in named:
-            label = word_of(method, "label")
-            raise InputError(say("errors.strength", label=label, names=", ".join(named), value=strength))
-        sparsity = sparsity_from_config({"kind": kind, **named[strength]})
-        recipe = tuned(sparsity) if lab.loss == "bce" else for_any_range(tuned(sparsity))
-        a_pass = max(1, len(lab.dataset.split("train").images) // recipe.batch_size)
-        epochs = max(EPOCHS, -(-FEWEST_STEPS // a_pass))
-        return replace(
-            recipe, latent_dim=int(size), noise=float(noise), seed=int(seed or 0), epochs=epochs, **lab.data_fields
-        )
+def failure(about: str, error: Exception) -> str:
+    """What went wrong, as an answer."""
+    return answer(about, error=True, **told(error))
 
-    @in_language_of_now
-    def run(request: gr.Request, *values: object, single: bool = False) -> Iterator[tuple[str, str]]:
-        """Start, or go on; a step takes one moment."""
-        chosen, bench = values[: len(settings)], Bench(*values[len(settings) :])
-        hold(request)  # a step may be asked for while the same training runs
-        ticket = None
+
+class Learn:
+    """The handlers of Learn; `wire` lets them answer the bench."""
+
+    def __init__(self, lab: Lab, files: Files) -> None:
+        self.lab, self.files, self.trainings = lab, files, lab.trainings
+
+    def wire(self, bench: Bench, answers: Answers) -> None:
+        """Let them answer."""
+        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        # One training at a time; those who wait for it do so here, where they are told their place; or that there is
+        # none.
+        line = quiet | {"concurrency_id": "training", "concurrency_limit": MOST_WAITING + 4, "trigger_mode": "once"}
+        bench.on("start", self.run, inputs=bench, outputs=answers, **line)
+        bench.on("step", self.one_step, inputs=bench, outputs=answers, **line)
+        quick = quiet | {"concurrency_id": "quick", "concurrency_limit": 4, "trigger_mode": "multiple"}
+        bench.on("pause", self.pause, inputs=bench, **quick)
+        bench.on("stop", self.stop, inputs=bench, outputs=answers, **quick)
+        bench.on("discard", self.discard, inputs=bench, outputs=answers, **quick)
+        measures = quiet | {"concurrency_id": "user-models", "concurrency_limit": 1, "trigger_mode": "once"}
+        bench.on("keep", self.keep, inputs=bench, outputs=answers, **measures)
+        sends = quiet | {"concurrency_limit": 2, "trigger_mode": "once"}
+        bench.on("send", self.send, inputs=bench, outputs=answers, **sends)
+
+    def run(self, _: State, event: gr.EventData, request: gr.Request) -> Iterator[str]:
+        """Start, or go on."""
+        yield from self._train("start", event._data, request, single=False)
+
+    def one_step(self, _: State, event: gr.EventData, request: gr.Request) -> Iterator[str]:
+        """The same for one moment."""
+        yield from self._train("step", event._data, request, single=True)
+
+    def _train(self, about: str, data: object, request: gr.Request, single: bool) -> Iterator[str]:
+        session, ticket = str(request.session_hash), None
         try:
-            ticket = trainings.wait(request.session_hash, address_of(request))
-            while ahead := trainings.ahead(ticket):
-                others = len(set(ahead) - {request.session_hash})
-                yield message_of(say("learn.waiting", ahead=others)) if others else gr.skip(), gr.skip()
+            noisy, recipe = self._image(data), self._recipe(data)
+            self._hold(session)  # a step may be asked for while the same training runs
+            ticket = self.trainings.wait(session, address_of(request))
+            while ahead := self.trainings.ahead(ticket):
+                others = len(set(ahead) - {session})
+                if others:
+                    yield answer(about, status="waiting", key="learn.waiting", values={"ahead": others})
                 time.sleep(MOMENT)
             if ahead is None:  # stopped, or gone
-                yield nothing
+                yield answer(about, status="idle")
                 return
-            training = trainings.find(request.session_hash)
+            training = self.trainings.find(session)
             if training is None or training.finished:
-                training = trainings.begin(request.session_hash, recipe_of(*chosen))
-                yield "", _frame(page, training, bench)
+                training = self.trainings.begin(session, recipe)
             training.paused = single
             began = time.monotonic()
             while not training.finished:
                 training.advance(0.0 if single else MOMENT)
-                frame = _frame(page, training, bench)
-                if trainings.find(request.session_hash) is not training:  # it was stopped meanwhile
-                    yield nothing  # Gradio shows a generator's last answer again at its end
+                moment = _moment(training, noisy)
+                if self.trainings.find(session) is not training:  # it was stopped meanwhile
+                    yield answer(about, status="idle")
                     return
-                yield _said(training), frame
+                is_last = training.paused or training.finished or time.monotonic() - began > LONGEST
+                yield answer(about, status=_status(training, is_last), moment=moment)
                 while unread(request) > MOST_UNREAD and time.monotonic() - began < LONGEST:
                     time.sleep(MOMENT)
-                if training.paused or time.monotonic() - began > LONGEST:
+                if is_last or training.paused:
                     break
+            if not training.finished and not is_last:  # paused while its last moment was read
+                yield answer(about, status="paused")
             training.paused = True
-            yield _said(training), gr.skip()
         except Exception as error:
-            yield message_of(escape(in_words(error)), "error"), gr.skip()
+            yield failure(about, error)
         finally:
-            trainings.leave(ticket)
+            self.trainings.leave(ticket)
             trim()
 
-    @in_language_of_now
-    def one_step(request: gr.Request, *values: object) -> Iterator[tuple[str, str]]:
-        yield from run(request, *values, single=True)
+    def pause(self, _: State, request: gr.Request) -> None:
+        """The training rests after this moment."""
+        self._hold(str(request.session_hash))
 
-    def hold(request: gr.Request) -> None:
-        if training := trainings.find(request.session_hash):
-            training.paused = True
+    def stop(self, _: State, request: gr.Request) -> str:
+        """The training ends as it is: it may be kept, and the next start begins anew."""
+        training = self.trainings.find(str(request.session_hash))
+        if training is None:
+            return self.discard(_, request)
+        training.paused = training.finished = True
+        return answer("stop", status="done", key="learn.stopped")
 
-    def end(request: gr.Request) -> tuple[str, str]:
-        trainings.drop(request.session_hash)
-        return nothing
+    def discard(self, _: State, request: gr.Request) -> str:
+        """The training is gone."""
+        self.trainings.drop(str(request.session_hash))
+        return answer("discard", status="idle")
 
-    @in_language_of_now
-    def take(mine: list[str], request: gr.Request) -> Iterator[tuple[object, ...]]:
+    def keep(self, _: State, event: gr.EventData, request: gr.Request) -> Iterator[str]:
         """Measure the model as it is now, set it beside the others, and make the folder that `fit` writes."""
-        unchanged = [gr.skip()] * 4
-        training = trainings.find(request.session_hash)
+        lab, session = self.lab, str(request.session_hash)
+        training = self.trainings.find(session)
         try:
             if training is None or not training.history:
-                raise InputError(say("learn.nothing"))
+                raise InputError("learn.nothing")
             training.paused = True
-            model, name = training.trained(), f"{training.recipe.name}-{uuid.uuid4().hex[:6]}"
+            name = _field(event._data, "name") or training.recipe.name
+            if not isinstance(name, str) or not NAME.fullmatch(name):
+                raise InputError("errors.name", value=name)
+            model, name = training.trained(), f"{name}-{uuid.uuid4().hex[:6]}"  # no two visitors' are called alike
             with tempfile.TemporaryDirectory() as scratch:
                 folder, shown = Path(scratch) / name, TRAINED_HERE + name
                 model.save_pretrained(folder)
-                for words in lab.user_models.load(Address(str(folder), called=shown)):
-                    yield message_of(escape(words)), *unchanged
-                evaluation = lab.user_models.find(shown).evaluation
-                record = Record(training.recipe, versions(), len(lab.images), evaluation, lab.dataset.about)
-                saved = trainings.keep(
-                    request.session_hash, name, lambda into: save_run(into, model, record, lab.test, {}, [])
+                for step in lab.user_models.load(Address(str(folder), called=shown)):
+                    yield answer("keep", **step)
+                kept = lab.user_models.find(shown)
+                record = Record(training.recipe, versions(), len(lab.images), kept.evaluation, lab.dataset.about)
+                archive = self.trainings.keep(
+                    session, name, lambda into: save_run(into, model, record, lab.test, {}, [])
                 )
-                archive = shutil.make_archive(str(saved), "zip", saved.parent, name)
-            choice = USER + shown
-            words = say(
-                "learn.kept",
-                title=escape(shown),
-                fvu=evaluation.fvu,
-                effective_l0=evaluation.effective_l0,
-                images=len(lab.images),
-            )
-            file = gr.DownloadButton(value=archive, interactive=True)
-            yield message_of(words), *choosing(lab, mine, choice, lab.first_position(choice)), file
+            values = {
+                "title": shown,
+                "fvu": kept.evaluation.fvu,
+                "effective_l0": kept.evaluation.effective_l0,
+                "images": len(lab.images),
+                "step": training.step,
+                "steps": training.steps,
+            }
+            news = news_of(lab, kept, self.files.urls_of_user(kept.checksum))
+            key = "learn.kept" if training.step >= training.steps else "learn.kept_early"
+            yield answer("keep", key=key, values=values, news=news, file=f"kept/{archive}")
         except Exception as error:
-            yield message_of(escape(in_words(error)), "error"), *unchanged
+            yield failure("keep", error)
 
-    @in_language_of_now
-    def send(repo_id: str, token: gr.OAuthToken | None, request: gr.Request) -> Iterator[str]:
+    def send(self, _: State, event: gr.EventData, token: gr.OAuthToken | None, request: gr.Request) -> Iterator[str]:
         """Push the model that was kept last: with the visitor's login, or the machine's if this is its owner."""
-        kept = trainings.kept(request.session_hash)
+        kept = self.trainings.kept(str(request.session_hash))
         try:
+            repo = _field(event._data, "repo")
+            if not isinstance(repo, str):
+                raise InputError("errors.state", name="repo")
             if kept is None:
-                raise InputError(say("learn.not_kept"))
+                raise InputError("learn.not_kept")
             if token is None and not is_owner(request):
-                raise InputError(say("learn.sign_in" if HAS_LOGIN else "learn.no_login"))
-            repo_id = (repo_id or "").strip()
-            yield message_of(escape(say("learn.pushing", repo=repo_id)))
-            address = push(kept, repo_id, token=token and token.token)
-            link = f'<a href="{escape(address)}">{escape(repo_id)}</a>'
-            yield message_of(say("learn.pushed", link=link))
+                raise InputError("learn.sign_in" if HAS_LOGIN else "learn.no_login")
+            yield answer("send", key="learn.pushing", values={"repo": repo.strip()[:100]})
+            address = push(kept, repo.strip(), token=token.token if token else None)
+            yield answer("send", key="learn.pushed", values={"repo": repo.strip()}, link=address)
         except Exception as error:
-            words = in_words(error).replace(str(kept), say("learn.the_model"))
-            yield message_of(escape(words), "error")
+            failed = told(error)
+            values = {name: _without(kept, value) for name, value in failed["values"].items()}
+            yield answer("send", error=True, key=failed["key"], values=values)
 
-    # One training at a time; those who wait for it do so here, where they are told their place; or that there is none.
-    line = {"concurrency_id": "training", "concurrency_limit": MOST_WAITING + 4}
-    line |= {"api_visibility": "private", "trigger_mode": "once", "show_progress": "hidden", "show_progress_on": said}
-    inputs = [*settings, *page.bench]
-    kind.input(with_error_message(lambda kind: gr.Dropdown(**_strengths(kind))), kind, strength, **page.live)
-    start.click(run, inputs, [said, frame], **line)
-    step.click(one_step, inputs, [said, frame], **line)
-    pause.click(hold, None, None, **page.live)
-    stop.click(end, None, [said, frame], **page.live)
-    kept = keep.click(
-        take, page.user_models, [said, page.user_models, *page.choice, file],
-        **page.live | {"concurrency_id": "user-models", "concurrency_limit": 1},
-    )  # fmt: skip
-    page.follow(kept)
-    pushed = {"show_progress": "hidden", "concurrency_limit": 2, "api_visibility": "private", "trigger_mode": "once"}
-    gr.on([publish.click, repo.submit], send, repo, said, **pushed)
+    def _hold(self, session: str) -> None:
+        if training := self.trainings.find(session):
+            training.paused = True
+
+    def _image(self, data: object) -> Tensor:
+        """The noisy image of the bench, (1, channels, height, width)."""
+        try:
+            content = base64.b64decode(_field(data, "image"), validate=True)
+            numbers = np.frombuffer(content, "<f4").reshape(1, *self.lab.image_shape)
+        except (TypeError, ValueError, binascii.Error):
+            raise InputError("errors.state", name="image") from None
+        if not np.isfinite(numbers).all() or np.abs(numbers).max() > LARGEST_PIXEL:
+            raise InputError("errors.state", name="image")
+        return torch.from_numpy(numbers.copy())
+
+    def _recipe(self, data: object) -> Recipe:
+        kind, named, size, noise, seed = (_field(data, name) for name in ("kind", "strength", "size", "noise", "seed"))
+        if not is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
+            raise InputError("errors.seed", last=LARGEST_SEED, value=seed)
+        if not is_number(noise) or not 0 <= noise <= MOST_NOISE:
+            raise InputError("errors.sigma", value=noise)
+        if not is_whole(size) or size not in SIZES:
+            raise InputError("errors.size", sizes=", ".join(map(str, SIZES)), value=size)
+        method = _method(kind)
+        strengths = {strength(method, values): values for values in method.bundled}
+        if not isinstance(named, str) or named not in strengths:
+            raise InputError("errors.strength", label=method.label, names=", ".join(strengths), value=named)
+        sparsity = sparsity_from_config({"kind": kind, **strengths[named]})
+        lab, recipe = self.lab, tuned(sparsity)
+        recipe = recipe if lab.loss == "bce" else for_any_range(recipe)
+        a_pass = max(1, len(lab.dataset.split("train").images) // recipe.batch_size)
+        epochs = max(EPOCHS, -(-FEWEST_STEPS // a_pass))
+        return replace(recipe, latent_dim=size, noise=float(noise), seed=seed, epochs=epochs, **lab.data_fields)
 
 
-def _method(kind: str) -> type:
-    if kind not in METHODS:
-        raise InputError(say("errors.method", method=kind, methods=", ".join(METHODS)))
+def _field(data: object, name: str) -> Any:
+    """A field of what an event carries; None where there is none."""
+    return data.get(name) if isinstance(data, dict) else None
+
+
+def _method(kind: object) -> type[Sparsity]:
+    if not isinstance(kind, str) or kind not in METHODS:
+        raise InputError("errors.method", method=kind, methods=", ".join(METHODS))
     return METHODS[kind]
 
 
-def _name(method: type, values: dict[str, float]) -> str:
-    """What one of the bundled values of a method is called."""
-    return f"{values[method.hyperparameter]:g}" if method.hyperparameter else word_of(method, "title")
+def _without(folder: Path | None, words: object) -> object:
+    """Words in which the folder of a kept model is "the model"."""
+    return words.replace(str(folder), folder.name) if folder and isinstance(words, str) else words
 
 
-def _strengths(kind: str) -> dict[str, object]:
-    """Label, choices and value of the dropdown over a method's hyperparameter."""
-    method = _method(kind)
-    names = [_name(method, values) for values in method.bundled]
-    return {"choices": names, "value": names[len(names) // 2], "label": word_of(method, "label")}
+def _status(training: LiveTraining, is_last: bool) -> str:
+    return "done" if training.finished else "paused" if is_last else "running"
 
 
-def _said(training: LiveTraining) -> str:
-    if training.finished:
-        return message_of(say("learn.done"))
-    return message_of(say("learn.paused" if training.paused else "learn.running"))
+def _moment(training: LiveTraining, noisy: Tensor) -> dict[str, Any]:
+    """One moment of a training.
 
-
-def _frame(page: Page, training: LiveTraining, bench: Bench) -> str:
-    """One moment of a training as HTML."""
-    name = name_of(page.lab, bench)
-    _, noisy = page.lab.images_of(bench.specimen)
+    `atoms` and `reconstruction` are base64 of bytes: signed ones, compressed by zlib, each atom's largest value being
+    15; and the values of an image as float16.
+    """
     activations, carried = training.watched()
-    loss = training.history[-1][1] if training.history else float("nan")
-    rows = [
-        (say("learn.row_step"), say("learn.step_of", step=training.step, steps=training.steps)),
-        (say("learn.loss", loss=say(f"learn.{training.recipe.loss}")), f"{loss:.4f}" if training.history else "–"),
-        (term("mean activation"), f"{activations.mean():.3f}"),
-        (
-            term("effective L0", say("see.effective_l0")),
-            say("learn.carried", effective_l0=carried, latents=training.recipe.latent_dim),
-        ),
-    ]
-    table = "".join(f'<tr><th scope="row">{what}</th><td>{value}</td></tr>' for what, value in rows)
+    pixels = noisy[0].numel()
     with training.lock:
-        atoms = training.model.dictionary[: COLUMNS * ROWS].clone()
-    now = page.lab.picture(training.reconstruct(noisy))
-    pair = card(image_of(now, say("learn.now_alt", name=name)), say("see.reconstruction"), say("learn.now"))
-    given = page.lab.picture(noisy[0])
-    pair += card(
-        image_of(given, say("learn.given_alt", name=name)),
-        say("strokes.given"),
-        say("strokes.noise", sigma=bench.sigma),
-    )
-    charts = "".join(
-        chart.svg() for chart in activation_charts(histogram_of(activations), histogram_of(activations.mean(0)))
-    )
-    return (
-        '<div class="sae train"><div>'
-        f"<h2>{say('learn.atoms', count=len(atoms), latents=training.recipe.latent_dim)}</h2>"
-        f"{wall(atoms, COLUMNS, say('learn.atoms_alt', count=len(atoms)))}</div>"
-        f'<div><div class="pair">{pair}</div><table><tbody>{table}</tbody></table></div>'
-        f"<div>{_curve(training)}{charts}</div></div>"
-    )
-
-
-def _curve(training: LiveTraining) -> str:
-    first = training.history[0][1] if training.history else 0.5
-    low, high = first / 25, 1.1 * first
-    losses = tuple(tick for tick in LOSSES if low <= tick <= high)
-    steps = tuple(range(0, training.steps + 1, 100 * (1 + training.steps // 600)))
-    chart = Chart(
-        Axis(say("learn.axis_step"), 0, training.steps, steps),
-        Axis(say("learn.axis_loss", loss=say(f"learn.{training.recipe.loss}")), low, high, losses, log=True),
-        CURVE,
-    )
-    spoken = say("learn.curve", count=0)
-    if training.history:
-        losses = [loss for _, loss in training.history]
-        spoken = say("learn.curve_from", count=len(losses), first=losses[0], last=losses[-1])
-    return chart.drawing(chart.curve(training.history, 0), spoken).svg()
+        atoms = training.model.dictionary[: min(MOST_ATOMS, max(1, MOST_PIXELS // pixels))].flatten(1)
+    levels = LEVELS * atoms / atoms.abs().amax(1, keepdim=True).clamp_min(1e-6)
+    return {
+        "step": training.step,
+        "steps": training.steps,
+        "loss": training.recipe.loss,
+        "history": [[step, float(f"{loss:.4g}")] for step, loss in training.history],
+        "latents": training.recipe.latent_dim,
+        "count": len(atoms),
+        "atoms": base64.b64encode(zlib.compress(levels.round().to(torch.int8).numpy().tobytes())).decode(),
+        "reconstruction": to_base64(training.reconstruct(noisy)),
+        "mean_activation": activations.mean().item(),
+        "effective_l0": carried,
+        "activations": asdict(histogram_of(activations)),
+        "means": asdict(histogram_of(activations.mean(0))),
+    }

@@ -23,7 +23,7 @@ KEPT = 120.0
 """Seconds for which the answers to what is done are kept."""
 
 
-class Messages(asyncio.Queue):
+class Messages(asyncio.Queue[Any]):
     """What a session has not read yet, and since when it has read nothing."""
 
     since = 0.0
@@ -48,7 +48,7 @@ class Lines(Queue):
         super().start()
         run_coro_in_background(self._tidy)
 
-    async def push(self, body: PredictBodyInternal, request: fastapi.Request, username: str | None) -> tuple:
+    async def push(self, body: PredictBodyInternal, request: fastapi.Request, username: str | None) -> tuple[Any, ...]:
         kind = self.blocks.fns.get(body.fn_index)
         line = self.event_queue_per_concurrency_id.get(kind and kind.concurrency_id)
         if line and len(line.queue) >= MOST_IN_A_LINE:

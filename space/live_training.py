@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import secrets
+import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,8 +20,10 @@ from space.errors import InputError
 from training.data import Dataset
 from training.fit.loop import TrainingError, fit, round_to_half
 from training.fit.recipe import Recipe
-from training.words import say
 
+SIZES = (100, 225, 400, 900)
+"""Numbers of latents that a model may be trained with here."""
+MOST_NOISE = 0.6
 MOST_TRAININGS = 8
 MOST_WAITING, MOST_OF_AN_ADDRESS = 12, 4
 """Of those who want to train; it takes `LONGEST` until the next one has a turn."""
@@ -64,10 +68,10 @@ class LiveTraining:
                     self.history.append((progress.step, progress.reconstruction_loss))
                     if time.monotonic() >= until:
                         break
-                self.finished = self.step >= self.steps
+                self.finished |= self.step >= self.steps
         except TrainingError as error:
             self.finished = True
-            raise InputError(say("learn.broke", error=error)) from error
+            raise InputError("learn.broke", error=str(error)) from error
 
     @torch.inference_mode()
     def watched(self) -> tuple[Tensor, float]:
@@ -96,8 +100,11 @@ class LiveTrainings:
     def __init__(self, dataset: Dataset, watched: Tensor) -> None:
         self._dataset, self._watched = dataset, watched
         self._trainings: OrderedDict[str, LiveTraining] = OrderedDict()
-        self._kept: OrderedDict[str, tuple[TemporaryDirectory, Path]] = OrderedDict()
-        """Session -> the folder of the model that was kept last, as `fit` writes it, and what removes it."""
+        self._kept: OrderedDict[str, tuple[TemporaryDirectory[str], Path]] = OrderedDict()
+        """Session -> what removes the folder of the model that was kept last, and that folder, as `fit` writes it; a
+        zip of it lies beside it."""
+        self._secrets: dict[str, str] = {}
+        """Part of the address of a kept model -> session."""
         self._line: dict[object, tuple[str, str]] = {}
         """Ticket -> session and address of all who want to train, in their order; the first one trains."""
         self._lock = Lock()
@@ -122,16 +129,31 @@ class LiveTrainings:
                 self._trainings.move_to_end(session)
             return self._trainings.get(session)
 
-    def keep(self, session: str, name: str, save: Callable[[Path], None]) -> Path:
-        """Have a folder of a name written, in the place of the one that the session kept before."""
+    def keep(self, session: str, name: str, save: Callable[[Path], None]) -> str:
+        """Have a folder of a name written, in place of the one that the session kept before.
+
+        Returns:
+            Its address for `archive`, which nobody can guess.
+        """
         home = TemporaryDirectory(prefix="kept-")
         save(Path(home.name) / name)
+        shutil.make_archive(str(Path(home.name) / name), "zip", home.name, name)
+        secret = secrets.token_urlsafe(24)
         with self._lock:
+            self._secrets = {other: of for other, of in self._secrets.items() if of != session} | {secret: session}
             self._kept[session] = home, Path(home.name) / name
             self._kept.move_to_end(session)
             while len(self._kept) > MOST_TRAININGS:
                 self._kept.popitem(last=False)
-            return self._kept[session][1]
+        return f"{secret}/{name}.zip"
+
+    def archive(self, address: str) -> Path | None:
+        """The zip of a model that was kept, where it is still here."""
+        secret, _, name = address.partition("/")
+        with self._lock:
+            _, folder = self._kept.get(self._secrets.get(secret, ""), (None, None))
+        path = folder and folder.with_name(f"{folder.name}.zip")
+        return path if path and path.name == name and path.is_file() else None
 
     def kept(self, session: str) -> Path | None:
         """The folder of the model that a session kept last."""
@@ -148,7 +170,7 @@ class LiveTrainings:
         with self._lock:
             addresses = [other for _, other in self._line.values()]
             if len(addresses) >= MOST_WAITING or addresses.count(address) >= MOST_OF_AN_ADDRESS:
-                raise InputError(say("learn.full"))
+                raise InputError("learn.full")
             self._line[ticket] = session, address
         return ticket
 
@@ -177,3 +199,4 @@ class LiveTrainings:
         self.drop(session)
         with self._lock:
             self._kept.pop(session, None)
+            self._secrets = {secret: of for secret, of in self._secrets.items() if of in self._kept}

@@ -21,17 +21,17 @@ from typing import Any
 import torch
 from huggingface_hub import get_hf_file_metadata, hf_hub_url
 from huggingface_hub.errors import HFValidationError, HTTPError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from sae_model import ModelLoadError, SparseAutoencoder
+from sae_model import SparseAutoencoder
 from sae_model.errors import UserError, first_line
 from sae_model.hub import as_folder, find_files
 from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME, read_config
+from space.errors import InputError, told
 from training.data import Split
 from training.measure.evaluation import SIGMA, Evaluation, evaluate
-from training.measure.latent_statistics import latent_statistics
+from training.measure.latent_statistics import SAMPLE, STATISTICS_NAME, latent_statistics, to_bytes
 from training.publish.record import EVALUATION_NAME
-from training.words import say, speaking
 
 LARGEST_SIZE = 2048
 """Latents. Of the methods the one for every k takes longest to measure: 45 seconds on one core for so many."""
@@ -40,9 +40,6 @@ LARGEST_FILE = 50_000_000
 MEMORY = 3_000_000_000
 """Bytes; the largest model takes 700 MB."""
 CPU_SECONDS = 240
-SAMPLE = 2500
-"""So many test images are looked at for what is said about a latent."""
-STATISTICS_NAME = "statistics.safetensors"
 
 
 def work(folder: Path) -> Iterator[dict[str, Any]]:
@@ -50,14 +47,11 @@ def work(folder: Path) -> Iterator[dict[str, Any]]:
 
     Yields:
         {"measuring": True} when the model is here and whole; at the end {"config": ...}, its config.json; or an
-        {"error": message}. Where the config is the job's "known" one, nothing is measured.
+        {"error": {"key": that of a template, "values": its values}}. Where the config is the job's "known" one, nothing
+        is measured.
     """
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    with speaking(job["language"]):
-        yield from _work(folder, job, job["name"], Split(**load_file(folder / "test.safetensors")))
-
-
-def _work(folder: Path, job: dict[str, Any], name: str, test: Split) -> Iterator[dict[str, Any]]:
+    name, test = job["name"], Split(**load_file(folder / "test.safetensors"))
     try:
         _check_files(job, name)
         paths = find_files(job["source"], (CONFIG_NAME, WEIGHTS_NAME), revision=job["revision"], **job["hub"])
@@ -70,27 +64,23 @@ def _work(folder: Path, job: dict[str, Any], name: str, test: Split) -> Iterator
             if job["measure"]:
                 (folder / "model" / EVALUATION_NAME).write_text(measured(name, model, test).to_json(), encoding="utf-8")
             sample = test.images[:SAMPLE], test.labels[:SAMPLE]
-            statistics = vars(latent_statistics(model, *sample, classes=job["classes"]))
-            save_file(
-                {key: tensor.contiguous() for key, tensor in statistics.items()}, folder / "model" / STATISTICS_NAME
-            )
+            statistics = latent_statistics(model, *sample, classes=job["classes"])
+            (folder / "model" / STATISTICS_NAME).write_bytes(to_bytes({"": statistics}))
         yield {"config": config}
-    except ModelLoadError as error:
-        yield {"error": say("errors.in_english", words=error)}
     except UserError as error:
-        yield {"error": str(error)}
+        yield {"error": told(error)}
     except OSError as error:  # the disk is full
-        yield {"error": say("box.disk", name=name, reason=error.strerror or first_line(error))}
+        yield {"error": told(InputError("box.disk", name=name, reason=error.strerror or first_line(error)))}
     except (MemoryError, RuntimeError) as error:
         print(first_line(error), file=sys.stderr)
-        yield {"error": say("box.memory", name=name, gigabytes=MEMORY / 1e9)}
+        yield {"error": told(InputError("box.memory", name=name, gigabytes=MEMORY / 1e9))}
 
 
 def measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
     """All metrics of a model that is not folded, on a GPU where there is one.
 
     Raises:
-        UserError: its latents or reconstructions are no numbers.
+        InputError: its latents or reconstructions are no numbers.
     """
     if torch.cuda.is_available():
         model = copy.deepcopy(model).cuda()
@@ -99,9 +89,9 @@ def measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
     except RuntimeError as error:  # torch rejects reconstructions that are not numbers
         if "memory" in str(error):
             raise
-        raise UserError(say("box.unmeasured", name=name, reason=first_line(error))) from error
+        raise InputError("box.unmeasured", name=name, reason=first_line(error)) from error
     if not math.isfinite(evaluation.mse + evaluation.mean_activation + evaluation.effective_l0):
-        raise UserError(say("box.no_numbers", name=name))
+        raise InputError("box.no_numbers", name=name)
     return evaluation
 
 
@@ -114,15 +104,15 @@ def _check_files(job: dict[str, Any], name: str) -> None:
         except (HTTPError, HFValidationError, OSError):
             return
         if size > LARGEST_FILE:
-            raise UserError(say("box.file_too_large", file=filename, name=name, megabytes=size / 1e6))
+            raise InputError("box.file_too_large", file=filename, name=name, megabytes=size / 1e6)
 
 
 def _check_sizes(name: str, config: dict[str, Any], ours: list[int]) -> None:
     size, shape = config.get("latent_dim"), config.get("image_shape")
     if isinstance(size, int) and size > LARGEST_SIZE:
-        raise UserError(say("box.too_large", name=name, size=size, most=LARGEST_SIZE))
+        raise InputError("box.too_large", name=name, size=size, most=LARGEST_SIZE)
     if shape is not None and shape != ours:
-        raise UserError(say("box.other_shape", name=name, shape=shape, ours=ours))
+        raise InputError("box.other_shape", name=name, shape=shape, ours=ours)
 
 
 def _limit() -> None:

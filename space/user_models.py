@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +17,18 @@ from threading import Lock, Timer
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from sae_model import SparseAutoencoder
-from sae_model.errors import UserError
 from sae_model.hub import as_folder
+from sae_model.methods import Sparsity
+from sae_model.storage import WEIGHTS_NAME
 from space.errors import InputError
-from space.user_model_process import STATISTICS_NAME, measured
+from space.user_model_process import measured
 from training.data import Split
 from training.measure.evaluation import Evaluation
-from training.measure.latent_statistics import LatentStatistics
+from training.measure.latent_statistics import STATISTICS_NAME
 from training.publish.record import EVALUATION_NAME
-from training.words import language, say
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_MODELS = 8
@@ -78,11 +78,18 @@ class UserModel:
     name: str
     config: dict[str, Any]
     """Its config.json, with the checksum of its weights: equal configs are equal models."""
-    model: SparseAutoencoder
+    sparsity: Sparsity
+    weights: bytes
+    """Its model.safetensors."""
     evaluation: Evaluation
     """Measured here, on the test split."""
-    statistics: LatentStatistics
-    """Of its latents, on the first `SAMPLE` of these."""
+    statistics: bytes
+    """Of its latents, on the first of these, as `training.measure.latent_statistics.to_bytes` writes them."""
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of its weights, in hexadecimal digits."""
+        return str(self.config["weights_sha256"])
 
 
 class UserModels:
@@ -93,7 +100,7 @@ class UserModels:
         self._models: OrderedDict[str, UserModel] = OrderedDict()
         self._lock, self._one_at_a_time = Lock(), Lock()
 
-    def address(self, text: str, is_owner: bool) -> Address:
+    def address(self, text: object, is_owner: bool) -> Address:
         """The address that a visitor typed: owner/name, owner/name@revision or, for the machine's owner, a folder.
 
         Raises:
@@ -101,30 +108,31 @@ class UserModels:
         """
         text = text.strip() if isinstance(text, str) else ""
         if not text:
-            raise InputError(say("box.nothing"))
+            raise InputError("box.nothing")
         if len(text) > LONGEST_ADDRESS:
-            raise InputError(say("box.too_long", most=LONGEST_ADDRESS))
+            raise InputError("box.too_long", most=LONGEST_ADDRESS)
         if text.startswith(TRAINED_HERE):
-            raise InputError(say("box.untrained", name=text))
+            raise InputError("box.untrained", name=text)
         if is_owner and as_folder(text) is not None:
             return Address(text, is_owners=True)
         source, _, revision = text.partition("@")
         if ".." in text or not REPO.fullmatch(text) or as_folder(source) is not None:
-            raise InputError(say("box.no_folder_or_repo" if is_owner else "box.no_repo", text=text))
+            raise InputError("box.no_folder_or_repo" if is_owner else "box.no_repo", text=text)
         return Address(source, revision or None, is_owners=is_owner)
 
     def is_repo(self, name: str) -> bool:
         """Whether a model's name is an address that others may use, too."""
         return REPO.fullmatch(name) is not None and as_folder(name) is None
 
-    def load(self, address: Address) -> Iterator[str]:
-        """Load a model, measure it and keep it. Before each step that takes seconds it yields what is being done.
+    def load(self, address: Address) -> Iterator[dict[str, Any]]:
+        """Load a model, measure it and keep it. Before each step that takes seconds it yields what is being done, as
+        {"key": that of a template, "values": its values}.
 
         Raises:
             InputError: it cannot be fetched, is not of this family, is too large, is for images of another shape,
                 or cannot be measured.
         """
-        yield say("box.fetching", name=address.name)
+        yield {"key": "box.fetching", "values": {"name": address.name}}
         known = self._models.get(address.name)
         try:
             message: dict[str, Any] = {}
@@ -132,30 +140,34 @@ class UserModels:
                 save_file(self._test._asdict(), Path(scratch) / "test.safetensors")
                 # For others it fetches anew each time, so that the disk does not fill, and without the owner's token.
                 hub = {"token": None} if address.is_owners else {"token": False, "cache_dir": scratch}
-                job = {"name": address.name, "source": address.source, "revision": address.revision, "hub": hub}
+                job: dict[str, Any] = {
+                    "name": address.name,
+                    "source": address.source,
+                    "revision": address.revision,
+                    "hub": hub,
+                }
                 job |= {
                     "known": known and known.config,
                     "measure": not torch.cuda.is_available(),
                     "classes": self._classes,
-                    "language": language(),
                 }
                 (Path(scratch) / "job.json").write_text(json.dumps(job), encoding="utf-8")
                 with closing(self._messages(Path(scratch), address.is_owners)) as messages:
                     for message in messages:
                         if "error" in message:  # a visitor has no use for the folders of the server
-                            words = re.sub(rf"{re.escape(scratch)}\S*/", f"{address.name}/", message["error"])
-                            raise InputError(words)
+                            raise InputError(message["error"]["key"], **_without(scratch, address.name, message))
                         if "measuring" in message:
-                            yield say("box.measuring", name=address.name, images=len(self._test.images))
+                            count = len(self._test.images)
+                            yield {"key": "box.measuring", "values": {"name": address.name, "images": count}}
                 if "config" not in message:
-                    raise InputError(say("box.stopped", name=address.name, seconds=MOST_SECONDS))
+                    raise InputError("box.stopped", name=address.name, seconds=MOST_SECONDS)
                 if known is None or known.config != message["config"]:
                     known = self._read(address, message["config"], Path(scratch) / "model")
                 self._keep(known)
         except OSError as error:
-            raise InputError(say("box.disk", name=address.name, reason=error.strerror)) from error
+            raise InputError("box.disk", name=address.name, reason=error.strerror) from error
 
-    def _messages(self, folder: Path, is_owner: bool) -> Iterator[dict[str, Any]]:
+    def _messages(self, folder: Path, is_owner: bool) -> Generator[dict[str, Any], None, None]:
         """What the process that works in a folder says; it is killed when its time is over, or nobody listens."""
         inherited = {name for name in os.environ if name.upper() in INHERITED or (is_owner and name == "HF_TOKEN")}
         process = subprocess.Popen(
@@ -168,7 +180,7 @@ class UserModels:
         timer = Timer(MOST_SECONDS, process.kill)
         timer.start()
         try:
-            for line in process.stdout:
+            for line in process.stdout or ():
                 yield json.loads(line)
         finally:
             timer.cancel()
@@ -181,12 +193,10 @@ class UserModels:
         if (folder / EVALUATION_NAME).exists():
             evaluation = Evaluation.read(folder / EVALUATION_NAME)
         else:
-            try:
-                evaluation = measure(address.name, model, self._test)
-            except UserError as error:
-                raise InputError(str(error)) from error
-        statistics = LatentStatistics(**load_file(folder / STATISTICS_NAME))
-        return UserModel(address.name, config, fold(model), evaluation, statistics)
+            evaluation = measure(address.name, model, self._test)
+        files = ((folder / name).read_bytes() for name in (WEIGHTS_NAME, STATISTICS_NAME))
+        weights, statistics = files
+        return UserModel(address.name, config, model.sparsity, weights, evaluation, statistics)
 
     def find(self, name: str) -> UserModel:
         """A model that was loaded.
@@ -196,12 +206,14 @@ class UserModels:
         """
         with self._lock:
             if name not in self._models:
-                raise InputError(say("box.gone", name=name, most=MOST_MODELS))
+                raise InputError("box.gone", name=name, most=MOST_MODELS)
             self._models.move_to_end(name)
             return self._models[name]
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._models
+    def of_checksum(self, checksum: str) -> UserModel | None:
+        """A model that was loaded, by the checksum of its weights."""
+        with self._lock:
+            return next((model for model in self._models.values() if model.checksum == checksum), None)
 
     def _keep(self, model: UserModel) -> None:
         with self._lock:
@@ -217,8 +229,8 @@ def title(name: str) -> str:
     return "/".join(path.rstrip("/").split("/")[-2:]) + at + revision
 
 
-def fold(model: SparseAutoencoder) -> SparseAutoencoder:
-    """The model itself, folded for inference where it can be: the page trains none of those that it shows."""
-    if model.is_linear:
-        model.network.fold()
-    return model
+def _without(scratch: str, name: str, message: dict[str, Any]) -> dict[str, Any]:
+    """The values of an error message without the folders of the server, for which a visitor has no use."""
+    values = message["error"]["values"]
+    hidden = rf"{re.escape(scratch)}\S*/"
+    return {key: re.sub(hidden, f"{name}/", of) if isinstance(of, str) else of for key, of in values.items()}

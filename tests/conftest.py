@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from tests.loopback_hub import TOKEN, LoopbackHub
 
@@ -41,9 +42,13 @@ import torch
 
 from sae_model import L1, SparseAutoencoder
 from tests.idx import write_idx
+from tests.space.browser import chromium
 from training.data import Split, load_split
 from training.fit.loop import fit
 from training.fit.recipe import Recipe
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 BRIEF = Recipe(sparsity=L1(0.3), limit=6_000, latent_dim=200, epochs=3, batch_size=64)
 
@@ -103,3 +108,13 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     for module in ("huggingface_hub.utils._http", "huggingface_hub.file_download"):
         monkeypatch.setattr(f"{module}.time", SimpleNamespace(sleep=seconds.append))
     return seconds
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all tests."""
+    try:
+        with chromium() as instance:
+            yield instance
+    except FileNotFoundError as error:
+        pytest.skip(str(error))

@@ -60,9 +60,8 @@ def test_the_lines_that_publish_run(hub: LoopbackHub, tmp_path: Path, few_digits
 
 def test_the_speed_in_readme_is_the_one_that_results_measured() -> None:
     results, said = (ROOT / "training" / "RESULTS.md").read_text(encoding="utf-8"), " ".join(README.split())
-    measured = re.findall(r"^\| (?:noise|beta) \| [^|]+ \| (\d+) / (\d+) \|", results, re.M)
-    assert len(measured) == 4
-    medians, tails = (sorted(map(int, column)) for column in zip(*measured, strict=True))
-    assert f"{medians[0]} to {medians[-1]} ms after a slider's move (median; {tails[0]} to {tails[-1]} ms" in said
-    (twenty,) = re.findall(r"^\| 20 visitors at once.*?\| \d+, (\d+) \|", results, re.M)
-    assert f"Twenty visitors at once wait {twenty} ms" in said
+    measured = re.findall(r"^\| (?:noise|beta) slider \| ([\d.]+) \| ([\d.]+) \|", results, re.M)
+    assert len(measured) == 2
+    (noise, noise_tail), (beta, beta_tail) = measured
+    assert f"{noise} ms (noise) and {beta} ms (beta) after a move" in said
+    assert f"{noise_tail} and {beta_tail} ms at the 95th percentile" in said

@@ -26,6 +26,7 @@ from .fit.loop import fit
 from .fit.recipe import Recipe
 from .measure.evaluation import FULL, SIGMA, Evaluation, Measure, evaluate
 from .measure.history import Epoch, measure_epoch
+from .measure.latent_statistics import write_statistics
 from .publish.publishing import save_run
 from .publish.record import Record, versions
 
@@ -186,7 +187,9 @@ def _do_job(recipe: Recipe, name: str) -> Evaluation:
         with steps:
             steps.value += progress.step - before
         before = progress.step
-    return measure_and_save(recipe, model, data, output / name)
+    evaluation = measure_and_save(recipe, model, data, output / name)
+    write_statistics(output / name, model, data.test)
+    return evaluation
 
 
 def folder_names(recipes: Sequence[Recipe]) -> list[str]:

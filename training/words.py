@@ -1,13 +1,14 @@
-"""What the page and its charts say: whole templates by key, one file for each language in `languages/`."""
+"""What charts, figures and the page say: whole templates by key, one file for each language in `languages/`.
+
+A template holds its HTML, and its values are put in by `str.format`. The page adds its own words with `add_words`.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
-from inspect import isgeneratorfunction
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,17 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield prefix + key, value
 
 
-CATALOGS: dict[str, dict[str, Any]] = {
-    path.stem: dict(_flat(tomllib.loads(path.read_text(encoding="utf-8")))) for path in sorted(FOLDER.glob("*.toml"))
-}
+CATALOGS: dict[str, dict[str, Any]] = {}
 """Language, by its code of two letters -> key -> template."""
+
+
+def add_words(folder: Path) -> None:
+    """Add the templates of a folder, a TOML file for each language, to the catalogs."""
+    for path in sorted(folder.glob("*.toml")):
+        CATALOGS.setdefault(path.stem, {}).update(_flat(tomllib.loads(path.read_text(encoding="utf-8"))))
+
+
+add_words(FOLDER)
 
 
 def language() -> str:
@@ -48,8 +56,8 @@ def say(key: str, /, **values: object) -> str:
 
 
 def word_of(method: type[Sparsity] | Sparsity, field: str) -> Any:
-    """A `title`, `label`, `ends` or `asks_for` of a sparsity method; in the method's own English where the language has
-    no words for it."""
+    """A `title`, `label`, `ends`, `asks_for` or `purpose` of a sparsity method; in the method's own English where the
+    language has no words for it."""
     return CATALOGS[language()].get(f"method.{method.kind}.{field}", getattr(method, field))
 
 
@@ -61,19 +69,3 @@ def speaking(code: str) -> Iterator[None]:
         yield
     finally:
         _language.reset(token)
-
-
-def in_language_of_now(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that speaks, whenever it is called, the language in which it was made; or such a generator."""
-    speaks = speaking(language())
-    if not isgeneratorfunction(handler):
-        return speaks(handler)
-
-    @wraps(handler)
-    def answers(*args: object, **options: object) -> Iterator[Any]:
-        ask, end = speaks(next), object()  # each answer may be asked for in another thread
-        with closing(handler(*args, **options)) as running:
-            while (value := ask(running, end)) is not end:
-                yield value
-
-    return answers

@@ -56,6 +56,17 @@ def test_the_objective_of_no_image_rises_and_no_more_latents_are_on(kind: str, b
             assert ((better > 0) <= (z > 0)).all()  # the same latents
 
 
+@pytest.mark.parametrize("name", ["batch-topk", "jumprelu", "adaptive-topk"])
+def test_the_code_of_an_image_does_not_depend_on_its_batch(name: str, digits: Split) -> None:
+    """Images differ in how many latents they have on, and so in how many steps they are given."""
+    model = load_variant(name).double()
+    images = add_noise(as_floats(digits.images[:40]), 0.15, torch.Generator().manual_seed(0)).double()
+    with torch.inference_mode():
+        together = model.encode(images)
+        alone = torch.cat([model.encode(image[None]) for image in images])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-8)
+
+
 def test_collected_atoms_and_all_atoms_give_the_same_code() -> None:
     decoder = a_decoder(latent_dim=400)
     x, z = torch.rand(20, 30), torch.zeros(20, 400)

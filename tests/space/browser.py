@@ -19,7 +19,7 @@ NAMES = set(
         "dense lecture topk adaptive noise l1 kl image neuron KL L0 L1 Top top log tanh beta sigma seed bce PSNR FVU "
         "JumpReLU jumprelu batch jump nested matryoshka "
         "MNIST model bias lg Hub Hugging Face Space Enter Escape Tab owner name revision python training report push "
-        "Gradio English",
+        "Gradio English README exp",
     )
 )
 
@@ -49,17 +49,44 @@ def chromium() -> Iterator[Browser]:
 
 def open_page(browser: Browser, address: str, **options: object) -> Page:
     """The page in a window of its own, ready; errors of its scripts are collected in `errors`."""
-    page = browser.new_context(viewport=WIDE, **options).new_page()
+    page = browser.new_context(**{"viewport": WIDE, "locale": "en-GB"} | options).new_page()
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.goto(address)
-    page.wait_for_selector("#images .steps img", state="attached")  # a link may open another tab
-    page.wait_for_selector("#beta input[aria-valuetext]")
+    wait_for_models(page)
     return page
+
+
+def wait_for_models(page: Page) -> None:
+    """Wait until what is asked for is drawn, by the models that are named."""
+    page.wait_for_selector("#panel > *", state="attached")
+    page.wait_for_function("() => !document.querySelector('#panel .waiting')")
+    # What the page itself carries is drawn first, in half precision.
+    page.wait_for_function(
+        "() => { const drawn = (name) => performance.getEntriesByName(name).length;"
+        " return drawn('live image') >= drawn('first image'); }"
+    )
+
+
+def pixels(page: Page, selector: str) -> list[int]:
+    """Red, green and blue of a canvas, row by row."""
+    return page.eval_on_selector(
+        selector,
+        """(canvas) => {
+          const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+          return [...data].filter((_, i) => i % 4 < 3);
+        }""",
+    )
+
+
+def slide(page: Page, selector: str, value: float) -> None:
+    """Move a slider to a value, as a hand does."""
+    page.locator(f"{selector} input[type=range]").fill(str(value))
 
 
 def at(page: Page, x: float, y: float) -> tuple[float, float]:
     """Where in the window a place of the canvas is, in shares of its sides."""
+    page.locator("#draw canvas").scroll_into_view_if_needed()
     box = page.locator("#draw canvas").bounding_box()
     return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
@@ -95,9 +122,9 @@ def english_in(page: Page) -> set[str]:
         """() => {
           const found = [document.title];
           const names = ['aria-label', 'aria-valuetext', 'alt', 'title', 'placeholder', 'data-tip'];
-          for (const e of document.querySelectorAll('main *'))
+          for (const e of document.querySelectorAll('.bench *'))
             for (const name of names) found.push(e.getAttribute(name) ?? '');
-          const nodes = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+          const nodes = document.createTreeWalker(document.querySelector('.bench'), NodeFilter.SHOW_TEXT);
           while (nodes.nextNode())
             if (nodes.currentNode.parentElement.checkVisibility()) found.push(nodes.currentNode.data);
           return found;

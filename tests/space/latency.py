@@ -1,84 +1,209 @@
-"""How live the page is: `python tests/space/latency.py` starts the Space and moves its sliders in a real browser.
+"""How fast the page is: `python tests/space/latency.py` starts the Space and moves its controls in a real browser.
 
-Prints the seconds from start to first page beside those that the imports alone take, and the milliseconds from a
-slider's move to the new image on the page.
+The browser is 100 ms of round trip and 10 Mbit/s away from the server, as Chromium emulates them. Prints when a bare
+Gradio page is there, and ours, with the bytes that it took; then the milliseconds from a move of a slider, or of the
+pointer over a cell, to the frame that shows the answer; what Play did; and how many requests left the browser.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 import statistics
 import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.space.browser import chromium
-from tests.space.server import in_words, running_space
+import itertools
 
-MOVES, PAUSE = 100, 50
-"""So many moves, and so many milliseconds between the image of one and the next, where a hand is slow."""
+from tests.space.browser import WIDE, chromium
+from tests.space.server import running_space
 
-MOVE = """([selector, value]) => new Promise(resolve => {
-  const shown = () => document.querySelectorAll('#images .steps img')[3].src;
-  const before = shown(), began = performance.now();
-  const observer = new MutationObserver(() => {
-    if (shown() !== before) { observer.disconnect(); resolve(performance.now() - began); }
-  });
-  observer.observe(document.querySelector('#images'), {childList: true, subtree: true, attributes: true});
-  const slider = document.querySelector(selector);
-  slider.value = value;
-  slider.dispatchEvent(new Event('input', {bubbles: true}));
-})"""
+ROUND_TRIP, BYTES_A_SECOND = 100, 10e6 / 8
+OPENINGS, MOVES, STEPS = 5, 200, 40
+BARE = """
+import os, gradio as gr
+with gr.Blocks(analytics_enabled=False) as app:
+    gr.HTML("<p id='bare'>here</p>")
+app.launch(ssr_mode=False)
+"""
 
-
-def measure(page: Page, selector: str, values: list[float], pause: int = 0) -> str:
-    """Move a slider to each value in turn; median and 95th percentile of the times, as text."""
-    times = []
-    for value in values:
-        if float(page.input_value(selector)) == value:  # no move
-            continue
-        times.append(page.evaluate(MOVE, [selector, value]) / 1000)
-        page.wait_for_timeout(pause)
-    return in_words(times)
-
-
-def seconds_of_imports() -> float:
-    """How long `import torch, gradio` takes in a process of its own."""
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import torch, gradio"], check=True)
-    return time.perf_counter() - began
+# From the time stamp of an event to when the page has drawn its answer, and to the end of the frame that shows it.
+WATCH = """(name) => {
+  window.times = [];
+  window.drawn = [];
+  document.removeEventListener(...(window.watched ?? ['none', null]));
+  if (!window.after) {
+    window.after = (event) => drawn.push(performance.now() - event.timeStamp);
+    for (const kind of ['input', 'pointermove']) document.addEventListener(kind, after);
+  }
+  window.watched = [name, (event) => requestAnimationFrame(() => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => times.push(performance.now() - event.timeStamp);
+    port2.postMessage(0);
+  }), true];
+  document.addEventListener(...watched);
+}"""
 
 
-def seconds_to_page() -> float:
-    """How long it takes from the start of the app to its first page."""
-    with running_space() as server:
-        return server.seconds
+@contextmanager
+def bare_gradio() -> Iterator[str]:
+    """The address of a Gradio page with one line of text."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
+    process = subprocess.Popen([sys.executable, "-c", BARE], env=environment, stdout=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(address, timeout=5).read()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def far_page(browser: Browser) -> tuple[Page, list[int]]:
+    """A page in a fresh browser profile, far from the server; and the bytes of each answer, as they come."""
+    page = browser.new_context(viewport=WIDE).new_page()
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.send(
+        "Network.emulateNetworkConditions",
+        {
+            "offline": False,
+            "latency": ROUND_TRIP,
+            "downloadThroughput": BYTES_A_SECOND,
+            "uploadThroughput": BYTES_A_SECOND,
+        },
+    )
+    received: list[int] = []
+    network.on("Network.dataReceived", lambda event: received.append(event["encodedDataLength"]))
+    return page, received
+
+
+def opening(browser: Browser, address: str) -> tuple[float, float, float]:
+    """Seconds to the first image and to the first with the model's own weights; megabytes until then."""
+    page, received = far_page(browser)
+    page.goto(address, wait_until="commit")
+    seconds = [
+        page.evaluate(
+            """async (name) => {
+              while (!performance.getEntriesByName(name).length) await new Promise((go) => setTimeout(go, 5));
+              return performance.getEntriesByName(name)[0].startTime / 1000;
+            }""",
+            name,
+        )
+        for name in ("first image", "live image")
+    ]
+    megabytes = sum(received) / 1e6
+    page.context.close()
+    return seconds[0], seconds[1], megabytes
+
+
+def bare_opening(browser: Browser, address: str) -> float:
+    """Seconds to the text of a bare page."""
+    page, _ = far_page(browser)
+    page.goto(address, wait_until="commit")
+    seconds = page.evaluate(
+        """async () => {
+          while (!document.querySelector('#bare')) await new Promise((go) => setTimeout(go, 5));
+          return performance.now() / 1000;
+        }"""
+    )
+    page.context.close()
+    return seconds
+
+
+def in_words(milliseconds: list[float]) -> str:
+    """Median and 95th percentile."""
+    times = sorted(milliseconds)
+    return f"p50 {statistics.median(times):.1f} ms, p95 {times[int(0.95 * len(times))]:.1f} ms"
+
+
+def keys(page: Page, selector: str, moves: int) -> str:
+    """Move a slider by the arrow keys, back and forth."""
+    slider = page.locator(selector)
+    slider.focus()
+    page.evaluate(WATCH, "input")
+    least, most = (float(slider.get_attribute(name) or 0) for name in ("min", "max"))
+    key = "ArrowLeft"
+    for _ in range(moves):
+        value = float(slider.input_value())
+        key = "ArrowRight" if value <= least else "ArrowLeft" if value >= most else key
+        page.keyboard.press(key)
+        page.wait_for_timeout(30)
+    page.wait_for_timeout(200)
+    drawn, framed = in_words(page.evaluate("drawn")), in_words(page.evaluate("times"))
+    return f"drawn after {drawn}; its frame is done after {framed}"
+
+
+def hover(page: Page, moves: int) -> str:
+    """Move the pointer over the cells of the map."""
+    box = page.locator("#latents canvas").bounding_box()
+    assert box
+    page.evaluate(WATCH, "pointermove")
+    for i in range(moves):
+        row, column = divmod(i % 900, 30)
+        page.mouse.move(box["x"] + (column + 0.5) / 30 * box["width"], box["y"] + (row + 0.5) / 30 * box["height"])
+        page.wait_for_timeout(30)
+    page.wait_for_timeout(200)
+    drawn, framed = in_words(page.evaluate("drawn")), in_words(page.evaluate("times"))
+    return f"drawn after {drawn}; its frame is done after {framed}"
+
+
+def play(page: Page, seconds: float) -> str:
+    """Let Play run, and see when its steps came."""
+    page.click("#tab-atoms")
+    page.evaluate(
+        """() => {
+          window.steps = [];
+          const output = document.querySelector('#reveal output');
+          new MutationObserver(() => steps.push(performance.now())).observe(output, {childList: true});
+        }"""
+    )
+    page.click("#play")
+    page.wait_for_timeout(1000 * seconds)
+    page.click("#play")
+    steps = page.evaluate("steps")
+    gaps = [after - before for before, after in itertools.pairwise(steps)]
+    return f"{len(steps)} steps in {seconds:.0f} s, the longest after {max(gaps):.0f} ms"
 
 
 def main() -> None:
-    seconds_of_imports()  # from now on the files are in memory
-    pairs = [(seconds_to_page(), seconds_of_imports()) for _ in range(3)]
-    page_seconds, import_seconds = (statistics.median(times) for times in zip(*pairs, strict=True))
-    ratio = statistics.median(page / imports for page, imports in pairs)
-    print(
-        f"first page after {page_seconds:.1f} s; imports of torch and gradio {import_seconds:.1f} s; ratio {ratio:.2f}"
-    )
-    with running_space() as server, chromium() as browser:
-        page = browser.new_page()
+    with running_space() as server, bare_gradio() as bare, chromium() as browser:
+        there = statistics.median(bare_opening(browser, bare) for _ in range(OPENINGS))
+        opened = [opening(browser, server.address) for _ in range(OPENINGS)]
+        first, live, megabytes = (statistics.median(values) for values in zip(*opened, strict=True))
+        print(f"bare Gradio page: {there:.2f} s")
+        print(f"first image: {first:.2f} s, {first - there:+.2f} s; with its own weights {live - first:.2f} s later")
+        print(f"fetched until then: {megabytes:.1f} MB")
+        page, _ = far_page(browser)
         page.goto(server.address)
-        page.wait_for_selector("#images .steps img")
-        page.wait_for_timeout(1000)
-        stops = int(page.get_attribute("#beta input[type=range]", "max"))
-        noise = [round(0.01 * i, 2) for i in range(MOVES)]
-        beta = [(i + stops) % (stops + 1) for i in range(MOVES)]
-        measure(page, "#noise input[type=range]", noise[:10])  # warm-up
-        for pause, how in ((0, "each move as soon as the last one is seen"), (PAUSE, f"{PAUSE} ms later")):
-            print(f"noise slider, {how}:", measure(page, "#noise input[type=range]", noise[::-1], pause))
-            print(f"beta slider, {how}:", measure(page, "#beta input[type=range]", beta, pause))
+        page.wait_for_selector("#strip button:not(.waiting)")
+        page.wait_for_function("() => !document.querySelector('.waiting')", timeout=120_000)
+        page.wait_for_timeout(20_000)  # until all that is fetched in idle time is there
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        keys(page, "#noise input[type=range]", 20)  # warm-up
+        print("noise slider to image:", keys(page, "#noise input[type=range]", MOVES))
+        print("beta slider to image:", keys(page, "#beta input[type=range]", MOVES))
+        print("pointer over a cell to card:", hover(page, MOVES))
+        print("Play:", play(page, STEPS / 5))
+        print(f"requests meanwhile: {len(requests)} {requests[:3] if requests else ''}")
 
 
 if __name__ == "__main__":

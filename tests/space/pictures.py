@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.space.browser import chromium
+from tests.space.browser import chromium, wait_for_models
 from tests.space.server import ROOT, running_space
 
 FRAMES, PAUSE = 36, 500
@@ -26,8 +26,7 @@ def main() -> None:
     with chromium() as browser, running_space() as server:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(server.address)
-        page.wait_for_selector("#images .steps img")
-        page.wait_for_selector("#beta input[aria-valuetext]")
+        wait_for_models(page)
         page.screenshot(path=ROOT / "space" / "screenshot.png")
         first, *others = training(page)
         first.save(
@@ -39,9 +38,9 @@ def main() -> None:
 def training(page: Page) -> list[Image.Image]:
     """A training from its first steps on, as the page shows it."""
     page.set_viewport_size({"width": 1280, "height": 1200})
-    page.get_by_role("tab", name="Learn").click()
+    page.click("#tab-learn")
     page.click("#train-start")
-    page.wait_for_selector("#train img")
+    page.wait_for_selector("#train canvas")
     frames = []
     for _ in range(FRAMES):
         shot = Image.open(io.BytesIO(page.locator("#train").screenshot())).convert("RGB")

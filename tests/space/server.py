@@ -13,7 +13,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
@@ -33,9 +36,9 @@ class Server:
 
 @contextmanager
 def running_space(
-    *arguments: str, environment: Mapping[str, str] = os.environ, folder: Path | None = None
+    *arguments: str, environment: Mapping[str, str] = os.environ, folder: Path | None = None, port: int = 0
 ) -> Iterator[Server]:
-    """Run `python space/app.py` on a free port of 127.0.0.1.
+    """Run `python space/app.py` on a port of 127.0.0.1, a free one where none is named.
 
     Args:
         arguments: of the command.
@@ -46,8 +49,9 @@ def running_space(
         RuntimeError: it stopped, or did not answer in two minutes; the message is what it had printed.
     """
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        if not port:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     environment = {**environment, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
     with tempfile.TemporaryDirectory() as scratch, (Path(scratch) / "log").open("w+") as log:
@@ -69,6 +73,20 @@ def running_space(
         finally:
             process.terminate()
             process.wait(timeout=30)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a folder, as any web server serves it."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
 
 
 def resident_mb(pid: int | str = "self") -> float:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from space.app import TABS
-from tests.space.browser import open_page
+from space.state import TABS
+from tests.space.browser import open_page, wait_for_models
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -23,14 +23,15 @@ def test_no_tab_breaks_a_rule(browser: Browser, server: str, scheme: str) -> Non
     rules = {"runOnly": RULES[scheme]}
     page = open_page(browser, server, color_scheme=scheme)
     found = {}
-    for module in TABS:
-        page.locator(f"#tabs [role=tablist] [data-tab-id={module.KEY}]").click()
-        page.wait_for_timeout(1500)
+    for tab in TABS:
+        page.click(f"#tab-{tab}")
+        wait_for_models(page)
+        page.wait_for_timeout(1000)
         for broken in Axe().run(page, options=rules).response["violations"]:
-            found[module.KEY, broken["id"]] = [node["html"][:200] for node in broken["nodes"]][:5]
+            found[tab, broken["id"]] = [node["html"][:200] for node in broken["nodes"]][:5]
     assert found == {}
-    page.locator("#tabs [role=tablist] [data-tab-id=see]").click()
-    page.locator("#images .latent-map img").click()
-    page.wait_for_selector("#card .off")
+    page.click("#tab-see")
+    page.locator("#latents canvas").first.click()
+    page.wait_for_selector("#card button")
     assert Axe().run(page, options=rules).violations_count == 0
     page.context.close()

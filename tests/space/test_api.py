@@ -8,8 +8,8 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from sae_model import load_variant
-from space.lab import noise_of
-from training.data import add_noise, as_floats, load_split
+from space.noise import noise
+from training.data import as_floats, load_split
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def test_reconstruct_returns_what_the_model_says(client: Client) -> None:
 
     clean, noisy, reconstruction, metrics = client.predict(12, 0.3, "l1-0.3", 5, api_name="/reconstruct")
     images = as_floats(load_split("mnist", "test").images[12:13])
-    seen = add_noise(images, 0.3, noise_of(5))
+    seen = (images + 0.3 * noise(5, (1, 28, 28))).float()
     with torch.no_grad():
         expected, _, activations = load_variant("l1-0.3")(seen)
     np.testing.assert_allclose(clean, images[0, 0], atol=1e-6)

@@ -1,137 +1,118 @@
-"""The state of the page, and the links that hold it."""
+"""The state of a page as the server checks it, and what the page carries for its first image."""
 
 from __future__ import annotations
 
+import base64
 import json
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict
 
+import gradio as gr
+import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from sae_model import SparseAutoencoder
-from space.bench import Bench, opening, restored, with_edits
+from sae_model import load_variant
+from space.bench import MOST_CARRIED, Bench, carried
 from space.errors import InputError
-from space.lab import Lab, Stop
-from space.latent_card import latent_card
-from space.own_digit import to_text
+from space.files import Files
+from space.lab import Lab
+from space.state import State, opening, read
 
-TABS = ("see", "strokes")
 LAB = Lab()
-DRAWING = to_text((torch.arange(784) % 16).reshape(28, 28) / 15)
-STOPS = [(method, position) for method, stops in LAB.families.items() for position in range(len(stops))]
+USUAL = asdict(opening(LAB))
+DEEP = json.loads("[" * 500 + "]" * 500)
 
 
-@settings(deadline=None)  # the first look at a model loads it
 @given(
     digit=st.integers(0, 9999),
-    drawing=st.sampled_from(["", DRAWING]),
-    percent=st.integers(0, 100),
+    draw=st.from_regex("[A-Za-z0-9_-]{0,400}", fullmatch=True),
+    sigma=st.floats(0, 1),
     seed=st.integers(0, 2**32 - 1),
-    place=st.sampled_from(STOPS),
-    edits=st.dictionaries(st.integers(0, 899), st.integers(-99, 99), max_size=4),
-    tab=st.sampled_from(TABS),
+    stop=st.sampled_from(sorted(LAB.stops)),
+    edits=st.dictionaries(st.integers(0, 899).map(str), st.floats(-1e4, 1e4), max_size=4),
 )
-def test_a_link_restores_the_whole_bench(
-    digit: int, drawing: str, percent: int, seed: int, place: tuple[str, int], edits: dict[int, float], tab: str
+def test_what_a_page_sends_is_read(
+    digit: int, draw: str, sigma: float, seed: int, stop: str, edits: dict[str, float]
 ) -> None:
-    bench = Bench(digit, drawing, percent / 100, seed, *place, "{}", tab)
-    stop = bench.stop(LAB)
-    bench = replace(bench, edits=with_edits("{}", stop, {latent: value / 2 for latent, value in edits.items()}))
-    again, missing = restored(LAB, bench.query(LAB), TABS)
-    assert missing == ""
-    assert again.stop(LAB).title == stop.title
-    assert again.method == bench.method
-    assert again.edits_of(stop) == bench.edits_of(stop)
-    assert replace(again, position=0, edits="") == replace(bench, position=0, edits="")
+    sent = USUAL | {
+        "digit": digit, "draw": draw, "sigma": sigma, "seed": seed, "stop": stop, "edits": {stop: edits}
+    }  # fmt: skip
+    assert read(json.dumps(sent), LAB) == State(**sent)
 
 
-def test_an_empty_link_opens_the_page_as_ever() -> None:
-    assert restored(LAB, "?", TABS) == (opening(LAB), "")
-    assert restored(LAB, "", TABS) == (opening(LAB), "")
+@pytest.mark.parametrize("text", ["", "[", "{}", "[]", "null", "3", None, 7, ["{}"], "[" * 100_000, "x" * 50_000])
+def test_what_is_no_state_is_an_error_message(text: object) -> None:
+    with pytest.raises(InputError, match=r"The page sent what it never should \(state\): reload it\."):
+        read(text, LAB)
 
 
-def test_a_model_that_is_not_here_is_named() -> None:
-    bench, missing = restored(LAB, "?sigma=0.5&model=ada%2Fmine&set=5:3", TABS)
-    assert missing == "ada/mine"
-    assert bench.edits_of(Stop("ada/mine", "", is_users=True)) == {5: 3}  # they wait for it
-    assert replace(bench, edits="{}") == replace(opening(LAB), sigma=0.5)
+WRONG = {
+    "digit": (-1, 10_000, 1.5, True, None, "0", float("nan")),
+    "draw": ("!", "a" * 1001, "é", "a\n", None, 3),
+    "sigma": (-0.1, 1.1, float("nan"), float("inf"), "0.3", None, True, 10**400),
+    "seed": (-1, 2**32, 0.5, None),
+    "family": (None, "x" * 301, "a\n", 3, ["l1"]),
+    "stop": (None, "x" * 301, {}),
+    "beside": (None, "\ud800"),
+    "edits": (
+        None, [], {"dense": 3}, {"dense": {"x": 1}}, {"dense": {"1": True}}, {"dense": {"1": "0"}},
+        {"dense": {"1": 1e5}}, {"dense": {"1": float("inf")}}, {"dense": {"²": 1}}, {"dense": {"1" * 9: 1}},
+        {"dense": {str(latent): 1 for latent in range(51)}}, {"x" * 301: {}},
+    ),
+    "tab": ("figures", None, []),
+    "lang": ("xx", None, {}),
+    "bins": ("three", None),
+    "label": (-1, 10, 0.5),
+    "reveal": (-1, 1.5, None),
+    "target": (0, 1, None, float("nan")),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("query", "words"),
-    [
-        ("?digit=10000", "digit_index is a whole number from 0 to 9999"),
-        ("?digit=x", "The link's digit is no number"),
-        ("?sigma=2", "sigma is a number from 0 to 1"),
-        ("?sigma=nan", "sigma is a number from 0 to 1"),
-        ("?seed=-1", "seed is a whole number"),
-        ("?draw=!", "This is no drawing's text"),
-        ("?tab=none", "there are: see, strokes"),
-        ("?model=dense&method=topk", "has it not"),
-        ("?model=dense&method=nothing", "There is no sparsity method"),
-        ("?model=l1-1&set=900:1", "A latent of l1-1 is a whole number from 0 to 899"),
-        ("?model=l1-1&set=1:inf", "such as 137:0"),
-        ("?model=l1-1&set=1", "such as 137:0"),
-        ("?model=l1-1&set=" + "+".join(f"{i}:1" for i in range(51)), "At most 50 latents"),
-    ],
-)
-def test_a_wrong_link_ends_in_an_error_message(query: str, words: str) -> None:
-    with pytest.raises(InputError, match=words):
-        restored(LAB, query, TABS)
-
-
-def test_edits_belong_to_one_stop() -> None:
-    bench = opening(LAB)
-    stop, other = LAB.families["l1"][:2]
-    edits = with_edits(with_edits("{}", stop, {3: 0.0}), other, {4: 1.0})
-    bench = replace(bench, edits=edits)
-    assert bench.edits_of(stop) == {3: 0.0}
-    assert bench.edits_of(other) == {4: 1.0}
-    assert replace(bench, edits=with_edits(edits, stop, {})).edits_of(stop) == {}
-
-
-@pytest.mark.parametrize("edits", ["[", "[]", "3", '{"dense": 3}', '{"dense": {"x": 1}}', '{"dense": {"1": true}}',
-                                   '{"dense": {"1": 1e999}}', '{"dense": {"1": "0"}}', "[" * 100_000])  # fmt: skip
-def test_edits_that_the_page_does_not_write_end_in_an_error_message(edits: str) -> None:
-    with pytest.raises(InputError, match="reload the page"):
-        replace(opening(LAB), edits=edits).edits_of(LAB.families["l1"][0])
-
-
-@pytest.mark.parametrize(
-    "change", [{"latent": 900}, {"latent": -1}, {"latent": True}, {"latent": None}, {"bench": {}}, {"bench": None}]
-)
-def test_a_card_that_the_page_does_not_ask_for_is_an_error_message(change: dict) -> None:
-    request = {"bench": asdict(opening(LAB)), "latent": 3, "open": False}
-    assert "Latent 3" in latent_card(LAB, json.dumps(request))
+@pytest.mark.parametrize("name", USUAL)
+def test_each_field_is_checked(name: str) -> None:
+    for wrong in (*WRONG[name], DEEP):
+        with pytest.raises(InputError, match=rf"\({name}\)|\(state\)"):
+            read(json.dumps(USUAL | {name: wrong}), LAB)
     with pytest.raises(InputError):
-        latent_card(LAB, json.dumps(request | change))
+        read(json.dumps({key: value for key, value in USUAL.items() if key != name}), LAB)
     with pytest.raises(InputError):
-        latent_card(LAB, "[")
+        read(json.dumps(USUAL | {"another": 1}), LAB)
 
 
-def test_the_card_says_what_the_model_does() -> None:
-    bench = opening(LAB)
-    stop, look = bench.stop(LAB), bench.look(LAB)
-    latent = int(look.latents.argmax())
-    request = {"bench": asdict(bench), "latent": latent, "open": True}
-    card = latent_card(LAB, json.dumps(request))
-    assert f"z = {look.latents[latent]:.2f}" in card
-    for mean in LAB.statistics(stop).class_means[:, latent].tolist():
-        assert f"<span>{mean:.3f}</span>" in card
-    request["bench"]["edits"] = with_edits("{}", stop, {latent: 0.0})
-    assert "<b>off</b>" in latent_card(LAB, json.dumps(request))
+def test_the_component_checks_its_value_and_draws_nothing() -> None:
+    with gr.Blocks(analytics_enabled=False):
+        bench = Bench(LAB, Files(LAB, None))
+    assert bench.preprocess(bench.value) == opening(LAB)
+    with pytest.raises(gr.Error, match="The page sent what it never should"):
+        bench.preprocess("<img src=x onerror=alert()>")
+    assert bench.html_template == ""
+    assert len(bench.value) < 400
 
 
-def test_a_link_to_a_bundled_stop_beside_a_users_model_opens_without_that_model(
-    tiny_model: SparseAutoencoder, tmp_path: Path
-) -> None:
-    tiny_model.save_pretrained(tmp_path / "mine")
-    lab = Lab()
-    list(lab.user_models.load(lab.user_models.address(str(tmp_path / "mine"), is_owner=True)))
-    bench = replace(opening(LAB), method=f"user:{tmp_path / 'mine'}", position=1)
-    assert bench.stop(lab).variant == "l1-0.01"
-    assert "mine" not in bench.query(lab)
-    assert restored(LAB, bench.query(lab), TABS)[0].stop(LAB).variant == "l1-0.01"
+def numbers(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), "<f2").astype(float)
+
+
+def test_the_page_carries_what_its_first_image_needs() -> None:
+    content = carried(LAB)
+    assert len(json.dumps(content)) < 45_000
+    assert content["looks"].keys() == {USUAL["stop"], USUAL["beside"]}
+    np.testing.assert_allclose(numbers(content["clean"]), LAB.images[USUAL["digit"]].flatten() / 255, atol=1e-3)
+    for stop, there in content["looks"].items():
+        look, model = LAB.look(opening(LAB).specimen, stop), load_variant(LAB.stop(stop).model)
+        np.testing.assert_allclose(numbers(there["latents"]), look.latents, atol=1e-2, rtol=1e-3)
+        np.testing.assert_allclose(numbers(there["reconstruction"]), look.reconstruction.flatten(), atol=1e-3)
+        assert set(map(int, there["atoms"])) == set(look.latents.topk(6).indices.tolist())
+        for latent, atom in there["atoms"].items():
+            np.testing.assert_allclose(numbers(atom), model.dictionary[int(latent)].flatten(), atol=1e-2, rtol=1e-3)
+        with torch.no_grad():
+            bias = model.logits(torch.zeros(1, 900))
+        np.testing.assert_allclose(numbers(there["bias"]), bias.flatten(), atol=2e-2, rtol=1e-3)
+
+
+def test_of_large_images_it_carries_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(json.dumps(carried(LAB))) < MOST_CARRIED
+    monkeypatch.setattr("space.bench.MOST_CARRIED", 1000)
+    assert carried(LAB) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,17 +14,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load, save_file
 
 from sae_model import L1, Dense, TopK
 from sae_model.errors import UserError
 from space.app import main
-from space.bench import opening
 from space.collection import bundled, open_collection
+from space.export import export
+from space.files import Files
 from space.lab import Lab, Specimen
 from tests.idx import write_idx
-from tests.space.browser import english_in, open_page
-from tests.space.server import running_space
+from tests.space.browser import english_in, open_page, slide
+from tests.space.server import running_space, served
 from training.data import DATASETS, Split, open_dataset
 from training.fit.loop import fit
 from training.fit.recipe import Recipe, for_any_range
@@ -110,9 +112,12 @@ def test_models_of_a_folder_come_with_their_data(shapes: Path) -> None:
     assert (lab.image_shape, lab.classes) == ((3, 20, 24), SHAPES)
     assert len(lab.images) == 45
     assert len(set(lab.labels[:12].tolist())) == 3  # shuffled, or the first images would be of one class
-    look = lab.look(Specimen(0, 0.3), lab.stop_at("l1", 1))
-    assert look.reconstruction.shape == (3, 20, 24)
-    assert lab.statistics(lab.stop_at("topk", 0)).class_means.shape == (3, 36)
+    assert lab.look(Specimen(0, 0.3), "l1-1").reconstruction.shape == (3, 20, 24)
+    table = Files(lab, None).table
+    assert load(table["statistics/topk-5.safetensors"].body)["class_means"].shape == (3, 36)
+    index = json.loads(table["lab.json"].body)
+    assert (index["shape"], index["classes"], index["noun"]) == ([3, 20, 24], list(SHAPES), "image")
+    assert (index["bundled"], index["images"]["count"]) == (False, 45)
     one = Lab(open_collection(str(shapes / "models" / "dense"), dataset=str(shapes / "shapes")))
     assert list(one.models) == ["dense"]
 
@@ -123,31 +128,17 @@ def test_classes_of_few_images_or_none_do_no_harm(shapes: Path) -> None:
     first = labels.argsort()[:1]  # one image of the first class, and none of the last
     kept = torch.cat([first, (labels == 1).nonzero().flatten()])
     lab = Lab(replace(collection, test=Split(images[kept], labels[kept])))
-    assert lab.random_image(0, other_than=0) == 0
-    with pytest.raises(UserError, match="No test image of the class 'red square'"):
-        lab.random_image(2)
-    assert opening(lab).digit < len(kept)
-    means = lab.statistics(lab.stop_at("l1", 0)).class_means
+    assert lab.opening_digit < len(kept)
+    means = load(Files(lab, None).table["statistics/dense.safetensors"].body)["class_means"]
     assert means.shape == (3, 36)
     assert means[1].any()
     assert not means[2].any()
 
 
-def test_a_drawing_fits_images_of_any_shape(shapes: Path, vectors: Path) -> None:
-    from space.own_digit import to_text
-
-    ink = torch.zeros(28, 28)
-    ink[4:24, 12:16] = 1
-    drawing = to_text(ink)
-    lab = Lab(open_collection(str(shapes / "models")))
-    clean, noisy = lab.images_of(Specimen(0, 0.0, drawing=drawing))
-    assert clean.shape == noisy.shape == (1, 3, 20, 24)
-    assert torch.equal(clean[0, 0], clean[0, 2])
-    assert clean[0, 0, 10, 12] > 0.9
-    assert clean[0, 0, 10, 2] == 0
-    assert clean[0, 0, 18:].max() < 0.1  # all of it fits
-    with pytest.raises(UserError, match="nothing can be drawn"):
-        Lab(open_collection(str(vectors / "models"))).images_of(Specimen(0, 0.0, drawing=drawing))
+def test_of_large_images_fewer_are_shown(shapes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("space.collection.MOST_BYTES", 20 * 3 * 20 * 24)
+    monkeypatch.setattr("space.collection.FEWEST_IMAGES", 12)
+    assert len(Lab(open_collection(str(shapes / "models"))).images) == 20
 
 
 @pytest.mark.usefixtures("hub")
@@ -191,39 +182,27 @@ def test_every_tab_works_for_other_data(browser: Browser, request: pytest.Fixtur
     if which != "clothes":
         del environment["SAE_DATA_DIR"]
     with running_space(environment=environment) as space:
-        # The small sparse model of clothes may have no latent on for an image, whatever its noise.
-        page = open_page(browser, space.address + "/?model=dense" * (which == "clothes"))
-        source = page.get_attribute("#images .steps img >> nth=3", "src")
-        page.fill("#noise input[type=range]", "0.8")
-        page.wait_for_function("old => document.querySelectorAll('#images .steps img')[3].src !== old", arg=source)
-        assert page.locator("#images .steps b").first.inner_text() == "Clean"
+        page = open_page(browser, space.address)
+        picture = "document.querySelector('#reconstruction canvas').toDataURL()"
+        before = page.evaluate(picture)
+        slide(page, "#noise", 0.8)
+        page.wait_for_function(f"old => {picture} !== old", arg=before)
         classes = {"squares": SHAPES, "clothes": DATASETS[CLOTHES].about.classes, "vectors": ("vectors",)}[which]
-        page.click("#digit input")
-        assert [text.removeprefix("✓\n") for text in page.get_by_role("option").all_inner_texts()] == list(classes)
-        page.get_by_role("option").first.click()
+        assert page.locator("#digit select option").all_inner_texts() == list(classes)
+        page.select_option("#digit select", "0")
         if len(classes) > 1:  # names of classes are no HTML
-            page.wait_for_function("name => document.querySelector('#images').innerText.includes(name)", arg=classes[0])
-        assert page.locator("#draw").is_visible() == (which != "vectors")
-        page.get_by_role("tab", name="Strokes").click()
-        page.wait_for_selector(".built img")
-        page.get_by_role("tab", name="Classes").click()
-        page.wait_for_selector(".ranks img")
-        page.get_by_role("tab", name="Rates").click()
-        page.wait_for_selector("#scales svg")
-        page.get_by_role("tab", name="Frontier").click()
-        page.wait_for_selector("#frontier .point")
-        page.get_by_role("tab", name="Figures").click()
-        page.wait_for_selector("#report img", timeout=90_000)
-        page.get_by_role("tab", name="Learn").click()
-        page.click("#train-start")
-        page.wait_for_selector("#train img")
-        page.click("#train-pause")
-        page.wait_for_function("/Paused|Done/.test(document.querySelector('#train-said').innerText)")
+            assert classes[0] in page.inner_text("#panel")
+        assert page.locator("#draw").count() == (which != "vectors")
+        for tab in ("atoms", "classes", "rates", "frontier"):
+            page.click(f"#tab-{tab}")
+            page.wait_for_selector("#panel canvas, #panel svg")
+        page.click("#tab-learn")
+        page.click("#train-step")
+        page.wait_for_selector("#train canvas", timeout=90_000)
+        page.wait_for_function("/Paused|Done/.test(document.querySelector('#train-said').innerText)", timeout=90_000)
         page.click("#train-keep")
-        page.wait_for_function(
-            "document.querySelector('#train-said').innerText.includes('stands beside')", timeout=90_000
-        )
-        assert page.locator(".error").count() == 0
+        page.wait_for_selector("#train-file[href]", timeout=90_000)
+        assert page.locator("#message.error, #train-said.error, #trouble p").all_inner_texts() == []
         assert page.errors == []
         page.context.close()
         russian = open_page(browser, f"{space.address}/?lang=ru")
@@ -238,3 +217,19 @@ def test_each_model_is_one_stop_of_a_slider() -> None:
     models["l1-0.1-noise-0.3"] = replace(noisy, recipe=replace(noisy.recipe, noise=0.3))
     stops = Lab(replace(collection, models=models)).families["noise"]
     assert sorted(stop.label for stop in stops) == ["+0.3", "+0.6", "l1-0.1"]
+
+
+def test_charts_have_numbers_where_there_are_few_test_images(browser: Browser, shapes: Path, tmp_path: Path) -> None:
+    export(Lab(open_collection(str(shapes / "models"))), tmp_path / "site")
+    with served(tmp_path / "site") as address:
+        page = open_page(browser, address)
+        for tab in ("see", "classes", "rates", "frontier"):
+            page.click(f"#tab-{tab}")
+            page.wait_for_timeout(1000)
+            assert "NaN" not in page.inner_html("#panel")
+        page.click("#tab-see")
+        for selector in (".given .clean canvas", "#reconstruction canvas"):
+            box = page.locator(selector).bounding_box()
+            assert box["width"] / box["height"] == pytest.approx(24 / 20, abs=0.02)  # images keep their proportions
+        assert page.errors == []
+        page.context.close()

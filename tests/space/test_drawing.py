@@ -1,66 +1,608 @@
-"""Small images, read back."""
+"""The canvas in a real browser: what is drawn on it, or put onto it, becomes an image as MNIST's are, and a text."""
 
 from __future__ import annotations
 
 import base64
 import io
-import re
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
+import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
-from space.drawing import ACTIVATION_COLOURS, SIGNED_COLOURS, activation_image, image_of, signed_image, wall
+from space.languages import catalog
+from tests.space.browser import at, hand_over, stroke
+from tests.space.server import ROOT
+from training.data import Split
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
-def read_back(img: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", img)[1]))))
-
-
-def test_a_digit_keeps_all_its_levels_and_is_clipped() -> None:
-    levels = torch.arange(784).reshape(28, 28) % 256
-    assert np.array_equal(read_back(image_of(levels[None] / 255, "x")), levels.numpy())
-    assert np.array_equal(read_back(image_of(torch.tensor([[[-3.0, 5.0]]]), "x")), [[0, 255]])
-    colours = torch.randint(0, 256, (3, 5, 7))
-    assert np.array_equal(read_back(image_of(colours / 255, "x")), colours.permute(1, 2, 0).numpy())
-
-
-def test_more_activation_is_lighter() -> None:
-    colours = read_back(activation_image(torch.linspace(0, 1, 900), "x")).reshape(900, 3)
-    lightness = colours @ np.array([0.2126, 0.7152, 0.0722])
-    assert (np.diff(lightness) > -1).all()  # whole levels of red, green and blue: rounding
-    assert lightness[-1] - lightness[0] > 200
+SIDE, CANVAS = 28, 112
+LINK = (
+    "eNpjYKADiJ7phMS7___fGSBYDOG5u6_9-____R8wWUZHF2e5b8i64w8icRjfByDxOP4ZIPHsvyBr69-ArO08skL238gK_R8jK7y_AInH81cBiaf_"
+    "FYnDdL8A2SH_kc33Q-HVoxhSfxBrEAEA3Y4jug"
+)
+"""A link of the page when Python made it: the first test digit."""
 
 
-def test_signed_values_are_blue_below_zero_and_orange_above_and_lighter_towards_zero() -> None:
-    values = torch.linspace(-2, 2, 255).reshape(1, 1, 255)
-    colours = read_back(signed_image(values, 2.0, "x")).reshape(255, 3).astype(int)
-    lightness = colours @ np.array([0.2126, 0.7152, 0.0722])
-    assert (np.diff(lightness[:128]) > -1).all()
-    assert (np.diff(lightness[127:]) < 1).all()
-    assert (colours[127] > 250).all()
-    assert (colours[:100, 2] > colours[:100, 0]).all()
-    assert (colours[-100:, 2] < colours[-100:, 0]).all()
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The repository's files on loopback."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(ROOT)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/tests/space/drawing_stub.html"
+    server.shutdown()
 
 
-def test_signed_values_of_any_shape_are_seen() -> None:
-    in_colour = torch.stack([torch.full((2, 2), value) for value in (-1.0, 0.0, 1.0)])
-    assert read_back(signed_image(in_colour, 1.0, "x"))[0, 0].tolist() == [0, 128, 255]
-    vector = read_back(signed_image(torch.tensor([1.0, -1.0, 0.5]).reshape(3, 1, 1), 1.0, "x"))
-    assert vector[0].tolist() == SIGNED_COLOURS[[255, 0]].tolist()
-    assert vector[1, 1].min() > 250  # no value: white
-    two = torch.stack([torch.eye(3), -5 * torch.eye(3)]).unsqueeze(1)
-    sheet = read_back(wall(two, 2, "x"))
-    assert sheet.shape == (4, 8, 3)
-    assert (sheet[0, 0].tolist(), sheet[0, 4].tolist()) == (SIGNED_COLOURS[255].tolist(), SIGNED_COLOURS[0].tolist())
+def opened(browser: Browser, address: str, **options: Any) -> Page:
+    page = browser.new_context(viewport={"width": 340, "height": 500}, **options).new_page()
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.goto(address)
+    page.wait_for_function("window.canvas")
+    return page
 
 
-def test_words_in_alt_texts_are_escaped() -> None:
-    assert 'alt="&lt;b&gt; &quot;x&quot;"' in image_of(torch.zeros(1, 2, 2), '<b> "x"')
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    page = opened(browser, address)
+    yield page
+    assert page.errors == []
+    page.context.close()
 
 
-def test_colours_are_those_of_matplotlib_within_rounding() -> None:
-    inferno = matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255
-    assert np.abs(ACTIVATION_COLOURS - inferno).max() < 7
-    assert SIGNED_COLOURS[[0, 255]].tolist() == [[0x1D, 0x4E, 0xD8], [0xB4, 0x53, 0x09]]
+@pytest.fixture(scope="module")
+def digit(browser: Browser, address: str) -> Iterator[Callable[..., Any]]:
+    """Calls a function of digit.js; arrays go and come as lists, and an error comes as its key and its values."""
+    page = opened(browser, address)
+
+    def call(name: str, first: object, *others: object) -> Any:
+        return page.evaluate(
+            """async ([name, first, others]) => {
+              try {
+                const result = await digit[name](Array.isArray(first) ? Float64Array.from(first) : first, ...others);
+                return typeof result === 'string' ? result : [...result];
+              } catch (error) {
+                if (!(error instanceof digit.DrawingError)) throw error;
+                return { key: error.key, values: error.values };
+              }
+            }""",
+            [name, first.flatten().tolist() if isinstance(first, np.ndarray) else first, others],
+        )
+
+    yield call
+    page.context.close()
+
+
+def as_mnist(ink: np.ndarray) -> np.ndarray:
+    """The same in numpy and Pillow."""
+    border = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]])
+    ink = np.maximum(ink - np.quantile(border, 0.25), 0)
+    rows, columns = (np.flatnonzero((ink > 0.05 * ink.max()).any(axis)) for axis in (1, 0))
+    cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height, width = (max(1, round(side * 20 / max(cut.shape))) for side in cut.shape)
+    scaled = np.array(Image.fromarray(cut.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
+    image = np.zeros((SIDE, SIDE))
+    centres = [(scaled.sum(1 - axis) * np.arange(scaled.shape[axis])).sum() / scaled.sum() for axis in (0, 1)]
+    top, left = (min(max(round(14 - at), 0), SIDE - side) for at, side in zip(centres, scaled.shape, strict=True))
+    image[top : top + height, left : left + width] = scaled / scaled.max()
+    return image
+
+
+def packed(image: bytes) -> str:
+    return base64.urlsafe_b64encode(zlib.compress(image, 9)).decode().rstrip("=")
+
+
+def text_of(image: np.ndarray) -> str:
+    """As Python wrote it into links."""
+    levels = np.round(image * 15).astype(np.uint8).reshape(-1, 2)
+    return packed(bytes(levels[:, 0] * 16 + levels[:, 1]))
+
+
+def drawings(digits: Split) -> list[np.ndarray]:
+    """Test digits in many sizes and places, and shapes that are no digits."""
+    random = np.random.default_rng(0)
+    made = []
+    for number in range(14):
+        size = int(random.integers(30, CANVAS))
+        large = Image.fromarray(digits.images[number, 0].numpy()).resize((size, size), Image.Resampling.BICUBIC)
+        canvas = np.full((CANVAS, CANVAS), 0.1 * (number % 3))
+        top, left = random.integers(0, CANVAS - size + 1, 2)
+        canvas[top : top + size, left : left + size] += np.asarray(large) / 255 * (0.3 + 0.05 * number)
+        made.append(canvas)
+    thin, flat, half, corner = np.zeros((4, CANVAS, CANVAS))
+    thin[20:100, 50] = flat[50, 3:104] = half[:, :60] = corner[90:110, 10:110] = corner[10:90, 10] = 1
+    return [*made, thin, flat, half, corner, random.random((200, 31)), np.pad([[1.0]], 1)]
+
+
+def test_a_drawing_becomes_what_python_made_of_it(digits: Split, digit: Callable[..., Any]) -> None:
+    all_of_them = drawings(digits)
+    assert len(all_of_them) == 20
+    for ink in all_of_them:
+        image = np.reshape(digit("asMnist", ink, *ink.shape[::-1]), (SIDE, SIDE))
+        assert np.abs(image - as_mnist(ink)).max() < 1e-5
+        assert image.max() == 1
+
+
+@pytest.mark.parametrize("ink", [np.zeros((1, 1)), np.ones((1, 1)), np.full((64, 9), 0.5), np.eye(9) / 25])
+def test_an_image_of_one_shade_is_empty(ink: np.ndarray, digit: Callable[..., Any]) -> None:
+    assert digit("asMnist", ink, *ink.shape[::-1]) == {"key": "draw.empty", "values": {}}
+
+
+@pytest.mark.parametrize("size", [(28, 28), (14, 14), (56, 40), (8, 30), (64, 64), (1, 1)])
+def test_other_sizes_are_as_torch_makes_them(digits: Split, digit: Callable[..., Any], size: tuple[int, int]) -> None:
+    image = digits.images[3:4].float() / 255
+    made = torch.tensor(digit("resized", image.numpy(), *size, 3)).reshape(3, *size)
+    expected = torch.nn.functional.interpolate(image, size, mode="bilinear", antialias=True)[0].expand(3, *size)
+    assert (made - expected).abs().max() < 1e-5
+
+
+def test_a_text_is_the_image_in_16_levels_and_short(digits: Split, digit: Callable[..., Any]) -> None:
+    random = np.random.default_rng(0)
+    digits_of_mnist = [image[0].numpy() / 255 for image in digits.images[:12]]
+    for image in [*digits_of_mnist, random.random((SIDE, SIDE)), np.eye(SIDE), np.full((SIDE, SIDE), 0.5)]:
+        text = digit("toText", image)
+        levels = np.round(image * 15)
+        pairs = zlib.decompress(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        assert pairs == bytes((levels.reshape(-1, 2) @ [16, 1]).astype(np.uint8))
+        for written in (text, text_of(image)):
+            assert np.abs(np.reshape(digit("fromText", written), (SIDE, SIDE)) * 15 - levels).max() < 1e-9
+        assert digit("toText", digit("fromText", text)) == text
+        assert len(text) < (400 if image.mean() < 0.4 else 541)
+
+
+def test_a_link_of_before_opens(digits: Split, digit: Callable[..., Any]) -> None:
+    image = np.reshape(digit("fromText", LINK), (SIDE, SIDE))
+    assert np.abs(image - as_mnist(digits.images[0, 0].numpy() / 255)).max() <= 1 / 30 + 1e-6
+
+
+GOOD = text_of(np.eye(SIDE))
+BAD = {
+    "letters": ["", None, 7, [GOOD], {}, GOOD + " ", GOOD + "\n", GOOD + "=", "+/" + GOOD, "ä" + GOOD],
+    "longest": ["A" * 1001, "A" * 1_000_000],
+    "broken": [
+        "hello", "x", GOOD[:-8], GOOD[:12] + ("A" if GOOD[12] != "A" else "B") + GOOD[13:], GOOD[:-5] + "A" + GOOD[-4:],
+        packed(bytes(392))[:-2] + "AAAAAAAA",
+        base64.urlsafe_b64encode(zlib.compress(bytes(392)) + b"more").decode().rstrip("="),
+    ],
+    "pixels": [packed(bytes(391)), packed(bytes(393)), packed(b""), packed(bytes(400_000))],
+}  # fmt: skip
+
+
+def test_all_that_is_said_is_said_in_every_language() -> None:
+    said = "digit image digit_aria image_aria choose clear hint empty one_shade unreadable uneven letters broken"
+    for code in ("en", "ru"):
+        assert {f"draw.{key}" for key in said.split()} <= catalog(code).keys()
+
+
+@pytest.mark.parametrize("key", BAD)
+def test_any_other_text_says_what_is_wrong(key: str, digit: Callable[..., Any]) -> None:
+    for text in BAD[key]:
+        found = digit("fromText", text)
+        assert found["key"] == f"draw.{key}", text
+        for code in ("en", "ru"):
+            assert catalog(code)[found["key"]].format(**found["values"])
+
+
+def test_a_bomb_is_not_unpacked(page: Page) -> None:
+    bomb = packed(bytes(700_000))  # as much as fits the longest text
+    assert 800 < len(bomb) <= 1000
+    unpacked = page.evaluate(
+        """async (bomb) => {
+          let count = 0;
+          const Stream = DecompressionStream;
+          window.DecompressionStream = function (format) {
+            const { readable, writable } = new Stream(format);
+            const transform = (part, to) => {
+              count += part.length;
+              to.enqueue(part);
+            };
+            return { readable: readable.pipeThrough(new TransformStream({ transform })), writable };
+          };
+          const error = await digit.fromText(bomb).catch((error) => error);
+          await new Promise((done) => setTimeout(done, 100));
+          return [error.key, count];
+        }""",
+        bomb,
+    )
+    assert unpacked[0] == "draw.pixels"
+    assert 392 < unpacked[1] < 40_000
+
+
+def wait(page: Page, done: Callable[[], object]) -> None:
+    """Until it is so, five seconds at most."""
+    for _ in range(250):
+        if done():
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("it did not happen")
+
+
+def texts(page: Page) -> list[str]:
+    """What the page got."""
+    return page.evaluate("sent.map(({ draw }) => draw)")
+
+
+def last_image(page: Page) -> np.ndarray:
+    """The last drawing that the page got, (28, 28)."""
+    image = page.evaluate("digit.fromText(sent.at(-1).draw).then((image) => [...image])")
+    return np.reshape(image, (SIDE, SIDE))
+
+
+def shown(page: Page) -> np.ndarray:
+    """What the canvas shows, (112, 112) in [0, 1]."""
+    data = page.evaluate("document.querySelector('#draw canvas').toDataURL()").partition(",")[2]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("L")) / 255
+
+
+def message(page: Page) -> str:
+    return page.inner_text("#draw .message")
+
+
+def png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def paper(size: tuple[int, int], background: object, ink: object, mode: str = "RGB", width: int = 9) -> bytes:
+    """A PNG on which a line runs down the middle."""
+    image = Image.new(mode, size, background)
+    line = [(size[0] / 2, 0.2 * size[1]), (size[0] / 2, 0.8 * size[1])]
+    ImageDraw.Draw(image).line(line, fill=ink, width=width)
+    return png(image)
+
+
+def choose(page: Page, content: bytes, kind: str = "image/png") -> None:
+    page.set_input_files("#draw input[type=file]", {"name": "a", "mimeType": kind, "buffer": content})
+
+
+def has_line_in_the_middle(ink: np.ndarray) -> bool:
+    return bool(ink[40:72, 55:57].min() > 0.9 and ink[:, :40].max() < 0.1 and ink[:, 72:].max() < 0.1)
+
+
+def alike(a: np.ndarray, b: np.ndarray) -> float:
+    """Their correlation where one is moved by a pixel at most."""
+    shifts = [(down, right) for down in (0, -1, 1) for right in (0, -1, 1)]
+    return max(np.corrcoef(a.ravel(), np.roll(b, shift, (0, 1)).ravel())[0, 1] for shift in shifts)
+
+
+def test_the_page_gets_what_the_mouse_drew_as_mnist_has_it(page: Page) -> None:
+    assert shown(page).max() == 0
+    stroke(page, (0.25, 0.25), (0.25, 0.75), (0.75, 0.75))
+    wait(page, lambda: texts(page))
+    page.wait_for_timeout(300)
+    ink = shown(page)  # what the page has is much coarser, and does not come back
+    assert ink[28:85, 26:30].min() > 0.95
+    assert ink[82:86, 28:84].min() > 0.95
+    far = ink.copy()
+    far[20:92, 20:36] = far[76:92, 20:92] = 0
+    assert far.max() == 0
+    assert 8 <= (ink[50] > 0.5).sum() <= 10
+    assert ((ink[50] > 0) & (ink[50] < 1)).any(), "the brush is soft"
+    assert np.abs(last_image(page) - as_mnist(ink)).max() <= 1 / 30 + 1e-5
+
+
+def test_a_click_is_a_dot_and_another_button_draws_nothing(page: Page) -> None:
+    page.mouse.move(*at(page, 0.5, 0.5))
+    page.mouse.down(button="right")
+    page.mouse.up(button="right")
+    assert shown(page).max() == 0
+    page.mouse.click(*at(page, 0.5, 0.5))
+    wait(page, lambda: texts(page))
+    assert 40 < shown(page).sum() < 90
+
+
+def test_a_stroke_may_leave_the_canvas(page: Page) -> None:
+    stroke(page, (0.5, 0.5), (0.5, 1.9), (1.6, 1.9), (1.6, 0.5), (0.6, 0.5))
+    assert shown(page)[110, 56] == 1
+    assert shown(page)[56, 108] > 0
+
+
+def test_the_page_follows_a_long_stroke_at_most_five_times_a_second(page: Page) -> None:
+    began = time.monotonic()
+    stroke(page, (0.1, 0.1), lift=False)
+    while time.monotonic() - began < 1.2:
+        for x in (0.2, 0.8):
+            page.mouse.move(*at(page, x, 0.5), steps=5)
+    page.wait_for_timeout(400)
+    times = page.evaluate("sent.map(({ at }) => at)")
+    assert len(times) >= 3
+    assert min(np.diff(times)) > 180
+    page.mouse.up()
+    wait(page, lambda: len(texts(page)) > len(times))
+
+
+def test_a_finger_draws_and_does_not_scroll(browser: Browser, address: str) -> None:
+    page = opened(browser, address, has_touch=True)
+    client = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [dict(zip("xy", at(page, *place), strict=True), id=i) for i, place in enumerate(places)]
+        client.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+    touch("Start", (0.5, 0.9))
+    for y in (0.7, 0.5, 0.3, 0.2):
+        touch("Move", (0.5, y))
+    touch("Move", (0.5, 0.2), (0.1, 0.1))  # the palm
+    touch("End")
+    wait(page, lambda: texts(page))
+    assert has_line_in_the_middle(shown(page))
+    assert page.evaluate("scrollY") == 0
+    assert page.errors == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("way", ["choose", "drop", "paste", "drop on a picture far below"])
+def test_dark_ink_on_a_white_image_becomes_bright_ink(page: Page, way: str) -> None:
+    image = paper((112, 112), "white", "black")
+    if way == "choose":
+        choose(page, image)
+    elif way == "paste":
+        hand_over(page, "paste", image)
+    else:
+        hand_over(page, "drop", image, onto="#picture" if "picture" in way else "#draw canvas")
+    wait(page, lambda: texts(page))
+    assert has_line_in_the_middle(shown(page))
+    assert alike(last_image(page), as_mnist(shown(page))) > 0.99
+    assert message(page) == ""
+
+
+def test_the_page_shows_that_it_takes_a_file_and_leaves_other_things_alone(page: Page) -> None:
+    def drag(event: str, *files: str) -> list[bool]:
+        """Whether the page takes it, and whether it shows that."""
+        return page.evaluate(
+            """([event, files]) => {
+              const dataTransfer = new DataTransfer();
+              for (const file of files) dataTransfer.items.add(new File(['x'], file, { type: 'image/png' }));
+              if (!files.length) dataTransfer.setData('text/plain', 'words');
+              const given = new DragEvent(event, { bubbles: true, cancelable: true, dataTransfer });
+              document.querySelector('#picture').dispatchEvent(given);
+              return [given.defaultPrevented, document.querySelector('main').classList.contains('file-over')];
+            }""",
+            [event, files],
+        )
+
+    assert drag("dragover") == [False, False]
+    assert drag("drop") == [False, False]
+    assert drag("dragover", "a") == [True, True]
+    assert drag("dragleave", "a") == [False, False]
+    assert drag("dragover", "a") == [True, True]
+    assert drag("drop", "a") == [True, False]
+    wait(page, lambda: message(page) == "draw.unreadable")
+
+
+def test_an_image_that_is_pasted_elsewhere_is_left_alone(page: Page) -> None:
+    hand_over(page, "paste", paper((112, 112), "white", "black"), onto="#other")
+    page.wait_for_timeout(300)
+    assert texts(page) == []
+
+
+IMAGES = {
+    "as MNIST": paper((28, 28), "black", "white", width=3),
+    "paper": paper((900, 900), (225, 215, 190), (60, 60, 160), width=70),
+    "faint": paper((100, 100), (120, 120, 120), (90, 90, 90)),
+    "dark on nothing": paper((100, 100), (0, 0, 0, 0), (0, 0, 0, 255), "RGBA"),
+    "bright on nothing": paper((100, 100), (0, 0, 0, 0), (255, 255, 255, 255), "RGBA"),
+    "high": paper((60, 300), "white", "black", width=20),
+    "wide": paper((1200, 400), "white", "black", width=110),
+}
+
+
+def test_images_of_many_kinds_become_ink_in_proportion(page: Page) -> None:
+    for times, (kind, image) in enumerate(IMAGES.items(), 1):  # the last two are the same file for a file chooser
+        choose(page, image)
+        wait(page, lambda times=times: len(texts(page)) == times)
+        ink = shown(page)
+        assert ink[52:60, 54:58].min() > 0.9, kind
+        assert max(ink[:, :40].max(), ink[:, 72:].max()) < 0.1, kind
+        length, width = ((ink > 0.5).any(axis).sum() for axis in (1, 0))
+        assert abs(length - {"wide": 23, "as MNIST": 72}.get(kind, 67)) <= 2, kind
+        assert abs(width - {"as MNIST": 12, "high": 7}.get(kind, 10)) <= 2, kind
+        assert message(page) == "", kind
+
+
+def test_ink_may_cross_the_border_of_the_image(page: Page) -> None:
+    image = Image.new("L", (400, 400), 230)
+    ImageDraw.Draw(image).line([(200, -10), (200, 410)], fill=40, width=60)
+    choose(page, png(image))
+    wait(page, lambda: texts(page))
+    ink = shown(page)
+    assert ink[:, 50:62].min() > 0.9
+    assert max(ink[:, :46].max(), ink[:, 66:].max()) < 0.1
+
+
+def photo(image: np.ndarray, light: np.ndarray | float, seed: int, paper: float = 220, pen: float = 50) -> bytes:
+    """A JPEG of ink, (height, width) in [0, 1], on paper with grain, under a light of at most 1."""
+    level = (paper + (pen - paper) * image) * light + np.random.default_rng(seed).normal(0, 4, image.shape)
+    buffer = io.BytesIO()
+    Image.fromarray(level.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def large(digits: Split, number: int) -> np.ndarray:
+    """A test digit as a pen draws it, (400, 300) in [0, 1]."""
+    sheet = Image.new("L", (300, 400))
+    digit = Image.fromarray(digits.images[number, 0].numpy()).resize((270, 270), Image.Resampling.BICUBIC)
+    sheet.paste(digit, (15 + number % 5 * 7 - 14, 65 + number % 7 * 15 - 45))
+    return ((np.asarray(sheet) / 255 - 0.25) / 0.5).clip(0, 1)
+
+
+ROWS, COLUMNS = np.mgrid[0:1:400j, 0:1:300j]
+
+
+def shadow(edge: float, *line: tuple[int, int]) -> np.ndarray:
+    """Of an arm and a hand, along a line from the border, with an edge so soft."""
+    image = Image.new("L", (300, 400), 255)
+    draw = ImageDraw.Draw(image)
+    draw.line(line, fill=150, width=80)
+    (x, y) = line[-1]
+    draw.ellipse((x - 55, y - 55, x + 55, y + 55), fill=150)
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(edge))) / 255
+
+
+LIGHTS = {
+    "from one side, a little": 1 - 0.2 * COLUMNS,
+    "from one side": 1 - 0.55 * COLUMNS,
+    "from a corner": 1 - 0.25 * (ROWS + COLUMNS),
+    "vignette": 1 - (ROWS - 0.5) ** 2 - (COLUMNS - 0.5) ** 2,
+    "flash": 0.5 + 0.5 * np.exp(-6 * ((ROWS - 0.5) ** 2 + (COLUMNS - 0.5) ** 2)),
+    "half a shadow": np.where(COLUMNS + 0.4 * ROWS > 0.75, 0.6, 1.0),
+    "corner in shadow": np.where(COLUMNS + ROWS > 1.6, 0.55, 1.0),
+    "hand over the digit": shadow(3, (330, 420), (150, 180)),
+    "hand beside it, soft": shadow(9, (-30, 420), (60, 300)) * (1 - 0.2 * COLUMNS),
+    "hand from above": shadow(1, (150, -20), (150, 60)),
+}
+
+
+def test_digits_on_unevenly_lit_paper_are_read(digits: Split, page: Page) -> None:
+    """Of the photos that are not, the page says so."""
+    worse = []
+    for number in range(30):
+        name, light = list(LIGHTS.items())[number % len(LIGHTS)]
+        ink = large(digits, number)
+        choose(page, photo(ink, light, number, pen=40 + 3 * (number % 12)))
+        wait(page, lambda number=number: len(texts(page)) > number)
+        likeness = alike(last_image(page), as_mnist(ink))
+        if likeness < 0.9:
+            worse.append((number, name, likeness, message(page)))
+    assert len(worse) <= 2, worse
+    assert all(said == "draw.uneven" for *_, said in worse), worse
+
+
+def test_evenly_lit_photos_are_read_as_the_drawing(digits: Split, page: Page) -> None:
+    for number in range(6):
+        ink = large(digits, number)
+        choose(page, photo(ink, 1 - 0.3 * (number % 2), number, *((40, 200) if number == 5 else ())))
+        wait(page, lambda number=number: len(texts(page)) > number)
+        assert alike(last_image(page), as_mnist(ink)) > 0.95, number
+        assert message(page) == ""
+
+
+def test_light_that_nothing_can_be_read_in_is_told(page: Page) -> None:
+    light = np.random.default_rng(0).random((8, 6))
+    blotches = Image.fromarray((60 + 195 * light).astype(np.uint8)).resize((300, 400), Image.Resampling.BICUBIC)
+    choose(page, png(blotches))
+    wait(page, lambda: texts(page))
+    assert message(page) == "draw.uneven"
+    page.wait_for_timeout(300)
+    assert message(page) == "draw.uneven", "it stays"
+
+
+@pytest.mark.parametrize("way", ["choose", "drop", "paste"])
+def test_a_file_that_is_no_image_is_told_where_it_is_seen_and_changes_nothing(page: Page, way: str) -> None:
+    page.mouse.click(*at(page, 0.5, 0.5))
+    wait(page, lambda: texts(page))
+    before = shown(page)
+    page.evaluate("scrollTo(0, 2400)")
+    if way == "choose":
+        choose(page, b"just words", "text/plain")
+    else:
+        hand_over(page, way, b"just words", "text/plain", *(["#picture"] if way == "drop" else []))
+    wait(page, lambda: message(page) == "draw.unreadable")
+    line = page.locator("#draw .message")
+    assert line.get_attribute("role") == "status"
+    box = line.bounding_box()
+    assert 0 <= box["x"] < box["x"] + box["width"] <= 340
+    assert 0 <= box["y"] < box["y"] + box["height"] <= 500
+    assert (len(texts(page)), np.abs(shown(page) - before).max()) == (1, 0)
+    page.keyboard.press("Tab")
+    assert message(page) == "draw.unreadable"
+    if way == "paste":
+        page.keyboard.press("Escape")
+    elif way == "drop":
+        page.mouse.click(10, 10)
+    else:
+        page.evaluate("scrollTo(0, 0)")
+        stroke(page, (0.2, 0.2), (0.8, 0.2))
+    assert message(page) == ""
+
+
+def test_an_image_of_one_shade_is_told(page: Page) -> None:
+    choose(page, png(Image.new("L", (50, 50), 255)))
+    wait(page, lambda: message(page) == "draw.one_shade")
+    assert texts(page) == []
+
+
+def test_a_slow_image_does_not_replace_a_newer_stroke(page: Page) -> None:
+    page.evaluate("""() => {
+      const make = createImageBitmap;
+      window.createImageBitmap = async (...given) => {
+        await new Promise((done) => setTimeout(done, 300));
+        return make(...given);
+      };
+    }""")
+    choose(page, paper((112, 112), "white", "black"))
+    stroke(page, (0.2, 0.9), (0.8, 0.9))
+    page.wait_for_timeout(900)
+    assert shown(page)[101, 56] > 0.9
+    assert shown(page)[50, 56] == 0
+
+
+def test_clear_empties_the_canvas_and_tells_the_page(page: Page) -> None:
+    stroke(page, (0.2, 0.5), (0.8, 0.5), lift=False)
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    page.click("#draw .clear")
+    assert shown(page).max() == 0
+    page.wait_for_timeout(400)
+    assert texts(page)[-1] == "", "no stroke is sent late"
+    assert shown(page).max() == 0
+
+
+def test_the_canvas_shows_what_comes_from_elsewhere_and_goes_on_from_it(page: Page) -> None:
+    show = "(text) => digit.fromText(text).then((image) => canvas.show(image))"
+    bar = np.zeros((SIDE, SIDE))
+    bar[4:24, 10:14] = 1
+    for _ in range(2):  # also where it is what came before the visitor drew
+        page.evaluate(show, text_of(bar))
+        ink = shown(page)
+        assert ink[20:92, 42:54].min() > 0.9
+        assert ink[:, :36].max() < 0.1
+        count = len(texts(page))
+        stroke(page, (0.2, 0.5), (0.8, 0.5))
+        wait(page, lambda count=count: len(texts(page)) > count)
+        assert shown(page)[56, 80] > 0.9
+        assert shown(page)[20:92, 44:52].min() > 0.9
+    page.evaluate("canvas.show(null)")
+    assert shown(page).max() == 0
+    stroke(page, (0.2, 0.9), (0.8, 0.9), lift=False)
+    page.evaluate(show, text_of(bar))
+    assert shown(page)[30, 48] == 0, "a stroke goes on"
+
+
+def test_without_a_mouse_the_buttons_do_all(page: Page) -> None:
+    assert page.get_by_role("img", name="draw.digit_aria").count() == 1
+    choosers = []
+    page.on("filechooser", lambda chooser: choosers.append(chooser))
+    page.wait_for_timeout(500)  # the browser takes a while until it tells of choosers
+    page.get_by_role("button", name="draw.choose").focus()
+    page.keyboard.press("Enter")
+    wait(page, lambda: choosers)
+    choosers[0].set_files({"name": "a", "mimeType": "image/png", "buffer": paper((99, 99), "white", "black")})
+    wait(page, lambda: texts(page))
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "draw.clear"
+    page.keyboard.press("Space")
+    wait(page, lambda: texts(page)[-1] == "")
+
+
+@pytest.mark.parametrize("width", [340, 1280])
+def test_it_is_small(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 500})
+    canvas, whole = (page.locator(part).bounding_box() for part in ("#draw canvas", "#draw"))
+    assert 95 < canvas["width"] == canvas["height"] <= 150
+    assert whole["height"] <= 190
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -60,15 +60,14 @@ def test_others_neither_open_folders_nor_push_with_the_machines_login(
     server: str, hub: LoopbackHub, folder: Path
 ) -> None:
     visitor = Client(server)
-    load, step, take, send = map(visitor.event, ("load", "one_step", "take", "send"))
-    assert visitor.send(step, visitor.usual(step)).ok
-    assert "stands beside the others" in visitor.send(take, visitor.usual(take)).output[0]
+    assert visitor.send("one_step", visitor.settings()).ok
+    assert visitor.send("keep").key == "learn.kept_early"
     for headers in OTHERS:
         visitor.headers = headers
-        assert "is not a repo id" in visitor.send(load, [str(folder), None]).output[0], headers
-        assert "There is no login for you here" in visitor.send(send, ["ada/learned"]).output[0], headers
+        assert visitor.send("load", {"address": str(folder)}).key == "box.no_repo", headers
+        assert visitor.send("send", {"repo": "ada/learned"}).key == "learn.no_login", headers
     assert hub.repos == {}
     visitor.headers = {"Origin": server}
-    assert "is the last on the slider" in visitor.send(load, [str(folder), None]).output[0]
-    assert "Pushed" in visitor.send(send, ["ada/learned"]).output[0]
+    assert visitor.send("load", {"address": str(folder)}).key == "box.loaded"
+    assert visitor.send("send", {"repo": "ada/learned"}).key == "learn.pushed"
     assert ("model", "ada/learned") in hub.repos

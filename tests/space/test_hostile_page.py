@@ -8,32 +8,33 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import httpx
 import pytest
 
 from tests.loopback_hub import TOKEN
-from tests.space.events import GRADIO, INTERNALS, Answer, Client, assert_plain
+from tests.space.events import GRADIO, INTERNALS, Client, assert_plain
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.space.server import Server
 
-ODD = (None, float("nan"), "\ud800\0", {"index": [None]}, [[]], -1e300, True)
-
-
+ODD = (None, float("nan"), "\ud800\0", {"index": [None]}, [[]], -1e300, True, 10**400, "x")
 MARK = "<img src=x onerror=attacked()>"
-MARKS = (
-    MARK,
-    f"user:{MARK}",
-    json.dumps({MARK: {MARK: MARK}}),
-    json.dumps({"l1-1": {MARK: 1}}),
-    json.dumps({"l1-1": {"1": MARK}}),
-    *(f"?{name}={quote(MARK)}" for name in ("digit", "draw", "sigma", "seed", "model", "k", "set", "tab", "lessons")),
-)
-"""HTML with a script, in the places of all that the page's events take."""
+FIELDS = {
+    "start": ("kind", "strength", "size", "noise", "seed", "image"),
+    "step": ("kind", "strength", "size", "noise", "seed", "image"),
+    "load": ("address",),
+    "send": ("repo",),
+    "pause": (),
+    "stop": (),
+    "discard": (),
+    "keep": ("name",),
+}
+"""What the page sends with its events."""
+EVENTS = {"start": "run", "step": "one_step"}
+"""Events of the bench -> what their handlers are called, where it is another name."""
 
 
 @pytest.fixture
@@ -41,31 +42,46 @@ def visitor(server: str) -> Client:
     return Client(server)
 
 
-def test_private_events_with_odd_fields_are_answered_in_plain_words(visitor: Client) -> None:
-    """Fields that no page sends, and clicks without coordinates."""
-    for event in visitor.events:
-        usual = visitor.usual(event)
-        for odd in ODD:
-            assert_plain(visitor.send(event, [odd for _ in usual]), TOKEN)
-            if event["collects_event_data"]:
-                assert_plain(visitor.send(event, usual, event_data=odd), TOKEN)
-    slider, _ = visitor.moved("noise")
-    assert visitor.send(slider, visitor.usual(slider)).ok  # and all goes on
+def test_the_tests_know_all_events(visitor: Client) -> None:
+    known = {EVENTS.get(name, name) for name in FIELDS}
+    assert set(visitor.events) == known | {"leave", "reconstruct"}
+
+
+def test_nothing_is_asked_of_the_server_as_the_page_opens(browser: Browser, server: str) -> None:
+    """Gradio triggers every event called load."""
+    page = browser.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    page.goto(server)
+    page.wait_for_selector("#tab-see")
+    page.wait_for_timeout(2000)
+    assert asked == []
+    page.close()
+
+
+def test_odd_states_are_refused_in_plain_words(visitor: Client) -> None:
+    state = json.loads(visitor.state)
+    for event in ("pause", "stop", "keep", "send", "one_step"):
+        for odd in (*ODD, "[" * 10_000, "x" * 100_000, json.dumps(state | {"digit": -1}), MARK):
+            answer = visitor.send(event, visitor.settings(), state=odd)
+            assert_plain(answer, TOKEN)
+            assert not answer.ok
+            assert "<img" not in (answer.error or "")
+    assert visitor.send("one_step", visitor.settings()).ok  # and all goes on
 
 
 @pytest.mark.slow
 def test_each_field_of_each_event_is_checked(visitor: Client, space: Server) -> None:
     """What is no value of a field ends in words; only Gradio's own refusals leave a traceback in the log."""
     before = len(space.log.read_text(errors="replace"))
-    for event in (event for event in visitor.events if event["api_name"] != "run"):  # one_step does the same
-        usual = visitor.usual(event)
-        for place in (place for place, number in enumerate(event["inputs"]) if visitor.is_sent(number)):
-            for odd in (*ODD, 10**400, "x"):
-                assert_plain(visitor.send(event, [*usual[:place], odd, *usual[place + 1 :]]), TOKEN)
-        if event["collects_event_data"]:
-            for odd in (*ODD, 10**400, "x"):
-                assert_plain(visitor.send(event, usual, {"method": odd, "stop": 1}), TOKEN)
-                assert_plain(visitor.send(event, usual, {"method": "l1", "stop": odd}), TOKEN)
+    for event, names in FIELDS.items():
+        name = EVENTS.get(event, event)
+        usual = {field: visitor.settings().get(field, "x") for field in names}
+        for odd in ODD:
+            assert_plain(visitor.send(name, odd), TOKEN)
+            for field in names:
+                assert_plain(visitor.send(name, usual | {field: odd}), TOKEN)
+        assert_plain(visitor.send(name, usual | {"another": 1} if event != "start" else {}), TOKEN)
     told = space.log.read_text(errors="replace")[before:].split("Traceback (most recent call last)")
     ours = re.compile(r"/(sae_model|training|space)/(?!languages|edge)\w+\.py")
     assert [traceback for traceback in told if ours.search(traceback)] == []
@@ -73,18 +89,21 @@ def test_each_field_of_each_event_is_checked(visitor: Client, space: Server) -> 
 
 def test_settings_of_a_training_that_do_not_fit_are_told(visitor: Client, space: Server) -> None:
     before = len(space.log.read_text(errors="replace"))
-    step = visitor.event("one_step")
-    for place, value, words in (
-        (0, "topk", r"The values of [^:]* are here: 10, 25, 50; got .*1"),  # which has no 1
-        (0, None, "There is no sparsity method None"),
-        (1, None, "The values of .* are here"),
-        (2, None, "is trained here with 100, 225, 400, 900 latents; got None"),
-        (3, float("nan"), "sigma is a number from 0 to 1; got nan"),
-        (4, -1, "seed is a whole number"),
+    for change, key in (
+        ({"kind": "topk"}, "errors.strength"),  # which has no 1
+        ({"kind": None}, "errors.method"),
+        ({"strength": None}, "errors.strength"),
+        ({"size": None}, "errors.size"),
+        ({"size": 101}, "errors.size"),
+        ({"noise": float("nan")}, "errors.sigma"),
+        ({"noise": 0.9}, "errors.sigma"),
+        ({"seed": -1}, "errors.seed"),
+        ({"image": "AAAA"}, "errors.state"),
+        ({"image": visitor.settings()["image"] + "AAAA"}, "errors.state"),
+        ({"image": "/" * 4182 + "w=="}, "errors.state"),  # no numbers
     ):
-        fields = visitor.usual(step)
-        fields[place] = value
-        assert re.search(words, str(visitor.send(step, fields).output)), words
+        said = visitor.send("one_step", visitor.settings(**change)).said
+        assert (said["key"], said["error"]) == (key, True), change
     assert "Traceback" not in space.log.read_text(errors="replace")[before:]
 
 
@@ -112,17 +131,14 @@ def test_settings_of_a_training_that_do_not_fit_are_told(visitor: Client, space:
     ],
 )
 def test_whatever_is_typed_as_a_model_is_answered_in_plain_words(visitor: Client, typed: object) -> None:
-    event = next(event for event in visitor.events if event["api_name"] == "load")
-    answer = visitor.send(event, [typed, *visitor.usual(event)[1:]])
+    answer = visitor.send("load", {"address": typed})
     assert_plain(answer, TOKEN)
     if answer.ok:
-        html = str(answer.output[0])
-        assert "error" in html
-        message = re.sub(r"<[^>]*>", "", html)
-        assert not INTERNALS.search(message), message
-        assert len(message) < 400
-        assert "<script" not in html
-        assert "root:" not in html
+        assert answer.said["error"]
+        values = json.dumps(answer.said["values"], ensure_ascii=False)
+        assert not INTERNALS.search(values), values
+        assert len(values) < 500
+        assert "root:" not in values
 
 
 def test_files_that_are_too_large_are_not_taken(server: str) -> None:
@@ -151,62 +167,44 @@ def test_files_of_the_server_are_not_served(server: str, path: str) -> None:
     assert caught.value.code in (403, 404)
 
 
-def test_what_draws_html_is_no_input_of_any_event(visitor: Client) -> None:
-    """An input's value comes from the client."""
-    inputs = {number for event in visitor.page.dependencies for number in event["inputs"]}
-    assert [visitor.page.parts[number]["props"] for number in inputs if visitor.draws_html(number)] == []
-    outputs = {number for event in visitor.events for number in event["outputs"]}
-    assert sum(map(visitor.draws_html, outputs)) > 10
+def test_nothing_draws_its_value_as_html(visitor: Client) -> None:
+    """Neither what a client sent nor what it is answered; the page's own script inserts both as text."""
+    taken = {number for event in visitor.events.values() for number in (*event["inputs"], *event["outputs"])}
+    assert len(taken) >= 2
+    assert [visitor.parts[number]["props"] for number in taken if visitor.draws_html(number)] == []
 
 
-def test_nothing_that_a_client_sent_is_drawn_as_html(visitor: Client) -> None:
+def test_what_a_client_sent_comes_back_as_values_of_templates_alone(visitor: Client) -> None:
     sent = 0
-    for event in (event for event in visitor.events if event["targets"]):  # the others are for programs
-        usual = visitor.usual(event)
-        taken = [place for place, number in enumerate(event["inputs"]) if visitor.is_sent(number)]
-        answers = [
-            visitor.send(event, [*usual[:place], mark, *usual[place + 1 :]])
-            for place in taken
-            for mark in (MARKS if event["api_name"] != "run" else ())  # which does the same as one_step, for long
-        ]
-        if event["collects_event_data"]:
-            answers += [visitor.send(event, usual, {"method": mark, "stop": mark}) for mark in MARKS]
-        for answer in answers:
-            drawn = [value for n, value in zip(event["outputs"], answer.output, strict=False) if visitor.draws_html(n)]
-            told = "" if GRADIO.match(answer.error or "") else answer.error  # repeats to the one who sent it, sanitised
-            assert MARK not in f"{drawn} {told}", event["api_name"]
+    for event, names in FIELDS.items():
+        name = EVENTS.get(event, event)
+        for field in names:
+            answer = visitor.send(name, visitor.settings() | {field: MARK})
+            told = "" if GRADIO.match(answer.error or "") else (answer.error or "")
+            assert MARK not in told
+            assert MARK not in json.dumps({key: value for key, value in answer.said.items() if key != "values"})
             sent += 1
-    assert sent > 200
+    assert sent == 15
 
 
-def test_nothing_that_a_client_asks_of_a_latent_is_drawn_as_html(visitor: Client) -> None:
-    usual = {
-        "digit": 0,
-        "drawing": "",
-        "sigma": 0.3,
-        "seed": 0,
-        "method": "l1",
-        "position": 3,
-        "edits": "{}",
-        "tab": "see",
-    }
-    for request in (
-        {"bench": usual, "latent": 3, "open": True},
-        *({"bench": usual | {name: mark}, "latent": 3, "open": True} for name in usual for mark in MARKS[:5]),
-        {"bench": usual, "latent": MARK, "open": MARK},
-        {"bench": usual | {MARK: MARK}, "latent": 3, "open": True},
-        MARK,
-    ):
-        card = visitor.ask("hand", "card", json.dumps(request))
-        assert MARK not in card, request
-        assert_plain(Answer(True, [card], re.sub("<[^>]*>|\n", "", card) if "error" in card else None), TOKEN)
-    assert "<h2>" in visitor.ask("hand", "card", json.dumps({"bench": usual, "latent": 3, "open": True}))
+def test_what_a_visitor_typed_is_shown_as_text(browser: Browser, server: str) -> None:
+    page = browser.new_page()
+    page.add_init_script("window.attacked = () => (window.wasAttacked = true)")
+    page.goto(server)
+    page.click("#user-model summary")
+    page.fill("#user-model input", MARK)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#message.error")
+    assert MARK in page.inner_text("#message")
+    assert page.locator("#message img").count() == 0
+    assert not page.evaluate("window.wasAttacked")
+    page.close()
 
 
 def test_a_deep_link_of_gradio_is_refused_and_runs_nothing(visitor: Client, browser: Browser) -> None:
     for event in visitor.events:
-        if event["api_name"] == "resume":
-            visitor.send(event, [[MARK]])  # which Gradio keeps, as the handler fails
+        if event not in ("run", "leave", "reconstruct"):
+            visitor.send(event, None, state=MARK)  # which Gradio keeps
     with httpx.Client(base_url=visitor.address) as client:
         made = client.get("/gradio_api/deep_link", params={"session_hash": visitor.session})
         link = made.text.strip('"')
@@ -222,15 +220,30 @@ def test_a_deep_link_of_gradio_is_refused_and_runs_nothing(visitor: Client, brow
             assert answer.status_code == 404, path
 
 
-def test_a_stop_beyond_the_sliders_end_is_the_last_one(visitor: Client) -> None:
-    """While the method changes, what a page sends may be of the slider as it was."""
-    event, place = visitor.moved("beta")
-    fields = visitor.usual(event)
-    shown = []
-    for stop in (8, 99):
-        fields[place] = stop
-        answer = visitor.send(event, fields)
-        assert answer.ok, answer
-        shown.append(re.findall(r'<img src="([^"]*)"', answer.output[0]))
-    assert len(shown[0]) == 4
-    assert shown[0] == shown[1]
+def test_a_page_with_another_state_in_its_config_draws_none_of_it(browser: Browser, server: str) -> None:
+    """As a deep link would put it there."""
+    page = browser.new_page()
+    page.add_init_script("window.attacked = () => (window.wasAttacked = true)")
+
+    def changed(route: object) -> None:
+        answer = route.fetch()
+        config = json.loads(re.search(r"window\.gradio_config = (\{.*?\});</script>", answer.text(), re.DOTALL)[1])
+        for part in config["components"]:
+            if part["type"] == "html":
+                part["props"]["value"] = MARK
+        text = re.sub(
+            r"(window\.gradio_config = )\{.*?\}(;</script>)",
+            lambda match: match[1] + json.dumps(config) + match[2],
+            answer.text(),
+            count=1,
+            flags=re.DOTALL,
+        )
+        route.fulfill(response=answer, body=text)
+
+    page.route(f"{server}/", changed)
+    page.goto(f"{server}/")
+    page.wait_for_selector("#tab-see")
+    page.wait_for_timeout(1000)
+    assert not page.evaluate("window.wasAttacked")
+    assert page.locator("img[src=x]").count() == 0
+    page.close()

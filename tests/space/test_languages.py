@@ -1,152 +1,77 @@
-"""The page in several languages: which one a visitor gets, what goes along, and that all of it is in that language."""
+"""The words of the page: all of them in every language, and one page for all."""
 
 from __future__ import annotations
 
-import urllib.request
-from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+import re
+from pathlib import Path
 
+import httpx
 import pytest
 
-from space.languages import preferred
-from tests.space.browser import english_in, open_page
+from sae_model.methods import METHODS
+from space.languages import CATALOGS, DEFAULT, catalog
+from tests.training.test_words import ROOT, keys_in_code, values_of
+from training.fit.zoo import FAMILIES
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
-
-@pytest.fixture
-def russian(browser: Browser, server: str) -> Page:
-    """The page as a Russian browser opens it."""
-    page = open_page(browser, server, locale="ru-RU")
-    yield page
-    assert page.errors == []
-    page.context.close()
+OTHERS = sorted(set(CATALOGS) - {DEFAULT})
+MODULES = list((ROOT / "space" / "web").glob("*.js"))
 
 
-def test_a_browser_gets_its_language_and_the_address_may_name_another(browser: Browser, server: str) -> None:
-    for locale, query, path, button in (
-        ("ru-RU", "", "/ru", "Ссылка"),
-        ("en-GB", "", "/", "Copy link"),
-        ("de-DE", "", "/", "Copy link"),
-        ("ru-RU", "?lang=en", "/", "Copy link"),
-        ("en-GB", "?lang=ru", "/ru", "Ссылка"),
-        ("en-GB", "?lang=xx", "/", "Copy link"),
-    ):
-        page = open_page(browser, f"{server}/{query}", locale=locale)
-        assert page.evaluate("location.pathname") == path
-        assert page.inner_text("#copy-link") == button
-        assert page.evaluate("document.documentElement.lang") == ("ru" if path == "/ru" else "en")
-        assert page.errors == []
-        page.context.close()
+def test_the_old_address_of_a_language_leads_to_the_page(server: str) -> None:
+    moved = httpx.get(f"{server}/ru?digit=3&lang=en&set=5:1")
+    assert (moved.status_code, moved.headers["location"]) == (307, "./?digit=3&set=5%3A1&lang=ru")
+    assert httpx.get(f"{server}/ru", follow_redirects=True).status_code == 200
+    assert httpx.get(f"{server}/en").status_code == 404
 
 
-@pytest.mark.slow
-def test_no_english_is_left_on_the_russian_page(russian: Page) -> None:
-    page = russian
-    assert page.title() == "Разреженные автоэнкодеры"
-    for method in page.locator("#method input").all():
-        method.check()
-        page.wait_for_timeout(400)
-        assert english_in(page) == set()
-    page.get_by_text("десять равных").click()
-    page.wait_for_function("document.querySelectorAll('#histograms .share').length === 20")
-    page.locator("#images .latent-map img").click()
-    page.wait_for_selector("#card .off")
-    assert english_in(page) == set()
-    page.locator("#card .off").click()
-    page.wait_for_selector("#summary .undo")
-    assert english_in(page) == set()
-    page.keyboard.press("Escape")
-    page.locator("#user-model button").first.click()
-    page.locator("#user-model input").fill("ничего такого")
-    page.get_by_text("Загрузить и измерить").click()
-    page.wait_for_function("document.querySelector('#message').textContent.includes('не адрес')")
-    for tab in page.locator("#tabs [role=tab]").all():
-        tab.click()
-        if tab.get_attribute("data-tab-id") == "figures":
-            page.wait_for_selector("#report .wrap:not(.hide) svg")  # it is seen to work
-            assert english_in(page) == set()  # while they are drawn
-            page.wait_for_selector("#report img", timeout=60_000)
-        page.wait_for_timeout(800)
-        assert english_in(page) == set(), tab.inner_text()
+@pytest.mark.parametrize("code", OTHERS)
+def test_no_key_is_missing(code: str) -> None:
+    assert catalog(code).keys() == catalog(DEFAULT).keys()
 
 
-@pytest.mark.slow
-def test_a_training_speaks_russian(russian: Page) -> None:
-    page = russian
-    page.get_by_role("tab", name="Обучение").click()
-    page.locator("#train-step button, button#train-step").first.click()
-    page.wait_for_function("document.querySelector('#train-said')?.textContent.includes('Пауза')")
-    assert english_in(page) == set()
+@pytest.mark.parametrize("code", OTHERS)
+def test_templates_put_in_what_the_english_ones_do(code: str) -> None:
+    """Or less: a sentence may be built without a value."""
+    ours = catalog(code)
+    for key, template in catalog(DEFAULT).items():
+        assert values_of(ours[key]) <= values_of(template), key
+        assert ours[key].count("<") == template.count("<"), key  # the same HTML
 
 
-def test_lessons_are_ticked_off_in_russian(russian: Page) -> None:
-    page = russian
-    page.locator("#beta input[type=range]").fill("0")
-    page.wait_for_selector("#lessons li.done")
-    words = page.inner_text("#lessons p")
-    assert words.startswith("✓ Копирование. Включено нейронов: ")
-    assert "2. Двигайте beta вправо" in words
+def test_all_words_are_text_and_every_family_and_method_has_some() -> None:
+    for code in CATALOGS:
+        words = catalog(code)
+        assert all(isinstance(text, str) for text in words.values())
+        for kind in METHODS:
+            for field in ("title", "label", "asks_for", "ends.0", "ends.1"):
+                assert f"method.{kind}.{field}" in words
+        assert all(f"family.{family}.title" in words for family in FAMILIES)
 
 
-def test_the_other_language_shows_the_same(browser: Browser, server: str) -> None:
-    query = urlencode({"digit": 12, "sigma": 0.2, "seed": 5, "model": "topk-25", "set": "137:0", "tab": "strokes"})
-    page = open_page(browser, f"{server}/?{query}")
-    page.wait_for_selector("#built img")
-    page.locator("#noise input[type=range]").fill("0.4")
-    page.wait_for_function("location.search.includes('sigma=0.4')")
-    page.locator('#method input[value="l1"]').check()
-    page.wait_for_selector("#beta [aria-valuetext^='l1']")
-    page.locator("#beta input[type=range]").fill("0")  # the first lesson
-    page.wait_for_function("document.querySelectorAll('#lessons .done').length === 1")
-    page.get_by_role("radio", name="Top k", exact=True).check()
-    page.wait_for_selector("#beta [aria-valuetext^='topk']")
-    page.locator("#beta input[type=range]").fill("1")
-    page.wait_for_function("location.search.includes('topk-25')")
-    page.wait_for_function("document.querySelectorAll('#lessons .done').length === 2")  # few latents carry the image
-    assert "lang=en" in page.evaluate("location.search")
-    page.get_by_role("link", name="Русский").click()
-    page.wait_for_function("location.pathname === '/ru'")
-    page.wait_for_selector("#built img")
-    page.wait_for_function("document.querySelector('#beta [aria-valuetext]')?.ariaValueText === 'topk-25'")
-    address = page.evaluate("location.search")
-    page.wait_for_function("document.querySelectorAll('#lessons .done').length === 2")
-    assert "✓ Штраф" in page.inner_text("#lessons")
-    for part in ("digit=12", "sigma=0.4", "seed=5", "model=topk-25", "set=137", "tab=strokes", "lang=ru"):
-        assert part in address.replace("%3A", ":")
-    assert page.get_by_role("tab", name="Атомы").get_attribute("aria-selected") == "true"
-    assert page.errors == []
-    page.context.close()
+def test_every_key_of_the_page_is_said_and_everything_said_has_a_key() -> None:
+    """By Python, whose error messages the browser says; or by a module, where keys may have a part put in."""
+    _, in_python = keys_in_code("space", "sae_model", "training")
+    page = {key for code in CATALOGS for key in CATALOGS[code]} - _of_training()
+    sources = "".join(path.read_text(encoding="utf-8") for path in MODULES)
+    quoted = set(re.findall(r"""["'`]([\w. -]+\.[\w. -]+)["'`]""", sources)) | in_python
+    patterns = [
+        re.compile(re.sub(r"\\\$\\\{.*?\\\}", r"[\\w .-]+", re.escape(text)))
+        for text in re.findall(r"`([\w. -]*\.?\$\{[^`]*\}[^`]*)`", sources)
+        if re.match(r"[a-z]+\.|\$\{\w+\}\.[a-z]", text)
+    ]
+    unsaid = {key for key in page if key not in quoted and not any(p.fullmatch(key) for p in patterns)}
+    assert sorted(unsaid) == []
+    every = catalog(DEFAULT)
+    said = re.findall(r"""\b(?:say|rich)\(\s*["']([\w. -]+)["']""", sources)
+    assert sorted({key for key in said if key not in every}) == []
 
 
-def test_errors_speak_russian(browser: Browser, server: str) -> None:
-    page = open_page(browser, f"{server}/?lang=ru&sigma=much")
-    page.wait_for_function(
-        "document.querySelector('#trouble').textContent.includes('Параметр sigma в ссылке — не число')"
-    )
-    page.context.close()
+def _of_training() -> set[str]:
+    """Keys of the words that charts and figures of training say too."""
+    import tomllib
 
+    from training.words import FOLDER, _flat
 
-def test_the_api_and_a_program_without_a_language_stay_english(server: str) -> None:
-    with urllib.request.urlopen(f"{server}/") as answer:
-        assert answer.url == f"{server}/"
-        assert b'"current_page":""' in answer.read()
-
-
-@pytest.mark.parametrize(
-    ("header", "language"),
-    [
-        ("", "en"),
-        ("ru", "ru"),
-        ("ru-RU,ru;q=0.9,en;q=0.8", "ru"),
-        ("ru-RU", "ru"),
-        ("en-US,en;q=0.9,ru;q=0.8", "en"),
-        ("de-DE,de;q=0.9,ru;q=0.5", "ru"),
-        ("de, en;q=0.1, ru;q=0.2", "ru"),
-        ("*", "en"),
-        ("ru;q=much,;;,=", "en"),
-    ],
-)
-def test_the_language_that_a_browser_prefers(header: str, language: str) -> None:
-    assert preferred(header) == language
+    return {
+        key for path in Path(FOLDER).glob("*.toml") for key, _ in _flat(tomllib.loads(path.read_text(encoding="utf-8")))
+    }

@@ -121,13 +121,10 @@ def test_a_line_that_is_full_shuts_out_its_own_kind_alone(app: App, monkeypatch:
 
 def test_three_hundred_starts_of_a_client_that_never_listens_shut_nobody_out(server: str) -> None:
     visitor, client = Client(server), httpx.Client(base_url=server, timeout=60)
-    run, step, link = map(visitor.event, ("run", "one_step", "open_link"))
     for _ in range(300):
-        body = {"data": visitor.usual(run), "fn_index": run["id"], "session_hash": uuid.uuid4().hex}
-        assert client.post("/gradio_api/queue/join", json=body).status_code in (200, 503)
-    assert visitor.send(link, ["?digit=3", None]).ok
-
-    def trains() -> bool:
-        return "Paused" in str(visitor.send(step, visitor.usual(step)).output)
-
-    assert eventually(trains)
+        body = {"data": [visitor.state], "fn_index": visitor.events["run"]["id"], "event_data": visitor.settings()}
+        status = client.post("/gradio_api/queue/join", json=body | {"session_hash": uuid.uuid4().hex}).status_code
+        assert status in (200, 503)
+    assert visitor.send("load", {"address": "l1-1"}).key == "box.bundled"
+    assert visitor.send("stop").said["status"] == "idle"
+    assert eventually(lambda: visitor.send("one_step", visitor.settings()).said.get("status") == "paused")

@@ -97,15 +97,29 @@ def test_the_line_has_an_end_and_few_places_for_an_address(digits: Split) -> Non
 
 def test_of_what_a_session_kept_the_last_stays_until_it_leaves(digits: Split) -> None:
     trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
-    folders = [trainings.keep("a", name, lambda folder: folder.mkdir()) for name in ("one", "two")]
+    addresses = [trainings.keep("a", name, lambda folder: folder.mkdir()) for name in ("one", "two")]
     gc.collect()
-    assert (folders[0].exists(), folders[1].is_dir()) == (False, True)
+    assert [trainings.archive(address) is not None for address in addresses] == [False, True]
+    folder = trainings.kept("a")
+    assert folder is not None
+    assert (folder.name, folder.is_dir()) == ("two", True)
     trainings.drop("a")
-    assert trainings.kept("a") == folders[1]
+    assert trainings.kept("a") == folder
     assert trainings.kept("b") is None
     trainings.leave_page("a")
     gc.collect()
-    assert not folders[1].exists()
+    assert not folder.exists()
+    assert trainings.archive(addresses[1]) is None
+
+
+def test_a_kept_model_is_found_by_its_whole_address_alone(digits: Split) -> None:
+    trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
+    address = trainings.keep("a", "one", lambda folder: folder.mkdir())
+    secret, _, name = address.partition("/")
+    assert len(secret) >= 32
+    assert trainings.archive(address).name == name == "one.zip"
+    for other in ("", "/", secret, f"{secret}/", f"{secret}/two.zip", f"/{name}", f"a/{name}", f"{secret}/../{name}"):
+        assert trainings.archive(other) is None, other
 
 
 def test_a_loss_that_is_no_number_is_told(digits: Split) -> None:

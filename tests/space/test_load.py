@@ -1,4 +1,4 @@
-"""The load script, at a small scale: visitors who drag at once are all answered, while another one trains."""
+"""The load script, at a small scale: visitors who open the page at once get all of it, while another one trains."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from tests.space.load import Page, Visitor
+from tests.space.load import Visitor
 
 
-def test_every_move_of_visitors_who_drag_at_once_is_answered(server: str) -> None:
-    async def drag() -> list[float]:
-        done: list[float] = []
+def test_visitors_who_come_at_once_are_all_served(server: str) -> None:
+    async def visit() -> list[float]:
         async with httpx.AsyncClient(base_url=server, timeout=60) as client:
-            page = Page((await client.get("/config")).json())
-            visitors = [Visitor(client, page) for _ in range(5)]
-            await asyncio.gather(*(visitor.choose("l1") for visitor in visitors))
-            training = asyncio.create_task(Visitor(client, page).train(2))
-            await asyncio.gather(*(visitor.drag(10, done) for visitor in visitors))
+            training = asyncio.create_task(Visitor(client).train((await client.get("/config")).json(), 2))
+            seconds = await asyncio.gather(*(Visitor(client).open() for _ in range(5)))
+            await Visitor(client).stay(0.1)
             await training
-        return done
+        return seconds
 
     with ThreadPoolExecutor(1) as elsewhere:  # a browser of other tests may have a loop running here
-        assert len(elsewhere.submit(asyncio.run, drag()).result()) == 50
+        assert len(elsewhere.submit(asyncio.run, visit()).result()) == 5

@@ -1,285 +1,240 @@
-"""The page in a real browser: every control does what its label says."""
+"""The page as it opens, its controls and its layout, in a real browser that computes everything itself."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sae_model.zoo import ZOO
-from tests.space.browser import NARROW, WIDE, open_page, stroke
-from training.fit.zoo import LECTURE, RECIPES
-from training.measure.evaluation import Evaluation
-from training.words import CATALOGS
+from tests.space.browser import NARROW, WIDE, open_page, pixels, slide, wait_for_models
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-# The stops of the slider as the page opens
-STOPS = [recipe.name for recipe in RECIPES if recipe.family == "l1"] + [LECTURE.name]
-NOISE, BETA = "#noise input[type=range]", "#beta input[type=range]"
+CLEAN, NOISY = ".given .clean canvas", ".given .noisy canvas"
+RECONSTRUCTION, LATENTS = "#reconstruction canvas", "#latents canvas"
+FIRST_SCREEN = {"width": 1280, "height": 800}
 
 
-def sources(page: Page) -> list[str]:
-    """Sources of the clean image, the noisy one, the latents and the reconstruction."""
-    return page.eval_on_selector_all("#images .steps img", "images => images.map(image => image.src)")
+def error_of(page: Page, model: int = 0) -> float:
+    """The squared error of a reconstruction, as the page says it."""
+    words = page.inner_text(f".model:nth-child({model + 1}) .reconstruction figcaption")
+    return float(re.search(r"\d\.\d{4}", words)[0])
 
 
-def change(page: Page, selector: str, value: str) -> None:
-    """Move a slider and wait until the reconstruction is another one."""
-    before = sources(page)
-    page.fill(selector, value)
-    wait_for_another(page, before[3])
+def everything(page: Page) -> list[object]:
+    return [pixels(page, selector) for selector in (CLEAN, NOISY, LATENTS, RECONSTRUCTION)]
 
 
-def wait_for_another(page: Page, reconstruction: str) -> None:
-    page.wait_for_function(
-        "old => { const images = document.querySelectorAll('#images .steps img');"
-        "return images.length === 4 && images[3].src !== old && [...images].every(i => i.complete && i.naturalWidth) }",
-        arg=reconstruction,
+def wait_until_idle(page: Page, asked: list[str]) -> None:
+    """Wait until what is fetched in idle time is there."""
+    count = -1
+    while count != len(asked):
+        count = len(asked)
+        page.wait_for_timeout(1500)
+
+
+def test_the_first_page_shows_two_models_as_sums(page: Page) -> None:
+    assert page.locator("#method input").count() == 7
+    assert page.locator("#strip button").count() == 9
+    assert page.locator(".model h2 bdi").all_inner_texts() == ["l1-3", "dense"]
+    for number in (0, 1):
+        model = page.locator(".model").nth(number)
+        assert model.locator(".sum .atom").count() == 6
+        values = [float(words.strip("+ ×")) for words in model.locator(".tile figcaption").all_inner_texts()[1:]]
+        assert values == sorted(values, reverse=True)
+        assert "bias" in model.inner_text()
+    # the noise of one image comes through dense, and not through l1-3
+    assert error_of(page) < 0.25 * error_of(page, 1)
+    loss = page.inner_text(".loss")
+    cross_entropy, weight, activation, total = (
+        float(part) for part in re.findall(r"\d+\.?\d*", loss.partition("image:")[2])
     )
-
-
-def test_the_first_page_shows_everything_at_once(page: Page) -> None:
-    assert page.title() == "Sparse autoencoders, by touch"
-    assert page.locator("#images .steps img").count() == 4
-    assert page.locator("#strip button").count() == len(STOPS)
-    assert page.locator("#strip button.chosen").count() == 1
-    assert page.locator("#histograms svg").count() == 2
-    for words in ("Mean activation", "Effective L0", "Variance lost"):
-        assert words in page.inner_text("#metrics table")
-    decibels = page.locator("#strip button").all_inner_texts()
-    assert all(re.search(r"\d+\.\d dB", text) for text in decibels)
-    # What those hear who do not see it
-    assert all(page.eval_on_selector_all("img", "images => images.map(image => image.alt)"))
-    assert all(page.eval_on_selector_all("#histograms svg", "charts => charts.map(c => c.getAttribute('aria-label'))"))
-    for selector in (NOISE, BETA):
-        assert page.get_attribute(selector, "aria-label"), selector
+    assert cross_entropy + weight * activation == pytest.approx(total, abs=2e-4)
+    page.wait_for_selector("#histograms svg")
+    assert page.locator("#metrics tbody tr").count() == 7
 
 
 def test_noise_changes_all_but_the_clean_image(page: Page) -> None:
-    change(page, NOISE, "0.1")
-    little = sources(page)
-    before = [page.inner_html(f"#histograms svg >> nth={i}") for i in (0, 1)]
-    change(page, NOISE, "0.9")
-    much = sources(page)
-    page.wait_for_function("old => document.querySelectorAll('#histograms svg')[1].innerHTML !== old", arg=before[1])
-    assert page.inner_html("#histograms svg >> nth=0") != before[0]
-    assert little[0] == much[0]
-    assert all(one != other for one, other in zip(little[1:], much[1:], strict=True))
-    change(page, NOISE, "0.1")
-    assert sources(page) == little, "the draw of the noise must stay the same"
-    change(page, NOISE, "0")
-    clean, noisy, _, _ = sources(page)
-    assert clean == noisy
-
-
-def test_beta_changes_latents_reconstruction_histograms_and_table(page: Page) -> None:
-    seen = []
-    for stop in (len(STOPS) - 1, 1):
-        change(page, BETA, str(stop))
-        page.wait_for_function(
-            "name => document.querySelector('#metrics th').textContent === name"
-            "&& document.querySelector('#strip .chosen b').textContent === name",
-            arg=STOPS[stop],
-        )
-        assert STOPS[stop] in page.inner_text("#summary")
-        page.wait_for_selector(f"{BETA}[aria-valuetext='{STOPS[stop]}']")
-        seen.append((*sources(page), page.inner_html("#histograms svg >> nth=0"), page.inner_text("#metrics table")))
-    strong, weak = seen
-    assert weak[:2] == strong[:2]
-    assert all(one != other for one, other in zip(weak[2:], strong[2:], strict=True))
-
-
-def test_without_a_penalty_noise_comes_through_and_where_the_page_opens_it_is_left_out(page: Page) -> None:
-    errors = {
-        name: Evaluation.read(ZOO / name / "evaluation.json").denoise_mse["0.3"]
-        for name in STOPS
-        if name != LECTURE.name
-    }
-    best = min(errors, key=errors.get)
-    assert best == page.inner_text("#summary b >> nth=0")
-    assert best not in (STOPS[0], STOPS[-2])
-    assert f"{errors[best]:.4f} at {best}, the lowest" in page.inner_text("#stops .turn")
-    clean = float(page.inner_text("#metrics td >> nth=0"))
-    change(page, BETA, "0")
-    page.wait_for_function("document.querySelector('#metrics th').textContent === 'dense'")
-    noisy = float(page.inner_text("#metrics td >> nth=0"))
-    assert errors["dense"] > 2 * errors[best]
-    assert noisy > 2 * clean
-
-
-def test_arrow_keys_move_both_sliders(page: Page) -> None:
-    for selector in (NOISE, BETA):
-        before = sources(page)
-        page.focus(selector)
-        page.keyboard.press("ArrowRight")
-        wait_for_another(page, before[3])
-
-
-def test_a_digit_can_be_picked_and_another_one_of_it_and_any_one_and_new_noise(page: Page) -> None:
-    first = sources(page)
-    page.locator("#digit").get_by_role("radio", name="3", exact=True).check()
-    wait_for_another(page, first[3])
-    three = sources(page)
-    assert three[0] != first[0]
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 3')")
-    page.get_by_role("button", name="Another one").click()
-    wait_for_another(page, three[3])
-    another = sources(page)
-    assert another[0] != three[0]
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 3')")
+    before = everything(page)
+    slide(page, "#noise", 0.6)
+    after = everything(page)
+    assert after[0] == before[0]
+    assert all(a != b for a, b in zip(after[1:], before[1:], strict=True))
+    slide(page, "#noise", 0.3)
+    assert everything(page) == before
     page.get_by_role("button", name="New noise").click()
-    wait_for_another(page, another[3])
-    noisy = sources(page)
-    assert noisy[0] == another[0]
-    assert noisy[1] != another[1]
-    page.get_by_role("button", name="Any digit").click()
-    wait_for_another(page, noisy[3])
-    label = page.locator("#digit input:checked").get_attribute("value")  # the class of what came
-    page.wait_for_function(f"document.querySelector('#summary').innerText.includes('carry this {label}')")
+    assert everything(page)[1] != before[1]
 
 
-def test_a_drawing_becomes_the_image_until_it_is_cleared_or_a_digit_is_picked(page: Page) -> None:
-    first = sources(page)
-    strip = page.locator("#strip img").first.get_attribute("src")
-    page.locator("#draw canvas").scroll_into_view_if_needed()
-    stroke(page, (0.5, 0.2), (0.5, 0.8))
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this drawing')")
-    page.wait_for_timeout(500)  # the last of several answers to one stroke
-    drawn = sources(page)
-    assert all(one != other for one, other in zip(first, drawn, strict=True))
-    assert page.locator("#digit input:checked").count() == 0
-    assert page.locator("#strip img").first.get_attribute("src") != strip
-    change(page, NOISE, "0.6")
-    assert sources(page)[0] == drawn[0]
-    change(page, BETA, "0")
-    assert sources(page)[0] == drawn[0]
-    page.locator("#draw").get_by_role("button", name="Clear").click()
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 7')")
-    assert sources(page)[0] == first[0]
-    assert page.locator("#digit input:checked").get_attribute("value") == "7"
-    page.locator("#draw canvas").click()
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this drawing')")
-    page.get_by_role("button", name="Another one").click()  # of the class that was there before
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 7')")
-    page.wait_for_selector("#digit input[value='7']:checked")
-    page.locator("#draw canvas").click()
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this drawing')")
-    page.locator("#digit").get_by_role("radio", name="3", exact=True).check()
-    page.wait_for_function("document.querySelector('#summary').innerText.includes('carry this 3')")
-    page.wait_for_selector("#draw .frame.empty")
+def test_beta_changes_latents_and_reconstruction(page: Page) -> None:
+    before = everything(page)
+    position = int(page.input_value("#beta input[type=range]"))
+    slide(page, "#beta", position + 1)
+    wait_for_models(page)
+    after = everything(page)
+    assert after[:2] == before[:2]
+    assert after[2] != before[2]
+    assert after[3] != before[3]
+    assert page.get_attribute("#beta input[type=range]", "aria-valuetext") == "l1-10"
+    page.wait_for_function("() => document.querySelector('#strip [aria-pressed=true] b')?.textContent === 'l1-10'")
 
 
-@pytest.mark.parametrize("language", CATALOGS)
-def test_everything_of_the_first_tab_is_on_one_screen(browser: Browser, server: str, language: str) -> None:
-    page = open_page(browser, f"{server}/?lang={language}")
-    page.set_viewport_size({"width": 1280, "height": 800})
-    page.wait_for_timeout(300)
-    for part in (
-        "#method",
-        "#beta",
-        "#noise",
-        "#digit",
-        "#draw",
-        "#images",
-        "#summary",
-        "#strip",
-        "#histograms",
-        "#metrics",
-    ):
-        box = page.locator(part).bounding_box()
-        assert box["y"] >= 0, part
-        assert box["y"] + box["height"] <= 800, part
-    page.context.close()
+def test_one_model_serves_every_beta(page: Page) -> None:
+    page.get_by_label("Adaptive L1").check()
+    wait_for_models(page)
+    errors = set()
+    last = int(page.get_attribute("#beta input[type=range]", "max"))
+    assert last >= 300
+    for position in range(0, last + 1, last // 6):
+        slide(page, "#beta", position)
+        errors.add(page.inner_text("#reconstruction figcaption"))
+    assert len(errors) >= 5
+    assert "beta=" in page.url
 
 
-def test_nothing_sticks_out_at_the_side(page: Page) -> None:
-    for size in (WIDE, NARROW):
-        page.set_viewport_size(size)
-        page.wait_for_timeout(300)
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-
-
-def test_on_a_phone_sliders_and_images_are_seen_together_and_every_tab_is_in_reach(page: Page) -> None:
-    page.set_viewport_size(NARROW)
-    page.wait_for_timeout(500)
-    for scrolled in (0, 60):
-        page.evaluate(f"window.scrollTo(0, {scrolled})")
-        top = page.locator("#sliders").bounding_box()["y"]
-        assert top > 600  # in reach of a thumb
-        for slider in (NOISE, BETA):
-            box = page.locator(slider).bounding_box()
-            assert top < box["y"] < NARROW["height"] - 5
-    shown = [image.bounding_box() for image in page.locator("#images .steps img").all()]
-    assert all(box["y"] > 0 and box["y"] + box["height"] < top for box in shown)
-    before = sources(page)
-    page.fill(NOISE, "0.8")
-    wait_for_another(page, before[3])
-    for name in ("Strokes", "Classes", "Rates", "Frontier", "Figures", "See"):
-        tab = page.locator("#tabs").get_by_role("tab", name=name, exact=True)
-        box = tab.bounding_box()
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= NARROW["width"]
-        tab.click()
-        page.wait_for_selector(f"#tabs [role=tab][aria-selected=true]:text-is('{name}')")
-
-
-def test_the_tens_bins_of_the_lecture_are_one_click_away(page: Page) -> None:
-    logarithmic = page.inner_html("#histograms")
-    assert logarithmic.count("exactly 0") >= 2
-    page.locator("#bins").get_by_role("radio", name="ten equal").check()
-    page.wait_for_function("!document.querySelector('#histograms').textContent.includes('exactly 0')")
-    assert page.locator("#histograms svg rect.bar").count() == 20
-
-
-def test_the_page_asks_nobody_else(browser: Browser, server: str) -> None:
-    page = browser.new_context().new_page()
-    asked = []
+def test_nothing_is_asked_of_the_server_while_one_plays(page: Page) -> None:
+    asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(server)
-    page.wait_for_selector("#images .steps img")
-    assert [url for url in asked if not url.startswith((server, "data:", "blob:"))] == []
-    page.context.close()
-
-
-def test_a_page_that_nobody_touches_asks_for_nothing(page: Page) -> None:
-    """Two listeners of Gradio's client can wake each other without end."""
-    page.fill("#noise input[type=range]", "0.55")
-    page.wait_for_function("document.querySelector('#images').innerText.includes('With noise 0.55')")
-    page.wait_for_timeout(1500)
-    asked = []
-    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
-    page.wait_for_timeout(1500)
+    for method in ("L1 penalty", "Top k"):  # whose models are then here
+        page.get_by_label(method, exact=True).check()
+        wait_for_models(page)
+        wait_until_idle(page, asked)
+    asked.clear()
+    for method in ("L1 penalty", "Top k"):
+        page.get_by_label(method, exact=True).check()
+        for position in range(3):
+            slide(page, "#beta", position)
+            slide(page, "#noise", 0.1 * position)
+    box = page.locator(LATENTS).bounding_box()
+    for i in range(10):
+        page.mouse.move(box["x"] + 9 * i + 4, box["y"] + 7 * i + 4)
+    page.click("#tab-atoms")
+    page.click("#play")
+    page.wait_for_timeout(600)
+    page.click("#tab-classes")
+    page.click("#tab-frontier")
+    page.wait_for_timeout(300)
     assert asked == []
 
 
-def test_the_chosen_method_is_seen_under_the_mouse_too(page: Page) -> None:
-    page.locator("#method label").nth(1).click()
-    page.focus(BETA)
-    dot = "getComputedStyle(document.querySelector('#method input:checked')).backgroundColor"
-    page.mouse.move(900, 500)
-    page.wait_for_timeout(400)
-    away = page.evaluate(dot)
-    page.locator("#method label").nth(1).locator("input").hover()
-    page.wait_for_timeout(400)
-    assert page.evaluate(dot) == away != "rgb(255, 255, 255)"
+def test_arrow_keys_move_both_sliders_and_a_typed_value_is_kept_inside(page: Page) -> None:
+    page.focus("#beta input[type=range]")
+    page.keyboard.press("ArrowLeft")
+    assert "model=l1-1" in page.url
+    page.focus("#noise input[type=range]")
+    page.keyboard.press("ArrowRight")
+    assert "sigma=0.31" in page.url
+    page.fill("#noise input[type=number]", "7")
+    page.keyboard.press("Enter")
+    assert "sigma=1" in page.url
+    assert page.input_value("#noise input[type=number]") == "1"
 
 
-def test_what_is_typed_beyond_a_slider_is_its_end(page: Page) -> None:
-    field = page.locator("#noise input[type=number]")
-    for typed, sigma, words in (("5", "1", "With noise 1"), ("", "0", "no noise")):
-        field.fill(typed)
-        page.wait_for_timeout(600)  # it is drawn as it is typed; the browser mends the field when one leaves it
-        page.keyboard.press("Tab")
-        page.wait_for_function("words => document.querySelector('#images').innerText.includes(words)", arg=words)
-        assert page.input_value(NOISE) == sigma
+def test_a_digit_can_be_picked_and_another_one_of_it_and_any_one(page: Page) -> None:
+    page.locator("#digit .digits label", has_text="3").click()
+    first = pixels(page, CLEAN)
+    assert page.inner_text(".given .clean figcaption").startswith("Clean\n3,")
+    page.get_by_role("button", name="Another one").click()
+    second = pixels(page, CLEAN)
+    assert second != first
+    assert page.locator("#digit .digits :checked").input_value() == "3"
+    page.get_by_role("button", name="Any digit").click()
+    assert pixels(page, CLEAN) != second
 
 
-def test_the_slider_of_a_method_cannot_be_reset_to_that_of_another(page: Page) -> None:
-    assert page.locator("#beta button").filter(visible=True).count() == 0
-    page.get_by_role("radio", name="Top k", exact=True).check()
-    page.wait_for_function("document.querySelector('#summary b').textContent.startsWith('topk')")
-    page.get_by_role("tab", name="Frontier").click()
-    page.wait_for_function("document.querySelector('#frontier .now b')?.textContent.startsWith('topk')")
+def test_labels_below_the_slider_choose(page: Page) -> None:
+    page.locator("#beta .ticks button", has_text="10").click()
+    wait_for_models(page)
+    assert "model=l1-10" in page.url
+    page.locator("#beta .others button").first.click()
+    wait_for_models(page)
+    assert "model=lecture" in page.url
+    assert "not a sum" in page.inner_text(".model:first-child .sum")
+
+
+def test_a_second_model_is_pinned_and_taken_away(page: Page) -> None:
+    page.select_option("#beside", "topk-25")
+    wait_for_models(page)
+    assert page.locator(".model h2 bdi").all_inner_texts() == ["l1-3", "topk-25"]
+    assert "beside=topk-25" in page.url
+    page.select_option("#beside", "")
+    assert page.locator(".model").count() == 1
+    page.reload()
+    wait_for_models(page)
+    assert page.locator(".model").count() == 1
+
+
+def test_a_change_of_method_keeps_its_place(page: Page) -> None:
+    page.get_by_label("KL per image").check()
+    page.locator("#beta .ticks button", has_text=".1").last.click()
+    page.get_by_label("KL per latent").check()
+    assert page.get_attribute("#beta input[type=range]", "aria-valuetext") == "kl-neuron-0.1"
+
+
+@pytest.mark.parametrize("size", [FIRST_SCREEN, NARROW], ids=["wide", "phone"])
+def test_the_sum_is_on_the_first_screen(browser: Browser, site: str, size: dict[str, int]) -> None:
+    page = open_page(browser, site, viewport=size)
+    covered = page.locator("#sliders").bounding_box()["y"] if size is NARROW else size["height"]
+    for number in range(6):
+        box = page.locator(".model:first-child .sum .atom").nth(number).bounding_box()
+        assert box["y"] + box["height"] <= covered
+    if size is FIRST_SCREEN:
+        box = page.locator(".model:nth-child(2) .sum .atom").last.bounding_box()
+        assert box["y"] + box["height"] <= covered
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+def test_nothing_sticks_out_or_collides(browser: Browser, site: str, width: int) -> None:
+    page = open_page(browser, site, viewport={"width": width, "height": 900})
+    for lang in ("en", "ru"):
+        if page.get_attribute("html", "lang") != lang:
+            page.locator("#languages button").click()
+            page.wait_for_selector(f"html[lang={lang}]")
+        for tab in ("see", "atoms", "classes", "learn", "rates", "frontier"):
+            page.click(f"#tab-{tab}")
+            page.wait_for_timeout(150)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (lang, tab)
+        ticks = page.locator("#beta .ticks button").evaluate_all(
+            "all => all.map(e => e.getBoundingClientRect().toJSON())"
+        )
+        for left, right in itertools.pairwise(ticks):
+            assert left["right"] <= right["left"] + 0.5, (lang, left, right)
+    page.context.close()
+
+
+def test_the_page_asks_nobody_else(browser: Browser, server: str) -> None:
+    page = browser.new_context(viewport=WIDE).new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(server)
+    wait_for_models(page)
+    wait_until_idle(page, asked)
+    assert [url for url in asked if not url.startswith((server, "data:", "blob:"))] == []
+    asked.clear()
+    page.wait_for_timeout(2000)
+    assert [url for url in asked if "heartbeat" not in url] == []  # a page that nobody touches asks for nothing
+    page.context.close()
+
+
+def test_a_picture_is_never_another_models(browser: Browser, site: str) -> None:
+    """While weights are under way the old picture stays, marked; then the new one comes by itself."""
+    page = open_page(browser, site)
+    held = []
+    page.route("**/models/topk-25/**", lambda route: held.append(route))
+    before = pixels(page, RECONSTRUCTION)
+    page.get_by_label("Top k", exact=True).check()
+    page.wait_for_selector("#sum.waiting[data-waiting]")
+    assert "topk-25" in page.get_attribute("#sum", "data-waiting")
+    if page.locator(RECONSTRUCTION).count():  # the picture of before, pale
+        assert pixels(page, RECONSTRUCTION) in (before, [0] * len(before))
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()
+    wait_for_models(page)
+    assert pixels(page, RECONSTRUCTION) != before
+    assert page.errors == []
+    page.context.close()

@@ -1,126 +1,164 @@
-"""The other tabs in a real browser."""
+"""The other tabs: strokes, classes, rates, frontier; the lessons; the languages; a server that is gone."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
 from typing import TYPE_CHECKING
 
-from sae_model.zoo import ZOO
-from tests.space.events import Client
-from training.fit.zoo import RECIPES, family_title
-from training.measure.evaluation import Evaluation, read_by
+import pytest
+
+from tests.space.browser import english_in, open_page, pixels, slide, stroke, wait_for_models
+from tests.space.server import running_space
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 
-def first_stop(family: str) -> str:
-    """Title of the stop at which a slider starts: the one with the lowest error with noise of sigma 0.3."""
-    errors = {}
-    for recipe in (recipe for recipe in RECIPES if recipe.family == family):
-        for name in {recipe.name, replace(recipe, noise=0.0).name}:
-            by = {
-                f"{name}, {argument} = {at:g}": evaluation
-                for argument in ("k", "beta")
-                for at, evaluation in read_by(ZOO / name, argument).items()
-            }
-            errors |= by or {name: Evaluation.read(ZOO / name / "evaluation.json")}
-    return min(errors, key=lambda title: errors[title].denoise_mse["0.3"])
+def test_strokes_build_the_image_and_come_nearer_to_it(page: Page) -> None:
+    page.click("#tab-atoms")
+    quality = []
+    for count in (0, 1, 5, 60):
+        slide(page, "#reveal", count)
+        quality.append(float(re.search(r"(\d+\.\d) dB", page.inner_text(".built .main figcaption"))[1]))
+        assert page.locator(".atoms .in").count() >= min(count, 54)
+    assert quality == sorted(quality)
+    assert pixels(page, ".built .main canvas") == pixels(page, ".built figure:nth-child(3) canvas")
+    assert "all" in page.inner_text("#reveal output")  # the last place of the slider says what it does
 
 
-def open_tab(page: Page, name: str, selector: str) -> None:
-    page.get_by_role("tab", name=name).click()
-    page.wait_for_selector(selector)
-
-
-def test_every_sparsity_method_can_be_chosen(page: Page) -> None:
-    for title, family in (
-        ("KL per image", "kl-image"),
-        ("KL per latent", "kl-neuron"),
-        ("Top k", "topk"),
-        (family_title("adaptive-topk"), "adaptive-topk"),
-        ("Trained on noise", "noise"),
-        ("L1 penalty", "l1"),
-    ):
-        chosen = first_stop(family)
-        page.locator("#method").get_by_role("radio", name=title, exact=True).check()
-        page.wait_for_function("name => document.querySelector('#summary b').textContent === name", arg=chosen)
-        page.wait_for_selector(f"#beta input[aria-valuetext='{chosen}']")
-        page.wait_for_function("name => document.querySelector('#metrics th')?.textContent === name", arg=chosen)
-        assert page.locator("#strip button.chosen").count() == 1
-
-
-def test_one_model_serves_every_k(page: Page) -> None:
-    page.locator("#method").get_by_role("radio", name=family_title("adaptive-topk")).check()
-    page.wait_for_selector(f"#beta input[aria-valuetext='{first_stop('adaptive-topk')}']")
-    for stop, k in (("0", 1), ("7", 200)):
-        page.fill("#beta input[type=range]", stop)
-        page.wait_for_selector(f"#beta input[aria-valuetext='adaptive-topk, k = {k}']")
-
-
-def test_the_cost_curves_follow_the_target(page: Page) -> None:
-    open_tab(page, "Rates", "#costs svg.chart")
-    page.wait_for_selector("#scales svg.chart")
-    before = page.locator("#costs polyline").first.get_attribute("points")
-    page.fill("#target input[type=range]", "0.4")
-    page.wait_for_function("document.querySelector('#costs .target-label').textContent === 'target 0.4'")
-    assert page.locator("#costs polyline").first.get_attribute("points") != before
-    assert first_stop("l1") in page.text_content("#costs .mean-label")
-
-
-def test_target_and_measured_rate_of_a_kl_model_stand_on_its_curve(page: Page) -> None:
-    page.locator("#method").get_by_role("radio", name="KL per image").check()
-    chosen = first_stop("kl-image")
-    page.wait_for_selector(f"#beta input[aria-valuetext='{chosen}']")
-    open_tab(page, "Rates", "#costs svg.chart")
-    page.wait_for_function(f"document.querySelector('#costs .mean-label')?.textContent.startsWith('{chosen}: ')")
-    target = chosen.rpartition("-")[2]
-    page.wait_for_function(f"document.querySelector('#costs .target-label').textContent === 'target {target}'")
+def test_play_adds_one_latent_after_the_other(page: Page) -> None:
+    page.click("#tab-atoms")
+    slide(page, "#reveal", 0)
+    page.click("#play")
+    page.wait_for_function("() => Number(document.querySelector('#reveal input').value) >= 3")
+    page.click("#play")
+    stopped = page.input_value("#reveal input")
+    page.wait_for_timeout(500)
+    assert page.input_value("#reveal input") == stopped
 
 
 def test_the_frontier_chooses_a_model_for_all_tabs(page: Page) -> None:
-    open_tab(page, "Frontier", "#frontier .point")
-    page.locator("#frontier svg.wide g.point[aria-label^='kl-neuron-0.02:']").click()
-    page.wait_for_function("document.querySelector('#frontier .now b').textContent === 'kl-neuron-0.02'")
-    page.get_by_role("tab", name="See").click()
-    page.wait_for_function("document.querySelector('#summary b').textContent === 'kl-neuron-0.02'")
-    assert page.locator("#method input:checked").get_attribute("value") == "kl-neuron"
+    page.click("#tab-frontier")
+    point = page.locator('#panel [data-key="topk-50"]')
+    point.click()
+    wait_for_models(page)
+    assert page.get_attribute("#beta input[type=range]", "aria-valuetext") == "topk-50"
+    page.locator('#panel [data-key="l1-1"]').focus()
+    page.keyboard.press("Enter")
+    assert page.get_attribute("#beta input[type=range]", "aria-valuetext") == "l1-1"
 
 
-def test_wide_and_narrow_screens_have_charts_of_their_own_whose_letters_can_be_read(page: Page) -> None:
-    open_tab(page, "Frontier", "#frontier .point")
-    for width, chart, other in ((1280, "wide", "narrow"), (390, "narrow", "wide")):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_selector(f"#frontier svg.{chart}")
-        assert not page.locator(f"#frontier svg.{other}").is_visible()
-        assert_no_word_stands_on_another(page)
-    ticks = page.locator("#frontier svg.narrow .tick")
-    assert min(ticks.evaluate_all("all => all.map(tick => tick.getBoundingClientRect().height)")) >= 10
+def test_the_language_changes_on_the_spot_and_nothing_is_lost(page: Page) -> None:
+    stroke(page, (0.3, 0.2), (0.3, 0.8))
+    page.wait_for_function("() => location.search.includes('draw=')")
+    slide(page, "#noise", 0.1)
+    before, shown = page.url, pixels(page, "#reconstruction canvas")
+    page.evaluate("window.same = true")
+    page.locator("#languages button").click()
+    page.wait_for_selector("html[lang=ru]")
+    assert page.evaluate("window.same")  # the same document
+    assert page.url.replace("lang=ru", "lang=en") == before
+    assert pixels(page, "#reconstruction canvas") == shown
+    assert max(pixels(page, "#draw canvas")) > 200
+    for tab in ("see", "atoms", "classes", "learn", "rates", "frontier"):
+        page.click(f"#tab-{tab}")
+        page.wait_for_timeout(200)
+        assert english_in(page) == set(), tab
 
 
-def assert_no_word_stands_on_another(page: Page) -> None:
-    page.wait_for_timeout(300)
-    boxes = page.evaluate(
-        "[...document.querySelectorAll('#frontier .point text')].map(t => t.getBoundingClientRect())"
-        ".filter(b => b.width).map(b => [b.left, b.top, b.right, b.bottom, (b.bottom - b.top) / 4])"
-    )
-    assert len(boxes) >= 15
-    for i, (left, top, right, bottom, air) in enumerate(boxes):  # air: letters do not fill their line
-        for other in boxes[:i]:
-            beside = right <= other[0] or other[2] <= left
-            assert beside or bottom - air <= other[1] + air or other[3] - air <= top + air
+LESSONS = {
+    "copying": lambda page: page.locator("#beta .ticks button").first.click() or slide(page, "#noise", 0.3),
+    "penalty": lambda page: page.locator("#beta .ticks button", has_text="30").click(),
+    "noise": lambda page: page.locator("#beta .ticks button").get_by_text("3", exact=True).click(),
+    "ten": lambda page: page.select_option("#beside", "topk-10"),
+    "length": lambda page: [
+        page.locator("#digit .digits label", has_text=digit).click() or page.wait_for_timeout(200) for digit in "18"
+    ],
+    "mean": lambda page: page.select_option("#beside", "l1-0.1-noise-0.6"),
+    "dead": lambda page: page.locator("#beta .ticks button", has_text="10").click(),
+    "rate": lambda page: [
+        page.get_by_label("KL per image").check(),
+        page.locator("#beta .ticks button", has_text=".05").click(),
+        slide(page, "#noise", 0.4),
+    ],
+    "k": lambda page: page.locator("#beta .ticks button", has_text="50").click(),
+    "letter": lambda page: stroke(page, (0.2, 0.9), (0.5, 0.1), (0.8, 0.9)),
+}  # fmt: skip
 
 
-def test_the_figures_are_drawn(page: Page) -> None:
-    page.get_by_role("tab", name="Figures").click()
-    page.wait_for_function("document.querySelectorAll('#report img').length >= 5", timeout=60_000)
-    page.wait_for_function("[...document.querySelectorAll('#report img')].every(image => image.naturalWidth > 300)")
-    assert page.locator("#report img[src^='data:image/svg+xml']").count() == 4
-    assert all(page.eval_on_selector_all("#report img", "images => images.map(image => image.alt)"))
+def test_every_lesson_opens_undone_and_is_done_by_hand(page: Page) -> None:
+    assert page.locator("#lessons button[data-lesson]").count() == len(LESSONS)
+    for lesson, do in LESSONS.items():
+        button = page.locator(f"#lessons [data-lesson={lesson}]")
+        button.click()
+        wait_for_models(page)
+        page.wait_for_timeout(150)
+        assert page.locator("#lessons .why > *").count() == 0, f"{lesson} opens on its own answer"
+        page.locator("#lessons input[type=radio]").first.check()
+        do(page)
+        page.wait_for_selector("#lessons .why > *", timeout=20_000)
+        assert re.match("Your prediction was (right|wrong)", page.inner_text("#lessons .why"))
+        assert "done" in button.get_attribute("class")
+    page.reload()
+    wait_for_models(page)
+    page.wait_for_function(f"() => document.querySelectorAll('#lessons .done').length === {len(LESSONS)}")
+    page.locator("#lessons [data-lesson=noise]").click()  # what was said is kept
+    assert "cannot add up to noise" in page.inner_text("#lessons .why")
+    assert page.locator("#lessons input[type=radio]").first.is_checked()
 
 
-def test_a_control_of_a_tab_has_no_listener_that_an_older_drawing_could_overtake(server: str) -> None:
-    client = Client(server)
-    for elem_id in ("bins", "class", "beside", "target"):
-        targets = [list(target) for event in client.events for target in event["targets"]]
-        assert [client.page.ids[elem_id], "input"] not in targets, elem_id
+def test_what_needs_no_server_goes_on_without_one(browser: Browser) -> None:
+    with running_space() as space:
+        page = open_page(browser, space.address)
+        page.wait_for_function("() => !document.querySelector('.strip .waiting')")
+        page.wait_for_timeout(2500)  # what is fetched in idle time
+    before = pixels(page, "#reconstruction canvas")
+    slide(page, "#noise", 0.5)
+    slide(page, "#beta", 2)
+    assert pixels(page, "#reconstruction canvas") != before
+    page.locator("#digit .digits label", has_text="4").click()
+    stroke(page, (0.3, 0.2), (0.3, 0.8))
+    page.wait_for_function("() => location.search.includes('draw=')")
+    page.locator("#latents").click()
+    assert page.locator("#card.open").is_visible()
+    page.keyboard.press("Escape")
+    for tab in ("atoms", "classes", "rates", "frontier"):
+        page.click(f"#tab-{tab}")
+        page.wait_for_timeout(200)
+        assert page.locator("#panel svg, #panel canvas").count() > 0
+    page.locator("#lessons [data-lesson=copying]").click()
+    page.locator("#languages button").click()
+    page.wait_for_selector("html[lang=ru]")
+    page.click("#tab-learn")
+    page.click("#train-start")
+    page.wait_for_function("() => document.querySelector('#panel').textContent.includes('сервер')", timeout=30_000)
+    assert page.errors == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("tab", ["classes", "rates"])
+def test_charts_follow_the_chosen_model(page: Page, tab: str) -> None:
+    page.click(f"#tab-{tab}")
+    page.wait_for_selector("#panel svg")
+    page.wait_for_timeout(1500)
+    before = page.inner_html("#panel")
+    page.get_by_label("KL per image").check()
+    wait_for_models(page)
+    page.wait_for_timeout(1500)
+    assert page.inner_html("#panel") != before
+
+
+def test_all_atoms_are_sorted_and_dead_ones_are_marked(browser: Browser, site: str) -> None:
+    page = open_page(browser, f"{site}?model=l1-30&tab=atoms")
+    page.select_option("#atoms-by", "use")
+    page.wait_for_function("() => document.querySelectorAll('.atoms.all figure').length === 120")
+    shares = [float(words.rstrip("%")) for words in page.locator(".atoms.all figcaption").all_inner_texts()]
+    assert shares == sorted(shares, reverse=True)
+    page.get_by_role("button", name="Show more").click()
+    page.wait_for_function("() => document.querySelectorAll('.atoms.all figure').length === 240")
+    page.select_option("#atoms-by", "least")
+    page.wait_for_function("() => document.querySelectorAll('.atoms.all figure.dead').length === 120")
+    assert re.search(r"900 atoms. On 2,500 test images 3\d\d of them are never among", page.inner_text("#all-atoms"))
+    page.locator(".atoms.all .atom").first.click()
+    assert page.locator("#card.open").is_visible()
+    page.context.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,15 @@ from huggingface_hub import HfApi
 from huggingface_hub.constants import HF_HUB_CACHE
 
 from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, SparseAutoencoder, TopK
-from space import controls, see, strokes
-from space.bench import Bench, opening
 from space.errors import InputError
-from space.lab import USER, Lab, Specimen
-from space.latent_card import latent_card
+from space.index import news_of
+from space.lab import Lab
 from space.user_model_process import work
-from space.user_models import MOST_MODELS, Address, UserModels, title
+from space.user_models import MOST_MODELS, Address, UserModel, UserModels, title
 from tests.loopback_hub import LoopbackHub
-from training.data import Split, as_floats
+from training.data import Split
 from training.measure.evaluation import evaluate
-from training.measure.latent_statistics import latent_statistics
+from training.measure.latent_statistics import latent_statistics, to_bytes
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
@@ -39,12 +36,27 @@ def lab(lab: Lab, models: UserModels, monkeypatch: pytest.MonkeyPatch) -> Lab:
     return lab
 
 
-def on_bench(lab: Lab, method: str, position: int) -> Bench:
-    return replace(opening(lab), method=method, position=position)
-
-
 def load(models: UserModels, text: object, is_owner: bool = True) -> list[str]:
-    return list(models.load(models.address(str(text), is_owner)))
+    """The keys of what is said."""
+    return [step["key"] for step in models.load(models.address(str(text), is_owner))]
+
+
+def is_here(models: UserModels, name: object) -> bool:
+    try:
+        return models.find(str(name)) is not None
+    except InputError:
+        return False
+
+
+def as_saved(model: UserModel, folder: Path) -> SparseAutoencoder:
+    """A user's model as the browser gets it."""
+    folder.mkdir()
+    (folder / CONFIG).write_text(json.dumps(model.config))
+    (folder / WEIGHTS).write_bytes(model.weights)
+    return SparseAutoencoder.from_pretrained(folder)
+
+
+URLS = {"weights": "w", "statistics": "s"}
 
 
 def push(folder: Path, repo: str, **options: object) -> None:
@@ -53,82 +65,64 @@ def push(folder: Path, repo: str, **options: object) -> None:
 
 
 def test_a_users_model_is_measured_here_and_stands_last_beside_the_bundled_models_of_its_method(
-    lab: Lab, folder: Path, few: Split
+    lab: Lab, folder: Path, few: Split, tmp_path: Path
 ) -> None:
-    steps = load(lab.user_models, folder)
-    assert [step.split()[0] for step in steps] == ["Fetching", "Measuring"]
-    choice = f"{USER}{folder}"
-    *bundled, mine = lab.stops(choice)
-    assert bundled == lab.families["l1"]
+    assert load(lab.user_models, folder) == ["box.fetching", "box.measuring"]
+    mine = lab.user_models.find(str(folder))
     loaded = SparseAutoencoder.from_pretrained(folder)
-    measured, expected = lab.evaluation(mine), evaluate(loaded, few)
-    assert measured.fvu == pytest.approx(expected.fvu, rel=1e-4)
-    assert measured.effective_l0 == pytest.approx(expected.effective_l0, rel=1e-4)
-    torch.testing.assert_close(lab.statistics(mine).class_means, latent_statistics(loaded, *few).class_means)
-    look = lab.look(Specimen(3, 0.0), mine)
-    torch.testing.assert_close(look.reconstruction, loaded(as_floats(lab.images[3:4])).reconstruction[0])
-    assert look.activations.shape == (30,)
+    expected = evaluate(loaded, few)
+    assert mine.evaluation.fvu == pytest.approx(expected.fvu, rel=1e-4)
+    assert mine.evaluation.effective_l0 == pytest.approx(expected.effective_l0, rel=1e-4)
+    assert mine.statistics == to_bytes({"": latent_statistics(loaded, *few, classes=10)})
+    for here, there in zip(as_saved(mine, tmp_path / "it").parameters(), loaded.parameters(), strict=True):
+        assert torch.equal(here, there)
+    news = news_of(lab, mine, URLS)
+    assert news["family"] == {
+        "key": f"user:{folder}",
+        "of": "l1",
+        "title": title(str(folder)),
+        "stops": [*(stop.key for stop in lab.families["l1"]), str(folder)],
+    }
+    (model,), (stop,) = news["models"].values(), news["stops"].values()
+    assert model["bytes"] == len(mine.weights)
+    assert model["config"] == json.loads((folder / CONFIG).read_text())
+    assert (stop["users"], stop["short"], stop["statistics"]) == (True, "mine", "s")
+    json.dumps(news, allow_nan=False)
 
 
 @pytest.mark.parametrize(
-    ("sparsity", "family"),
+    ("sparsity", "family", "refined"),
     [
-        (Dense(), "l1"),
-        (KLPerImage(0.1), "kl-image"),
-        (TopK(3), "topk"),
-        (AdaptiveTopK(5), "adaptive-topk"),
+        (Dense(), "l1", (None, 0, 0)),
+        (L1(1.0), "l1", (None, 12, 0)),
+        (KLPerImage(0.1), "kl-image", (None, 0, 0)),
+        (TopK(3), "topk", (3, 8, 2)),
+        (AdaptiveTopK(5), "adaptive-topk", (5, 8, 4)),
     ],
 )
-def test_users_models_of_every_method_can_be_shown(lab: Lab, tmp_path: Path, sparsity: object, family: str) -> None:
+def test_users_models_of_every_method_can_be_shown(
+    lab: Lab, tmp_path: Path, sparsity: object, family: str, refined: tuple
+) -> None:
     SparseAutoencoder(latent_dim=50, sparsity=sparsity).save_pretrained(tmp_path / "it")
     load(lab.user_models, tmp_path / "it")
-    choice = f"{USER}{tmp_path / 'it'}"
-    assert lab.stops(choice)[:-1] == lab.families[family]
-    last = len(lab.stops(choice)) - 1
-    bench = on_bench(lab, choice, last)
-    assert "of 50 latents" in see._summary(lab, bench)
-    assert see._images(lab, bench).count("<img") == 4
-    assert see._strip(lab, bench).count("<img") == len(lab.stops(choice))
-    assert f"{lab.evaluation(lab.stop_at(choice, last)).fvu:.1%}" in see._metrics(lab, bench)
+    news = news_of(lab, lab.user_models.find(str(tmp_path / "it")), URLS)
+    assert news["family"]["of"] == family
+    stop = news["stops"][news["choose"]]
+    assert (stop["k"], stop["steps"], stop["rounds"]) == refined
 
 
 def test_a_users_model_without_a_dictionary_can_be_shown(lab: Lab, tmp_path: Path) -> None:
-    SparseAutoencoder(20, L1(0.1), architecture="lecture").save_pretrained(tmp_path / "it")
+    SparseAutoencoder(20, L1(1.0), architecture="lecture").save_pretrained(tmp_path / "it")
     load(lab.user_models, tmp_path / "it")
-    choice = f"{USER}{tmp_path / 'it'}"
-    stop = lab.stop_at(choice, lab.first_position(choice))
-    assert stop.is_users
-    bench = on_bench(lab, choice, lab.first_position(choice))
-    assert "of 20 latents" in see._summary(lab, bench)
-    card = latent_card(lab, json.dumps({"bench": asdict(bench), "latent": 7, "open": True}))
-    assert "its atom" not in card
-    assert "what it adds where all others are off" in card
+    news = news_of(lab, lab.user_models.find(str(tmp_path / "it")), URLS)
+    assert not news["models"][news["choose"]]["linear"]
+    assert news["stops"][news["choose"]]["steps"] == 0
 
 
-def test_a_name_like_a_bundled_one_changes_nothing_for_that(lab: Lab, folder: Path) -> None:
-    before = [lab.look(Specimen(0, 0.3), stop) for stop in lab.families["l1"]]
-    namesake = folder.rename(folder.with_name("l1-0.3"))
-    load(lab.user_models, namesake)
-    after = [lab.look(Specimen(0, 0.3), stop) for stop in lab.families["l1"]]
-    assert all(torch.equal(a.reconstruction, b.reconstruction) for a, b in zip(before, after, strict=True))
-
-
-def test_names_are_told_by_their_last_two_parts_and_escaped(lab: Lab, folder: Path) -> None:
+def test_names_are_told_by_their_last_two_parts() -> None:
     assert title("ada/mine") == "ada/mine"
     assert title("ada/mine@refs/pr/1") == "ada/mine@refs/pr/1"
     assert title("/home/ada/runs/mine/") == "runs/mine"
-    strange = folder.rename(folder.with_name("<b>&"))
-    load(lab.user_models, strange)
-    choice = f"{USER}{strange}"
-    bench = on_bench(lab, choice, len(lab.stops(choice)) - 1)
-    stop = bench.stop(lab)
-    for html in (
-        controls._description(lab, stop), controls._stops(lab, bench), see._images(lab, bench),
-        see._summary(lab, bench), see._strip(lab, bench), see._metrics(lab, bench), strokes._atoms(lab, bench),
-        latent_card(lab, json.dumps({"bench": asdict(bench), "latent": 7, "open": True})),
-    ):  # fmt: skip
-        assert "<b>&<" not in html
-        assert "/<b>" not in html
 
 
 def spoil(folder: Path, how: str) -> None:
@@ -171,7 +165,7 @@ def test_what_cannot_be_loaded_ends_in_an_error_message(models: UserModels, fold
     with pytest.raises(InputError, match=words) as error:
         load(models, folder)
     assert "\n" not in str(error.value)
-    assert str(folder) not in models
+    assert not is_here(models, folder)
 
 
 @pytest.mark.usefixtures("hub")
@@ -234,12 +228,11 @@ def test_the_models_used_last_are_kept_and_others_are_to_be_loaded_again(lab: La
         SparseAutoencoder.from_pretrained(folder).save_pretrained(place)
     for place in places[:MOST_MODELS]:
         load(lab.user_models, place)
-    lab.stops(f"{USER}{places[0]}")  # used again, so the second one is the next to go
+    lab.user_models.find(str(places[0]))  # used again, so the second one is the next to go
     load(lab.user_models, places[MOST_MODELS])
-    assert str(places[0]) in lab.user_models
-    assert str(places[1]) not in lab.user_models
-    with pytest.raises(Exception, match=r"mine-1 is not here any more: .* Load it again\."):
-        on_bench(lab, f"{USER}{places[1]}", 0).look(lab)
+    assert is_here(lab.user_models, places[0])
+    with pytest.raises(InputError, match=r"mine-1 is not here any more: .* Load it again\."):
+        lab.user_models.find(str(places[1]))
 
 
 def test_an_unchanged_model_is_not_measured_again_and_a_changed_one_is(models: UserModels, folder: Path) -> None:
@@ -249,7 +242,7 @@ def test_an_unchanged_model_is_not_measured_again_and_a_changed_one_is(models: U
     assert models.find(str(folder)) is before
     SparseAutoencoder(latent_dim=31, sparsity=L1(0.1)).save_pretrained(folder)
     assert len(load(models, folder)) == 2
-    assert models.find(str(folder)).model.latent_dim == 31
+    assert models.find(str(folder)).config["latent_dim"] == 31
 
 
 @pytest.mark.usefixtures("hub")
@@ -260,7 +253,7 @@ def test_a_model_is_loaded_from_the_hub_at_a_revision(models: UserModels, folder
     push(folder, "ada/mine")
     for text, latents in (("ada/mine", 31), ("ada/mine@v1", 30)):
         load(models, text)
-        assert models.find(text).model.latent_dim == latents
+        assert models.find(text).config["latent_dim"] == latents
     with pytest.raises(InputError, match="no revision 'v9'"):
         load(models, "ada/mine@v9")
     with pytest.raises(InputError, match="'ada/nothing' is no folder here, and on the Hub it is not there"):
@@ -296,16 +289,14 @@ def test_a_hub_that_is_down_is_told_at_once_and_the_cache_is_used(
     assert waits == []
 
 
-def test_a_model_that_is_loaded_anew_under_its_name_is_seen_anew(lab: Lab, folder: Path) -> None:
-    seen = []
-    for scale in (1.0, 0.5):
+def test_a_model_is_found_by_the_checksum_of_its_weights_alone(models: UserModels, folder: Path) -> None:
+    load(models, folder)
+    mine = models.find(str(folder))
+    assert models.of_checksum(mine.checksum) is mine
+    assert models.of_checksum("") is None
+    with torch.no_grad():
         model = SparseAutoencoder.from_pretrained(folder)
-        with torch.no_grad():
-            model.network.first.weight.mul_(scale)
+        model.network.first.weight.mul_(0.5)
         model.save_pretrained(folder)
-        load(lab.user_models, folder)
-        stop = on_bench(lab, f"{USER}{folder}", lab.first_position(f"{USER}{folder}")).stop(lab)
-        assert stop.is_users
-        seen.append((lab.look(Specimen(0, 0.3), stop).mse, lab.means(stop, 0.3, 0).mean))
-    assert seen[0][0] != seen[1][0]
-    assert seen[0][1] != seen[1][1]
+    load(models, folder)  # another one under its name
+    assert models.of_checksum(mine.checksum) is None

@@ -25,7 +25,7 @@ from training.measure.latent_statistics import LatentStatistics, latent_statisti
 def test_class_maps_share_one_scale_and_hold_the_means() -> None:
     means = torch.rand(10, 900) / 2
     figure = class_maps(
-        LatentStatistics(means, torch.zeros(900, 12, dtype=torch.long), torch.zeros(900)), DATASETS["mnist"].about
+        LatentStatistics(means, torch.zeros(900, 12, dtype=torch.long), *torch.zeros(3, 900)), DATASETS["mnist"].about
     )
     images = [ax.images[0] for ax in figure.axes[:10]]
     for image, expected in zip(images, means.numpy(), strict=True):
@@ -35,7 +35,7 @@ def test_class_maps_share_one_scale_and_hold_the_means() -> None:
 
 def test_names_with_dollars_are_drawn_as_they_are() -> None:
     about = replace(DATASETS["mnist"].about, title="ti$tle_{$", classes=("a$b_{$", *"123456789"))
-    statistics = LatentStatistics(torch.rand(10, 9), torch.zeros(9, 12, dtype=torch.long), torch.zeros(9))
+    statistics = LatentStatistics(torch.rand(10, 9), torch.zeros(9, 12, dtype=torch.long), *torch.zeros(3, 9))
     class_maps(statistics, about).savefig(io.BytesIO())  # or an error
 
 
@@ -84,6 +84,9 @@ def test_the_latent_that_responds_to_a_class_is_found(tiny_model: SparseAutoenco
     assert (labels[statistics.top_images[7, :10]] == 1).all()
     latents = tiny_model.encode(images)
     assert statistics.top_images[7, 0] == latents[:, 7].argmax()
+    assert statistics.frequency[7] == pytest.approx((latents[:, 7] != 0).float().mean().item(), abs=1e-6)
+    ranks = (latents.abs().unsqueeze(2) < latents.abs().unsqueeze(1)).sum(2)  # so many are larger
+    assert statistics.alive.tolist() == ((ranks < 25) & (latents != 0)).any(0).tolist()
     torch.testing.assert_close(statistics.peak, latents.detach().amax(0))
     torch.testing.assert_close(statistics.class_means[1], torch.tanh(latents.detach()[1::2] / 2).mean(0))
     with pytest.raises(ValueError, match="At least 12 images and a label for each; got 5 and 5"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,6 @@ from tests.command_line import assert_refused, run
 from training.data import Split, as_floats
 from training.measure import latents as measure
 from training.measure.latents import heat_maps, log_histogram, look_at_latents, nearest_atoms, stability
-
-CHROMIUM = shutil.which("chromium")
 
 
 def test_latents_do_what_is_said(
@@ -106,19 +103,13 @@ def reports(tmp_path_factory: pytest.TempPathFactory, brief_model: SparseAutoenc
     return folder
 
 
-@pytest.fixture(scope="module")
-def page() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs an installed Chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        page = browser.new_context(offline=True).new_page()
-        page.wrong: list[str] = []
-        page.on("pageerror", lambda error: page.wrong.append(str(error)))
-        yield page
-        browser.close()
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    page = browser.new_context(offline=True).new_page()
+    page.wrong = []
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    yield page
+    page.context.close()
 
 
 @pytest.mark.slow

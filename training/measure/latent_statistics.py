@@ -1,18 +1,33 @@
-"""Which classes and images each latent responds to."""
+"""Which classes and images each latent responds to.
+
+`python -m training.measure.latent_statistics` writes those of all bundled models, beside their weights; so does
+`python -m training bundle`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from sae_model import SparseAutoencoder, unit_activation
+from sae_model import SparseAutoencoder, load_variant, unit_activation
+from sae_model.sparsity import keep_top_k
+from sae_model.zoo import ZOO, list_variants
 
-from ..data import as_floats
+from ..data import Split, as_floats, load_split
+from .evaluation import DEAD_AFTER
 
 BATCH = 1000
 TOP_IMAGES = 12
+SAMPLE = 2500
+"""So many test images are looked at for what the page says about a latent."""
+SHOWN_IMAGES = 8
+"""So many of the top images are written to a file."""
+STATISTICS_NAME = "statistics.safetensors"
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,10 @@ class LatentStatistics:
     """(latent_dim, 12): positions of the images with the largest activation of each latent, the largest first."""
     peak: Tensor
     """(latent_dim,): the latent's value on the first of these images; 0 for a latent that is never on."""
+    frequency: Tensor
+    """(latent_dim,), in [0, 1]: on which part of the images the latent is not 0."""
+    alive: Tensor
+    """(latent_dim,), bool: whether it is among the largest latents of any image, as in `Evaluation.dead_fraction`."""
 
 
 @torch.inference_mode()
@@ -56,4 +75,56 @@ def latent_statistics(
     labelled = [activations[labels == label] for label in range(classes or int(labels.max()) + 1)]
     class_means = torch.stack([of_class.mean(0) if len(of_class) else of_class.sum(0) for of_class in labelled])
     top_images = activations.topk(TOP_IMAGES, dim=0).indices.T
-    return LatentStatistics(class_means, top_images, latents.gather(0, top_images[:, :1].T)[0])
+    peak = latents.gather(0, top_images[:, :1].T)[0]
+    largest = keep_top_k(latents, min(k or model.sparsity.default_k or DEAD_AFTER, model.latent_dim))
+    on = (latents != 0).float().mean(0)
+    return LatentStatistics(class_means, top_images, peak, on, (largest != 0).any(0))
+
+
+def to_bytes(statistics: Mapping[str, LatentStatistics]) -> bytes:
+    """Statistics as a safetensors file, floats in half precision, with a tensor for each field.
+
+    Args:
+        statistics: what the names of the tensors begin with -> statistics; such as "25/" for those at k = 25.
+    """
+    tensors = {}
+    for prefix, of in statistics.items():
+        tensors[f"{prefix}class_means"] = of.class_means.half()
+        tensors[f"{prefix}peak"] = of.peak.half()
+        tensors[f"{prefix}frequency"] = of.frequency.half()
+        tensors[f"{prefix}alive"] = of.alive.to(torch.uint8)
+        tensors[f"{prefix}top_images"] = of.top_images[:, :SHOWN_IMAGES].to(torch.uint16).contiguous()
+    return save(tensors)
+
+
+def write_statistics(folder: Path, model: SparseAutoencoder, test: Split) -> None:
+    """Write the statistics of a model on the first `SAMPLE` test images to its folder; at each k or beta that its
+    sparsity method is measured at, where it serves several."""
+    at = [
+        {argument: value}
+        for argument, values in model.sparsity.measured_at.items()
+        for value in values
+        if argument != "k" or value <= model.latent_dim
+    ]
+    found = {
+        "".join(f"{value:g}/" for value in kept.values()): latent_statistics(
+            model, test.images[:SAMPLE], test.labels[:SAMPLE], **kept
+        )
+        for kept in at or [{}]
+    }
+    (folder / STATISTICS_NAME).write_bytes(to_bytes(found))
+
+
+def read_statistics(folder: Path, prefix: str = "") -> bytes | None:
+    """The statistics of one k or beta in a folder, as a file of their own; None where there are none."""
+    if not (folder / STATISTICS_NAME).is_file():
+        return None
+    tensors = load_file(folder / STATISTICS_NAME)
+    names = [field.name for field in fields(LatentStatistics)]
+    return save({name: tensors[prefix + name] for name in names}) if prefix + names[0] in tensors else None
+
+
+if __name__ == "__main__":
+    test = load_split("mnist", "test")
+    for name in list_variants():
+        write_statistics(ZOO / name, load_variant(name), test)

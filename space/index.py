@@ -1,0 +1,204 @@
+"""What the browser is told of the lab, as JSON: `files/lab.json`, and the same of one user's model.
+
+    noun, shape, classes, range, output, ...   of the images and of all models
+    models     name -> config.json, address and size of the weights
+    stops      key -> which model, what it is asked for, how far its codes are refined, its metrics
+    families   one for each slider: {"key", "stops": keys from left to right, "labels": what stands below}. A slider
+               that goes through many values of one model has {"range": {"model", "argument", "values", "steps"}} too:
+               all its places, the labelled ones among them, and the steps of the refinement at each. A place's key is
+               "MODEL, ARGUMENT = VALUE".
+    opening    what is on the bench when the page opens
+    methods, learn, server   what Learn offers, and what the server does; "server" is null where there is none
+
+Addresses are relative to `files/`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from sae_model.methods import METHODS, Sparsity
+from space.lab import SEVERAL, Lab, Stop, is_apart
+from space.live_training import MOST_NOISE, SIZES
+from space.user_models import UserModel, title
+from training.fit.recipe import DEFAULT_ARCHITECTURE, Recipe
+from training.measure.evaluation import SIGMA, Evaluation
+from training.measure.latent_statistics import SAMPLE
+
+METRICS = (
+    "mse", "fvu", "denoise_mse", "noisy_mse", "mean_activation", "effective_l0", "l0", "dead_fraction", "l0_by_class",
+    "mean_activation_by_class",
+)  # fmt: skip
+DIGITS = 6
+USER = "user:"
+"""What the family of a user's model starts with; its name follows."""
+
+
+def index_of(lab: Lab, urls: dict[str, dict[str, Any]], server: dict[str, Any] | None) -> dict[str, Any]:
+    """The content of lab.json.
+
+    Args:
+        urls: "weights" and "statistics" -> by name of a model, or by key of a stop, where they are; "images" and
+            "labels" -> where they are, and how they are packed.
+    """
+    family = next(iter(lab.families))
+    digit = lab.opening_digit
+    return {
+        "bundled": lab.is_bundled,
+        "noun": lab.noun,
+        "vectors": lab.draws_vectors,
+        "shape": list(lab.image_shape),
+        "classes": list(lab.classes),
+        "range": list(lab.range),
+        "output": "sigmoid" if lab.loss == "bce" else "linear",
+        "sizes": lab.sizes,
+        "sample": min(SAMPLE, len(lab.images)),
+        "sigma": SIGMA,
+        "several": min(SEVERAL, len(lab.images)),
+        "images": urls["images"],
+        "labels": urls["labels"],
+        "models": {name: _own_model(lab, name, urls["weights"][name]) for name in lab.models},
+        "families": [_family(lab, key, stops) for key, stops in lab.families.items()],
+        "stops": {
+            stop.key: _stop(stop, sparsity_of(lab, stop), lab.evaluation(stop), is_linear(lab.recipes[stop.model]))
+            | {"apart": is_apart(lab.recipes[stop.model]), "statistics": urls["statistics"][stop.key]}
+            for stop in labelled(lab)
+        },
+        "opening": {
+            "family": family,
+            "stop": lab.first(family).key,
+            "beside": labelled(lab)[0].key,  # the first model without penalty leads
+            "digit": digit,
+            "label": int(lab.labels[digit]),
+        },
+        "methods": [
+            {
+                "kind": kind,
+                "hyperparameter": method.hyperparameter,
+                "values": [strength(method, values) for values in method.bundled],
+            }
+            for kind, method in METHODS.items()
+        ],
+        "learn": {"sizes": list(SIZES), "size": 400, "noise": MOST_NOISE},
+        "server": server,
+    }
+
+
+def strength(method: type[Sparsity], values: dict[str, Any]) -> str:
+    """What one of the bundled values of a method is called; "" where the method has no hyperparameter."""
+    return f"{values[method.hyperparameter]:g}" if method.hyperparameter else ""
+
+
+def labelled(lab: Lab) -> list[Stop]:
+    """Every stop of the page's own models that was measured, once."""
+    return [stop for stop in lab.stops.values() if stop.label]
+
+
+def sparsity_of(lab: Lab, stop: Stop) -> Sparsity:
+    """The sparsity method of a stop's model."""
+    return lab.recipes[stop.model].sparsity
+
+
+def is_linear(recipe: Recipe) -> bool:
+    """Whether its decoder is one linear dictionary."""
+    return recipe.architecture == DEFAULT_ARCHITECTURE
+
+
+def news_of(lab: Lab, model: UserModel, urls: dict[str, str]) -> dict[str, Any]:
+    """What the browser is told of a user's model: parts of lab.json, and its own family, which is to be shown.
+
+    Its family has the stops of its sparsity method and then the model.
+    """
+    sparsity, config = model.sparsity, model.config
+    of = Recipe(sparsity).family
+    stop = Stop(model.name, "★")
+    own = {"apart": False, "statistics": urls["statistics"], "users": True, "title": title(model.name)}
+    own["short"] = title(model.name).partition("@")[0].rpartition("/")[2]
+    linear = config["architecture"] == DEFAULT_ARCHITECTURE
+    entry = {"config": config, "url": urls["weights"], "bytes": len(model.weights), "noise": 0.0}
+    entry |= {"linear": linear, "title": title(model.name), "family": of, "betas": list(sparsity.betas) or None}
+    others = [other.key for other in lab.families.get(of, ()) if other.label]
+    return {
+        "models": {model.name: entry},
+        "stops": {stop.key: _stop(stop, sparsity, model.evaluation, linear) | own},
+        "family": {"key": USER + model.name, "of": of, "title": title(model.name), "stops": [*others, stop.key]},
+        "choose": stop.key,
+    }
+
+
+def _own_model(lab: Lab, name: str, url: str) -> dict[str, Any]:
+    shown, recipe = lab.models[name], lab.recipes[name]
+    return {
+        "config": shown.config,
+        "url": url,
+        "bytes": shown.weights.stat().st_size,
+        "noise": recipe.noise,
+        "linear": is_linear(recipe),
+        "title": name,
+        "family": recipe.family,
+        "betas": list(recipe.sparsity.betas) or None,
+    }
+
+
+def _family(lab: Lab, key: str, stops: list[Stop]) -> dict[str, Any]:
+    family: dict[str, Any] = {"key": key, "stops": [stop.key for stop in stops if stop.label]}
+    family["labels"] = [stop.label for stop in stops if stop.label]
+    through = {(stop.model, stop.argument) for stop in stops if not stop.label}
+    for model, argument in through:
+        places = [stop for stop in stops if (stop.model, stop.argument) == (model, argument)]
+        steps = [_refinement(sparsity_of(lab, stop), stop)["steps"] for stop in places]
+        values = [stop.value for stop in places]
+        family["range"] = {"model": model, "argument": argument, "values": values, "steps": steps}
+    return family
+
+
+def _stop(stop: Stop, sparsity: Sparsity, evaluation: Evaluation, linear: bool) -> dict[str, Any]:
+    k = stop.value if stop.argument == "k" else sparsity.default_k
+    return {
+        "key": stop.key,
+        "model": stop.model,
+        "label": stop.label,
+        "short": stop.short,
+        "argument": stop.argument,
+        "value": stop.value if stop.argument else sparsity.value,
+        "k": k,
+        **(_refinement(sparsity, stop) if linear else {"steps": 0, "rounds": 0, "beta": 0.0}),
+        "threshold": sparsity.has_threshold,
+        "evaluation": {name: _rounded(getattr(evaluation, name)) for name in METRICS},
+        "measured": stop.key,
+        "target": getattr(sparsity, "target", None),
+        "hyperparameter": sparsity.hyperparameter,
+        "method": sparsity.kind,
+        "penalty": _penalty(sparsity, stop),
+    }
+
+
+def _penalty(sparsity: Sparsity, stop: Stop) -> dict[str, Any] | None:
+    """The term that was added to the loss in training, where one image tells it."""
+    if sparsity.weighs is None:
+        return None
+    weight = stop.value if stop.argument == "beta" else getattr(sparsity, "beta", 0.0)
+    return {"of": sparsity.weighs, "weight": weight, "target": getattr(sparsity, "target", None)}
+
+
+def _refinement(sparsity: Sparsity, stop: Stop) -> dict[str, Any]:
+    """How far the codes of a stop are refined."""
+    beta = stop.value if stop.argument == "beta" else getattr(sparsity, "beta", 0.0)
+    refinement = sparsity.refinement(torch.tensor([float(beta)]) if sparsity.betas else None)
+    if refinement is None:
+        return {"steps": 0, "rounds": 0, "beta": 0.0}
+    numbers = (torch.as_tensor(value).item() for value in (refinement.steps, refinement.beta))
+    steps, weight = numbers
+    return {"steps": int(steps), "rounds": refinement.rounds, "beta": beta if weight else 0.0}
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers with so many digits as are ever shown."""
+    if isinstance(value, dict):
+        return {name: _rounded(of) for name, of in value.items()}
+    if isinstance(value, list):
+        return [_rounded(of) for of in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) and math.isfinite(value) else value

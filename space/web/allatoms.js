@@ -1,0 +1,72 @@
+/** All atoms of a model as pictures: sorted by their value in this image, by use, or by class; dead ones are marked. */
+
+import { fill, h } from "./dom.js";
+import { idle } from "./idle.js";
+import { atom } from "./latentmap.js";
+import { rich, say } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+
+const AT_ONCE = 120;
+
+/** @param {Page} page @returns {import("./page.js").View} */
+export function atomBrowser(page) {
+  const sort = h("select", { id: "atoms-by", on: { change: () => start() } });
+  const more = h("button", { type: "button", on: { click: () => ((count += AT_ONCE), draw()) } }, say("atoms.more"));
+  const grid = h("div", { class: "atoms all" });
+  const head = h("p", { class: "muted" });
+  let count = AT_ONCE;
+  let drawn = ""; // which atoms are there, in which order
+  const options = ["value", "use", "least"].map((by) => h("option", { value: by }, say(`atoms.by_${by}`)));
+  const classes = page.lab.index.classes.map((/** @type {string} */ name, /** @type {number} */ i) =>
+    h("option", { value: String(i) }, say("atoms.by_class", { name })),
+  );
+  fill(sort, options, classes.length > 1 && classes);
+
+  const start = () => {
+    count = AT_ONCE;
+    draw();
+  };
+  /** What the atoms are sorted by: a number for each latent. @returns {ArrayLike<number> | null} */
+  const keys = () => {
+    const statistics = page.lab.statistics(page.state.stop);
+    if (sort.value === "value") return page.look()?.latents.map(Math.abs) ?? null;
+    if (sort.value === "least")
+      return statistics && statistics.frequency.map((share, i) => -share - statistics.alive[i]);
+    return statistics && (sort.value === "use" ? statistics.frequency : statistics.means[Number(sort.value)]);
+  };
+  const draw = () =>
+    idle("atoms", function* () {
+      const [by, statistics] = [keys(), page.lab.statistics(page.state.stop)];
+      const { stop } = page.state;
+      if (!by || !statistics || !page.lab.models.get(page.lab.stop(stop).model)) return;
+      const order = [...Array(by.length).keys()].sort((a, b) => by[b] - by[a] || a - b).slice(0, count);
+      const name = `${stop} ${order.join()}`;
+      if (name === drawn) return;
+      const dead = statistics.alive.reduce((sum, alive) => sum + (alive ? 0 : 1), 0);
+      const never = statistics.frequency.reduce((sum, share) => sum + (share ? 0 : 1), 0);
+      fill(
+        head,
+        rich("atoms.all_intro", { title: stop, latents: by.length, dead, never, sample: page.lab.index.sample }),
+      );
+      const tiles = [];
+      for (const [i, latent] of order.entries()) {
+        const isDead = !statistics.alive[latent];
+        const words = isDead
+          ? say(statistics.frequency[latent] ? "atoms.dead" : "atoms.never")
+          : `${(100 * statistics.frequency[latent]).toFixed(1)}%`;
+        tiles.push(
+          h("figure", { class: isDead ? "in dead" : "in" }, atom(page, stop, latent), h("figcaption", {}, words)),
+        );
+        if (i % 10 === 9) yield;
+      }
+      fill(grid, tiles);
+      drawn = name; // not before: a new task drops the rest of this one
+      more.hidden = count >= by.length;
+    });
+  const label = h("label", { class: "row" }, say("atoms.sort"), " ", sort);
+  return {
+    element: h("section", { id: "all-atoms" }, h("h2", {}, say("atoms.browser")), label, head, grid, more),
+    draw,
+  };
+}

@@ -1,0 +1,140 @@
+/** The tab Atoms: the image built from its largest latents, one atom after the other. */
+
+import { atomBrowser } from "./allatoms.js";
+import { atom } from "./latentmap.js";
+import { clamp, fill, h } from "./dom.js";
+import { mse, psnr } from "./measures.js";
+import * as paint from "./paint.js";
+import { figure, summaryOf } from "./figures.js";
+import { order } from "./sum.js";
+import { rich, say, term } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+
+const MOST = 60; // latents that can be added one by one; the slider's last place adds all others at once
+const STEP = 200; // milliseconds between two steps of Play
+
+/** @param {Page} page @returns {import("./page.js").View} */
+export function build(page) {
+  const intro = h("p", { class: "intro" });
+  const slider = h("input", {
+    type: "range",
+    min: "0",
+    max: String(MOST),
+    step: "1",
+    on: { input: () => page.set({ reveal: Number(slider.value) }) },
+  });
+  const value = h("output", {});
+  const play = h("button", { type: "button", id: "play" }, say("atoms.play"));
+  const edits = h("p", {});
+  const figures = {
+    given: figure("given"),
+    largest: figure("main reconstruction"),
+    all: figure(""),
+    clean: figure(""),
+  };
+  const built = h(
+    "div",
+    { class: "built" },
+    Object.values(figures).map(({ element }) => element),
+  );
+  const heading = h("h2", {});
+  const atoms = h("div", { class: "atoms" });
+  const label = h("label", { id: "reveal" }, h("span", {}, say("atoms.reveal")), slider, value);
+  const all = atomBrowser(page);
+  const element = h("div", {}, intro, h("div", { class: "reveal-row" }, label, play), edits, built, heading, atoms, all.element);
+
+  let playing = 0;
+  const stop = () => {
+    clearInterval(playing);
+    playing = 0;
+    play.textContent = say("atoms.play");
+  };
+  play.addEventListener("click", () => {
+    if (playing) return stop();
+    if (page.state.reveal >= MOST) page.set({ reveal: 0 });
+    play.textContent = say("atoms.pause");
+    playing = setInterval(() => {
+      if (!element.isConnected || page.state.reveal >= MOST) return stop();
+      page.set({ reveal: page.state.reveal + 1 });
+    }, STEP);
+  });
+
+  /** @type {import("./lab.js").Look | null} */
+  let drawn = null; // the look whose atoms are there
+  return {
+    element,
+    draw() {
+      page.mark(element, [page.state.stop]);
+      const look = page.look();
+      const model = look && page.lab.models.get(look.stop.model);
+      if (!look || !model) return;
+      const ordered = order(look.latents);
+      const { reveal } = page.state;
+      const { shape, range } = page.lab.index;
+      const span = range[1] - range[0];
+      const count = reveal >= MOST ? ordered.length : clamp(reveal, 0, ordered.length);
+      const kept = new Float64Array(look.latents.length);
+      for (const latent of ordered.slice(0, count)) kept[latent] = look.latents[latent];
+      const partial = model.decode(kept);
+      const total = (/** @type {Float64Array} */ latents) => latents.reduce((sum, z) => sum + Math.abs(z), 0);
+      const share = total(kept) / Math.max(total(look.latents), 1e-9);
+      const name = page.nameOfImage();
+      const quality = (/** @type {Float64Array} */ image) => psnr(mse(image, look.clean), span);
+      const PSNR = () => term("PSNR");
+      slider.value = String(reveal);
+      slider.ariaValueText = say("atoms.largest", { count });
+      value.textContent = reveal >= MOST ? say("atoms.every", { count }) : String(count);
+      paint.grey(figures.given.picture, look.noisy, shape, range);
+      figures.given.say(
+        say("atoms.given_alt", { name }),
+        say("atoms.given"),
+        say("atoms.noise", { sigma: page.state.sigma }),
+      );
+      paint.grey(figures.largest.picture, partial, shape, range);
+      figures.largest.say(
+        say("atoms.largest_alt", { count, name }),
+        say("atoms.largest", { count }),
+        rich("atoms.share", { PSNR: PSNR(), psnr: quality(partial), share }),
+      );
+      paint.grey(figures.all.picture, look.reconstruction, shape, range);
+      figures.all.say(
+        say("atoms.all_alt", { name }),
+        say("atoms.all", { count: ordered.length }),
+        rich("see.psnr", { PSNR: PSNR(), psnr: quality(look.reconstruction) }),
+      );
+      paint.grey(figures.clean.picture, look.clean, shape, range);
+      figures.clean.say(say("see.clean_alt", { name }), say("see.clean"), say("atoms.wanted"));
+      fill(edits, look.plain && summaryOf(page, look));
+      if (drawn !== look) drawAtoms(look, ordered);
+      drawn = look;
+      [...atoms.children].forEach((figure_, i) => {
+        figure_.classList.toggle("in", i < count);
+        figure_.classList.toggle("now", i === count - 1);
+      });
+    },
+    drawLater: () => all.draw(),
+  };
+
+  /**
+   * @param {import("./lab.js").Look} look
+   * @param {number[]} ordered
+   */
+  function drawAtoms(look, ordered) {
+    const key = look.stop.key;
+    const isLinear = page.isLinear(key);
+    const terms = { atom: term("atom"), logits: term("logits"), dictionary: term("dictionary") };
+    fill(intro, rich(isLinear ? "atoms.intro" : "atoms.intro_deep", terms));
+    fill(heading, rich(isLinear ? "atoms.atoms" : "atoms.alone", { title: key }));
+    const total = ordered.reduce((sum, latent) => sum + Math.abs(look.latents[latent]), 1e-9);
+    const share = (/** @type {number} */ latent) => `${((100 * Math.abs(look.latents[latent])) / total).toFixed(1)}%`;
+    fill(
+      atoms,
+      ordered
+        .slice(0, MOST)
+        .map((latent, i) =>
+          h("figure", {}, atom(page, key, latent), h("figcaption", {}, h("b", {}, String(i + 1)), " ", share(latent))),
+        ),
+    );
+  }
+}

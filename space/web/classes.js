@@ -1,0 +1,188 @@
+/** The tab Classes: what belongs to a class, in the chosen model and in the one beside it. */
+
+import { saveable } from "./chart.js";
+import { byClass } from "./classbars.js";
+import { atom, latentMap } from "./latentmap.js";
+import { fill, h } from "./dom.js";
+import { idle } from "./idle.js";
+import * as paint from "./paint.js";
+import { format, rich, say, term } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+
+const RANKED = 8;
+const SAMPLE = 200; // the first test images, among which those of a class give its typical image
+
+/** @param {Page} page @returns {import("./page.js").View} */
+export function build(page) {
+  const pictures = allClasses(page);
+  const bars = byClass(page);
+  const two = h("div", { class: "two" });
+  const intro = h("p", { class: "intro" }, say("classes.intro"));
+  const parts = [intro, pictures.element, bars.element, saveable(two, () => `class-${page.state.label}`)];
+  /** @type {OneModel[]} */
+  let models = [];
+  return {
+    element: h("div", { class: "classes" }, parts),
+    draw() {
+      const wanted = page.shown();
+      if (models.map(({ stop }) => stop).join("\n") !== wanted.join("\n")) {
+        models = wanted.map((key) => models.find(({ stop }) => stop === key) ?? new OneModel(page, key));
+        fill(two, models.map(({ element }) => element));
+      }
+      // One scale for both, so that a cell means the same in both.
+      const highest = Math.max(1e-6, ...wanted.map((stop) => highestMean(page, stop)));
+      pictures.draw(Math.max(1e-6, highestMean(page, page.state.stop)));
+      bars.draw();
+      for (const model of models) model.draw(highest);
+    },
+    drawLater: () => models.forEach((model, i) => model.drawLater(`class ${i}`)),
+  };
+}
+
+/** The highest mean activation of a latent over a class, 0 while under way. @param {Page} page @param {string} stop */
+function highestMean(page, stop) {
+  const means = page.lab.statistics(stop)?.means ?? [];
+  return Math.max(0, ...means.map((of) => of.reduce((a, b) => Math.max(a, b), 0)));
+}
+
+/** Means on a scale of square roots, since most are small. @param {Float32Array} means @param {number} highest */
+const onScale = (means, highest) => Float32Array.from(means, (mean) => Math.sqrt(mean / highest));
+
+/** What the colours mean. @param {number} highest mean, which has the full colour */
+const scaleBar = (highest) =>
+  paint.colourBar(paint.ACTIVATION, "0", format(highest / 4, ".2g"), format(highest, ".2g"));
+
+/** The maps of all classes at once; each chooses its class. @param {Page} page */
+function allClasses(page) {
+  /** @type {string[]} */
+  const classes = page.lab.index.classes;
+  const maps = classes.map((name, label) => {
+    const picture = paint.canvas();
+    const choose = { click: () => page.set({ label }) };
+    const button = h("button", { type: "button", on: choose }, picture, h("bdi", {}, name));
+    return { button, picture };
+  });
+  const title = h("p", {});
+  const bar = h("div", {});
+  const group = { class: "class-maps", id: "class", role: "group", "aria-label": say("controls.class") };
+  const all = h("div", group, maps.map(({ button }) => button));
+  all.style.setProperty("--classes", String(classes.length));
+  let painted = "";
+  return {
+    element: saveable(h("div", {}, title, all, bar), () => `${page.state.stop}-classes`),
+    /** @param {number} highest mean, which has the full colour */
+    draw(highest) {
+      const { stop, label } = page.state;
+      const statistics = page.lab.statistics(stop);
+      maps.forEach(({ button }, i) => (button.ariaPressed = String(i === label)));
+      const now = `${stop} ${highest} ${Boolean(statistics)}`;
+      if (now === painted) return;
+      painted = now;
+      fill(title, rich("classes.all", { title: h("bdi", {}, stop) }));
+      fill(bar, scaleBar(highest));
+      maps.forEach(({ picture, button }, i) => {
+        const means = statistics?.means[i];
+        button.classList.toggle("waiting", !means);
+        if (means) paint.map(picture, onScale(means, highest));
+      });
+    },
+  };
+}
+
+/** One model: its map for the class, the class's typical image, and its latents ranked. */
+class OneModel {
+  /** @param {Page} page @param {string} stop */
+  constructor(page, stop) {
+    this.page = page;
+    this.stop = stop;
+    this.map = latentMap(page, stop);
+    this.bar = h("div", {});
+    this.typical = paint.canvas("…");
+    this.words = h("figcaption", {});
+    this.table = h("table", { class: "ranks" });
+    this.drawn = "";
+    this.computed = "";
+    /** @type {{latent: number, without: HTMLCanvasElement, largest: HTMLCanvasElement}[]} */
+    this.rows = [];
+    const figures = [h("figure", {}, this.map.element, this.bar), h("figure", {}, this.typical, this.words)];
+    const title = h("h2", {}, h("bdi", {}, stop));
+    this.element = h("section", {}, title, h("div", { class: "class-map" }, figures), this.table);
+  }
+
+  /** @param {number} highest mean that has the full colour */
+  draw(highest) {
+    const { page, stop } = this;
+    const { label } = page.state;
+    page.mark(this.element, [stop]);
+    const statistics = page.lab.statistics(stop);
+    const now = `${label} ${highest} ${Boolean(page.lab.models.get(page.lab.stop(stop).model))}`;
+    if (!statistics || now === this.drawn) return;
+    this.drawn = now;
+    this.computed = "";
+    const { means, peak } = statistics;
+    const name = page.lab.index.classes[label];
+    this.map.draw(onScale(means[label], highest));
+    const mean = () => rich("classes.mean", { name: h("bdi", {}, name) });
+    const overMap = means[label].reduce((sum, one) => sum + one, 0) / peak.length;
+    this.map.element.ariaLabel = say("latent.map", { latents: peak.length, title: stop, mean: overMap });
+    fill(this.bar, scaleBar(highest), h("figcaption", {}, mean()));
+    fill(this.words, rich("classes.typical", { name: h("bdi", {}, name) }));
+    this.typical.ariaLabel = say("classes.typical_alt", { name });
+    const overall = (/** @type {number} */ latent) => means.reduce((sum, of) => sum + of[latent], 0);
+    const excess = peak.map((_, latent) => means[label][latent] - overall(latent) / means.length);
+    const order = [...excess.keys()].sort((a, b) => excess[b] - excess[a]).slice(0, RANKED);
+    this.rows = order.map((latent) => ({
+      latent,
+      without: paint.canvas(say("classes.off_alt", { name, latent })),
+      largest: paint.canvas(say("classes.largest_alt", { name, latent })),
+    }));
+    const body = this.rows.map(({ latent, without, largest }, i) => {
+      const share = means[label][latent] / Math.max(overall(latent), 1e-9);
+      const numbers = [format(means[label][latent], ".3f"), format(share, ".0%")];
+      const images = [atom(page, stop, latent), without, largest].map((image) => h("td", {}, image));
+      return h("tr", {}, h("th", { scope: "row" }, String(i + 1)), images, numbers.map((words) => h("td", {}, words)));
+    });
+    const images = [say("classes.off"), say("classes.largest")];
+    const heads = [term("atom", say("classes.atom")), ...images, mean(), say("classes.share")];
+    const head = h("tr", {}, h("td", {}), heads.map((words) => h("th", { scope: "col" }, words)));
+    fill(this.table, h("thead", {}, head), h("tbody", {}, body));
+  }
+
+  /** Computes the images, when the page is idle. @param {string} job its name */
+  drawLater(job) {
+    const { page, rows, typical } = this;
+    const { label } = page.state;
+    const stop = page.lab.stop(this.stop);
+    const model = page.lab.model(stop.model);
+    const { shape, range } = page.lab.index;
+    const peak = page.lab.statistics(this.stop)?.peak;
+    if (!model || !peak || !page.lab.images || this.computed === this.drawn) return;
+    this.computed = this.drawn;
+    const images = imagesOf(page, label);
+    idle(job, function* () {
+      const latents = new Float64Array(model.latentDim);
+      for (const i of images) {
+        const own = model.encode(/** @type {Float64Array} */ (page.lab.image(i)), stop);
+        own.forEach((z, latent) => (latents[latent] += z / images.length));
+        yield;
+      }
+      paint.grey(typical, model.decode(latents), shape, range);
+      for (const { latent, without, largest } of rows)
+        for (const [picture, value] of /** @type {const} */ ([[without, 0], [largest, peak[latent]]])) {
+          yield;
+          const changed = latents.slice();
+          changed[latent] = value;
+          paint.grey(picture, model.decode(changed), shape, range);
+        }
+    });
+  }
+}
+
+/** The images of a class among the first 200, or its first one. @param {Page} page @param {number} label */
+function imagesOf(page, label) {
+  const found = [];
+  for (let i = 0; i < page.lab.index.images.count && (i < SAMPLE || !found.length); i++)
+    if (page.lab.label(i) === label) found.push(i);
+  return found;
+}

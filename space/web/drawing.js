@@ -1,0 +1,209 @@
+/** The canvas on which a visitor draws, or onto which an image file is put. The page gets what it shows as its state
+ * `draw`, a text of digit.js. */
+
+import { line } from "./brush.js";
+import { DrawingError, asMnist, resized, toText } from "./digit.js";
+import { h } from "./dom.js";
+import { inkOfFile } from "./photo.js";
+import { say } from "./words.js";
+
+const SIDE = 112;
+const PAUSE = 200; // milliseconds between two texts during a stroke
+const CLOSE = 1 / 30 + 1e-6; // so near to a pixel is what its text makes of it
+
+/** @typedef {import("./brush.js").Point} Point */
+/**
+ * @typedef {object} Drawing
+ * @property {HTMLElement} element
+ * @property {(image: ArrayLike<number> | null) => void} show paints what came from elsewhere, 28 x 28 in [0, 1], or
+ *   nothing; a stroke goes on, and what this canvas has sent itself keeps its own pixels
+ * @property {(file: Blob) => Promise<void>} read puts an image file onto the canvas
+ */
+
+/**
+ * @param {{set: (changes: {draw: string}) => void, lab: {index: {noun: string}}}} page
+ * @returns {Drawing}
+ */
+export function build(page) {
+  const { noun } = page.lab.index;
+  const name = say(`draw.${noun}_aria`);
+  const canvas = h("canvas", { width: SIDE, height: SIDE, role: "img", tabIndex: -1, "aria-label": name });
+  const frame = h("div", { class: "frame" }, canvas, h("span", { "aria-hidden": "true" }, say(`draw.${noun}`)));
+  const chooser = h("input", { type: "file", accept: "image/*", hidden: true, on: { change: chosen } });
+  const buttons = [
+    h("button", { type: "button", class: "choose", on: { click: () => chooser.click() } }, say("draw.choose")),
+    h("button", { type: "button", class: "clear", on: { click: clear } }, say("draw.clear")),
+  ];
+  const message = h("p", { class: "message", role: "status" });
+  const side = h("div", { class: "side" }, buttons, h("p", { class: "hint" }, say("draw.hint")), chooser);
+  const element = h("div", { id: "draw", on: { paste } }, frame, side, message);
+
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const picture = context.createImageData(SIDE, SIDE);
+  // The drawing is kept here, not read back from the canvas: some browsers add noise to what is read, for privacy.
+  /** @type {Uint8ClampedArray} */
+  let ink = new Uint8ClampedArray(SIDE * SIDE);
+  /** @type {ArrayLike<number> | null} the same as the page has it */
+  let known = null;
+  /** @type {{id: number, at: Point} | null} the pointer that draws, and where it was last */
+  let stroke = null;
+  /** @type {number | undefined} */
+  let timer;
+  let turn = 0; // counts what was begun: what comes late must not replace something newer
+
+  function paint() {
+    for (let i = 0; i < ink.length; i++) picture.data.fill(ink[i], 4 * i, 4 * i + 3)[4 * i + 3] = 255;
+    context.putImageData(picture, 0, 0);
+    frame.classList.toggle("empty", !ink.some(Boolean));
+  }
+
+  /** Says what is wrong, wherever the page is scrolled to, until the next click or Escape. @param {unknown} error */
+  function tell(error) {
+    if (!(error instanceof DrawingError)) throw error;
+    message.textContent = say(error.key, error.values);
+    for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, dismiss);
+  }
+
+  /** @param {Event} event */
+  function dismiss(event) {
+    if (event instanceof KeyboardEvent && event.key !== "Escape") return;
+    message.textContent = "";
+    for (const kind of ["pointerdown", "keydown"]) document.removeEventListener(kind, dismiss);
+  }
+
+  /** Something new begins: what was under way, and what was said, is void. */
+  function begin() {
+    clearTimeout(timer);
+    timer = undefined;
+    message.textContent = "";
+    return ++turn;
+  }
+
+  async function send() {
+    clearTimeout(timer);
+    timer = undefined;
+    const mine = ++turn;
+    try {
+      const image = asMnist(Float32Array.from(ink, (level) => level / 255), SIDE, SIDE);
+      const draw = await toText(image);
+      if (mine !== turn) return;
+      known = image;
+      page.set({ draw });
+    } catch (error) {
+      tell(error);
+    }
+  }
+
+  function clear() {
+    begin();
+    known = null;
+    ink.fill(0);
+    paint();
+    page.set({ draw: "" });
+  }
+
+  /** @type {Drawing["show"]} */
+  function show(image) {
+    const same = image && known?.length === image.length;
+    if (stroke || (same && Array.from(image).every((level, i) => Math.abs(level - (known?.[i] ?? 0)) <= CLOSE))) return;
+    begin();
+    known = image;
+    ink.fill(0);
+    if (image) ink.set(resized(Float64Array.from(image, (level) => 255 * level), SIDE, SIDE));
+    paint();
+  }
+
+  /** @type {Drawing["read"]} */
+  async function read(file) {
+    const mine = begin();
+    try {
+      const found = await inkOfFile(file, SIDE);
+      if (mine !== turn) return;
+      ink = found.ink;
+      paint();
+      if (found.uneven) tell(new DrawingError("draw.uneven"));
+      await send();
+    } catch (error) {
+      if (mine === turn) tell(error);
+    }
+  }
+
+  function chosen() {
+    const [file] = chooser.files ?? [];
+    if (file) read(file);
+    chooser.value = ""; // the same file may be chosen again
+  }
+
+  /** @param {ClipboardEvent} event */
+  function paste(event) {
+    const [file] = event.clipboardData?.files ?? [];
+    if (!file) return;
+    event.preventDefault();
+    read(file);
+  }
+
+  /** @param {PointerEvent} event @returns {Point} */
+  function place(event) {
+    const area = canvas.getBoundingClientRect();
+    const across = (/** @type {number} */ part, /** @type {number} */ whole) => (part / whole) * SIDE;
+    return { x: across(event.clientX - area.left, area.width), y: across(event.clientY - area.top, area.height) };
+  }
+
+  canvas.addEventListener("pointerdown", (event) => {
+    if (stroke || event.button !== 0) return;
+    event.preventDefault();
+    canvas.focus({ preventScroll: true }); // an image can be pasted now
+    canvas.setPointerCapture(event.pointerId);
+    begin();
+    const at = place(event);
+    stroke = { id: event.pointerId, at };
+    line(ink, SIDE, at, at);
+    paint();
+  });
+
+  canvas.addEventListener("pointermove", (event) => {
+    if (stroke?.id !== event.pointerId) return;
+    const passed = event.getCoalescedEvents?.() ?? [];
+    for (const one of passed.length ? passed : [event]) {
+      const at = place(one);
+      line(ink, SIDE, stroke.at, at);
+      stroke.at = at;
+    }
+    paint();
+    timer ??= setTimeout(send, PAUSE);
+  });
+
+  for (const kind of /** @type {const} */ (["pointerup", "pointercancel"]))
+    canvas.addEventListener(kind, (event) => {
+      if (stroke?.id !== event.pointerId) return;
+      stroke = null;
+      send();
+    });
+
+  paint();
+  return { element, show, read };
+}
+
+/**
+ * Takes image files that are dropped anywhere onto an element.
+ * @param {HTMLElement} element
+ * @param {Pick<Drawing, "read">} drawing
+ */
+export function takeDrops(element, drawing) {
+  const mark = (/** @type {boolean} */ isOver) => element.classList.toggle("file-over", isOver);
+  element.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    mark(true);
+  });
+  element.addEventListener("dragleave", (event) => {
+    if (!element.contains(/** @type {Node | null} */ (event.relatedTarget))) mark(false);
+  });
+  element.addEventListener("drop", (event) => {
+    mark(false);
+    const [file] = event.dataTransfer?.files ?? [];
+    if (!file) return;
+    event.preventDefault(); // or the browser would open the file
+    drawing.read(file);
+  });
+}

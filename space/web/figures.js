@@ -1,0 +1,78 @@
+/** Pictures with a title, and what is said of a look in words. */
+
+import { fill, h } from "./dom.js";
+import { metrics } from "./metrics.js";
+import * as paint from "./paint.js";
+import { rich, say, term } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+
+/** A picture with a title and a line below it. @param {string} className */
+export function figure(className) {
+  const picture = paint.canvas("…");
+  const title = h("b", {});
+  const caption = h("span", {});
+  return {
+    element: h("figure", { class: className }, picture, h("figcaption", {}, title, " ", caption)),
+    picture,
+    /** @param {string} alt @param {string} head @param {Node | string} words */
+    say(alt, head, words) {
+      picture.ariaLabel = alt;
+      title.textContent = head;
+      fill(caption, words);
+    },
+  };
+}
+
+/**
+ * What the chosen model makes of the image, in a sentence; or which latents were set by hand.
+ * @param {Page} page
+ * @param {import("./lab.js").Look} look
+ */
+export function summaryOf(page, look) {
+  const span = page.lab.index.range[1] - page.lab.index.range[0];
+  const m = metrics(look, span);
+  if (look.plain) {
+    const undo = Object.entries(page.state.edits[look.stop.key]).map(([latent, value]) => {
+      const { [latent]: _, ...others } = page.state.edits[look.stop.key];
+      const click = () => page.set({ edits: { ...page.state.edits, [look.stop.key]: others } });
+      const words = say(value ? "see.undo_set" : "see.undo_off", { latent, value });
+      return h(
+        "button",
+        { type: "button", class: "undo", "aria-label": say("see.undo_aria", { latent }), on: { click } },
+        `${words} ✕`,
+      );
+    });
+    return rich("see.edits", { undo: h("span", {}, undo), mse: m.mse, plain: metrics(look.plain, span).mse });
+  }
+  const latents = look.latents.length;
+  return rich("see.summary", {
+    title: look.stop.key,
+    name: page.nameOfImage(),
+    effective_l0: m.effectiveL0,
+    latents,
+    term: term("effective L0"),
+    on: m.l0,
+  });
+}
+
+/**
+ * The loss that the model was trained with, and its two terms for the image of now.
+ * @param {Page} page
+ * @param {import("./lab.js").Look} look
+ */
+export function lossOf(page, look) {
+  const loss = page.lab.index.output === "sigmoid" ? "bce" : "mse";
+  const penalty = page.penalty(look);
+  const error = page.reconstructionLoss(look);
+  const words = {
+    title: look.stop.key,
+    loss: loss === "bce" ? term("cross-entropy") : say("learn.mse"),
+    error,
+    term: term("mean activation"),
+  };
+  if (penalty)
+    return rich(`see.loss_${penalty.of}`, { ...words, ...penalty, sum: error + penalty.weight * penalty.value });
+  const hasPenalty = look.stop.hyperparameter !== null && look.stop.k === null;
+  return rich(hasPenalty ? "see.loss_batch" : "see.loss", words);
+}

@@ -1,0 +1,63 @@
+/** The head of the page: title, what it is for, languages, link; and the lessons. */
+
+import { h } from "./dom.js";
+import * as lessons from "./lessonbox.js";
+import { rich, say, term } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+/** @typedef {import("./page.js").View} View */
+
+/**
+ * @param {Page} page
+ * @param {View[]} views to which that of the lessons is added
+ */
+export function build(page, views) {
+  const { shape, sizes, vectors, bundled } = page.lab.index;
+  const [channels, height, width] = shape;
+  const key = vectors ? "page.intro_vectors" : channels > 1 ? "page.intro_colour" : "page.intro";
+  const values = {
+    channels,
+    pixels: height * width,
+    latents: sizes.join(", "),
+    warning: sizes[0] >= channels * height * width ? say("page.warning") : "",
+  };
+  const copied = h("span", { class: "sr", role: "status" });
+  const copy = h("button", { type: "button", id: "copy-link" }, say("page.copy_link"));
+  let timer = 0;
+  copy.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      copied.textContent = copy.textContent = say("page.link_copied");
+    } catch {
+      prompt(say("page.link_prompt"), location.href);
+    }
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      copy.textContent = say("page.copy_link");
+      copied.textContent = "";
+    }, 1500);
+  });
+  const languages = page.host.languages
+    .filter((/** @type {any} */ { code }) => code !== page.state.lang)
+    .map((/** @type {any} */ { code, name }) =>
+      h("button", { type: "button", lang: code, on: { click: () => page.set({ lang: code }) } }, name),
+    );
+  const view = lessons.build(page);
+  views.push(view);
+  return [
+    h(
+      "header",
+      { id: "head" },
+      h("h1", {}, say("page.title")),
+      h("div", { id: "aside" }, copy, copied, h("span", { id: "languages" }, languages)),
+      h(
+        "p",
+        { id: "intro" },
+        rich(key, { ...values, encoder: term("encoder"), decoder: term("decoder"), term: term("latents") }),
+        " ",
+        bundled && rich("page.data"),
+      ),
+    ),
+    view.element,
+  ];
+}

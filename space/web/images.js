@@ -1,0 +1,79 @@
+/** The images that models are shown: those of the test split, and a visitor's drawings. */
+
+import { fromText, resized } from "./digit.js";
+import { numbers } from "./files.js";
+
+const MOST_DRAWINGS = 50; // of which the images are kept
+
+export class Images {
+  /**
+   * @param {any} index lab.json
+   * @param {() => void} onArrival called when something was fetched
+   */
+  constructor(index, onArrival) {
+    this.index = index;
+    this.pixels = index.shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b);
+    this.onArrival = onArrival;
+    /** @type {Uint8Array | Uint16Array | Float32Array | null} */
+    this.images = null;
+    /** @type {Uint8Array | Uint16Array | Float32Array | null} */
+    this.labels = null;
+    /** @type {{digit: number, image: Float64Array} | null} what the page itself carries */
+    this.carried = null;
+    /** @type {Map<string, Float64Array>} text of a drawing -> its image, 28 x 28 */
+    this.drawings = new Map();
+  }
+
+  /** Fetches labels and images. */
+  async fetch() {
+    this.labels = await numbers(this.index.labels);
+    this.onArrival();
+    this.images = await numbers(this.index.images);
+    this.onArrival();
+  }
+
+  /** The class of a test image; null while labels are under way. @param {number} i @returns {number | null} */
+  label(i) {
+    return this.labels ? this.labels[i] : null;
+  }
+
+  /** A test image; null while images are under way. @param {number} i @returns {Float64Array | null} */
+  image(i) {
+    if (!this.images) return this.carried?.digit === i ? this.carried.image : null;
+    const own = this.images.subarray(i * this.pixels, (i + 1) * this.pixels);
+    const scale = this.images instanceof Uint8Array ? 255 : 1;
+    return Float64Array.from(own, (value) => value / scale);
+  }
+
+  /**
+   * A random test image of a class, another one than the given if there is one; null where there is none.
+   * @param {number} label
+   * @param {number} other
+   */
+  random(label, other) {
+    const found = [...(this.labels ?? [])].flatMap((own, i) => (own === label && i !== other ? [i] : []));
+    if (!found.length) return this.label(other) === label ? other : null;
+    return found[Math.floor(Math.random() * found.length)];
+  }
+
+  /** Reads a drawing of a link, so that it can be looked at. @param {string} text @throws what `fromText` throws */
+  async readDrawing(text) {
+    if (!this.drawings.has(text)) this.drawings.set(text, await fromText(text));
+    for (const oldest of [...this.drawings.keys()].slice(0, -MOST_DRAWINGS)) this.drawings.delete(oldest);
+  }
+
+  /** Whether an image is here. @param {{digit: number, draw: string}} specimen */
+  has({ digit, draw }) {
+    return draw ? this.drawings.has(draw) : this.images !== null || this.carried?.digit === digit;
+  }
+
+  /** The clean image of a specimen; null while it is under way. @param {{digit: number, draw: string}} specimen */
+  clean({ digit, draw }) {
+    if (!draw) return this.image(digit);
+    const drawn = this.drawings.get(draw);
+    if (!drawn) return null;
+    const [channels, height, width] = this.index.shape;
+    const image = height === 28 && width === 28 ? drawn : resized(drawn, height, width);
+    return Float64Array.from({ length: this.pixels }, (_, i) => image[i % image.length]); // the same in all channels
+  }
+}

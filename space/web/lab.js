@@ -1,0 +1,288 @@
+/** The lab: images, stops of the sliders, and what a model makes of an image. */
+
+import { Models, json, tensors } from "./files.js";
+import { Images } from "./images.js";
+import { noise } from "./noise.js";
+
+/**
+ * One stop of a slider, as lab.json has it: a model, and which k or beta it is asked for.
+ * @typedef {{key: string, model: string, label: string, short: string, argument: "k" | "beta" | null, value: number | null,
+ *   k: number | null, steps: number, rounds: number, beta: number, apart: boolean, evaluation: any, measured: string,
+ *   statistics: string | null, target: number | null, hyperparameter: string | null, method: string, users?: boolean,
+ *   penalty: {of: "mean" | "divergence", weight: number, target: number | null} | null}} Stop
+ */
+/**
+ * One image and what one model makes of it; all images are values of pixels.
+ * @typedef {{stop: Stop, clean: Float64Array, noisy: Float64Array, seen: Float64Array, latents: Float64Array,
+ *   reconstruction: Float64Array, plain: Look | null, atoms?: Map<number, ArrayLike<number>>, bias?: ArrayLike<number>}} Look
+ */
+/** @typedef {{digit: number, draw: string, sigma: number, seed: number}} Specimen */
+/**
+ * What the latents of a stop do on some test images, as training/measure/latent_statistics.py has it.
+ * @typedef {{means: Float32Array[], peak: Float32Array, frequency: Float32Array, alive: Uint8Array,
+ *   top: ArrayLike<number>, topCount: number}} Statistics
+ */
+
+/** @param {Specimen} specimen */
+const nameOf = ({ digit, draw, sigma, seed }) => JSON.stringify([digit, draw, sigma, seed]);
+
+export class Lab {
+  /** @param {any} index lab.json */
+  constructor(index) {
+    this.index = index;
+    this.pictures = new Images(index, () => this.onArrival());
+    this.pixels = this.pictures.pixels;
+    this.models = new Models((name) => index.models[name]);
+    /** @type {Map<string, any>} stop -> its statistics; null while they are under way */
+    this.statisticsOf = new Map();
+    /** @type {Map<string, Look>} the looks at the image of now */
+    this.looks = new Map();
+    this.specimen = "";
+    this.onArrival = () => {};
+    /** @type {Map<string, Stop>} places of a slider that no model was measured at */
+    this.places = new Map();
+    for (const family of index.families) this.layOut(family);
+  }
+
+  /**
+   * Gives a family the list of its stops, from left to right; with those between the measured ones, where its slider goes
+   * through them.
+   * @param {any} family
+   */
+  layOut(family) {
+    /** @type {Stop[]} */
+    const labelled = family.stops.map((/** @type {string} */ key, /** @type {number} */ i) => {
+      const label = family.labels?.[i] ?? this.stop(key).label;
+      return label === this.stop(key).label ? this.stop(key) : { ...this.stop(key), label };
+    });
+    family.list = labelled;
+    if (!family.range) return;
+    const { model, argument, values, steps } = family.range;
+    const measured = /** @type {any[]} */ (labelled.filter((stop) => stop.model === model));
+    const places = values.map((/** @type {number} */ value, /** @type {number} */ i) => {
+      const distance = (/** @type {any} */ stop) => Math.abs(Math.log(stop.value / value));
+      const near = measured.reduce((best, stop) => (distance(stop) < distance(best) ? stop : best));
+      if (near.value === value) return near;
+      const key = `${model}, ${argument} = ${value}`;
+      const place = {
+        ...near,
+        key,
+        label: "",
+        short: `${argument} = ${value}`,
+        value,
+        steps: steps[i],
+        evaluation: null,
+      };
+      this.places.set(key, { ...place, measured: near.key, [argument]: value });
+      return this.places.get(key);
+    });
+    family.list = [...places, ...labelled.filter((stop) => stop.model !== model)];
+  }
+
+  /** @param {string} key @returns {Stop} */
+  stop(key) {
+    return this.index.stops[key] ?? this.places.get(key);
+  }
+
+  /** @param {string} key */
+  family(key) {
+    return this.index.families.find((/** @type {any} */ family) => family.key === key);
+  }
+
+  /** The stops of a family's slider, from left to right. @param {string} key @returns {Stop[]} */
+  stops(key) {
+    return this.family(key).list;
+  }
+
+  /** The stops that differ in their family's hyperparameter alone. @param {string} key */
+  compared(key) {
+    const own = this.stops(key).filter((stop) => !stop.users && stop.label);
+    const along = own.filter((stop) => !stop.apart);
+    return along.length ? along : own;
+  }
+
+  /** The compared stop with the lowest error on noisy test images. @param {string} key */
+  leastNoise(key) {
+    const error = (/** @type {Stop} */ stop) => this.evaluation(stop).denoise_mse[this.index.sigma];
+    return this.compared(key).reduce((best, stop) => (error(stop) < error(best) ? stop : best));
+  }
+
+  /** The metrics of a stop on the test split, or of the nearest one that was measured. @param {Stop} stop */
+  evaluation(stop) {
+    return this.stop(stop.measured).evaluation;
+  }
+
+  /** The first family that has a stop. @param {string} key @returns {string | undefined} */
+  familyOf(key) {
+    return this.index.families.find((/** @type {any} */ family) =>
+      family.list.some((/** @type {Stop} */ stop) => stop.key === key),
+    )?.key;
+  }
+
+  /** Every stop that has an evaluation, once. @returns {Stop[]} */
+  measuredStops() {
+    return Object.values(this.index.stops);
+  }
+
+  /** The class of a test image; null while labels are under way. @param {number} i */
+  label(i) {
+    return this.pictures.label(i);
+  }
+
+  /** A test image; null while images are under way. @param {number} i */
+  image(i) {
+    return this.pictures.image(i);
+  }
+
+  /** All test images, as they are stored; null while they are under way. */
+  get images() {
+    return this.pictures.images;
+  }
+
+  /** Takes in looks at a specimen that need no weights. @param {Specimen} specimen @param {Look[]} looks */
+  carry(specimen, looks) {
+    this.specimen = nameOf(specimen);
+    for (const look of looks) this.looks.set(look.stop.key, look);
+    if (looks.length) this.pictures.carried = { digit: specimen.digit, image: looks[0].clean };
+  }
+
+  /**
+   * What the model of a stop makes of an image; null while its weights or the image are under way, and asks for them.
+   * @param {Specimen} specimen
+   * @param {string} key
+   * @returns {Look | null}
+   */
+  look(specimen, key) {
+    const name = nameOf(specimen);
+    if (name !== this.specimen) this.looks.clear();
+    this.specimen = name;
+    const known = this.looks.get(key);
+    if (known && !known.atoms) return known;
+    const stop = this.stop(key);
+    const model = this.model(stop.model);
+    const clean = model && this.pictures.clean(specimen);
+    if (!model || !clean) return known ?? null;
+    const random = noise(specimen.seed, clean.length);
+    const noisy = clean.map((value, i) => value + specimen.sigma * random[i]);
+    const seen = model.output === "sigmoid" ? noisy.map((value) => Math.min(1, Math.max(0, value))) : noisy;
+    const latents = model.encode(noisy, stop);
+    const look = { stop, clean, noisy, seen, latents, reconstruction: model.decode(latents), plain: null };
+    this.looks.set(key, look);
+    return look;
+  }
+
+  /** Whether what a look needs is here. @param {Specimen} specimen @param {string} key */
+  canLook(specimen, key) {
+    if (this.isKept(specimen, key)) return true;
+    return this.models.weights.has(this.stop(key).model) && this.pictures.has(specimen);
+  }
+
+  /** Whether a look was drawn up already. @param {Specimen} specimen @param {string} key */
+  isKept(specimen, key) {
+    return nameOf(specimen) === this.specimen && this.looks.has(key);
+  }
+
+  /**
+   * The same with some latents set to other values.
+   * @param {Look} look
+   * @param {Record<string, number>} edits latent -> value
+   * @returns {Look}
+   */
+  edited(look, edits) {
+    const model = this.models.get(look.stop.model);
+    if (!model || !Object.keys(edits).length) return look;
+    const latents = look.latents.slice();
+    for (const [latent, value] of Object.entries(edits)) latents[Number(latent)] = value;
+    return { ...look, latents, reconstruction: model.decode(latents), plain: look };
+  }
+
+  /** A model; null while its weights are under way, and asks for them. @param {string} name */
+  model(name) {
+    const model = this.models.get(name);
+    if (!model) this.want(name);
+    return model;
+  }
+
+  /** Fetches a model, and lets the page draw when it is here. @param {string} name */
+  async want(name) {
+    if (this.models.weights.has(name) || this.failed.has(name)) return;
+    if (this.first && name !== this.first) return;
+    const other = this.models.underWay.get(name);
+    if (other) return other.promise.catch(() => {}); // whoever asked first says what went wrong
+    try {
+      await this.models.want(name);
+      for (const stop of this.measuredStops()) if (stop.model === name) this.statistics(stop.key);
+    } catch (error) {
+      this.failed.set(name, /** @type {Error} */ (error));
+      setTimeout(() => this.failed.delete(name), 3000); // then the next drawing tries again
+    }
+    this.onArrival();
+  }
+
+  /** The one model that may be fetched while the page opens: it has the whole line. */
+  first = "";
+
+  /** @type {Map<string, Error>} models whose weights could not be fetched just now */
+  failed = new Map();
+
+  /**
+   * Class means, peaks and top images of a stop's latents; null while they are under way, and asks for them.
+   * @param {string} key
+   * @returns {Statistics | null}
+   */
+  statistics(key) {
+    const { measured } = this.stop(key);
+    if (!this.statisticsOf.has(measured)) {
+      this.statisticsOf.set(measured, null);
+      this.fetchStatistics(measured).then(
+        () => this.onArrival(),
+        () => setTimeout(() => this.statisticsOf.delete(measured), 3000),
+      );
+    }
+    return this.statisticsOf.get(measured);
+  }
+
+  /** @param {string} key */
+  async fetchStatistics(key) {
+    const { statistics, model } = this.stop(key);
+    if (!statistics) return;
+    const found = await tensors(statistics);
+    const latents = this.index.models[model].config.latent_dim;
+    const tensor = (/** @type {string} */ name) => /** @type {{shape: number[], data: any}} */ (found.get(name));
+    const means = tensor("class_means");
+    this.statisticsOf.set(key, {
+      means: Array.from({ length: means.shape[0] }, (_, i) => means.data.subarray(i * latents, (i + 1) * latents)),
+      peak: tensor("peak").data,
+      frequency: tensor("frequency").data,
+      alive: tensor("alive").data,
+      top: tensor("top_images").data,
+      topCount: tensor("top_images").shape[1],
+    });
+  }
+
+  /** Forgets a user's model. @param {string} family */
+  remove(family) {
+    const own = this.family(family).list.find((/** @type {Stop} */ stop) => stop.users);
+    this.index.families = this.index.families.filter((/** @type {any} */ other) => other.key !== family);
+    delete this.index.stops[own.key];
+    delete this.index.models[own.model];
+    this.models.forget(own.model);
+  }
+
+  /** Takes in what the server says of a user's model. @param {{models: any, stops: any, family: any}} news */
+  add(news) {
+    for (const name of Object.keys(news.models)) this.models.forget(name);
+    Object.assign(this.index.models, news.models);
+    Object.assign(this.index.stops, news.stops);
+    const others = this.index.families.filter((/** @type {any} */ family) => family.key !== news.family.key);
+    this.layOut(news.family);
+    this.index.families = [...others, news.family];
+    for (const key of Object.keys(news.stops)) {
+      this.looks.delete(key);
+      this.statisticsOf.delete(key);
+    }
+  }
+}
+
+/** Fetches lab.json. @returns {Promise<Lab>} */
+export const openLab = async () => new Lab(await json("lab.json"));

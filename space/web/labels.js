@@ -1,0 +1,122 @@
+/** Words in charts: how wide they are, where they break, and where they stand so that none collide. */
+
+let font = "sans-serif";
+/** @type {CanvasRenderingContext2D | null} */
+let pen = null;
+
+/** Measures words from now on in the font of an element. @param {Element} element */
+export function measureAs(element) {
+  font = getComputedStyle(element).fontFamily || font;
+}
+
+/**
+ * How wide words are, in px.
+ * @param {string} words
+ * @param {number} [size] of the letters, px
+ * @param {number} [weight]
+ */
+export function widthOf(words, size = 12, weight = 400) {
+  pen ??= document.createElement("canvas").getContext("2d");
+  if (!pen) return 0.62 * size * words.length;
+  pen.font = `${weight} ${size}px ${font}`;
+  return pen.measureText(words).width;
+}
+
+/**
+ * Words in lines that are at most so wide; a single word may be wider.
+ * @param {string} words
+ * @param {number} room px
+ * @param {number} [size] of the letters, px
+ * @param {number} [weight]
+ */
+export function wrapped(words, room, size = 12, weight = 400) {
+  /** @type {string[]} */
+  const lines = [];
+  for (const word of words.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length && widthOf(longer, size, weight) <= room) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** @typedef {{left: number, top: number, right: number, bottom: number}} Box */
+/** @typedef {"start" | "middle" | "end"} Anchor */
+/** @typedef {{x: number, y: number, r: number, words: string[], weight?: number}} Labelled a mark; one word is enough */
+/** @typedef {{dx: number, dy: number, anchor: Anchor, words: string}} Place of a word, as seen from its mark */
+
+const SIZE = 12;
+const GAP = 1; // px of air around a word
+
+/**
+ * Finds room for words beside their marks, so that none stands on a mark, on another word or outside the frame.
+ * @param {Labelled[]} marks those that come first have the first choice
+ * @param {Box} frame
+ * @param {Box[]} [others] what else the words must not stand on
+ * @param {Box[]} [curves] what they stand on only where there is no other room
+ * @returns {(Place | null)[]} null where there is no room, or the same word stands so near that none could tell whose
+ */
+export function placeWords(marks, frame, others = [], curves = []) {
+  const boxes = marks.map(({ x, y, r }) => ({ left: x - r, top: y - r, right: x + r, bottom: y + r }));
+  const taken = [...boxes, ...others];
+  /** @type {{x: number, y: number, words: string}[]} */
+  const placed = [];
+  return marks.map((mark) => {
+    for (const words of mark.words) {
+      const isNear = placed.some((o) => o.words === words && Math.hypot(o.x - mark.x, o.y - mark.y) < 2.5 * SIZE);
+      if (isNear) continue;
+      const place = free(mark, words, frame, taken, curves) ?? free(mark, words, frame, taken);
+      if (!place) continue;
+      placed.push({ ...mark, words });
+      return place;
+    }
+    return null;
+  });
+}
+
+/**
+ * The first free place of a word, whose box is then taken.
+ * @param {Labelled} mark
+ * @param {string} words
+ * @param {Box} frame
+ * @param {Box[]} taken
+ * @param {Box[]} [curves]
+ * @returns {Place | null}
+ */
+function free({ x, y, r, weight }, words, frame, taken, curves = []) {
+  const width = widthOf(words, SIZE, weight);
+  const [aside, above, beneath] = [r + 2, -r - 3, r + 0.8 * SIZE + 2];
+  /** @type {(dys: number[], ...places: [number, Anchor][]) => {dx: number, dy: number, anchor: Anchor}[]} */
+  const rows = (dys, ...places) => dys.flatMap((dy) => places.map(([dx, anchor]) => ({ dx, dy, anchor })));
+  const beside = rows([0.35 * SIZE, above + r, beneath - r], [aside, "start"], [-aside, "end"]);
+  for (const { dx, dy, anchor } of [...beside, ...rows([above, beneath], [0, "middle"], [-r, "start"], [r, "end"])]) {
+    const left = x + dx - { start: 0, middle: 0.5, end: 1 }[anchor] * width;
+    const baseline = y + dy;
+    const box = { left: left - GAP, top: baseline - SIZE, right: left + width + GAP, bottom: baseline + 0.3 * SIZE };
+    const isAcross = box.left >= frame.left && box.right <= frame.right;
+    const isInside = isAcross && box.top >= frame.top && box.bottom <= frame.bottom;
+    if (!isInside || [taken, curves].some((some) => some.some((other) => overlap(box, other)))) continue;
+    taken.push(box);
+    return { dx, dy, anchor, words };
+  }
+  return null;
+}
+
+/** @param {Box} a @param {Box} b */
+const overlap = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+
+/**
+ * Small boxes along a line through points, for `placeWords`.
+ * @param {number[][]} points (x, y), px
+ * @returns {Box[]}
+ */
+export function boxesAlong(points) {
+  return points.slice(1).flatMap(([x, y], i) => {
+    const [fromX, fromY] = points[i];
+    const count = Math.ceil(Math.hypot(x - fromX, y - fromY) / 5);
+    return Array.from({ length: count }, (_, step) => {
+      const [left, top] = [fromX + ((x - fromX) * step) / count, fromY + ((y - fromY) * step) / count];
+      return { left: left - 1, right: left + 1, top: top - 1, bottom: top + 1 };
+    });
+  });
+}

@@ -1,0 +1,202 @@
+/** The tab in which a model is trained on the server before the visitor's eyes, kept, and taken home. */
+
+import { fill, h } from "./dom.js";
+import { moment } from "./moment.js";
+import { Requests } from "./server.js";
+import { initial, settings } from "./settings.js";
+import { rich, say } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+/** @typedef {"idle" | "waiting" | "running" | "paused" | "done"} Status */
+
+const BUTTONS = /** @type {const} */ (["start", "pause", "step", "stop", "keep", "discard"]);
+
+/** A visitor's training; it outlives a change of language. @type {WeakMap<Page, Training>} */
+const trainings = new WeakMap();
+
+class Training {
+  /** @param {Page} page */
+  constructor(page) {
+    this.page = page;
+    /** What is chosen. */
+    this.settings = initial(page.lab.index);
+    /** @type {Status} */
+    this.status = "idle";
+    /** What was said last: words of the catalogue. @type {any} */
+    this.said = { key: "learn.idle" };
+    /** @type {any} */
+    this.moment = null;
+    this.file = "";
+    this.repo = "";
+    this.name = ""; // what a kept model is to be called
+    this.isKeeping = false;
+    this.isSending = false;
+    this.requests = new Requests(page, (isGone) => this.lost(isGone));
+    this.draw = () => {};
+    for (const about of ["start", "step", "pause", "stop", "discard"]) this.on(about, (answer) => this.trained(answer));
+    this.on("keep", (answer) => this.kept(answer));
+    this.on("send", (answer) => this.sent(answer));
+  }
+
+  /** @param {string} about @param {(answer: any) => void} take */
+  on(about, take) {
+    this.page.answers.addEventListener(about, (event) => {
+      const answer = /** @type {CustomEvent} */ (event).detail;
+      if (answer.key) this.said = answer;
+      take(answer);
+      this.requests.heard(this.isOpen());
+      this.draw();
+    });
+  }
+
+  /** Whether answers are to come. */
+  isOpen() {
+    return this.status === "running" || this.status === "waiting" || this.isKeeping || this.isSending;
+  }
+
+  /** @param {any} answer */
+  trained({ status, moment, error, key }) {
+    if (error || key === "page.no_server") this.status = this.moment ? "paused" : "idle";
+    if (moment) this.moment = moment;
+    if (!status) return;
+    if (status === "idle") this.moment = null;
+    this.status = status;
+    if (!key) this.said = { key: `learn.${status}` };
+  }
+
+  /** @param {any} answer */
+  kept({ news, file, error }) {
+    if (error || news) this.isKeeping = false;
+    if (!news) return;
+    this.file = file;
+    this.page.lab.add(news);
+    this.page.set({ family: news.family.key, stop: news.choose });
+  }
+
+  /** @param {any} answer */
+  sent({ error, link }) {
+    if (error || link) this.isSending = false;
+  }
+
+  /** @param {boolean} isGone */
+  lost(isGone) {
+    this.said = { key: isGone ? "page.no_server" : "learn.lost" };
+    this.status = this.moment ? "paused" : "idle";
+    this.isKeeping = this.isSending = false;
+    this.draw();
+  }
+
+  /** @param {string} what */
+  press(what) {
+    if (what === "start" || what === "step") {
+      const look = this.page.look(this.page.state.stop, false);
+      if (!look) return;
+      this.status = what === "start" ? "running" : this.status;
+      this.requests.ask(what, { ...this.settings, image: base64(Float32Array.from(look.noisy)) });
+    } else {
+      if (what === "keep") this.isKeeping = true;
+      this.requests.ask(what, what === "keep" ? { name: this.name } : {});
+    }
+    this.draw();
+  }
+
+  /** Whether a button can do something now. @param {string} what */
+  can(what) {
+    const { status, moment, isKeeping, requests } = this;
+    if (requests.isGone) return false;
+    const works = status === "running" || status === "waiting";
+    if (what === "pause") return status === "running";
+    if (what === "stop") return works || status === "paused";
+    if (what === "discard") return status !== "idle";
+    if (what === "keep") return moment !== null && !isKeeping && status !== "waiting";
+    return !works && !isKeeping;
+  }
+}
+
+/** @param {Page} page @returns {import("./page.js").View} */
+export function build(page) {
+  if (!page.lab.index.server)
+    return { element: h("div", { id: "learn" }, h("p", {}, say("learn.without_server"))), draw() {} };
+  const training = trainings.get(page) ?? new Training(page);
+  trainings.set(page, training);
+  const buttons = BUTTONS.map((what) =>
+    h(
+      "button",
+      {
+        type: "button",
+        id: `train-${what}`,
+        class: what === "start" ? "primary" : "",
+        on: { click: () => training.press(what) },
+      },
+      say(`learn.${what}`),
+    ),
+  );
+  const file = h("a", { id: "train-file", class: "button", download: "" }, say("learn.download"));
+  const name = h("input", {
+    type: "text",
+    id: "train-name",
+    value: training.name,
+    maxLength: 40,
+    placeholder: say("learn.name"),
+    "aria-label": say("learn.name"),
+    on: { input: () => (training.name = name.value.trim()) },
+  });
+  const message = h("p", { id: "train-said", role: "status", dir: "auto" });
+  const view = moment(page);
+  const publish = publishing(training);
+  training.draw = () => {
+    BUTTONS.forEach((what, i) => (buttons[i].disabled = !training.can(what)));
+    file.ariaDisabled = String(!training.file);
+    if (training.file) file.href = new URL(`files/${training.file}`, document.baseURI).href;
+    else file.removeAttribute("href");
+    const { key, values, link, error } = training.said;
+    fill(message, rich(key, link ? { link: h("a", { href: link }, values.repo) } : values));
+    message.className = error ? "error" : "";
+    publish.draw();
+    view.draw(training.moment);
+  };
+  const element = h(
+    "div",
+    { id: "learn" },
+    h("p", {}, rich("learn.intro")),
+    settings(page.lab.index, training.settings),
+    h("div", { id: "train-buttons", class: "buttons" }, buttons.slice(0, 4), name, buttons[4], file, buttons[5]),
+    publish.element,
+    message,
+    view.element,
+  );
+  return { element, draw: () => training.draw() };
+}
+
+/** Where a kept model is published. @param {Training} training */
+function publishing(training) {
+  const repo = h("input", {
+    type: "text",
+    placeholder: "owner/name",
+    value: training.repo,
+    maxLength: 200,
+    spellcheck: false,
+    autocapitalize: "off",
+    on: { input: () => (training.repo = repo.value) },
+  });
+  const button = h("button", { type: "submit", id: "train-send" }, say("learn.send"));
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    training.isSending = true;
+    training.requests.ask("send", { repo: training.repo });
+    training.draw();
+  };
+  const form = h("form", { class: "row", on: { submit } }, h("label", {}, say("learn.repo"), repo), button);
+  return {
+    element: h("details", { id: "push" }, h("summary", {}, say("learn.push")), form),
+    draw: () => (button.disabled = !training.file || training.isSending || training.requests.isGone),
+  };
+}
+
+/** @param {Float32Array} numbers little endian, as all browsers have them */
+function base64(numbers) {
+  const bytes = new Uint8Array(numbers.buffer);
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096));
+  return btoa(text);
+}

@@ -1,0 +1,165 @@
+/** The lessons on the page: each asks to predict, then to do, then says why with the numbers at hand. What is done is kept
+ * in the visitor's browser. */
+
+import { fill, h } from "./dom.js";
+import { FEW, LESSONS, PAIR, seen } from "./lessons.js";
+import { rich, say, term } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+
+const KEPT = "sae-lessons"; // in the browser's storage
+
+/** What the browser keeps of each lesson: the number of the prediction, whether it is done, and what its words then said.
+ * @returns {Record<string, {predicted?: number, done?: boolean, values?: Record<string, any>}>} */
+function read() {
+  try {
+    const kept = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
+    return kept && typeof kept === "object" && !Array.isArray(kept) ? kept : {};
+  } catch {
+    return {};
+  }
+}
+
+/** @param {Record<string, any>} kept */
+function write(kept) {
+  try {
+    localStorage.setItem(KEPT, JSON.stringify(kept));
+  } catch {
+    // a browser that keeps nothing: the lessons last as long as the page
+  }
+}
+
+/** The lesson that is open; it stays open when the language changes. */
+let open = "";
+
+/** @param {Page} page @returns {import("./page.js").View} */
+export function build(page) {
+  const lessons = LESSONS.filter(
+    ({ needs }) => needs.every((key) => page.lab.stop(key)) && (page.lab.index.bundled || needs.length === 0),
+  );
+  const kept = read();
+  const buttons = lessons.map(({ key }, i) =>
+    h(
+      "button",
+      { type: "button", data: { lesson: key }, on: { click: () => choose(key) } },
+      h("span", {}, `${i + 1} `),
+      say(`lessons.${key}`),
+    ),
+  );
+  const body = h("div", { class: "lesson", role: "group", hidden: true });
+  const count = h("span", { class: "muted" });
+  const why = h("div", { class: "why", role: "status" });
+  const element = h(
+    "section",
+    { id: "lessons", class: "box" },
+    h("h2", {}, say("lessons.title"), " ", count),
+    h("div", { class: "lesson-list" }, buttons),
+    body,
+  );
+  if (!lessons.length) element.hidden = true;
+
+  /** @param {string} key */
+  const choose = (key) => {
+    open = open === key ? "" : key;
+    seen.clear();
+    const lesson = lessons.find((other) => other.key === open);
+    if (lesson && !kept[open]?.done) page.set(lesson.from(page));
+    layOut();
+    page.draw();
+    if (lesson?.place) document.querySelector(lesson.place)?.scrollIntoView({ block: "nearest" });
+  };
+  /** @param {string} key @param {any} change */
+  const keep = (key, change) => {
+    kept[key] = { ...kept[key], ...change };
+    write(kept);
+  };
+  const layOut = () => {
+    const lesson = lessons.find((other) => other.key === open);
+    body.hidden = !lesson;
+    if (!lesson) return;
+    const { key, tab } = lesson;
+    body.ariaLabel = say(`lessons.${key}`);
+    const answers = [0, 1, 2].map((i) =>
+      h(
+        "label",
+        {},
+        h("input", {
+          type: "radio",
+          name: "prediction",
+          checked: kept[key]?.predicted === i,
+          on: { change: () => (keep(key, { predicted: i }), explain()) },
+        }),
+        say(`lessons.${key}_answer_${i}`),
+      ),
+    );
+    const terms = {
+      effective_l0: term("effective L0"),
+      target_rate: term("target rate"),
+      few: FEW,
+      sigma: page.lab.index.sigma,
+      name_0: PAIR[0],
+      name_1: PAIR[1],
+    };
+    const link =
+      tab &&
+      h(
+        "button",
+        { type: "button", on: { click: () => page.set({ tab }) } },
+        say("lessons.see_in", { tab: say(`${tab}.title`) }),
+      );
+    fill(
+      body,
+      h(
+        "fieldset",
+        { class: "choice" },
+        h("legend", {}, h("b", {}, say("lessons.predict")), " ", rich(`lessons.${key}_predict`)),
+        answers,
+      ),
+      h("p", {}, h("b", {}, say("lessons.do")), " ", rich(`lessons.${key}_task`, terms)),
+      why,
+      link,
+    );
+    explain();
+  };
+  /** Says why, once the lesson was done, and whether the prediction was right; with the numbers of then. */
+  const explain = () => {
+    const lesson = lessons.find((other) => other.key === open);
+    const { done, predicted, values } = kept[open] ?? {};
+    if (!lesson || !done) return fill(why);
+    const answer = say(`lessons.${open}_answer_${lesson.right}`);
+    const verdict =
+      predicted === undefined ? "lessons.answer" : predicted === lesson.right ? "lessons.right" : "lessons.wrong";
+    fill(
+      why,
+      h("p", {}, rich(verdict, { answer })),
+      h("p", {}, h("b", {}, say("lessons.why")), " ", rich(`lessons.${open}_why`, values)),
+      lesson.table?.(page),
+    );
+  };
+  if (open) layOut();
+
+  return {
+    element,
+    draw() {
+      const label = page.state.draw ? null : page.lab.label(page.state.digit);
+      if (label !== null) seen.add(page.lab.index.classes[label]);
+    },
+    drawLater() {
+      const lesson = lessons.find((other) => other.key === open);
+      if (lesson && page.look() && lesson.isDone(page)) {
+        keep(open, { done: true, values: { ...lesson.values?.(page) } });
+        explain();
+      }
+      buttons.forEach((button) => {
+        const key = button.dataset.lesson ?? "";
+        button.classList.toggle("done", Boolean(kept[key]?.done));
+        button.ariaExpanded = String(key === open);
+        button.title = kept[key]?.done ? say("lessons.done") : "";
+      });
+      count.textContent = say("lessons.count", {
+        done: lessons.filter(({ key }) => kept[key]?.done).length,
+        all: lessons.length,
+      });
+    },
+  };
+}

@@ -1,0 +1,221 @@
+/** What each lesson asks for, when it is done, and the numbers that say why. Their words are `lessons.KEY_...`. */
+
+import { h } from "./dom.js";
+import { metrics } from "./metrics.js";
+import { say, term } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+/** @typedef {import("./lab.js").Stop} Stop */
+/**
+ * @typedef {{key: string, needs: string[], from: (page: Page) => Partial<import("./state.js").State>, right: number,
+ *   isDone: (page: Page) => boolean, values?: (page: Page) => Record<string, any>, table?: (page: Page) => HTMLElement, tab?: string, place?: string}} Lesson
+ *   `needs` stops of the page; `from` where it starts, so that no lesson opens on its own answer; `right` the number of
+ *   the right prediction; `place` what the page scrolls to
+ */
+
+export const FEW = 30;
+export const PAIR = ["l1-0.1-noise-0.6", "topk-50"]; // nearly the same mean activation
+
+const stopOf = (/** @type {Page} */ page) => page.lab.stop(page.state.stop);
+const now = (/** @type {Page} */ page) => {
+  const look = page.look();
+  const [low, high] = page.lab.index.range;
+  return look && metrics(look, high - low);
+};
+const evaluation = (/** @type {Page} */ page, /** @type {string} */ key) => page.lab.evaluation(page.lab.stop(key));
+const noisy = (/** @type {Page} */ page, /** @type {string} */ key) =>
+  evaluation(page, key).denoise_mse[page.lab.index.sigma];
+const at = (/** @type {Page} */ page, /** @type {string} */ key) => ({ family: page.lab.familyOf(key), stop: key });
+const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(1)}%`;
+
+/** @type {Lesson[]} */
+export const LESSONS = [
+  {
+    key: "copying",
+    needs: ["dense", "l1-1"],
+    from: (page) => ({ ...at(page, "l1-1"), sigma: 0, tab: "see" }),
+    right: 2,
+    isDone: (page) => stopOf(page).model === "dense" && page.state.sigma >= page.lab.index.sigma,
+    values: (page) => ({
+      on: now(page)?.l0,
+      latents: page.look()?.latents.length,
+      mse: now(page)?.mse,
+      noise_mse: now(page)?.noiseMse,
+    }),
+  },
+  {
+    key: "penalty",
+    needs: ["dense", "l1-1"],
+    from: (page) => ({ ...at(page, "dense"), tab: "see" }),
+    right: 1,
+    isDone: (page) => page.state.family === "l1" && (now(page)?.effectiveL0 ?? FEW) < FEW,
+    values: (page) => ({
+      effective_l0: now(page)?.effectiveL0,
+      psnr: now(page)?.psnr,
+      six: Math.tanh(3),
+      twelve: Math.tanh(6),
+    }),
+  },
+  {
+    key: "noise",
+    needs: ["dense", "l1-1"],
+    from: (page) => ({ ...at(page, "dense"), sigma: page.lab.index.sigma, tab: "see" }),
+    right: 1,
+    isDone: (page) =>
+      page.state.family === "l1" && page.state.sigma > 0 && page.state.stop === page.lab.leastNoise("l1").key,
+    values(page) {
+      const compared = page.lab.compared("l1");
+      const [first, best, last] = [compared[0], page.lab.leastNoise("l1"), compared[compared.length - 1]].map(
+        (stop) => stop.key,
+      );
+      return {
+        sigma: page.lab.index.sigma,
+        first,
+        best,
+        last,
+        first_error: noisy(page, first),
+        best_error: noisy(page, best),
+        last_error: noisy(page, last),
+      };
+    },
+  },
+  {
+    key: "ten",
+    needs: ["topk-10", "l1-10"],
+    from: (page) => ({ ...at(page, "l1-10"), beside: "dense", sigma: page.lab.index.sigma, tab: "see" }),
+    right: 0,
+    isDone: (page) => ["topk-10", "l1-10"].every((key) => page.shown().includes(key)) && page.state.sigma > 0,
+    values: (page) => ({
+      sigma: page.lab.index.sigma,
+      k_clean: evaluation(page, "topk-10").mse,
+      k_error: noisy(page, "topk-10"),
+      l1_clean: evaluation(page, "l1-10").mse,
+      l1_error: noisy(page, "l1-10"),
+    }),
+  },
+  {
+    key: "length",
+    needs: ["l1-1", "kl-image-0.05", "kl-neuron-0.05", "topk-25"],
+    from: (page) => ({ ...at(page, "l1-1"), sigma: 0, tab: "see" }),
+    right: 0,
+    isDone: (page) => stopOf(page).model === "l1-1" && ["1", "8"].every((name) => seen.has(name)),
+    table: byClass,
+  },
+  {
+    key: "mean",
+    needs: PAIR,
+    from: (page) => ({ ...at(page, PAIR[1]), beside: "dense", sigma: 0, tab: "see" }),
+    right: 1,
+    isDone: (page) => PAIR.every((key) => page.shown().includes(key)),
+    values: (page) =>
+      Object.fromEntries(
+        PAIR.flatMap((key, i) => [
+          [`name_${i}`, key],
+          [`mean_${i}`, evaluation(page, key).mean_activation],
+          [`l0_${i}`, evaluation(page, key).effective_l0],
+        ]),
+      ),
+    tab: "rates",
+  },
+  {
+    key: "dead",
+    needs: ["l1-0.1-noise-0.6", "l1-1"],
+    from: (page) => ({ ...at(page, "l1-1"), tab: "see" }),
+    right: 2,
+    isDone: (page) => stopOf(page).hyperparameter !== null && evaluation(page, page.state.stop).dead_fraction >= 0.02,
+    values(page) {
+      const peaks = page.lab.statistics(page.state.stop)?.peak;
+      const never = peaks ? peaks.reduce((sum, peak) => sum + Number(peak === 0), 0) / peaks.length : 0;
+      return {
+        title: page.state.stop,
+        dead: evaluation(page, page.state.stop).dead_fraction,
+        never,
+        sample: page.lab.index.sample,
+      };
+    },
+    tab: "atoms",
+  },
+  {
+    key: "rate",
+    needs: ["kl-image-0.05", "kl-neuron-0.05"],
+    from: (page) => ({ ...at(page, "l1-1"), sigma: 0, tab: "see" }),
+    right: 1,
+    isDone: (page) => stopOf(page).target === 0.05 && page.state.sigma >= page.lab.index.sigma,
+    values: (page) => ({
+      title: page.state.stop,
+      clean: evaluation(page, page.state.stop).mean_activation,
+      now: now(page)?.meanActivation,
+      sigma: page.state.sigma,
+    }),
+    tab: "rates",
+  },
+  {
+    key: "k",
+    needs: ["topk-10", "topk-25", "topk-50"],
+    from: (page) => ({ ...at(page, "topk-10"), sigma: 0, tab: "see" }),
+    right: 2,
+    isDone: (page) => page.state.stop === "topk-50",
+    table: byK,
+  },
+  {
+    key: "letter",
+    needs: [],
+    from: () => ({ draw: "", sigma: 0, tab: "see" }),
+    place: "#draw",
+    right: 1,
+    isDone: (page) => page.state.draw !== "",
+    values: (page) => ({ title: page.state.stop, mse: now(page)?.mse, test: evaluation(page, page.state.stop).mse }),
+    tab: "atoms",
+  },
+];
+
+/** The classes that were on the bench since a lesson was opened. @type {Set<string>} */
+export const seen = new Set();
+
+/** Mean activation, or the number of latents, for each class and penalty. @param {Page} page */
+function byClass(page) {
+  const { classes } = page.lab.index;
+  const rows = ["l1-1", "kl-image-0.05", "kl-neuron-0.05", "topk-25"].map((key) => {
+    const { mean_activation_by_class: means, l0_by_class: l0 } = evaluation(page, key);
+    const isExact = page.lab.stop(key).k !== null;
+    return h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, isExact ? say("lessons.length_exact", { key }) : key),
+      (isExact ? l0 : means).map((/** @type {number} */ value) =>
+        h("td", {}, isExact ? value.toFixed(0) : value.toFixed(4).replace(/^0/, "")),
+      ),
+    );
+  });
+  const head = h(
+    "tr",
+    {},
+    h("th", { scope: "col" }, say("lessons.length_head")),
+    classes.map((/** @type {string} */ name) => h("th", { scope: "col" }, name)),
+  );
+  return h("div", { class: "scroll" }, h("table", {}, h("thead", {}, head), h("tbody", {}, rows)));
+}
+
+/** What exactly 10, 25 and 50 latents cost. @param {Page} page */
+function byK(page) {
+  const { sigma } = page.lab.index;
+  const rows = ["topk-10", "topk-25", "topk-50"].map((key) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, key),
+      h("td", {}, percent(evaluation(page, key).fvu)),
+      h("td", {}, evaluation(page, key).mse.toFixed(4)),
+      h("td", {}, noisy(page, key).toFixed(4)),
+    ),
+  );
+  const head = h(
+    "tr",
+    {},
+    h("td", {}),
+    [term("FVU"), say("lessons.k_clean"), say("lessons.k_noisy", { sigma })].map((words) =>
+      h("th", { scope: "col" }, words),
+    ),
+  );
+  return h("table", {}, h("thead", {}, head), h("tbody", {}, rows));
+}

@@ -1,0 +1,58 @@
+/** Starts the page; the host calls it, Gradio or a folder of files. */
+
+import { takeDrops } from "./drawing.js";
+import { json } from "./files.js";
+import { openLab } from "./lab.js";
+import { carried } from "./opening.js";
+import { Page } from "./page.js";
+import { drawingOf } from "./specimen.js";
+import { opening } from "./state.js";
+import { fetchTabs } from "./tabs.js";
+import { explainTerms } from "./tips.js";
+import { setWords } from "./words.js";
+
+/** The language of an address, or the one of ours that the browser prefers. @param {string[]} languages */
+function language(languages) {
+  const named = new URLSearchParams(location.search).getAll("lang").at(-1) ?? "";
+  const preferred = navigator.languages
+    .map((tag) => tag.slice(0, 2).toLowerCase())
+    .find((code) => languages.includes(code));
+  return languages.includes(named) ? named : (preferred ?? languages[0]);
+}
+
+/**
+ * Starts the page.
+ * @param {HTMLElement} element
+ * @param {{languages: {code: string, name: string}[], opening: any, ask: ((name: string, data: any) => void) | null}} host
+ * @returns {Promise<Page>}
+ */
+export async function start(element, host) {
+  const lang = language(host.languages.map(({ code }) => code));
+  const [lab, words] = await Promise.all([openLab(), json(`words/${lang}.json`)]);
+  setWords(words, lang);
+  const page = new Page(element, host, lab, opening(lab, lang));
+  lab.carry(page.state, carried(host.opening, lab, page.state));
+  await page.restore(location.search);
+  lab.first = lab.stop(page.state.stop).model;
+  page.build();
+  explainTerms(element);
+  takeDrops(element, { read: (file) => drawingOf(page).read(file) });
+  addEventListener("popstate", async () => {
+    await page.restore(location.search);
+    page.draw();
+  });
+  fetchRest(page).catch(() => {}); // what fails is asked for again when it is needed
+  return page;
+}
+
+/** Fetches what is needed next: the chosen model, tabs, words, images, the model beside it, its neighbours. @param {Page} page */
+async function fetchRest(page) {
+  const { lab, host } = page;
+  await lab.want(lab.first);
+  await fetchTabs();
+  for (const { code } of host.languages) await json(`words/${code}.json`);
+  await lab.pictures.fetch();
+  lab.first = "";
+  for (const key of page.shown()) await lab.want(lab.stop(key).model);
+  for (const stop of lab.stops(page.state.family)) await lab.want(stop.model);
+}

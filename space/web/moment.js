@@ -1,0 +1,124 @@
+/** One moment of a training: its atoms, what it makes of an image, its numbers, its loss and its histograms. */
+
+import { Plot, responsive } from "./chart.js";
+import { fill, h } from "./dom.js";
+import { histogram } from "./histogram.js";
+import * as paint from "./paint.js";
+import { singles } from "./safetensors.js";
+import { format, rich, say, term } from "./words.js";
+
+/**
+ * As `_moment` in space/learn.py has it.
+ * @typedef {{step: number, steps: number, loss: string, history: [number, number][], latents: number, count: number,
+ *   atoms: string, reconstruction: string, mean_activation: number, effective_l0: number,
+ *   activations: import("./measures.js").Histogram, means: import("./measures.js").Histogram}} Moment
+ */
+
+const LEVELS = 15; // of an atom's values on either side of 0
+
+/** @param {import("./page.js").Page} page @returns {{element: HTMLElement, draw: (now: Moment | null) => void}} */
+export function moment(page) {
+  const { shape, range } = page.lab.index;
+  const [wall, image, given] = [paint.canvas("…"), paint.canvas("…"), paint.canvas("…")];
+  const title = h("h3", {});
+  const rows = h("tbody", {});
+  /** @type {Moment | null} */
+  let shown = null;
+  const curve = responsive((width) => lossCurve(/** @type {Moment} */ (shown), width), "loss");
+  const [all, means] = [histogram("all"), histogram("means")];
+  const caption = (/** @type {string} */ key) => h("figcaption", {}, say(key));
+  const pair = h(
+    "div",
+    { class: "pair" },
+    h("figure", {}, image, caption("learn.now")),
+    h("figure", {}, given, caption("atoms.given")),
+  );
+  const element = h(
+    "div",
+    { id: "train", hidden: true },
+    h("div", {}, title, wall),
+    h("div", {}, pair, h("table", {}, rows)),
+    h("div", {}, curve.element, all.element, means.element),
+  );
+  return {
+    element,
+    draw(now) {
+      element.hidden = !now;
+      if (!now || now === shown) return;
+      shown = now;
+      const name = page.nameOfImage();
+      fill(title, rich("learn.atoms", { count: now.count, latents: now.latents }));
+      wall.ariaLabel = say("learn.atoms_alt", { count: now.count });
+      drawWall(wall, now, shape);
+      paint.grey(image, singles(new Uint16Array(bytes(now.reconstruction).buffer)), shape, range);
+      image.ariaLabel = say("learn.now_alt", { name });
+      const look = page.look();
+      if (look) paint.grey(given, look.noisy, shape, range);
+      given.ariaLabel = say("learn.given_alt", { name });
+      const row = (/** @type {any} */ words, /** @type {string} */ value) =>
+        h("tr", {}, h("th", { scope: "row" }, words), h("td", {}, value));
+      const last = now.history.at(-1);
+      fill(
+        rows,
+        row(say("learn.row_step"), say("learn.step_of", now)),
+        row(say("learn.loss", { loss: say(`learn.${now.loss}`) }), last ? format(last[1], ".4f") : "–"),
+        row(term("mean activation"), format(now.mean_activation, ".3f")),
+        row(term("effective L0"), say("learn.carried", now)),
+      );
+      curve.draw();
+      all.draw([{ name: "", counts: now.activations }], false);
+      means.draw([{ name: "", counts: now.means }], false);
+    },
+  };
+}
+
+/** @param {Moment} now @param {number} width */
+function lossCurve({ history, steps, loss }, width) {
+  const losses = history.map(([, value]) => value);
+  const first = losses[0] ?? 0.5;
+  const label = say("learn.axis_loss", { loss: say(`learn.${loss}`) });
+  const stride = 100 * (1 + Math.floor(steps / 600));
+  const ticks = Array.from({ length: 1 + Math.floor(steps / stride) }, (_, i) => i * stride);
+  const plot = new Plot({
+    width,
+    height: 200,
+    x: { label: say("learn.axis_step"), low: 0, high: steps, ticks },
+    y: {
+      label,
+      low: Math.min(first / 25, ...losses.map((value) => value / 1.1)),
+      high: 1.1 * Math.max(first, ...losses),
+      log: true,
+    },
+  });
+  const spoken = say("learn.curve_from", { count: losses.length, first, last: losses.at(-1) ?? first });
+  return plot.drawing(spoken, plot.curve(history, 0));
+}
+
+/**
+ * Draws atoms side by side, each in the full range of colours.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Moment} now
+ * @param {number[]} shape
+ */
+async function drawWall(canvas, { atoms, count }, shape) {
+  const unpacked = new Blob([bytes(atoms)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const values = new Int8Array(await new Response(unpacked).arrayBuffer());
+  const pixels = values.length / count;
+  const side = paint.mapSide(pixels);
+  const [channels, height, width] = shape[1] * shape[2] === 1 ? [1, side, side] : shape; // a vector is drawn as a square
+  const columns = Math.ceil(Math.sqrt(count));
+  const all = [channels, Math.ceil(count / columns) * (height + 1), columns * (width + 1)];
+  const sheet = new Int8Array(all[0] * all[1] * all[2]);
+  for (let atom = 0; atom < count; atom++) {
+    const corner = Math.floor(atom / columns) * (height + 1) * all[2] + (atom % columns) * (width + 1);
+    for (let i = 0; i < pixels; i++) {
+      const [channel, place] = [Math.floor(i / (height * width)), i % (height * width)];
+      const row = Math.floor(place / width);
+      sheet[channel * all[1] * all[2] + corner + row * all[2] + (place % width)] = values[atom * pixels + i];
+    }
+  }
+  paint.signed(canvas, sheet, all, LEVELS);
+}
+
+/** @param {string} text base64 */
+const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

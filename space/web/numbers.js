@@ -1,0 +1,132 @@
+/** Both histograms of the lecture, and the table of metrics, of the models that are shown. */
+
+import { h } from "./dom.js";
+import { histograms } from "./histogram.js";
+import { idle } from "./idle.js";
+import { metrics } from "./metrics.js";
+import { activation } from "./measures.js";
+import { noise } from "./noise.js";
+import { say, term } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+
+const BINS = ["logarithmic", "equal"];
+
+/** Both histograms of the lecture. @param {Page} page */
+export function bins(page) {
+  const charts = h("div", { class: "charts" });
+  const choose = h(
+    "fieldset",
+    { id: "bins", class: "choice" },
+    h("legend", {}, say("see.bins")),
+    BINS.map((kind) =>
+      h(
+        "label",
+        {},
+        h("input", {
+          type: "radio",
+          name: "bins",
+          checked: kind === page.state.bins,
+          on: { change: () => page.set({ bins: kind }) },
+        }),
+        say(`see.${kind}`),
+      ),
+    ),
+  );
+  const note = h("p", { class: "muted" });
+  const chart = histograms(page);
+  charts.append(chart.element);
+  /** @type {Map<string, Float64Array>} */
+  let means = new Map();
+  let of = "";
+  return {
+    element: h("div", { id: "histograms" }, choose, charts, note),
+    draw() {
+      const { sigma, seed, bins: kind } = page.state;
+      const { several } = page.lab.index;
+      note.textContent = say("see.histograms", { several, sigma });
+      if (of !== `${sigma} ${seed}`) means = new Map();
+      of = `${sigma} ${seed}`;
+      const shown = page.shown();
+      const drawn = () =>
+        chart.draw(
+          shown.flatMap((stop) => {
+            const look = page.look(stop);
+            return look
+              ? [{ title: stop, activations: look.latents.map(activation), means: means.get(stop) ?? null }]
+              : [];
+          }),
+          kind === "equal",
+        );
+      drawn();
+      idle("histograms", function* () {
+        for (const stop of shown) {
+          const model = page.lab.model(page.lab.stop(stop).model);
+          if (means.has(stop) || !model || !page.lab.images) continue;
+          const random = noise(seed, several * page.lab.pixels);
+          const sum = new Float64Array(model.latentDim);
+          for (let i = 0; i < several; i++) {
+            const clean = /** @type {Float64Array} */ (page.lab.image(i));
+            const noisy = clean.map((value, p) => value + sigma * random[i * clean.length + p]);
+            model.encode(noisy, page.lab.stop(stop)).forEach((z, latent) => (sum[latent] += activation(z) / several));
+            yield;
+          }
+          means.set(stop, sum);
+          drawn();
+        }
+      });
+    },
+  };
+}
+
+/** The metrics of the models shown, for the image of now and for the test split. @param {Page} page */
+export function metricsOf(page) {
+  const { sigma } = page.state;
+  const span = page.lab.index.range[1] - page.lab.index.range[0];
+  const columns = page.shown().map((key) => {
+    const look = page.look(key);
+    return {
+      key,
+      m: look && metrics(look, span),
+      e: page.lab.evaluation(page.lab.stop(key)),
+      at: page.lab.stop(page.lab.stop(key).measured),
+    };
+  });
+  const f = (/** @type {number | null | undefined} */ value, /** @type {number} */ places) =>
+    value === null || value === undefined ? "" : value.toFixed(places);
+  const percent = (/** @type {number} */ value) => `${(100 * value).toFixed(1)}%`;
+  /** @type {[Node | string, (m: any) => string, (e: any) => string][]} */
+  const rows = [
+    [term("mse"), (m) => f(m.mse, 4), (e) => f(e.mse, 4)],
+    [say("see.denoise", { sigma: page.lab.index.sigma }), () => "", (e) => f(e.denoise_mse[page.lab.index.sigma], 4)],
+    [term("FVU"), () => "", (e) => percent(e.fvu)],
+    [term("mean activation"), (m) => f(m.meanActivation, 3), (e) => f(e.mean_activation, 3)],
+    [term("effective L0", say("see.effective_l0")), (m) => f(m.effectiveL0, 0), (e) => f(e.effective_l0, 0)],
+    [term("L0"), (m) => String(m.l0), (e) => f(e.l0, 0)],
+    [term("dead"), () => "", (e) => percent(e.dead_fraction)],
+  ];
+  const head = columns.map(({ key }) => h("th", { scope: "colgroup", colSpan: 2 }, h("bdi", {}, key)));
+  const split = (/** @type {any} */ { key, at }) =>
+    at.key === key ? say("see.test_split") : say("see.test_split_at", { short: at.short });
+  const heads = columns.flatMap((column) => [
+    h("th", { scope: "col" }, say("see.this_image", { sigma })),
+    h("th", { scope: "col" }, split(column)),
+  ]);
+  return h(
+    "table",
+    {},
+    h("thead", {}, h("tr", {}, h("td", {}), head), h("tr", {}, h("td", {}), heads)),
+    h(
+      "tbody",
+      {},
+      rows.map(([name, here, there]) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, name),
+          columns.flatMap(({ m, e }) => [h("td", {}, m ? here(m) : "…"), h("td", {}, e ? there(e) : "")]),
+        ),
+      ),
+    ),
+  );
+}

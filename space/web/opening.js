@@ -1,0 +1,37 @@
+/** What the page itself carries of its opening: looks that are drawn before any weights are here. */
+
+import { noise } from "./noise.js";
+import { singles } from "./safetensors.js";
+
+/** @typedef {import("./lab.js").Lab} Lab */
+/** @typedef {import("./lab.js").Look} Look */
+
+/** Numbers in half precision, little-endian, as base64. @param {string} text */
+function numbers(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return Float64Array.from(singles(new Uint16Array(bytes.buffer)));
+}
+
+/**
+ * The looks that the page carries.
+ * @param {{clean: string, looks: Record<string, any>} | null} opening base64 of the clean image, and by key of a stop
+ *   latents, reconstruction, bias and the largest atoms
+ * @param {Lab} lab
+ * @param {import("./lab.js").Specimen} specimen what the page opens with
+ * @returns {Look[]}
+ */
+export function carried(opening, lab, { seed, sigma }) {
+  if (!opening) return [];
+  const isBytes = lab.index.images.type === "uint8";
+  const clean = numbers(opening.clean).map((value) => (isBytes ? Math.round(255 * value) / 255 : value));
+  const random = noise(seed, clean.length);
+  const noisy = clean.map((value, i) => value + sigma * random[i]);
+  const seen = lab.index.output === "sigmoid" ? noisy.map((value) => Math.min(1, Math.max(0, value))) : noisy;
+  return Object.entries(opening.looks).map(([key, { latents, reconstruction, bias, atoms }]) => ({
+    ...{ stop: lab.stop(key), clean, noisy, seen, plain: null },
+    latents: numbers(latents),
+    reconstruction: numbers(reconstruction),
+    bias: bias && numbers(bias),
+    atoms: new Map(Object.entries(atoms ?? {}).map(([latent, values]) => [Number(latent), numbers(values)])),
+  }));
+}

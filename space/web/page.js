@@ -1,0 +1,238 @@
+/** The page: its state, what it shows, and when it draws. */
+
+import { Card } from "./card.js";
+import * as controls from "./controls.js";
+import { fill, h } from "./dom.js";
+import { json } from "./files.js";
+import * as head from "./head.js";
+import { activation, bernoulliKl } from "./measures.js";
+import { opening, query, restored } from "./state.js";
+import * as tabs from "./tabs.js";
+import { rich, say, setWords } from "./words.js";
+
+/** @typedef {import("./lab.js").Lab} Lab */
+/** @typedef {import("./state.js").State} State */
+/** @typedef {import("./lab.js").Look} Look */
+/** @typedef {{element: HTMLElement, draw: () => void, drawLater?: () => void}} View `draw` what one looks at while a slider moves */
+
+const DRAG = 800; // milliseconds: changes that follow each other faster make one entry of the history
+const REST = 120; // milliseconds after the last change, until what may lag behind is drawn
+
+export class Page {
+  /**
+   * @param {HTMLElement} element
+   * @param {any} host what the page's host gives: languages, the opening, and `ask`, which is null without a server
+   * @param {Lab} lab
+   * @param {State} state
+   */
+  constructor(element, host, lab, state) {
+    this.element = element;
+    element.classList.add("bench");
+    this.host = host;
+    this.lab = lab;
+    this.state = state;
+    this.answers = new EventTarget();
+    this.card = new Card(this);
+    /** @type {View[]} */
+    this.views = [];
+    /** @type {{key: string, values: any} | null} */
+    this.trouble = null;
+    this.wanted = ""; // a user's model that a link names and that is not here yet
+    this.turn = 0; // counts drawings: one that is read late must not replace what came after it
+    this.written = -Infinity;
+    this.resting = 0;
+    this.arrival = 0;
+    lab.onArrival = () => this.arrive();
+    lab.models.onProgress = () => this.arrive();
+  }
+
+  /** Lays the page out, in the language of the state. */
+  build() {
+    this.card.close();
+    this.card.speak();
+    const bench = controls.build(this);
+    const main = tabs.build(this);
+    this.views = [bench, main];
+    const trouble = h("div", { id: "trouble", role: "alert" });
+    this.views.push({
+      element: trouble,
+      draw: () => fill(trouble, this.trouble && h("p", {}, rich(this.trouble.key, this.trouble.values))),
+    });
+    const columns = h("div", { id: "page" }, bench.element, main.element);
+    fill(this.element, ...head.build(this, this.views), trouble, columns, this.card.element);
+    document.title = say("page.title");
+    this.draw();
+  }
+
+  /** Changes the state, the address, and what is drawn. @param {Partial<State>} changes */
+  set(changes) {
+    const speaks = this.state.lang;
+    if (changes.draw && !this.lab.pictures.drawings.has(changes.draw)) return void this.decode(changes);
+    if ("draw" in changes) this.turn++;
+    this.state = { ...this.state, ...changes };
+    this.trouble = null;
+    if (!("lang" in changes)) this.wanted = "";
+    if (this.lab.first) this.lab.first = this.lab.stop(this.state.stop).model;
+    this.write();
+    clearTimeout(this.resting); // what may lag behind waits until the hand rests, and for no files that arrive
+    this.resting = 0;
+    if (this.state.lang !== speaks) this.speak();
+    else this.draw();
+  }
+
+  /** Reads the drawing among changes, and then makes them. @param {Partial<State>} changes */
+  async decode(changes) {
+    const turn = ++this.turn;
+    await this.lab.pictures.readDrawing(/** @type {string} */ (changes.draw));
+    if (turn === this.turn) this.set(changes);
+  }
+
+  /** Draws everything that the state changes: first what one looks at, and what may lag behind when the hand rests. */
+  draw() {
+    for (const view of this.views) view.draw();
+    this.card.draw();
+    this.resting ||= setTimeout(() => {
+      this.resting = 0;
+      this.views.forEach((view) => view.drawLater?.());
+    }, REST);
+  }
+
+  /** Draws anew when something was fetched, at most once in a frame. */
+  arrive() {
+    this.arrival ||= requestAnimationFrame(() => {
+      this.arrival = 0;
+      this.draw();
+    });
+  }
+
+  /** Writes the state into the address; what follows each other at once makes one entry of the history. */
+  write() {
+    const others = [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("__"));
+    const address =
+      query(this.state, this.lab) + others.map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("");
+    const now = performance.now();
+    if (address !== location.search)
+      history[now - this.written < DRAG ? "replaceState" : "pushState"](null, "", address);
+    this.written = now;
+  }
+
+  /** Takes in the state of an address. @param {string} text */
+  async restore(text) {
+    const first = opening(this.lab, this.state.lang);
+    this.trouble = null;
+    this.wanted = "";
+    try {
+      const { state, missing } = restored(text, this.lab, first);
+      if (state.draw) await this.lab.pictures.readDrawing(state.draw);
+      this.state = state;
+      this.wanted = missing;
+      if (missing) this.ask("load", { address: missing });
+    } catch (error) {
+      this.state = first;
+      const { key, values } = /** @type {import("./state.js").Problem} */ (error);
+      if (!key) throw error;
+      this.trouble = { key, values };
+    }
+  }
+
+  /** Says everything in the language of the state. */
+  async speak() {
+    const code = this.state.lang;
+    const words = await json(`words/${code}.json`);
+    if (code !== this.state.lang) return;
+    setWords(words, code);
+    this.build();
+  }
+
+  /**
+   * Asks the server for something; its answers come as events of `answers`.
+   * @param {string} name
+   * @param {any} [data]
+   */
+  ask(name, data = {}) {
+    if (this.host.ask) this.host.ask(name, { ...data, lang: this.state.lang });
+    else this.answers.dispatchEvent(new CustomEvent(name, { detail: { key: "page.no_server" } }));
+  }
+
+  /** The stops that are shown side by side: the chosen one, and the pinned one where it is another. */
+  shown() {
+    const { stop, beside } = this.state;
+    return beside && beside !== stop ? [stop, beside] : [stop];
+  }
+
+  /**
+   * What a stop's model makes of the image of now; null while its weights are under way.
+   * @param {string} [key]
+   * @param {boolean} [withEdits]
+   * @returns {Look | null}
+   */
+  look(key = this.state.stop, withEdits = true) {
+    const look = this.lab.look(this.state, key);
+    return look && withEdits ? this.lab.edited(look, this.state.edits[key] ?? {}) : look;
+  }
+
+  /** Whether a stop's decoder is one linear dictionary. @param {string} key @returns {boolean} */
+  isLinear(key) {
+    return this.lab.index.models[this.lab.stop(key).model].linear;
+  }
+
+  /**
+   * The atom of a latent; of a network that is not linear, what its peak adds where all others are off. Null while the
+   * weights are under way.
+   * @param {string} key
+   * @param {number} latent
+   * @returns {ArrayLike<number> | null}
+   */
+  atom(key, latent) {
+    const model = this.lab.models.get(this.lab.stop(key).model);
+    if (!model) return this.lab.looks.get(key)?.atoms?.get(latent) ?? null;
+    return model.isLinear ? model.atom(latent) : model.alone(latent, this.lab.statistics(key)?.peak[latent] || 1);
+  }
+
+  /** The bias of a model in logits. @param {Look} look @returns {ArrayLike<number> | null} */
+  bias(look) {
+    return this.lab.models.get(look.stop.model)?.bias() ?? look.bias ?? null;
+  }
+
+  /** What the image is called. */
+  nameOfImage() {
+    const { classes } = this.lab.index;
+    if (this.state.draw) return say("see.drawing");
+    return classes.length > 1 ? classes[this.lab.label(this.state.digit) ?? this.state.label] : say("see.image");
+  }
+
+  /** Cross-entropy (or squared error) of a look against the clean image, per pixel. @param {Look} look */
+  reconstructionLoss({ reconstruction, clean }) {
+    const bounded = this.lab.index.output === "sigmoid";
+    const of = (/** @type {number} */ p, /** @type {number} */ x) =>
+      bounded ? -(x * Math.log(Math.max(p, 1e-12)) + (1 - x) * Math.log(Math.max(1 - p, 1e-12))) : (p - x) ** 2;
+    return reconstruction.reduce((sum, p, i) => sum + of(p, clean[i]), 0) / clean.length;
+  }
+
+  /**
+   * The penalty of a look's sparsity method, where it can be told from one image.
+   * @param {Look} look
+   * @returns {{of: string, weight: number, value: number, target: number | null, mean: number} | null}
+   */
+  penalty({ stop, latents }) {
+    const { penalty } = stop;
+    if (!penalty) return null;
+    const mean = latents.reduce((sum, z) => sum + activation(z), 0) / latents.length;
+    const value = penalty.of === "divergence" ? bernoulliKl(penalty.target ?? 0, mean) : mean;
+    return { ...penalty, mean, value };
+  }
+
+  /**
+   * Marks an element whose pictures are still another model's, since weights are under way.
+   * @param {HTMLElement} element
+   * @param {string[]} stops that it is to show
+   */
+  mark(element, stops) {
+    const missing = stops.find((stop) => !this.lab.canLook(this.state, stop));
+    element.classList.toggle("waiting", missing !== undefined);
+    if (missing === undefined) return element.removeAttribute("data-waiting");
+    const { model } = this.lab.stop(missing);
+    const key = this.lab.failed.has(model) ? "page.not_fetched" : "page.fetching";
+    element.dataset.waiting = say(key, { title: missing, part: this.lab.models.part(model) });
+  }
+}

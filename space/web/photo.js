@@ -1,0 +1,172 @@
+/** The ink of an image: a drawing on a screen, or a photo of paper, evenly lit or not. It is found in levels of grey,
+ * from 0 to 255, row by row. */
+
+import { DrawingError } from "./digit.js";
+import { levelAt, mean, paperBelow } from "./paper.js";
+
+const BORDER = 0.06; // width, as a share of the shorter side
+const NEAR = 0.06; // paper is so near to its usual level, as a share of the range of levels: it has grain
+const FADE = 0.15; // what stands out by less than this share of the most is no ink
+const SOME = 0.5; // under uneven light a stroke is what stands out by this share of the most ...
+const STRONG = 0.75; // ... and somewhere by this one: what is left of a shadow does not
+const FAR = 0.2; // so far away, as a share of the longer side, there is paper beside a stroke
+const LEAST = 12; // levels: what stands out by less shows nothing
+
+/**
+ * @typedef {{ink: Uint8ClampedArray, uneven: boolean}} Ink from 0 to 255 for the most, and whether the light is so
+ *   uneven that some of it may be shadow, or some may be missing
+ */
+
+/**
+ * The ink of an image file, in the middle of a square canvas, its aspect kept.
+ * @param {Blob} file
+ * @param {number} side pixels of the canvas
+ * @returns {Promise<Ink>}
+ * @throws {DrawingError} the file is no image, or one of one shade
+ */
+export async function inkOfFile(file, side) {
+  const sheet = new OffscreenCanvas(side, side);
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (sheet.getContext("2d"));
+  let [width, height] = [0, 0];
+  try {
+    const image = await createImageBitmap(file);
+    const scale = side / Math.max(image.width, image.height);
+    [width, height] = [image.width, image.height].map((length) => Math.max(1, Math.round(length * scale)));
+    const size = /** @type {const} */ ({ resizeWidth: width, resizeHeight: height, resizeQuality: "high" });
+    context.drawImage(await createImageBitmap(image, size), 0, 0);
+  } catch {
+    throw new DrawingError("draw.unreadable");
+  }
+  const found = inkOf(context.getImageData(0, 0, width, height).data, width, height);
+  if (!found) throw new DrawingError("draw.one_shade");
+  const ink = new Uint8ClampedArray(side * side);
+  const [top, left] = [Math.floor((side - height) / 2), Math.floor((side - width) / 2)];
+  found.ink.forEach((level, i) => (ink[(top + Math.floor(i / width)) * side + left + (i % width)] = level));
+  return { ink, uneven: found.uneven };
+}
+
+/**
+ * The ink of an image, or null where nothing stands out.
+ * @param {Uint8ClampedArray} data width x height x 4, as a canvas gives it
+ * @param {number} width
+ * @param {number} height
+ * @returns {Ink | null}
+ */
+export function inkOf(data, width, height) {
+  const grey = new Float32Array(width * height);
+  let [sum, weight] = [0, 0];
+  for (let i = 0; i < grey.length; i++) {
+    grey[i] = 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2];
+    sum += grey[i] * data[4 * i + 3];
+    weight += data[4 * i + 3];
+  }
+  // Where an image is transparent it gets what its ink stands out from: white below dark ink, black below bright.
+  const below = sum < 127.5 * weight ? 255 : 0;
+  return standsOut(grey.map((level, i) => below + ((level - below) * data[4 * i + 3]) / 255), width, height);
+}
+
+/**
+ * How far each pixel stands out from the paper, or null where none does.
+ * @param {Float32Array} grey
+ * @param {number} width
+ * @param {number} height
+ * @returns {Ink | null}
+ */
+export function standsOut(grey, width, height) {
+  const even = evenPaper(grey, width, height);
+  const steps = even ? null : edges(grey, width, height);
+  const isDark = steps ? mean(steps) < 0 : even?.isDark;
+  const bright = isDark ? grey.map((level) => 255 - level) : grey; // ink is brighter than paper
+  const paper = even
+    ? new Float32Array(grey.length).fill(isDark ? 255 - even.level : even.level)
+    : paperBelow(bright, width, height);
+  let above = bright.map((level, i) => level - paper[i]);
+  if (levelAt(above, 0.998) < LEAST) return null; // the brightest pixels but a few
+  // In half the light, ink is half as far from paper.
+  if (!even) above = above.map((level, i) => (100 * level) / Math.max(24, isDark ? 255 - paper[i] : paper[i]));
+  const most = levelAt(above, 0.998);
+  const ink = Uint8ClampedArray.from(above, (level) => (255 * (level - FADE * most)) / ((1 - FADE) * most));
+  if (!steps) return { ink, uneven: false };
+  const found = strokes(above, most, width, height);
+  const isDoubtful = Math.abs(mean(steps)) < 0.15 * mean(steps.map(Math.abs)); // is the ink dark or bright?
+  return { ink: ink.map((level, i) => (found.near[i] ? level : 0)), uneven: isDoubtful || found.weak > 0.1 };
+}
+
+/**
+ * The level of evenly lit paper, and whether the ink is darker; null where the light is uneven.
+ * @param {Float32Array} grey
+ * @param {number} width
+ * @param {number} height
+ */
+function evenPaper(grey, width, height) {
+  const edge = Math.max(1, Math.round(BORDER * Math.min(width, height)));
+  const isBorder = (/** @type {number} */ i) => {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    return Math.min(x, y, width - 1 - x, height - 1 - y) < edge;
+  };
+  const border = grey.filter((_, i) => isBorder(i));
+  const level = levelAt(border, 0.5);
+  const [low, high] = [levelAt(grey, 0.002), levelAt(grey, 0.998)];
+  const near = NEAR * (high - low);
+  const ink = 0.85 * Math.max(high - level, level - low);
+  const far = (/** @type {number} */ one) => Math.abs(one - level);
+  const paper = (/** @type {Float32Array} */ levels) => mean(levels.map((one) => Number(far(one) <= near)));
+  // Ink may cross the border, and its edges are neither paper nor ink; more than these is a shadow.
+  const between = mean(border.map((one) => Number(far(one) > near && far(one) < ink)));
+  const most = Math.max(0.01, 0.45 * (1 - paper(border)));
+  if (Math.min(paper(border), paper(grey)) < 0.6 || between > most) return null;
+  return { level, isDark: mean(border) > mean(grey.filter((_, i) => !isBorder(i))) };
+}
+
+/**
+ * How far each pixel is above those around it, further away than a stroke is wide, to the third power.
+ * @param {Float32Array} grey
+ * @param {number} width
+ * @param {number} height
+ */
+export function edges(grey, width, height) {
+  const far = Math.ceil(FAR * Math.max(width, height));
+  const at = (/** @type {number} */ x, /** @type {number} */ y) =>
+    grey[Math.min(height - 1, Math.max(0, y)) * width + Math.min(width - 1, Math.max(0, x))];
+  return grey.map((level, i) => {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    return (level - (at(x - far, y) + at(x + far, y) + at(x, y - far) + at(x, y + far)) / 4) ** 3;
+  });
+}
+
+/**
+ * Which pixels are strokes, or next to one, and which share of the strokes, without their edges, stands out weakly.
+ * @param {Float32Array} above
+ * @param {number} most
+ * @param {number} width
+ * @param {number} height
+ */
+function strokes(above, most, width, height) {
+  const near = new Uint8Array(above.length);
+  const seen = new Uint8Array(above.length);
+  let [inner, weak] = [0, 0];
+  const isSome = (/** @type {number} */ i) => above[i] > SOME * most;
+  const around = (/** @type {number} */ i) =>
+    [-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1]
+      .map((step) => i + step)
+      .filter((j) => j >= 0 && j < above.length && Math.abs((j % width) - (i % width)) <= 1);
+  above.forEach((_, first) => {
+    if (seen[first] || !isSome(first)) return;
+    const stroke = [first];
+    seen[first] = 1;
+    for (const i of stroke)
+      for (const j of around(i).filter((j) => !seen[j] && isSome(j))) {
+        seen[j] = 1;
+        stroke.push(j);
+      }
+    if (!stroke.some((i) => above[i] > STRONG * most)) return;
+    for (const i of stroke) {
+      for (const j of around(i)) near[j] = 1;
+      near[i] = 1;
+      if (!around(i).every(isSome)) continue;
+      inner++;
+      if (above[i] < STRONG * most) weak++;
+    }
+  });
+  return { near, weak: weak / Math.max(1, inner) };
+}

@@ -1,0 +1,165 @@
+/** The tab See: the image, its noise, and for each of two models its latents, its reconstruction and the sum of atoms
+ * that makes it; then every model of the method, both histograms and the metrics. */
+
+import { fill, h } from "./dom.js";
+import { figure, lossOf, summaryOf } from "./figures.js";
+import { takeHome } from "./home.js";
+import { metrics } from "./metrics.js";
+import { latentMap } from "./latentmap.js";
+import { activation } from "./measures.js";
+import { bins, metricsOf } from "./numbers.js";
+import * as paint from "./paint.js";
+import { thumbnails } from "./strip.js";
+import { Sum } from "./sum.js";
+import { rich, say, term } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+
+/** @param {Page} page */
+export function build(page) {
+  const given = givenImages(page);
+  const models = h("div", { class: "models" });
+  const loss = h("p", { class: "loss" });
+  const sum = h("section", { id: "sum" }, given.element, models, loss);
+  const summary = h("p", { id: "summary", role: "status" });
+  const strip = thumbnails(page);
+  const numbers = h("section", { id: "numbers" });
+  const bars = bins(page);
+  const table = h("div", { id: "metrics" });
+  numbers.append(bars.element, table);
+  const home = takeHome(page);
+  const element = h("div", {}, sum, summary, strip.element, numbers, home.element);
+  /** @type {Row[]} */
+  let rows = [];
+  let pending = 0;
+
+  return {
+    element,
+    draw() {
+      const wanted = page.shown();
+      if (rows.map((row) => row.stop).join("\n") !== wanted.join("\n")) {
+        rows = wanted.map(
+          (stop, i) => rows.find((row) => row.stop === stop && row.first === !i) ?? new Row(page, stop, !i),
+        );
+        fill(models, ...rows.map((row) => row.element));
+      }
+      given.draw();
+      // The chosen model first; what another one makes of a new image is there a frame later.
+      const others = rows.filter((row) => !row.first && !page.lab.isKept(page.state, row.stop));
+      rows.filter((row) => !others.includes(row)).forEach((row) => row.draw());
+      cancelAnimationFrame(pending);
+      if (others.length) pending = requestAnimationFrame(() => setTimeout(() => others.forEach((row) => row.draw())));
+      if (page.look()) mark(page.look()?.atoms ? "first image" : "live image");
+      const look = page.look();
+      fill(summary, look ? summaryOf(page, look) : null);
+      page.mark(sum, wanted);
+    },
+    drawLater() {
+      const look = page.look();
+      fill(loss, look && lossOf(page, look));
+      fill(table, metricsOf(page));
+      strip.draw();
+      bars.draw();
+      home.draw();
+    },
+  };
+}
+
+/** Marks when something was drawn for the first time; what measures the page reads that. @param {string} name */
+const mark = (name) => performance.getEntriesByName(name).length || performance.mark(name);
+
+/** The clean and the noisy image. @param {Page} page */
+function givenImages(page) {
+  const [clean, noisy] = [figure("clean"), figure("noisy")];
+  return {
+    element: h(
+      "div",
+      { class: "given" },
+      clean.element,
+      h("div", { class: "arrow", "aria-hidden": "true" }, "↓"),
+      noisy.element,
+    ),
+    draw() {
+      const look =
+        page.look() ??
+        page
+          .shown()
+          .map((stop) => page.look(stop))
+          .find(Boolean);
+      if (!look) return;
+      const { shape, range } = page.lab.index;
+      const { sigma } = page.state;
+      const name = page.nameOfImage();
+      const m = metrics(look, range[1] - range[0]);
+      paint.grey(clean.picture, look.clean, shape, range);
+      clean.say(
+        say("see.clean_alt", { name }),
+        say("see.clean"),
+        page.state.draw ? say("see.drawn") : say("see.from_test", { name }),
+      );
+      paint.grey(noisy.picture, look.noisy, shape, range);
+      const words =
+        sigma > 0
+          ? rich("see.noise_error", { mse: m.noiseMse, PSNR: term("PSNR"), psnr: m.noisePsnr })
+          : say("see.no_noise");
+      noisy.say(say("see.noisy_alt", { name, sigma }), say("see.with_noise", { sigma }), words);
+    },
+  };
+}
+
+/** One model: its latents, its reconstruction, and the sum. */
+class Row {
+  /** @param {Page} page @param {string} stop @param {boolean} first */
+  constructor(page, stop, first) {
+    this.page = page;
+    this.stop = stop;
+    this.first = first;
+    this.title = h("h2", {});
+    this.map = latentMap(page, stop, first ? { id: "latents" } : {});
+    this.latents = h(
+      "figure",
+      { class: "map" },
+      this.map.element,
+      h("figcaption", {}, paint.colourBar(paint.ACTIVATION, say("see.off"), say("see.on"))),
+    );
+    this.reconstruction = figure("reconstruction");
+    if (first) this.reconstruction.element.id = "reconstruction";
+    this.sum = new Sum(page, stop);
+    const arrow = h("div", { class: "arrow", "aria-hidden": "true" }, "→");
+    this.element = h(
+      "section",
+      { class: first ? "model" : "model second" },
+      this.title,
+      h("div", { class: "steps" }, this.latents, arrow, this.reconstruction.element),
+      this.sum.element,
+    );
+  }
+
+  draw() {
+    const { page } = this;
+    const look = page.look(this.stop);
+    if (!look) return; // the old picture stays
+    const { shape, range } = page.lab.index;
+    const m = metrics(look, range[1] - range[0]);
+    const [name, latents] = [page.nameOfImage(), look.latents.length];
+    fill(
+      this.title,
+      h("bdi", {}, this.stop),
+      " ",
+      h(
+        "span",
+        { class: "muted" },
+        rich("see.carried", { effective_l0: m.effectiveL0, latents, term: term("effective L0") }),
+      ),
+    );
+    this.map.draw(look.latents.map(activation), page.state.edits[this.stop]);
+    paint.grey(this.reconstruction.picture, look.reconstruction, shape, range);
+    const words = rich("see.error", { mse: m.mse, PSNR: term("PSNR"), psnr: m.psnr });
+    this.reconstruction.say(
+      say("see.reconstruction_alt", { name }),
+      say(look.plain ? "see.edited" : "see.reconstruction"),
+      words,
+    );
+    this.sum.draw(look);
+  }
+}

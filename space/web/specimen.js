@@ -1,0 +1,72 @@
+/** The choice of the image: a class, another image of it, new noise, or a drawing. */
+
+import * as drawing from "./drawing.js";
+import { h } from "./dom.js";
+import { say } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+/** @typedef {import("./page.js").View} View */
+
+const LARGEST_SEED = 2 ** 32;
+
+/** @type {WeakMap<Page, ReturnType<typeof drawing.build>>} */
+const drawings = new WeakMap();
+
+/** The canvas of a page, which keeps its ink over a change of language. @param {Page} page */
+export const drawingOf = (page) => /** @type {ReturnType<typeof drawing.build>} */ (drawings.get(page));
+
+/** The choice of the image. @param {Page} page @returns {View} */
+export function specimen(page) {
+  const { noun, classes, vectors } = page.lab.index;
+  const choose = (/** @type {number} */ label) => {
+    const found = page.lab.pictures.random(label, page.state.digit);
+    if (found !== null) page.set({ digit: found, draw: "", label });
+  };
+  const short = noun === "digit";
+  const radios = classes.map((/** @type {string} */ name, /** @type {number} */ label) =>
+    h(
+      "label",
+      {},
+      h("input", { type: "radio", name: "digit", value: String(label), on: { change: () => choose(label) } }),
+      h("bdi", {}, name),
+    ),
+  );
+  const select = h(
+    "select",
+    { "aria-label": say("controls.class"), on: { change: () => choose(Number(select.value)) } },
+    classes.map((/** @type {string} */ name, /** @type {number} */ label) =>
+      h("option", { value: String(label) }, name),
+    ),
+  );
+  const own = () => page.lab.label(page.state.digit) ?? 0;
+  const button = (/** @type {string} */ words, /** @type {() => void} */ click) =>
+    h("button", { type: "button", on: { click } }, words);
+  const buttons = h(
+    "div",
+    { id: "digit-buttons", class: "buttons" },
+    button(say("controls.another"), () => choose(own())),
+    button(say(`controls.any_${noun}`), () => choose(Math.floor(Math.random() * classes.length))),
+    button(say("controls.new_noise"), () => page.set({ seed: Math.floor(Math.random() * LARGEST_SEED) })),
+  );
+  const canvas = drawing.build(page);
+  drawings.set(page, canvas);
+  let shown = "";
+  return {
+    element: h(
+      "fieldset",
+      { id: "digit", class: "box" },
+      h("legend", {}, say(short ? "controls.digit" : "controls.class")),
+      short ? h("div", { class: "digits" }, radios) : select,
+      buttons,
+      vectors ? null : canvas.element,
+    ),
+    draw() {
+      const { draw } = page.state;
+      const label = draw ? null : page.lab.label(page.state.digit);
+      for (const radio of radios) radio.firstChild.checked = Number(radio.firstChild.value) === label;
+      select.value = label === null ? "" : String(label);
+      if (draw !== shown) canvas.show(draw ? (page.lab.pictures.drawings.get(draw) ?? null) : null);
+      shown = draw;
+    },
+  };
+}

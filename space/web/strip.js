@@ -1,0 +1,54 @@
+/** The image of now with every model of the chosen method, as small pictures that choose one. */
+
+import { fill, h } from "./dom.js";
+import { idle } from "./idle.js";
+import { metrics } from "./metrics.js";
+import * as paint from "./paint.js";
+import { rich, say } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+
+/** Every labelled stop of the chosen family, for the image of now. @param {Page} page */
+export function thumbnails(page) {
+  const row = h("div", { class: "strip" });
+  const element = h("section", { id: "strip" }, h("h2", {}, rich("see.strip")), row);
+  /** @type {Map<string, {button: HTMLButtonElement, picture: HTMLCanvasElement, words: HTMLElement}>} */
+  const cards = new Map();
+  return {
+    element,
+    draw: () =>
+      idle("strip", function* () {
+        const stops = page.lab.stops(page.state.family).filter((stop) => stop.label || stop.key === page.state.stop);
+        for (const stop of stops) {
+          if (cards.has(stop.key)) continue;
+          const [picture, words] = [paint.canvas(), h("span", {}, "…")];
+          const button = h(
+            "button",
+            { type: "button", on: { click: () => page.set({ stop: stop.key }) } },
+            picture,
+            h("b", {}, stop.short),
+            words,
+          );
+          cards.set(stop.key, { button, picture, words });
+        }
+        const card = (/** @type {string} */ key) =>
+          /** @type {NonNullable<ReturnType<typeof cards.get>>} */ (cards.get(key));
+        if (stops.some((stop, i) => row.children[i] !== card(stop.key).button) || row.children.length !== stops.length)
+          fill(row, ...stops.map((stop) => card(stop.key).button));
+        row.style.setProperty("--stops", String(stops.length));
+        for (const stop of stops) {
+          const { button, picture, words } = card(stop.key);
+          button.ariaPressed = String(stop.key === page.state.stop);
+          const look = page.look(stop.key, false);
+          button.classList.toggle("waiting", !look);
+          yield;
+          if (!look) continue;
+          const { shape, range } = page.lab.index;
+          paint.grey(picture, look.reconstruction, shape, range);
+          const { psnr } = metrics(look, range[1] - range[0]);
+          words.textContent = say("see.db", { psnr });
+          button.ariaLabel = say("see.choose_stop", { title: stop.key, psnr });
+        }
+      }),
+  };
+}

@@ -1,0 +1,93 @@
+/** The box that loads a user's model: where its address is typed, and what the server says of it. */
+
+import { fill, h } from "./dom.js";
+import { Requests } from "./server.js";
+import { rich, say } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+
+/** What was typed and said; it outlives a change of language. @type {WeakMap<Page, Box>} */
+const boxes = new WeakMap();
+
+class Box {
+  /** @param {Page} page */
+  constructor(page) {
+    this.page = page;
+    this.address = "";
+    /** @type {any} */
+    this.said = null;
+    this.requests = new Requests(page, (isGone) => this.say({ key: isGone ? "page.no_server" : "page.server_back" }));
+    this.draw = () => {};
+    page.answers.addEventListener("load", (event) => this.hear(/** @type {CustomEvent} */ (event).detail));
+  }
+
+  /** @param {any} answer */
+  hear(answer) {
+    this.requests.heard(!answer.error && !answer.choose && !answer.news && answer.key !== "page.no_server");
+    const { lab } = this.page;
+    if (answer.news) {
+      lab.add(answer.news);
+      this.page.set({ family: answer.news.family.key, stop: answer.news.choose });
+    } else if (answer.choose) {
+      const { key } = /** @type {any} */ (lab.measuredStops().find(({ model }) => model === answer.choose));
+      this.page.set({ family: lab.familyOf(key), stop: key });
+    }
+    this.say(answer);
+  }
+
+  /** @param {any} said */
+  say(said) {
+    this.said = said;
+    this.draw();
+  }
+
+  load() {
+    this.page.wanted = "";
+    this.requests.ask("load", { address: this.address });
+  }
+
+  /** What is said, in the language of now. */
+  words() {
+    if (!this.said) return null;
+    const { key, values, link } = this.said;
+    const words = rich(key, values);
+    if (!link) return words;
+    const href = `?${new URLSearchParams({ model: link })}`;
+    return rich("box.loaded_link", { loaded: words, link: h("a", { href }, say("box.link")) });
+  }
+}
+
+/** @param {Page} page @returns {import("./page.js").View} */
+export function build(page) {
+  const box = boxes.get(page) ?? new Box(page);
+  boxes.set(page, box);
+  const { server } = page.lab.index;
+  const input = h("input", {
+    type: "text", placeholder: "owner/name", value: box.address, maxLength: 300, spellcheck: false, autocapitalize: "off",
+    on: { input: () => (box.address = input.value) },
+  });
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    box.load();
+  };
+  const message = h("p", { id: "message", role: "status", dir: "auto" });
+  const form = h(
+    "form",
+    { on: { submit } },
+    h("label", {}, say("box.address"), input),
+    h("p", { class: "muted" }, say(server?.hosted ? "box.places" : "box.places_or_folder")),
+    h("button", { type: "submit" }, say("box.load")),
+  );
+  const inside = server ? form : h("p", { class: "muted" }, say("box.without_server"));
+  const element = h(
+    "div",
+    { class: "box" },
+    h("details", { id: "user-model" }, h("summary", {}, say("box.title")), inside),
+    message,
+  );
+  box.draw = () => {
+    fill(message, box.words());
+    message.className = box.said?.error ? "error" : "";
+  };
+  return { element, draw: box.draw };
+}

@@ -1,0 +1,135 @@
+/** What the page says, in the visitor's language: whole templates by key, with values put in as Python's `str.format`
+ * does. */
+
+import { h } from "./dom.js";
+
+/** @type {Record<string, any>} key -> template */
+let catalogue = {};
+let language = "en";
+
+/**
+ * @param {Record<string, any>} words key -> template
+ * @param {string} code of the language
+ */
+export function setWords(words, code) {
+  catalogue = words;
+  language = code;
+  document.documentElement.lang = code;
+}
+
+/** The code of the language. */
+export const lang = () => language;
+
+/** @param {string} key */
+export const has = (key) => key in catalogue;
+
+/**
+ * A template with its values put in, as text.
+ * @param {string} key
+ * @param {Record<string, any>} [values]
+ * @returns {string}
+ */
+export function say(key, values = {}) {
+  return template(key).replace(
+    FIELD,
+    (/** @type {string} */ field, /** @type {string} */ path, /** @type {string} */ spec) =>
+      field === "{{" ? "{" : field === "}}" ? "}" : format(find(values, path, key), spec),
+  );
+}
+
+/**
+ * The same as nodes of the page: the template's own HTML is kept, values are text or nodes.
+ * @param {string} key
+ * @param {Record<string, any>} [values]
+ * @returns {DocumentFragment}
+ */
+export function rich(key, values = {}) {
+  /** @type {Node[]} */
+  const inserted = [];
+  const html = template(key).replace(
+    FIELD,
+    (/** @type {string} */ field, /** @type {string} */ path, /** @type {string} */ spec) => {
+      if (field === "{{" || field === "}}") return field[0];
+      const value = find(values, path, key);
+      inserted.push(value instanceof Node ? value : document.createTextNode(format(value, spec)));
+      return `<slot></slot>`;
+    },
+  );
+  const made = document.createElement("template");
+  made.innerHTML = html.replace(/\*\*(.+?)\*\*/gs, "<b>$1</b>").replace(/(?<![\w*])\*(\S.*?)\*(?!\w)/gs, "<em>$1</em>");
+  made.content.querySelectorAll("slot").forEach((slot, i) => slot.replaceWith(inserted[i]));
+  return made.content;
+}
+
+/**
+ * A term of the field as a button that explains it; `explain` in tips.js shows the explanation.
+ * @param {string} name as in the catalogue's `terms`
+ * @param {string} [words] what stands there in place of the name
+ * @returns {HTMLButtonElement}
+ */
+export function term(name, words = say(`terms.${name}.name`)) {
+  const tip = say(`terms.${name}.tip`);
+  return h("button", { type: "button", class: "term", data: { tip }, "aria-label": `${words}: ${tip}` }, words);
+}
+
+const FIELD = /\{\{|\}\}|\{([\w[\].]+)(?:!\w)?(?::([^}]*))?\}/g;
+
+/** @param {string} key */
+function template(key) {
+  const words = catalogue[key];
+  if (typeof words !== "string") throw new Error(`There are no words for ${key}.`);
+  return words;
+}
+
+/**
+ * @param {Record<string, any>} values
+ * @param {string} path such as "images[0]"
+ * @param {string} key
+ */
+function find(values, path, key) {
+  const [name, ...rest] = path.split(/[[\].]+/).filter(Boolean);
+  if (!(name in values)) throw new Error(`The words ${key} need a value for ${name}.`);
+  return rest.reduce((value, part) => value[part], values[name]);
+}
+
+/**
+ * A value as Python formats it, for the specifications that the catalogues use.
+ * @param {any} value
+ * @param {string} [spec] "", "d", ",", ".3f", ",.0f", ".1%", "g", ".2g"
+ * @returns {string}
+ */
+export function format(value, spec = "") {
+  if (typeof value !== "number") return String(value);
+  const [, comma, digits, kind] = /^(,?)(?:\.(\d+))?([dfg%]?)$/.exec(spec) ?? [];
+  if (kind === undefined) throw new Error(`Unknown format: ${spec}`);
+  if (kind === "g") return general(value, digits === undefined ? 6 : Number(digits));
+  const places = digits === undefined ? (kind === "f" ? 6 : 0) : Number(digits);
+  const words = kind === "f" || kind === "%" ? fixed(kind === "%" ? 100 * value : value, places) : String(value);
+  return (comma ? words.replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ",") : words) + (kind === "%" ? "%" : "");
+}
+
+/**
+ * @param {number} value
+ * @param {number} places
+ */
+function fixed(value, places) {
+  return Math.abs(value) < 1e21 ? value.toFixed(places) : String(value);
+}
+
+/**
+ * @param {number} value
+ * @param {number} digits
+ */
+function general(value, digits) {
+  if (value === 0 || !Number.isFinite(value)) return Object.is(value, -0) ? "-0" : String(value);
+  const exponent = Number(value.toExponential(Math.max(digits, 1) - 1).split("e")[1]);
+  if (exponent < -4 || exponent >= Math.max(digits, 1)) {
+    const [mantissa, power] = value.toExponential(Math.max(digits, 1) - 1).split("e");
+    const sign = power[0] === "-" ? "-" : "+";
+    return `${trimmed(mantissa)}e${sign}${power.slice(1).padStart(2, "0")}`;
+  }
+  return trimmed(value.toFixed(Math.max(digits - 1 - exponent, 0)));
+}
+
+/** @param {string} number */
+const trimmed = (number) => (number.includes(".") ? number.replace(/\.?0+$/, "") : number);

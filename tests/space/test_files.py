@@ -1,0 +1,218 @@
+"""What a browser may fetch: all that the page needs, and nothing else of the machine."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import urllib.request
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import quote
+
+import gradio as gr
+import httpx
+import pytest
+import torch
+from safetensors.torch import load, save_file
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from sae_model import SparseAutoencoder, load_variant
+from sae_model.zoo import ZOO
+from space.app import build_app, options_of
+from space.files import WEB, Files
+from space.lab import Lab
+from space.user_models import UserModels
+from tests.space.server import running_space
+from training.data import load_split
+from training.measure.latent_statistics import latent_statistics, read_statistics, to_bytes, write_statistics
+
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@pytest.fixture(scope="module")
+def files(lab: Lab) -> Files:
+    return Files(lab, {"hosted": False, "login": False})
+
+
+@pytest.fixture(scope="module")
+def client(files: Files) -> TestClient:
+    return TestClient(Starlette(routes=files.routes()))
+
+
+@pytest.fixture(scope="module")
+def index(client: TestClient) -> dict:
+    return client.get("/files/lab.json").json()
+
+
+def test_all_that_lab_json_names_is_there_and_cached_for_ever(client: TestClient, index: dict) -> None:
+    urls = [index["images"]["url"], index["labels"]["url"]]
+    urls += [model["url"] for model in index["models"].values()]
+    urls += [stop["statistics"] for stop in index["stops"].values()]
+    assert len(urls) == 66
+    for url in urls:
+        answer = client.get(f"/files/{url}")
+        assert answer.status_code == 200, url
+        assert answer.headers["cache-control"] == FOR_EVER
+        old = client.get(f"/files/{url.partition('?')[0]}?v={'0' * 16}")  # of an earlier page
+        assert (old.status_code, old.headers["cache-control"]) == (200, "no-cache")
+
+
+def test_versions_are_hashes_of_the_content(client: TestClient, index: dict) -> None:
+    for model in index["models"].values():
+        content = client.get(f"/files/{model['url']}").content
+        assert len(content) == model["bytes"]
+        assert hashlib.sha256(content).hexdigest().startswith(model["url"].partition("?v=")[2])
+    versions = [stop["statistics"].partition("?v=")[2] for stop in index["stops"].values()]
+    assert len(set(versions)) == len(versions)
+
+
+def test_images_and_labels_are_those_of_the_test_split(client: TestClient, index: dict, lab: Lab) -> None:
+    for name, tensor in (("images", lab.images), ("labels", lab.labels)):
+        of = index[name]
+        answer = client.get(f"/files/{of['url']}")
+        assert answer.headers["content-type"] == "application/gzip"
+        assert "content-encoding" not in answer.headers
+        numbers = torch.frombuffer(bytearray(gzip.decompress(answer.content)[of["skip"] :]), dtype=torch.uint8)
+        assert torch.equal(numbers, tensor.flatten().byte())
+        assert of["count"] == len(tensor)
+
+
+def test_what_changes_is_asked_for_each_time_and_sent_only_if_it_did(client: TestClient) -> None:
+    for name in ("lab.json", "words/en.json", "words/ru.json"):
+        first = client.get(f"/files/{name}")
+        assert (first.headers["cache-control"], first.headers["content-encoding"]) == ("no-cache", "gzip")
+        assert first.headers["content-type"] == "application/json"
+        again = client.get(f"/files/{name}", headers={"If-None-Match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        plain = client.get(f"/files/{name}", headers={"Accept-Encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert plain.json() == first.json()
+        assert client.head(f"/files/{name}").status_code == 200
+
+
+def test_modules_have_a_folder_that_is_named_by_their_content(client: TestClient, files: Files) -> None:
+    modules = [path for path in WEB.iterdir() if path.suffix == ".js"]
+    assert len(modules) > 20
+    for path in modules:
+        answer = client.get(f"/files/{files.web}/{path.name}")
+        assert answer.headers["content-type"].startswith("text/javascript")
+        assert (answer.headers["cache-control"], answer.headers["content-encoding"]) == (FOR_EVER, "gzip")
+        assert answer.text == path.read_text(encoding="utf-8")
+        imported = re.findall(r'(?:from|import) "\./([^"]*)"', answer.text)
+        assert all(f"{files.web}/{name}" in files.table for name in imported), path
+    assert client.get("/files/web/main.js").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "app.py", "../app.py", "%2e%2e/app.py", "..%2fapp.py", "%2e%2e%2f%2e%2e%2fetc/passwd", "/etc/passwd",
+        "//etc/passwd", "models/l1-1/config.json", "models/l1-1/../dense/config.json", "models/l1-1", "models", "web",
+        "words/en.toml", "lab.json/", "users/", "users//model.safetensors", "users/x/y",
+        "kept/", "kept/x/y.zip", "statistics/", "\x00", "%00", "lab.json%00", "C:\\windows", "%ff",
+    ],
+)  # fmt: skip
+def test_all_else_is_not_there(client: TestClient, path: str) -> None:
+    answer = client.get(f"/files/{quote(path, safe='/%.:')}")
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/files/../app.py", "/files/words/../../app.py", "/files//etc/passwd", "/files/%2e%2e/"]
+)
+def test_paths_as_they_are_reach_nothing_else(server: str, path: str) -> None:
+    connection = HTTPConnection(server.removeprefix("http://"), timeout=60)
+    connection.request("GET", path)  # which, unlike other clients, leaves a path as it is
+    assert connection.getresponse().status == 404
+    connection.close()
+
+
+def test_statistics_are_those_of_the_model_at_its_k_or_beta(client: TestClient, index: dict, lab: Lab) -> None:
+    for key in ("l1-3", "adaptive-topk, k = 2", "adaptive-l1, beta = 10"):
+        found = load(client.get(f"/files/{index['stops'][key]['statistics']}").content)
+        stop = lab.stop(key)
+        sample = lab.images[:2500], lab.labels[:2500]
+        expected = latent_statistics(load_variant(stop.model), *sample, **stop.arguments)
+        torch.testing.assert_close(found["class_means"].float(), expected.class_means.float(), atol=2e-3, rtol=1e-2)
+        torch.testing.assert_close(found["peak"].float(), expected.peak, atol=2e-2, rtol=1e-2)
+        same = found["top_images"].long() == expected.top_images[:, :8]
+        assert same.float().mean() > 0.95  # rounding may order two images otherwise
+
+
+def test_every_bundled_model_has_its_statistics_beside_its_weights(lab: Lab) -> None:
+    for stop in (stop for stop in lab.stops.values() if stop.label):
+        prefix = "".join(f"{value:g}/" for value in stop.arguments.values())
+        assert read_statistics(ZOO / stop.model, prefix) is not None, stop.key
+
+
+def test_statistics_are_written_and_read(tiny_model: SparseAutoencoder, tmp_path: Path) -> None:
+    assert read_statistics(tmp_path) is None
+    test = load_split("mnist", "test", limit=100)
+    write_statistics(tmp_path, tiny_model, test)
+    assert read_statistics(tmp_path) == to_bytes({"": latent_statistics(tiny_model, *test)})
+    assert read_statistics(tmp_path, "25/") is None
+
+
+def test_a_users_model_is_fetched_by_its_checksum(
+    lab: Lab, models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab, "user_models", models)
+    files = Files(lab, None)
+    client = TestClient(Starlette(routes=files.routes()))
+    list(models.load(models.address(str(folder), is_owner=True)))
+    urls = files.urls_of_user(models.find(str(folder)).checksum)
+    assert client.get(f"/files/{urls['weights']}").content == (folder / "model.safetensors").read_bytes()
+    assert load(client.get(f"/files/{urls['statistics']}").content)["peak"].shape == (30,)
+    assert client.get(f"/files/{urls['weights']}".replace("users/", "users/0")).status_code == 404
+
+
+def test_images_of_any_range_and_many_classes_are_packed(lab: Lab, tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(400, 10, 1, 1, generator=generator)
+    labels = torch.randint(0, 300, (400,), generator=generator)
+    save_file({"images": images, "labels": labels}, tmp_path / "it.safetensors")
+    other = Lab(lab.collection)
+    other.test = other.images, other.labels = images, labels
+    other.is_bundled = False
+    files = Files(other, None)
+    index = json.loads(files.table["lab.json"].body)
+    assert (index["images"]["type"], index["images"]["skip"]) == ("float32", 0)
+    assert (index["labels"]["type"], index["labels"]["skip"]) == ("uint16", 0)
+    assert gzip.decompress(files.table["images"].body) == images.numpy().tobytes()
+    assert gzip.decompress(files.table["labels"].body) == labels.numpy().astype("<u2").tobytes()
+
+
+def test_the_page_fetches_from_its_own_address_behind_a_proxy() -> None:
+    """Which may strip the prefix of a path or leave it."""
+    with running_space(environment=os.environ | {"GRADIO_ROOT_PATH": "/demo"}) as space:
+        for prefix in ("", "/demo"):
+            page = httpx.get(f"{space.address}{prefix}/")
+            assert page.headers["content-encoding"] == "gzip"
+            assert page.text.index('<link rel="modulepreload" href="files/web/') < page.text.index("</head>")
+            for name in ("lab.json", "words/ru.json"):
+                with urllib.request.urlopen(f"{space.address}{prefix}/files/{name}", timeout=60) as answer:
+                    assert answer.status == 200
+        moved = httpx.get(f"{space.address}/demo/ru?digit=3&lang=en")
+        assert (moved.status_code, moved.headers["location"]) == (307, "./?digit=3&lang=ru")
+
+
+def test_an_app_in_this_process_serves_them_too(lab: Lab) -> None:
+    files = Files(lab, {"hosted": False, "login": False})
+    app: gr.Blocks = build_app(lab, files)
+    try:
+        app.launch(**options_of(files), prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+        assert httpx.get(f"{app.local_url}files/lab.json").json()["server"] == {"hosted": False, "login": False}
+    finally:
+        app.close()
+
+
+def test_the_built_app_is_small(lab: Lab) -> None:
+    config = build_app(lab, Files(lab, None)).get_config_file()
+    shown = [part for part in config["components"] if part["type"] != "api"]
+    assert [part["props"]["elem_id"] for part in shown] == ["bench", "answers"]
+    assert len(config["dependencies"]) <= 10
+    assert [d["api_name"] for d in config["dependencies"] if d["api_visibility"] == "public" and d["targets"]] == []

@@ -1,0 +1,144 @@
+"""The card of a latent, and what one does to a latent: with the pointer, the keys, a finger."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.space.browser import NARROW, open_page, pixels
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SIDE = 30
+
+
+def brightest(page: Page, selector: str = "#latents canvas") -> int:
+    """The latent with the lightest cell."""
+    levels = pixels(page, selector)
+    return max(range(900), key=lambda i: levels[3 * i] + levels[3 * i + 1])
+
+
+def place(page: Page, latent: int, selector: str = "#latents canvas") -> tuple[float, float]:
+    """Where in the window the cell of a latent is."""
+    page.locator(selector).scroll_into_view_if_needed()
+    box = page.locator(selector).bounding_box()
+    row, column = divmod(latent, SIDE)
+    return box["x"] + (column + 0.5) / SIDE * box["width"], box["y"] + (row + 0.5) / SIDE * box["height"]
+
+
+def error(page: Page) -> float:
+    return float(re.search(r"\d\.\d{4}", page.inner_text("#reconstruction figcaption"))[0])
+
+
+def test_a_latent_under_the_pointer_is_shown_large(page: Page) -> None:
+    latent = brightest(page)
+    page.mouse.move(*place(page, latent))
+    card = page.locator("#card")
+    assert card.is_visible()
+    assert card.locator("h2").inner_text() == f"Latent {latent} of l1-3"
+    assert re.search(r"on: z = \d+\.\d\d", card.inner_text())
+    assert "Number 1 by size" in card.inner_text()
+    page.wait_for_selector("#card .class-bar")
+    assert card.locator(".class-bar").count() == 10
+    assert card.locator(".top-images canvas").count() == 5
+    assert not card.locator("input").is_visible()
+    page.mouse.move(5, 5)
+    assert card.is_hidden()
+
+
+def test_a_latent_can_be_switched_off_and_set_and_the_error_changes(page: Page) -> None:
+    unedited, latent = error(page), brightest(page)
+    before = pixels(page, "#reconstruction canvas")
+    page.mouse.click(*place(page, latent))
+    page.get_by_role("button", name="Switch it off").click()
+    assert error(page) > 2 * unedited
+    assert pixels(page, "#reconstruction canvas") != before
+    assert f"set={latent}:0" in page.url
+    assert page.locator("#latents .ring.edited").count() == 1
+    page.locator("#card input").fill("3")
+    assert page.inner_text("#card output") == "3.00"
+    assert f"set={latent}:3" in page.url
+    page.get_by_role("button", name="As encoded").click()
+    assert pixels(page, "#reconstruction canvas") == before
+    assert "set=" not in page.url
+    page.get_by_role("button", name="Switch it off").click()
+    page.keyboard.press("Escape")
+    assert page.locator("#card").is_hidden()
+    page.locator(".undo").click()
+    assert error(page) == unedited
+
+
+def test_edits_belong_to_their_model(page: Page) -> None:
+    page.mouse.click(*place(page, brightest(page)))
+    page.get_by_role("button", name="Switch it off").click()
+    page.get_by_role("button", name="Close").click()
+    page.locator("#beta .ticks button", has_text="10").click()
+    page.wait_for_function("() => !document.querySelector('.waiting')")
+    assert page.locator(".undo").count() == 0
+    page.locator("#beta .ticks button").get_by_text("3", exact=True).click()
+    assert page.locator(".undo").count() == 1
+
+
+def test_the_keys_alone_reach_a_latent_and_change_it(page: Page) -> None:
+    page.focus("#noise input[type=number]")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "latents":
+            break
+    assert page.evaluate("document.activeElement.id") == "latents"
+    first = page.inner_text("#card h2")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert page.inner_text("#card h2") != first
+    page.keyboard.press("Enter")
+    page.keyboard.press("End")  # on the slider of the card
+    assert "set=" in page.url
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") == "latents"
+
+
+def test_every_atom_has_the_same_card(page: Page) -> None:
+    atom = page.locator(".model:nth-child(2) .atom").first
+    atom.hover()
+    assert page.inner_text("#card h2").endswith("of dense")
+    page.click("#tab-atoms")
+    page.locator(".atoms .atom").nth(2).hover()
+    assert "Number 3 by size" in page.inner_text("#card")
+    page.locator(".atoms .atom").nth(2).click()
+    page.get_by_role("button", name="Switch it off").click()
+    assert page.locator(".undo").count() == 1
+
+
+@pytest.mark.parametrize("viewport", [None, NARROW], ids=["wide", "phone"])
+def test_the_card_covers_no_reconstruction(browser: Browser, site: str, viewport: dict[str, int] | None) -> None:
+    options = {"viewport": viewport, "has_touch": True} if viewport else {}
+    page = open_page(browser, site, **options)
+    for latent in (0, 435, 899):
+        x, y = place(page, latent)
+        page.touchscreen.tap(x, y) if viewport else page.mouse.click(x, y)
+        page.wait_for_selector("#card.open .class-bar")
+        card, seen = (page.locator(selector).bounding_box() for selector in ("#card", "#reconstruction canvas"))
+        apart = (
+            card["x"] >= seen["x"] + seen["width"]
+            or seen["x"] >= card["x"] + card["width"]
+            or card["y"] >= seen["y"] + seen["height"]
+            or seen["y"] >= card["y"] + card["height"]
+        )
+        assert apart, (latent, card, seen)
+        page.keyboard.press("Escape")
+    page.context.close()
+
+
+def test_a_term_explains_itself_on_hover_and_on_focus(page: Page) -> None:
+    word = page.locator("#summary .term").first
+    word.hover()
+    assert "How many latents carry an image" in page.inner_text("#tip")
+    page.mouse.move(2, 2)
+    assert page.locator("#tip").is_hidden()
+    word.focus()
+    assert page.locator("#tip").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator("#tip").is_hidden()

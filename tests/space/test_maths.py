@@ -1,0 +1,327 @@
+"""What the page computes in a browser and what Python computes are the same.
+
+Both sides calculate in double precision here. In single precision, a step of the refinement that lowers its objective
+by hardly more than it must is taken on one side and not on the other: of 500 codes of `adaptive-topk` with k = 10,
+8 then differ by more than 0.001 and one by 0.1. For the same reason pixels are bytes / 255 in double precision.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sae_model import SparseAutoencoder, bernoulli_kl, unit_activation
+from sae_model.methods import (
+    L1,
+    AdaptiveL1,
+    AdaptiveTopK,
+    BatchTopK,
+    JumpReLU,
+    KLPerImage,
+    Matryoshka,
+    Sparsity,
+    TopK,
+)
+from sae_model.refinement import Refinement
+from sae_model.zoo import ZOO, list_variants
+from space.index import index_of
+from space.lab import Lab, Look, Stop
+from space.noise import bits, noise
+from training.data import Split
+from training.draw.histograms import EDGES, histogram_of, percent
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+WEB = Path(__file__).resolve().parents[2] / "space" / "web"
+LARGEST_SEED = 2**32 - 1
+SPECIMENS = [(0, 0.0, 0), (1, 0.3, 0), (2, 0.0, 1), (3, 0.3, 1), (4, 0.1, 7), (8, 0.6, LARGEST_SEED), (18, 1.0, 12345)]
+"""Position in the test split, sigma and seed."""
+
+LOOK = """async ([folder, stop, betas, specimens]) => {
+  const [{Model}, {readSafetensors}, {noise}, m] = await Promise.all(
+    ['model', 'safetensors', 'noise', 'measures'].map((name) => import(`/web/${name}.js`)));
+  const [config, weights] = await Promise.all([
+    fetch(`${folder}/config.json`).then((answer) => answer.json()),
+    fetch(`${folder}/model.safetensors`).then((answer) => answer.arrayBuffer())]);
+  const model = new Model(config, readSafetensors(weights), betas);
+  const looks = specimens.map(({pixels, sigma, seed, edits}) => {
+    const clean = Float64Array.from(pixels), random = noise(seed, clean.length);
+    const noisy = clean.map((value, i) => value + sigma * random[i]);
+    const latents = model.encode(noisy, stop), reconstruction = model.decode(latents), edited = latents.slice();
+    for (const [latent, value] of edits) edited[latent] = value;
+    const mse = m.mse(reconstruction, clean);
+    const metrics = {mse, psnr: m.psnr(mse, 1), mean_activation: m.meanActivation(latents),
+      effective_l0: m.effectiveL0(latents), l0: m.l0(latents)};
+    return {latents: [...latents], reconstruction: [...reconstruction], edited: [...model.decode(edited)],
+      metrics, histogram: m.histogramOf(latents.map(m.activation))};
+  });
+  const last = model.latentDim - 1;
+  return {looks, isLinear: model.isLinear, bias: [...model.bias()], alone: [...model.alone(last, 2)],
+    atom: model.isLinear ? [...model.atom(last)] : null};
+}"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the browser may fetch."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "web").symlink_to(WEB)
+    (folder / "zoo").symlink_to(ZOO)
+    return folder
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser, folder: Path) -> Iterator[Page]:
+    """A page of a server of that folder; nothing but what tests ask for runs in it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    tab = browser.new_page()
+    tab.goto(f"http://127.0.0.1:{server.server_port}/")
+    yield tab
+    tab.close()
+    server.shutdown()
+    server.server_close()
+
+
+def stop_of(sparsity: Sparsity, k: int | None = None, beta: float | None = None) -> dict[str, Any]:
+    """What a stop of the page says about how its model is used."""
+    beta = (sparsity.beta if beta is None else beta) if sparsity.betas else None
+    refinement = sparsity.refinement(None if beta is None else torch.tensor([beta]))
+    return {
+        "k": k or sparsity.default_k,
+        "steps": int(refinement.steps) if refinement else 0,
+        "rounds": refinement.rounds if refinement else 0,
+        "beta": beta if beta is not None else float(refinement.beta) if refinement else 0,
+    }
+
+
+@torch.inference_mode()
+def agree(tab: Page, path: str, model: SparseAutoencoder, clean: Tensor, **arguments: float) -> None:
+    """Hold both sides equal on images (n, *image_shape) with noise, and with some latents set by hand."""
+    model = model.double()
+    specimens = []
+    for image, (_, sigma, seed) in zip(clean, SPECIMENS, strict=True):
+        edits = [[seed % model.latent_dim, 3.5], [model.latent_dim - 1, 0.0 if sigma else -1.5]]
+        specimens.append({"pixels": image.flatten().tolist(), "sigma": sigma, "seed": seed, "edits": edits})
+    betas = list(model.sparsity.betas) or None
+    tolerance = 1e-4 if betas else 1e-9  # beta itself has single precision in Python
+    answer = tab.evaluate(LOOK, [path, stop_of(model.sparsity, **arguments), betas, specimens])
+    bias = model.logits(torch.zeros(1, model.latent_dim))[0]
+    alone = torch.zeros(1, model.latent_dim)
+    alone[0, -1] = 2
+    assert answer["isLinear"] == model.is_linear
+    near(answer["bias"], bias)
+    near(answer["alone"], model.logits(alone)[0] - bias)
+    if model.is_linear:
+        near(answer["atom"], model.dictionary[-1])
+    for image, specimen, found in zip(clean, specimens, answer["looks"], strict=True):
+        noisy = image + specimen["sigma"] * noise(specimen["seed"], tuple(image.shape))
+        latents = model.encode(noisy[None], **arguments)  # one at a time, as the page does
+        reconstruction = model.decode(latents)[0]
+        near(found["latents"], latents, tolerance)  # so none that is on in one is off in the other
+        near(found["reconstruction"], reconstruction, tolerance)
+        look = Look(
+            stop=Stop(path), clean=image, noisy=noisy, seen=noisy, latents=latents[0], reconstruction=reconstruction
+        )
+        for name, value in found["metrics"].items():
+            assert value == pytest.approx(getattr(look, name), rel=tolerance), name
+        same_histogram(found["histogram"], unit_activation(latents))
+        for latent, value in specimen["edits"]:
+            latents[0, latent] = value
+        near(found["edited"], model.decode(latents)[0], tolerance)
+
+
+def near(found: list[float], expected: Tensor, tolerance: float = 1e-9) -> None:
+    assert (torch.tensor(found, dtype=torch.float64) - expected.flatten()).abs().max() < tolerance
+
+
+def same_histogram(found: dict[str, Any], values: Tensor) -> None:
+    expected = histogram_of(values)
+    assert (found["zero"], found["log"], found["linear"]) == (expected.zero, [*expected.log], [*expected.linear])
+    assert found["mean"] == pytest.approx(expected.mean)
+
+
+def test_what_the_page_is_told_of_a_stop_is_how_its_model_is_used() -> None:
+    lab = Lab()
+    urls: dict[str, Any] = {"weights": dict.fromkeys(lab.models), "statistics": dict.fromkeys(lab.stops)}
+    index = index_of(lab, urls | {"images": None, "labels": None}, None)
+    assert {stop["model"] for stop in index["stops"].values()} == set(list_variants())
+    for key, told in index["stops"].items():
+        model = SparseAutoencoder.from_pretrained(ZOO / told["model"])
+        used = stop_of(model.sparsity, **lab.stops[key].arguments)
+        assert {name: told[name] for name in used} == (used if model.is_linear else used | {"beta": 0.0})
+        assert index["models"][told["model"]]["betas"] == (list(model.sparsity.betas) or None)
+    ranges = [family["range"] for family in index["families"] if "range" in family]
+    assert ranges
+    for family in ranges:
+        sparsity = lab.recipes[family["model"]].sparsity
+        for value, steps in zip(family["values"], family["steps"], strict=True):
+            assert steps == stop_of(sparsity, **{family["argument"]: value})["steps"]
+
+
+def stops(sparsity: Sparsity) -> list[dict[str, float]]:
+    """What a model is asked for: where it was measured, and between."""
+    for name, values in sparsity.measured_at.items():
+        between = [math.sqrt(a * b) for a, b in pairwise(values)] if name == "beta" else [7]
+        return [{name: value} for value in sorted([*values, *between])]
+    return [{}]
+
+
+@pytest.mark.parametrize("name", list_variants())
+def test_the_browser_computes_what_python_does(tab: Page, digits: Split, name: str) -> None:
+    model = SparseAutoencoder.from_pretrained(ZOO / name)
+    clean = digits.images[[index for index, _, _ in SPECIMENS]].double() / 255
+    for arguments in stops(model.sparsity):
+        agree(tab, f"/zoo/{name}", model, clean, **arguments)
+
+
+class _Both(L1):
+    """What no method has today."""
+
+    def refinement(self, beta: Tensor | None = None) -> Refinement:
+        return Refinement(steps=4, rounds=3, beta=self.beta)
+
+
+OWN: dict[str, dict[str, Any]] = {
+    "colour": {"image_shape": (3, 8, 8), "sparsity": TopK(6)},
+    "colour-steps-on-squares": {"image_shape": (3, 8, 8), "sparsity": KLPerImage(0.1), "step_loss": "mse"},
+    "squares-of-top-k": {"image_shape": (1, 9, 7), "sparsity": Matryoshka(9), "step_loss": "mse"},
+    "vectors": {"image_shape": (37, 1, 1), "sparsity": L1(3.0), "output": "linear"},
+    "vectors-of-thresholds": {"image_shape": (37, 1, 1), "sparsity": JumpReLU(), "output": "linear"},
+    "vectors-of-every-k": {"image_shape": (37, 1, 1), "sparsity": AdaptiveTopK(5), "output": "linear"},
+    "thresholds": {"image_shape": (1, 8, 8), "sparsity": BatchTopK(5)},
+    "choice-under-a-penalty": {"image_shape": (1, 8, 8), "sparsity": L1(2.0)},
+    "every-beta": {"image_shape": (1, 8, 8), "sparsity": AdaptiveL1(2.0)},
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_models_of_other_shapes_outputs_and_methods_agree(tab: Page, folder: Path, name: str) -> None:
+    torch.manual_seed(3)
+    made = SparseAutoencoder(latent_dim=61, **OWN[name])
+    clean = torch.rand(len(SPECIMENS), *made.image_shape, dtype=torch.float64)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape) * parameter.abs().mean().clamp_min(0.05))
+        made.network.threshold.abs_()
+        made.network.first.bias.add_(0.1)
+        made.network.atoms[5] = 0
+        if made.output == "linear":
+            clean = 40 * clean - 7
+            made.centre_on(clean.float())
+        if made.threshold is not None:
+            made.threshold.uniform_(0.0, 0.1)
+    made.save_pretrained(folder / name)
+    model = SparseAutoencoder.from_pretrained(folder / name)
+    if name == "choice-under-a-penalty":
+        model.sparsity = _Both(2.0)
+    on = model.encode(clean).count_nonzero(1)
+    assert 0 < on.min() <= on.max() < 61
+    agree(tab, f"/{name}", model, clean)
+
+
+def test_weights_of_every_type_are_read(tab: Page, folder: Path) -> None:
+    halves = torch.arange(65536, dtype=torch.int32).to(torch.uint16).view(torch.float16)
+    halves = halves[halves.isfinite()]
+    values = torch.randn(5)
+    tensors = {
+        "half": halves,
+        "brain": values.bfloat16(),
+        "single": values.reshape(5, 1),
+        "bytes": torch.tensor([0, 255], dtype=torch.uint8),
+        "words": torch.tensor([[0, 65535]], dtype=torch.uint16),
+        "count": torch.tensor(7),
+    }
+    save_file(tensors, folder / "types.safetensors", metadata={"format": "pt"})
+    found = tab.evaluate(
+        """async () => {
+          const {readSafetensors} = await import('/web/safetensors.js');
+          const file = await (await fetch('/types.safetensors')).arrayBuffer();
+          const problems = [file.slice(0, -1), file.slice(0, 20), new ArrayBuffer(3)].map((broken) => {
+            try { readSafetensors(broken); } catch (error) { return error.message; }
+          });
+          const tensors = [...readSafetensors(file)].map(([name, {shape, data}]) => [name, [shape, [...data]]]);
+          return [Object.fromEntries(tensors), problems];
+        }"""
+    )
+    assert found[0].keys() == tensors.keys()
+    for name, (shape, data) in found[0].items():
+        assert shape == list(tensors[name].shape)
+        assert torch.equal(torch.tensor(data, dtype=torch.float64), tensors[name].flatten().double())
+    assert all(problem.startswith("These weights cannot be read: ") and "\n" not in problem for problem in found[1])
+
+
+def test_a_seed_means_the_same_noise_on_both_sides(tab: Page) -> None:
+    seeds, count = [0, 1, 42, 2**31, LARGEST_SEED], 2 * 3 * 64 * 64
+    whole, normal = tab.evaluate(
+        """async ([seeds, count]) => {
+          const {bits, noise} = await import('/web/noise.js');
+          return [seeds.map((seed) => Array.from({length: count}, (_, i) => bits(seed, i))),
+                  seeds.map((seed) => [...noise(seed, count)])];
+        }""",
+        [seeds, count],
+    )
+    for seed, words, numbers in zip(seeds, whole, normal, strict=True):
+        assert words == bits(seed, np.arange(count, dtype=np.uint32)).tolist()
+        near(numbers, noise(seed, (count,)), 1e-12)
+    assert torch.equal(noise(7, (3, 4, 5)).flatten(), noise(7, (100,))[:60])  # a number depends on its position alone
+
+
+@pytest.mark.parametrize("first", [0, 2**31 - 500, 2**32 - 1000])
+def test_noise_is_normal_and_neither_neighbours_nor_seeds_are_alike(first: int) -> None:
+    draws = torch.stack([noise(first + i, (784,)) for i in range(1000)])
+    n = draws.numel()
+    assert abs(draws.mean()) < 4 / math.sqrt(n)
+    assert abs(draws.var() - 1) < 4 * math.sqrt(2 / n)
+    assert abs(draws.pow(4).mean() - 3) < 4 * math.sqrt(96 / n)
+    assert draws.abs().max() < 6.8
+    for values in (draws, draws.square() - 1):
+        for other, steps in ((0, 1), (0, 2), (0, 256), (1, 1), (1, 28)):  # of the seed, and of the position
+            pairs = values.narrow(other, steps, values.shape[other] - steps) * values.narrow(
+                other, 0, values.shape[other] - steps
+            )
+            assert abs(pairs.mean()) < 4 * pairs.std() / math.sqrt(pairs.numel()), (other, steps)
+    assert draws.mean(0).abs().max() < 4.5 / math.sqrt(1000)  # of each position over the seeds
+    assert draws.mean(1).abs().max() < 4.5 / math.sqrt(784)
+
+
+def test_measures_and_the_words_for_shares_agree(tab: Page) -> None:
+    torch.manual_seed(0)
+    of_latents = unit_activation(torch.randn(5000, dtype=torch.float64) ** 5).clamp_min(0.0005)
+    values = torch.cat([of_latents, EDGES.double(), torch.linspace(0, 1, 11, dtype=torch.float64), torch.zeros(3)])
+    shares = [i / 1600 for i in range(1, 1601)] + [0.00049, 0.0005, 0.9895, 0.99949, 0.9995, 1e-9]
+    rates = [0, 1e-9, 0.02, 0.05, 0.5, 0.98, 1]
+    histogram, words, exact, halves, divergences = tab.evaluate(
+        """async ([values, shares, rates]) => {
+          const {bernoulliKl, fixed, histogramOf, percent} = await import('/web/measures.js');
+          return [histogramOf(Float64Array.from(values)), shares.map((share) => percent(share)),
+            shares.map((share) => percent(share, true)),
+            shares.map((share) => [fixed(100 * share, 1), fixed(-40 * share, 0), fixed(share, 3)]),
+            rates.map((p) => rates.map((q) => bernoulliKl(p, q)))];
+        }""",
+        [values.tolist(), shares, rates],
+    )
+    same_histogram(histogram, values)
+    assert words == [percent(share) for share in shares]
+    assert exact == [percent(share, exact=True) for share in shares]
+    assert halves == [[f"{100 * share:.1f}", f"{-40 * share:.0f}", f"{share:.3f}"] for share in shares]
+    for p, found in zip(rates, divergences, strict=True):
+        near(found, bernoulli_kl(p, torch.tensor(rates, dtype=torch.float64)), 1e-12)
