@@ -4,6 +4,7 @@ import { fromText, resized } from "./digit.js";
 import { numbers } from "./files.js";
 
 const MOST_DRAWINGS = 50; // of which the images are kept
+const AGAIN = 3000; // ms
 
 export class Images {
   /**
@@ -24,12 +25,18 @@ export class Images {
     this.drawings = new Map();
   }
 
-  /** Fetches labels and images. */
+  /** Fetches labels and images; again after a while where the server does not answer. */
   async fetch() {
-    this.labels = await numbers(this.index.labels);
-    this.onArrival();
-    this.images = await numbers(this.index.images);
-    this.onArrival();
+    while (!this.images) {
+      try {
+        this.labels ??= await numbers(this.index.labels);
+        this.onArrival();
+        this.images = await numbers(this.index.images);
+        this.onArrival();
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, AGAIN));
+      }
+    }
   }
 
   /** The class of a test image; null while labels are under way. @param {number} i @returns {number | null} */

@@ -48,11 +48,14 @@ export async function start(element, host) {
 /** Fetches what is needed next: the chosen model, tabs, words, images, the model beside it, its neighbours. @param {Page} page */
 async function fetchRest(page) {
   const { lab, host } = page;
-  await lab.want(lab.first);
-  await fetchTabs();
-  for (const { code } of host.languages) await json(`words/${code}.json`);
-  await lab.pictures.fetch();
-  lab.first = "";
+  try {
+    await lab.want(lab.first);
+    await fetchTabs();
+    for (const { code } of host.languages) await json(`words/${code}.json`);
+    await lab.pictures.fetch();
+  } finally {
+    lab.first = ""; // also where the server went away meanwhile
+  }
   for (const key of page.shown()) await lab.want(lab.stop(key).model);
   for (const stop of lab.stops(page.state.family)) await lab.want(stop.model);
 }
