@@ -27,6 +27,8 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(server.address)
         wait_for_models(page)
+        page.wait_for_function("() => !document.querySelector('.strip .waiting, .stale')", timeout=120_000)
+        page.wait_for_timeout(1000)
         page.screenshot(path=ROOT / "space" / "screenshot.png")
         first, *others = training(page)
         first.save(

@@ -74,7 +74,7 @@ def test_no_words_are_left_that_nobody_says() -> None:
 def test_a_module_keeps_the_rules(path: Path) -> None:
     code = path.read_text(encoding="utf-8")
     lines = code.splitlines()
-    assert len(lines) <= 270  # can be read in a sitting
+    assert len(lines) <= 300  # can be read in a sitting
     assert code.lstrip().startswith(("/**", "//"))  # says what it is for
     for banned in ("MutationObserver", "eval(", "new Function", "XMLHttpRequest", "document.write"):
         assert banned not in code, banned
