@@ -55,7 +55,7 @@ def test_a_users_model_stands_beside_the_bundled_ones_in_every_tab(
     page.locator("#beta input").focus()
     page.keyboard.press("ArrowRight")  # to a bundled one of its method
     page.wait_for_function("location.search.includes('model=l1-') || location.search.includes('model=dense')")
-    page.get_by_role("button", name="mine", exact=False).first.click()
+    page.locator("#beta .others button", has_text="mine").click()
     wait_for(page, folder)
     for tab in ("atoms", "classes", "rates", "frontier", "see"):
         page.click(f"#tab-{tab}")
@@ -64,6 +64,9 @@ def test_a_users_model_stands_beside_the_bundled_ones_in_every_tab(
     other = open_page(browser, server)  # another visitor sees none of it
     assert other.locator("#method input").count() == page.locator("#method input").count() - 1
     other.context.close()
+    page.get_by_role("button", name=f"Remove {folder.parent.name}/mine").click()
+    assert page.locator("#method input[value^='user:']").count() == 0
+    assert page.evaluate(CHOSEN) == "l1-3"
 
 
 def test_a_broken_model_ends_in_an_error_message_and_all_else_stays(page: Page, folder: Path) -> None:
