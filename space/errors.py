@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import Any
 
@@ -30,7 +31,8 @@ def told(error: Exception) -> dict[str, Any]:
     if isinstance(error, InputError):
         return {"key": error.key, "values": {name: _plain(value) for name, value in error.values.items()}}
     if isinstance(error, UserError):  # of the package or the Hub, which speak English
-        return {"key": "errors.in_english", "values": {"words": str(error)}}
+        words = re.sub(r" \(\w+Error\)", "", str(error))  # the name of a class is for those who run commands
+        return {"key": "errors.in_english", "values": {"words": words}}
     if type(error).__module__ == "gradio.exceptions":  # ZeroGPU has no time left for this visitor
         return {"key": "errors.in_english", "values": {"words": str(error)}}
     traceback.print_exception(error)

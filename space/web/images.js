@@ -25,12 +25,18 @@ export class Images {
     this.drawings = new Map();
   }
 
+  /** Fetches the labels, which are small. */
+  async fetchLabels() {
+    if (this.labels) return;
+    this.labels = await numbers(this.index.labels);
+    this.onArrival();
+  }
+
   /** Fetches labels and images; again after a while where the server does not answer. */
   async fetch() {
     while (!this.images) {
       try {
-        this.labels ??= await numbers(this.index.labels);
-        this.onArrival();
+        await this.fetchLabels();
         this.images = await numbers(this.index.images);
         this.onArrival();
       } catch {

@@ -49,6 +49,7 @@ export async function start(element, host) {
 async function fetchRest(page) {
   const { lab, host } = page;
   try {
+    lab.pictures.fetchLabels().catch(() => {}); // without them no image of a class can be chosen; it is tried again below
     await lab.want(lab.first);
     await fetchTabs();
     for (const { code } of host.languages) await json(`words/${code}.json`);

@@ -189,9 +189,10 @@ def test_every_tab_works_for_other_data(browser: Browser, request: pytest.Fixtur
         page.wait_for_function(f"old => {picture} !== old", arg=before)
         classes = {"squares": SHAPES, "clothes": DATASETS[CLOTHES].about.classes, "vectors": ("vectors",)}[which]
         assert page.locator("#digit select option").all_inner_texts() == list(classes)
+        page.wait_for_function("() => document.querySelector('#digit select').value !== ''")  # labels are here
         page.select_option("#digit select", "0")
         if len(classes) > 1:  # names of classes are no HTML
-            assert classes[0] in page.inner_text("#panel")
+            page.wait_for_function("name => document.querySelector('#panel').innerText.includes(name)", arg=classes[0])
         assert page.locator("#draw").count() == (which != "vectors")
         for tab in ("atoms", "classes", "rates", "frontier"):
             page.click(f"#tab-{tab}")

@@ -22,7 +22,7 @@ CATALOGS = {
 }
 """Those of training alone: the page adds its own words."""
 OTHERS = sorted(set(CATALOGS) - {DEFAULT})
-FIELDS = ("title", "label", "ends", "asks_for")
+FIELDS = ("title", "label", "ends", "asks_for", "purpose")
 
 
 def values_of(template: str) -> set[str]:
