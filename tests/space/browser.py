@@ -66,6 +66,7 @@ def wait_for_models(page: Page) -> None:
         "() => { const drawn = (name) => performance.getEntriesByName(name).length;"
         " return drawn('live image') >= drawn('first image'); }"
     )
+    page.wait_for_timeout(200)  # what is drawn when the hand rests
 
 
 def pixels(page: Page, selector: str) -> list[int]:

@@ -37,8 +37,8 @@ def wait_until_idle(page: Page, asked: list[str]) -> None:
 
 
 def test_the_first_page_shows_two_models_as_sums(page: Page) -> None:
+    page.wait_for_function("() => document.querySelectorAll('#strip button').length === 9")
     assert page.locator("#method input").count() == 7
-    assert page.locator("#strip button").count() == 9
     assert page.locator(".model h2 bdi").all_inner_texts() == ["l1-3", "dense"]
     for number in (0, 1):
         model = page.locator(".model").nth(number)
