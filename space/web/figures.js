@@ -69,7 +69,7 @@ export function lossOf(page, look) {
     title: look.stop.key,
     loss: loss === "bce" ? term("cross-entropy") : say("learn.mse"),
     error,
-    term: term("mean activation"),
+    term: term("mean activation", say("terms.mean activation.name").toLowerCase()),
   };
   if (penalty)
     return rich(`see.loss_${penalty.of}`, { ...words, ...penalty, sum: error + penalty.weight * penalty.value });

@@ -1,5 +1,6 @@
 /** The head of the page: title, what it is for, languages, link; and the lessons. */
 
+import { copyButton } from "./copy.js";
 import { h } from "./dom.js";
 import * as lessons from "./lessonbox.js";
 import { rich, say, term } from "./words.js";
@@ -21,22 +22,8 @@ export function build(page, views) {
     latents: sizes.join(", "),
     warning: sizes[0] >= channels * height * width ? say("page.warning") : "",
   };
-  const copied = h("span", { class: "sr", role: "status" });
-  const copy = h("button", { type: "button", id: "copy-link" }, say("page.copy_link"));
-  let timer = 0;
-  copy.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(location.href);
-      copied.textContent = copy.textContent = say("page.link_copied");
-    } catch {
-      prompt(say("page.link_prompt"), location.href);
-    }
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      copy.textContent = say("page.copy_link");
-      copied.textContent = "";
-    }, 1500);
-  });
+  const refused = () => void prompt(say("page.link_prompt"), location.href);
+  const copy = copyButton("page.copy_link", "page.link_copied", () => location.href, refused, "copy-link");
   const languages = page.host.languages
     .filter((/** @type {any} */ { code }) => code !== page.state.lang)
     .map((/** @type {any} */ { code, name }) =>
@@ -49,7 +36,7 @@ export function build(page, views) {
       "header",
       { id: "head" },
       h("h1", {}, say("page.title")),
-      h("div", { id: "aside" }, copy, copied, h("span", { id: "languages" }, languages)),
+      h("div", { id: "aside" }, copy, h("span", { id: "languages" }, languages)),
       h(
         "p",
         { id: "intro" },

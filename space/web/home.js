@@ -1,5 +1,6 @@
 /** How the chosen model gets into one's own program: lines of Python that work as they stand, and its files. */
 
+import { copyButton } from "./copy.js";
 import { fill, h } from "./dom.js";
 import { fileAddress } from "./files.js";
 import { rich, say } from "./words.js";
@@ -9,20 +10,13 @@ import { rich, say } from "./words.js";
 /** @param {Page} page @returns {import("./page.js").View} */
 export function takeHome(page) {
   const code = h("code", {});
-  const copy = h("button", { type: "button" }, say("home.copy"));
+  const select = () => getSelection()?.selectAllChildren(code); // where the page may not copy
+  const copy = copyButton("home.copy", "home.copied", () => code.textContent ?? "", select);
   const links = h("p", { class: "buttons" });
   const source = h("p", { class: "muted" });
-  copy.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(code.textContent ?? "");
-      copy.textContent = say("home.copied");
-      setTimeout(() => (copy.textContent = say("home.copy")), 1500);
-    } catch {
-      getSelection()?.selectAllChildren(code); // a page that may not copy lets one do so
-    }
-  });
   const download = (/** @type {string} */ href, /** @type {string} */ name) => h("a", { href, download: name }, name);
   let drawn = "";
+  let blob = "";
   return {
     element: h(
       "details",
@@ -40,12 +34,13 @@ export function takeHome(page) {
       const stop = page.lab.stop(key);
       const { config, url } = page.lab.index.models[stop.model];
       code.textContent = program(page, stop);
-      const text = new Blob([JSON.stringify(config, null, 2)], { type: "application/json" });
+      URL.revokeObjectURL(blob);
+      blob = URL.createObjectURL(new Blob([JSON.stringify(config, null, 2)], { type: "application/json" }));
       fill(
         links,
         say("home.files"),
         " ",
-        download(URL.createObjectURL(text), "config.json"),
+        download(blob, "config.json"),
         " ",
         download(fileAddress(url), "model.safetensors"),
       );
@@ -62,13 +57,15 @@ export function takeHome(page) {
 function program(page, stop) {
   const { shape, bundled } = page.lab.index;
   const asked = stop.argument ? `, ${stop.argument}=${stop.value}` : "";
+  const [, repo, revision] = /^([\w.-]+\/[\w.-]+)(?:@([\w./-]+))?$/.exec(stop.model) ?? [];
+  const from = JSON.stringify(repo ?? "FOLDER") + (revision ? `, revision=${JSON.stringify(revision)}` : "");
   const load =
     bundled && !stop.users
       ? ["from sae_model import load_variant", "", `model = load_variant(${JSON.stringify(stop.model)})`]
       : [
           "from sae_model import SparseAutoencoder",
           "",
-          `model = SparseAutoencoder.from_pretrained(${JSON.stringify(stop.users ? stop.model : "FOLDER")})`,
+          `model = SparseAutoencoder.from_pretrained(${from})`,
         ];
   return [
     "import torch",

@@ -9,7 +9,7 @@ import { drawingOf } from "./specimen.js";
 import { opening } from "./state.js";
 import { fetchTabs } from "./tabs.js";
 import { explainTerms } from "./tips.js";
-import { setWords } from "./words.js";
+import { lang as spoken, setWords } from "./words.js";
 
 /** The language of an address, or the one of ours that the browser prefers. @param {string[]} languages */
 function language(languages) {
@@ -39,7 +39,9 @@ export async function start(element, host) {
   takeDrops(element, { read: (file) => drawingOf(page).read(file) });
   addEventListener("popstate", async () => {
     await page.restore(location.search);
-    page.draw();
+    page.state.lang = language(host.languages.map(({ code }) => code));
+    if (page.state.lang === spoken()) page.draw();
+    else await page.speak();
   });
   fetchRest(page).catch(() => {}); // what fails is asked for again when it is needed
   return page;

@@ -8,7 +8,7 @@ import * as head from "./head.js";
 import { activation, bernoulliKl } from "./measures.js";
 import { opening, query, restored } from "./state.js";
 import * as tabs from "./tabs.js";
-import { rich, say, setWords } from "./words.js";
+import { lang, rich, say, setWords } from "./words.js";
 
 /** @typedef {import("./lab.js").Lab} Lab */
 /** @typedef {import("./state.js").State} State */
@@ -38,7 +38,7 @@ export class Page {
     /** @type {{key: string, values: any} | null} */
     this.trouble = null;
     this.wanted = ""; // a user's model that a link names and that is not here yet
-    this.turn = 0; // counts drawings: one that is read late must not replace what came after it
+    this.turn = 0; // counts drawings and links: one that is read late must not replace what came after it
     this.written = -Infinity;
     this.resting = 0;
     this.arrival = 0;
@@ -119,11 +119,13 @@ export class Page {
   /** Takes in the state of an address. @param {string} text */
   async restore(text) {
     const first = opening(this.lab, this.state.lang);
+    const turn = ++this.turn;
     this.trouble = null;
     this.wanted = "";
     try {
       const { state, missing } = restored(text, this.lab, first);
       if (state.draw) await this.lab.pictures.readDrawing(state.draw);
+      if (turn !== this.turn) return;
       this.state = state;
       this.wanted = missing;
       if (missing) this.ask("load", { address: missing });
@@ -138,10 +140,17 @@ export class Page {
   /** Says everything in the language of the state. */
   async speak() {
     const code = this.state.lang;
-    const words = await json(`words/${code}.json`);
-    if (code !== this.state.lang) return;
-    setWords(words, code);
-    this.build();
+    try {
+      const words = await json(`words/${code}.json`);
+      if (code !== this.state.lang) return;
+      setWords(words, code);
+      this.build();
+    } catch {
+      this.state.lang = lang(); // the page goes on in the language that it has
+      this.trouble = { key: "page.no_server", values: {} };
+      this.write();
+      this.draw();
+    }
   }
 
   /**

@@ -38,9 +38,11 @@ export function build(page) {
     draw() {
       const wanted = page.shown();
       if (rows.map((row) => row.stop).join("\n") !== wanted.join("\n")) {
-        rows = wanted.map(
-          (stop, i) => rows.find((row) => row.stop === stop && row.first === !i) ?? new Row(page, stop, !i),
-        );
+        // While weights are under way the old model stays, under its own name.
+        rows = wanted.map((stop, i) => {
+          const same = rows.find((row) => row.stop === stop && row.first === !i);
+          return same ?? (rows[i] && !page.lab.canLook(page.state, stop) ? rows[i] : new Row(page, stop, !i));
+        });
         fill(models, ...rows.map((row) => row.element));
       }
       given.draw();
@@ -49,8 +51,8 @@ export function build(page) {
       rows.filter((row) => !others.includes(row)).forEach((row) => row.draw());
       cancelAnimationFrame(pending);
       if (others.length) pending = requestAnimationFrame(() => setTimeout(() => others.forEach((row) => row.draw())));
-      if (page.look()) mark(page.look()?.atoms ? "first image" : "live image");
       const look = page.look();
+      if (look) mark(look.atoms ? "first image" : "live image");
       fill(summary, look ? summaryOf(page, look) : null);
       page.mark(sum, wanted);
     },

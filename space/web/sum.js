@@ -33,11 +33,11 @@ export class Sum {
     const ordered = order(look.latents);
     const values = page.bias(look);
     if (values) paint.signed(this.bias, values, page.lab.index.shape);
-    const term_ = (/** @type {number} */ latent) => {
+    const addend = (/** @type {number} */ latent) => {
       const tile = this.tiles.get(latent) ?? this.tile(look, latent);
       const value = look.latents[latent];
       /** @type {HTMLElement} */ (tile.firstChild).textContent =
-        `${value < 0 ? "−" : "+"} ${Math.abs(value).toFixed(value > 9.95 ? 0 : 1)} ×`;
+        `${value < 0 ? "−" : "+"} ${Math.abs(value).toFixed(Math.abs(value) > 9.95 ? 0 : 1)} ×`;
       return tile;
     };
     const more = ordered.length - Math.min(LARGEST, ordered.length);
@@ -46,7 +46,7 @@ export class Sum {
       this.element,
       h("span", { class: "sign" }, "= ", sigmoid && term("sigmoid", "σ"), sigmoid && "("),
       h("figure", { class: "tile" }, h("figcaption", {}, say("sum.bias")), this.bias),
-      ordered.slice(0, LARGEST).map(term_),
+      ordered.slice(0, LARGEST).map(addend),
       h(
         "span",
         { class: "sign" },

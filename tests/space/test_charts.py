@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -20,7 +17,7 @@ from PIL import Image
 from sae_model import bernoulli_kl
 from sae_model.zoo import ZOO
 from space.languages import catalog
-from tests.space.server import ROOT
+from tests.space.server import ROOT, served
 from training.draw.histograms import histogram_of, percent
 
 if TYPE_CHECKING:
@@ -100,14 +97,8 @@ def measured() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The repository's files on loopback."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(ROOT)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/tests/space/charts_stub.html"
-    server.shutdown()
+    with served(ROOT) as root:
+        yield f"{root}tests/space/charts_stub.html"
 
 
 @pytest.fixture(scope="module")

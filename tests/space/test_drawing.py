@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from space.languages import catalog
 from tests.space.browser import at, hand_over, stroke
-from tests.space.server import ROOT
+from tests.space.server import ROOT, served
 from training.data import Split
 
 if TYPE_CHECKING:
@@ -36,14 +33,8 @@ LINK = (
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The repository's files on loopback."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(ROOT)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/tests/space/drawing_stub.html"
-    server.shutdown()
+    with served(ROOT) as root:
+        yield f"{root}tests/space/drawing_stub.html"
 
 
 def opened(browser: Browser, address: str, **options: Any) -> Page:

@@ -136,3 +136,15 @@ def test_a_name_from_a_link_is_shown_as_text(browser: Browser, site: str) -> Non
     assert "<img" in page.inner_text("#trouble")
     assert page.evaluate("window.hurt") is None
     page.context.close()
+
+
+def test_back_returns_to_the_language_of_the_address(browser: Browser, site: str) -> None:
+    page = open_page(browser, f"{site}?lang=en&digit=1")
+    page.locator("#languages button").click()
+    page.wait_for_selector("html[lang=ru]")
+    page.go_back()
+    page.wait_for_selector("html[lang=en]")
+    assert "lang=en" in page.url
+    assert page.locator("#languages button").inner_text() == "Русский"
+    assert page.errors == []
+    page.context.close()

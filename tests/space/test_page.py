@@ -229,12 +229,13 @@ def test_a_picture_is_never_another_models(browser: Browser, site: str) -> None:
     page.get_by_label("Top k", exact=True).check()
     page.wait_for_selector("#sum.waiting[data-waiting]")
     assert "topk-25" in page.get_attribute("#sum", "data-waiting")
-    if page.locator(RECONSTRUCTION).count():  # the picture of before, pale
-        assert pixels(page, RECONSTRUCTION) in (before, [0] * len(before))
+    assert page.locator(".model h2 bdi").first.inner_text() == "l1-3"
+    assert pixels(page, RECONSTRUCTION) == before
     while not held:
         page.wait_for_timeout(50)
     held[0].continue_()
     wait_for_models(page)
+    assert page.locator(".model h2 bdi").first.inner_text() == "topk-25"
     assert pixels(page, RECONSTRUCTION) != before
     assert page.errors == []
     page.context.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -161,4 +161,20 @@ def test_all_atoms_are_sorted_and_dead_ones_are_marked(browser: Browser, site: s
     assert re.search(r"900 atoms. On 2,500 test images 3\d\d of them are never among", page.inner_text("#all-atoms"))
     page.locator(".atoms.all .atom").first.click()
     assert page.locator("#card.open").is_visible()
+    page.context.close()
+
+
+def test_the_lines_of_python_run_as_they_stand(browser: Browser, site: str) -> None:
+    page = open_page(browser, f"{site}?model=adaptive-topk&k=10", permissions=["clipboard-read", "clipboard-write"])
+    page.locator("#take-home summary").click()
+    page.get_by_role("button", name="Copy these lines").click()
+    lines = page.evaluate("navigator.clipboard.readText()")
+    assert "adaptive-topk" in lines
+    names: dict[str, Any] = {}
+    exec(lines, names)
+    assert names["reconstruction"].shape == names["images"].shape
+    assert (names["latents"] != 0).sum(1).max() <= 10
+    with page.expect_download() as config:
+        page.locator("#take-home a", has_text="config.json").click()
+    assert config.value.suggested_filename == "config.json"
     page.context.close()

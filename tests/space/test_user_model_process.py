@@ -22,6 +22,7 @@ from space.errors import InputError, told
 from space.user_model_process import work
 from space.user_models import Address, UserModels
 from tests.loopback_hub import TOKEN
+from tests.space.loading import is_here, load
 from training.data import Split
 from training.measure.evaluation import evaluate
 from training.measure.latent_statistics import latent_statistics, to_bytes
@@ -43,17 +44,6 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen]:
 
     monkeypatch.setattr(module.subprocess, "Popen", start)
     return processes
-
-
-def load(models: UserModels, text: object, is_owner: bool = True) -> list[str]:
-    return [step["key"] for step in models.load(models.address(str(text), is_owner))]
-
-
-def is_here(models: UserModels, name: object) -> bool:
-    try:
-        return models.find(str(name)) is not None
-    except InputError:
-        return False
 
 
 def assert_clean(error: InputError) -> None:

@@ -17,6 +17,7 @@ from space.lab import Lab
 from space.user_model_process import work
 from space.user_models import MOST_MODELS, Address, UserModel, UserModels, title
 from tests.loopback_hub import LoopbackHub
+from tests.space.loading import is_here, load
 from training.data import Split
 from training.measure.evaluation import evaluate
 from training.measure.latent_statistics import latent_statistics, to_bytes
@@ -34,18 +35,6 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def lab(lab: Lab, models: UserModels, monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setattr(lab, "user_models", models)
     return lab
-
-
-def load(models: UserModels, text: object, is_owner: bool = True) -> list[str]:
-    """The keys of what is said."""
-    return [step["key"] for step in models.load(models.address(str(text), is_owner))]
-
-
-def is_here(models: UserModels, name: object) -> bool:
-    try:
-        return models.find(str(name)) is not None
-    except InputError:
-        return False
 
 
 def as_saved(model: UserModel, folder: Path) -> SparseAutoencoder:
