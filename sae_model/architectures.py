@@ -56,7 +56,7 @@ class Dictionary(nn.Module):
     # Length of every atom, in logits. It is fixed: with atoms of free length the decoder could grow while latents
     # shrink, which satisfies every penalty without being any sparser. A digit needs logits of length 100 and more.
     ATOM_LENGTH: ClassVar[float] = 10.0
-    USUAL_PIXELS: ClassVar[int] = 28 * 28  # of which these are the length and the step size
+    USUAL_PIXELS: ClassVar[int] = 28 * 28  # for images of this size
     LINEAR_ATOM_LENGTH: ClassVar[float] = 1.0  # with a linear output, whose images lie about 1 from their mean
     # The sparsity method where none is named.
     sparsity: ClassVar[dict[str, Any]] = {"kind": "l1", "beta": 1.0}

@@ -560,7 +560,7 @@ TOP_K_RECIPE: dict[str, Any] = {
     "atoms_from_images": True,
     "initial_step": 0.02,
 }
-"""Top-k models are judged by squared error, of which the cross-entropy says little where pixels are grey."""
+"""Top-k models are judged by squared error. Where pixels are grey, the cross-entropy says little about it."""
 
 
 def _drawn(low: int, high: int, count: int, generator: torch.Generator, power: float = 1.0) -> Tensor:

@@ -78,7 +78,7 @@ class SparseAutoencoder(
 
     Raises:
         ValueError: a size that is no positive whole number, an unknown architecture, output or step loss, or a
-            sparsity that is none.
+            sparsity that is not a sparsity method.
     """
 
     def __init__(
@@ -345,7 +345,7 @@ class SparseAutoencoder(
         return super().push_to_hub(repo_id, **kwargs)
 
     def generate_model_card(self, *_: Any, **__: Any) -> ModelCard:
-        """The plain card of a model of which no more is known than what it is."""
+        """A plain card, for a model whose training is unknown."""
         shape = " x ".join(map(str, self.image_shape))
         of, unit = (f"images of {shape}", "pixels") if len(self.image_shape) > 1 else (f"vectors of {shape}", "values")
         sizes = f"{self.latent_dim} latents for {math.prod(self.image_shape)} {unit}, sparsity `{self.sparsity.name}`"
@@ -356,7 +356,7 @@ class SparseAutoencoder(
         )
 
     @classmethod
-    def from_pretrained(  # type: ignore[override]  # no further arguments: a typing error in one is told
+    def from_pretrained(  # type: ignore[override]  # no **kwargs: a misspelt argument is an error
         cls,
         pretrained_model_name_or_path: str | Path,
         *,

@@ -133,7 +133,7 @@ def _refine(
     rounds: int,
     most: int | None,
 ) -> Tensor:
-    """The two moves, on images (batch, pixels) of which none has more than `most` latents on, or `longest` steps."""
+    """The two moves, on images (batch, pixels), each with at most `most` latents on and `longest` steps."""
     fit = fit_values(x, z, weight, steps, decoder.step(weight), decoder, most, longest)
     stride = torch.full_like(weight, decoder.output.choice_step / decoder.atom_length**2)
     for _ in range(rounds):

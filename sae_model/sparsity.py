@@ -198,7 +198,7 @@ def load_balancing_loss(latents: Tensor, per_image: bool = False) -> Tensor:
 
     0 when every latent has the same mean activation over the batch, latent_dim - 1 when only one is ever used; the
     scale of activations cancels out. (The importance loss of Shazeer et al. 2017, "Outrageously large neural networks",
-    with latents in the place of experts.)
+    with latents instead of experts.)
 
     Args:
         latents: (batch, latent_dim). Small batches look uneven by chance alone.

@@ -104,7 +104,7 @@ class UserModels:
         """The address that a visitor typed: owner/name, owner/name@revision or, for the machine's owner, a folder.
 
         Raises:
-            InputError: it is none of these.
+            InputError: it is something else.
         """
         text = text.strip() if isinstance(text, str) else ""
         if not text:

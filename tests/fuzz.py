@@ -72,7 +72,7 @@ NUMBERS_KEPT = st.one_of(
 
 @fuzzed(latents=tensors(), k=NUMBERS_KEPT, target=st.floats(), rate=st.floats(0, 1), dtype=FLOATS)
 def functions(latents: torch.Tensor, k: object, target: float, rate: float, dtype: torch.dtype) -> None:
-    """Finite results of finite latents at any scale; a ValueError for a k or a target that is none. (20 calls.)"""
+    """Finite results of finite latents at any scale; a ValueError for a wrong k or target. (20 calls.)"""
     for scale in (1.0, -1.0, 2.0**-20, 2.0**20):
         _functions(latents * scale, k, target, rate, dtype)
 

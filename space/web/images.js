@@ -3,7 +3,7 @@
 import { fromText, resized } from "./digit.js";
 import { numbers } from "./files.js";
 
-const MOST_DRAWINGS = 50; // of which the images are kept
+const MOST_DRAWINGS = 50; // that are kept as images
 const AGAIN = 3000; // ms
 
 export class Images {
@@ -59,7 +59,7 @@ export class Images {
   }
 
   /**
-   * A random test image of a class, another one than the given if there is one; null where there is none.
+   * A random test image of a class, if possible not the given one; null where the class has no images.
    * @param {number} label
    * @param {number} other
    */

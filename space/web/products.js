@@ -1,4 +1,4 @@
-// The two products of which all models here are made, on a matrix of weights whose rows are contiguous.
+// The two products that all models here need, on a matrix of weights whose rows are contiguous.
 //
 // Weights have single precision and sums have double: so each answer is the one that Python has in double precision.
 

@@ -1,4 +1,4 @@
-"""Which files of a folder are images, of which part and of which class: `train/CLASS/*` and `test/CLASS/*`.
+"""Which files of a folder are images, and their part and class: `train/CLASS/*` and `test/CLASS/*`.
 
 Names of parts are those of the Hub's `imagefolder` layout, in upper or lower case. Without a training folder the
 folder itself is the training half. Image files that lie in a part directly are one class.

@@ -28,7 +28,7 @@ from torch import Tensor
 from .images import DataError, Half, Part, Split
 
 SEED = 0
-"""Of the order of the images, and of which are held out."""
+"""Of the order of the images, and of the choice of those that are held out."""
 IMAGES_NAME, CONTENTS_NAME = "images.bin", "contents.json"
 
 
@@ -91,7 +91,7 @@ def halves(labels: Tensor, classes: tuple[str, ...], where: str) -> dict[Half, T
     sorted they would all be of one class.
 
     Raises:
-        DataError: a class of which there are not two images.
+        DataError: a class has fewer than two images.
     """
     generator = torch.Generator().manual_seed(SEED)
     order = torch.randperm(len(labels), generator=generator)
@@ -121,7 +121,7 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
     """The images of a source, out of the cache; written to it first where they are not there yet.
 
     Args:
-        source: what is read, and how: one name for all its versions, of which only the latest is kept.
+        source: what is read, and how: one name for all its versions; only the latest is kept.
         version: anything whose `repr` changes when the source does.
         pieces: reads the source, all of `train` before `validation`, if there is one, and that before `test`.
 

@@ -152,7 +152,7 @@ def heat_maps(model: SparseAutoencoder, data: Images, groups: Tensor, positions:
         data: (n, *image_shape), the patches.
         groups: (n,), the image that each patch is from.
         positions: (n, 2), whole numbers: row and column of each patch in its image.
-        shown: (latent_dim,), the image of which each latent is drawn; -1 draws none.
+        shown: (latent_dim,), the image that each latent is drawn on; -1 draws none.
 
     Returns:
         (latent_dim, rows, columns): the latent's value for each patch of that image, 0 where there is no patch.

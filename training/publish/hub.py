@@ -42,7 +42,7 @@ def check_repo_id(repo_id: str) -> None:
     """Refuse what is no `owner/name`.
 
     Raises:
-        HubError: it is none.
+        HubError: it is not a repo id.
     """
     try:
         validate_repo_id(repo_id)

@@ -35,7 +35,7 @@ class Record:
     """How many images the evaluation is of."""
     evaluation: Evaluation
     data: About | None = None
-    """What is known about the data set; written where it is none of `DATASETS`, or something else was given."""
+    """What is known about the data set; written where `DATASETS` does not have it, or something else was given."""
 
     @property
     def about(self) -> About:
@@ -67,7 +67,7 @@ class Record:
             data = made.pop("data", None)
             data = data and About(**data | {"classes": tuple(data["classes"])})
             record = cls(Recipe.from_dict(made), versions, test_images, Evaluation.read(folder / EVALUATION_NAME), data)
-            record.about  # noqa: B018, a data set of which nothing is known is an error here
+            record.about  # noqa: B018, an unknown data set is an error here
             return record
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise RecordError(
