@@ -281,8 +281,8 @@ class _Run:
                 getattr(self, name).load_state_dict(snapshot[name])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise TrainingError(
-                f"The checkpoint is from a run on another device than {self.device.type}: name that one by --device, or "
-                "remove the checkpoint and begin anew."
+                f"The checkpoint is from a run on another device than {self.device.type}: name that one by --device, "
+                "or remove the checkpoint and begin anew."
             ) from error
 
 
