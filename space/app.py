@@ -22,11 +22,12 @@ from starlette.middleware import Middleware
 
 from sae_model.errors import UserError
 from space import learn, load
-from space.bench import Answers, Bench, head
+from space.bench import Answers, Bench
 from space.collection import bundled, open_collection
 from space.edge import HAS_LOGIN, EarlyHead, NoDeepLinks, PackedAssets, is_hosted, old_addresses
 from space.errors import InputError
 from space.files import Files
+from space.head import head
 from space.lab import Lab, Specimen
 from space.languages import say
 from space.lines import Lines
@@ -52,7 +53,7 @@ THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_m
 def build_app(lab: Lab, files: Files) -> gr.Blocks:
     """The page, and its API."""
     with gr.Blocks(title=say("page.title"), analytics_enabled=False, delete_cache=(3600, 3600)) as app:
-        bench, answers = Bench(lab, files), Answers(files)
+        bench, answers = Bench(lab), Answers()
         if HAS_LOGIN:
             gr.LoginButton(size="sm", elem_id="login")
         learn.Learn(lab, files).wire(bench, answers)
@@ -93,6 +94,7 @@ def build_app(lab: Lab, files: Files) -> gr.Blocks:
 
 def options_of(files: Files) -> dict[str, Any]:
     """What a page is launched with."""
+    first, last = head(files.lab, "gradio.js")
     return {
         "theme": THEME,
         "run_history": False,
@@ -105,7 +107,7 @@ def options_of(files: Files) -> dict[str, Any]:
             "middleware": [
                 Middleware(NoDeepLinks),
                 Middleware(PackedAssets),
-                Middleware(EarlyHead, elements=head(files, "gradio.js")),
+                Middleware(EarlyHead, first=first, last=last),
             ],
         },
         "ssr_mode": False,  # Node would answer in place of the routes

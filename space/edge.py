@@ -78,13 +78,13 @@ class NoDeepLinks:
 
 
 class EarlyHead:
-    """Puts elements into the head of the page as it is sent, and compresses the page.
+    """Puts elements first and last into the head of the page as it is sent, and compresses the page.
 
-    Gradio would add them when its scripts run: too late for a browser to fetch anything meanwhile.
+    Gradio would add them when its scripts run: too late.
     """
 
-    def __init__(self, app: ASGIApp, elements: str) -> None:
-        self.app, self.elements = app, elements.encode()
+    def __init__(self, app: ASGIApp, first: str, last: str) -> None:
+        self.app, self.first, self.last = app, first.encode(), last.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start: Message = {}
@@ -101,7 +101,8 @@ class EarlyHead:
             else:
                 parts.append(message.get("body", b""))
                 if not message.get("more_body"):
-                    body = b"".join(parts).replace(b"</head>", self.elements + b"</head>", 1)
+                    body = b"".join(parts).replace(b"<head>", b"<head>" + self.first, 1)
+                    body = body.replace(b"</head>", self.last + b"</head>", 1)
                     headers = MutableHeaders(raw=start["headers"])
                     if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
                         body, headers["Content-Encoding"] = gzip.compress(body, 5), "gzip"
@@ -139,7 +140,8 @@ class PackedAssets:
 
             await self.app(scope, receive, collect)
             body, answered = b"".join(parts), MutableHeaders(raw=list(started["headers"]))
-            if started["status"] != 200:  # not modified, or not there
+            is_whole = len(body) == int(answered.get("content-length", -1))
+            if started["status"] != 200 or not is_whole:  # not modified, not there, or the visitor left meanwhile
                 await send(started)
                 await send({"type": "http.response.body", "body": body})
                 return

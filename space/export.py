@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from string import Template
@@ -12,9 +11,9 @@ import typer
 
 from sae_model.errors import UserError
 from sae_model.storage import staged_folder
-from space.bench import head, host
 from space.collection import bundled, open_collection
-from space.files import WEB, Files
+from space.files import Files
+from space.head import WEB, head
 from space.lab import Lab
 from space.languages import say
 from training.data import BUNDLED
@@ -29,12 +28,7 @@ def export(lab: Lab, folder: Path) -> None:
         OSError: the folder cannot be written. What was in it before is untouched.
     """
     files = Files(lab, server=None)
-    content = {
-        "title": say("page.title"),
-        "links": head(files, "static.js"),
-        "host": json.dumps(host(lab)).replace("<", "\\u003c"),
-        "web": files.web,
-    }
+    content = {"title": say("page.title"), "head": "".join(head(lab, "static.js"))}
     with staged_folder(folder) as stage:
         page = Template((WEB / "static.html").read_text(encoding="utf-8")).substitute(content)
         (stage / "index.html").write_text(page, encoding="utf-8")

@@ -1,6 +1,5 @@
 """What a browser may fetch, all of it below `files/`: a table of names, so that no path of the machine can be reached.
 
-    web/HASH/MODULE                            the page's own modules; HASH is that of all of them
     lab.json, words/LANGUAGE.json              see index.py and languages.py
     models/NAME/model.safetensors              weights, as they lie in the folder of the model
     statistics/NAME.safetensors, .../NAME/k-25.safetensors   latent statistics of a stop: class_means (classes x
@@ -37,9 +36,8 @@ from space.languages import CATALOGS, catalog
 from training.data import BUNDLED
 from training.measure.latent_statistics import SAMPLE, latent_statistics, read_statistics, to_bytes
 
-WEB = Path(__file__).with_name("web")
 FOR_EVER = "public, max-age=31536000, immutable"
-TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".gz": "application/gzip"}
+JSON, GZIP = "application/json", "application/gzip"
 BINARY = "application/octet-stream"
 MNIST = BUNDLED / "MNIST" / "raw"
 
@@ -97,10 +95,6 @@ class Files:
         """`server` is what the browser is told of the server; None where the files are to be served without one."""
         self.lab = lab
         self.table: dict[str, File] = {}
-        modules = {path.name: path.read_bytes() for path in sorted(WEB.iterdir()) if path.suffix in TYPES}
-        self.web = f"web/{_hash(*modules.values())}"
-        for name in modules:
-            self.table[f"{self.web}/{name}"] = File(WEB / name, TYPES[Path(name).suffix])
         for code in CATALOGS:
             self._add_json(f"words/{code}.json", partial(catalog, code))
         shown = {name: str(shown.config["weights_sha256"]) for name, shown in lab.models.items()}
@@ -136,8 +130,7 @@ class Files:
     def _answer(self, request: Request) -> Response:
         name, version = request.path_params["name"], request.query_params.get("v", "")
         if file := self.table.get(name):
-            is_named = name.startswith("web/") or (len(version) == 16 and file.tag.startswith(version))
-            return file.answer(request, is_named)
+            return file.answer(request, len(version) == 16 and file.tag.startswith(version))
         folder, _, rest = name.partition("/")
         if folder == "users" and (file := self._of_user(*rest.partition("/")[::2])):
             return file.answer(request, True)
@@ -156,7 +149,7 @@ class Files:
         def written() -> bytes:
             return json.dumps(content(), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
-        self.table[name] = File(written, TYPES[".json"])
+        self.table[name] = File(written, JSON)
 
     @cached_property
     def _images_hash(self) -> str:
@@ -167,14 +160,12 @@ class Files:
         images, labels = self.lab.test
         if self.lab.is_bundled:
             names = {"images": ("t10k-images-idx3-ubyte.gz", 16), "labels": ("t10k-labels-idx1-ubyte.gz", 8)}
-            found = {
-                name: (File(MNIST / path, TYPES[".gz"], False), "uint8", skip) for name, (path, skip) in names.items()
-            }
+            found = {name: (File(MNIST / path, GZIP, False), "uint8", skip) for name, (path, skip) in names.items()}
         else:
             kind, version = "float32" if images.is_floating_point() else "uint8", self._images_hash
             found = {
-                "images": (File(lambda: _gzipped(images), TYPES[".gz"], False, version), kind, 0),
-                "labels": (File(lambda: _gzipped(labels.to(torch.uint16)), TYPES[".gz"], False, version), "uint16", 0),
+                "images": (File(lambda: _gzipped(images), GZIP, False, version), kind, 0),
+                "labels": (File(lambda: _gzipped(labels.to(torch.uint16)), GZIP, False, version), "uint16", 0),
             }
         self.table |= {name: file for name, (file, *_) in found.items()}
         return {

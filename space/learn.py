@@ -27,10 +27,11 @@ from torch import Tensor
 
 from sae_model.errors import is_number, is_whole
 from sae_model.methods import METHODS, Sparsity, sparsity_from_config
-from space.bench import Answers, Bench, to_base64
+from space.bench import Answers, Bench
 from space.edge import HAS_LOGIN, address_of, is_owner
 from space.errors import InputError, told
 from space.files import Files
+from space.head import to_base64
 from space.index import news_of, strength
 from space.lab import LARGEST_SEED, Lab
 from space.lines import unread

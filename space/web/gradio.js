@@ -1,30 +1,43 @@
-/** The page in Gradio: what its two components load. */
+/** The page in Gradio. It is drawn before Gradio is there, which then takes it into its component. */
 
-import { start as startPage } from "./main.js";
+import { h } from "./dom.js";
+import { start } from "./main.js";
+import { followTheme } from "./theme.js";
 
 /** @typedef {{about: string, number: number}} Answer what the server says of an event */
+/** @typedef {{props: {value: string}, trigger: (event: string, data: any) => void}} Component */
 
-/** @type {(page: import("./page.js").Page) => void} */
-let found;
-/** @type {Promise<import("./page.js").Page>} */
-const started = new Promise((resolve) => (found = resolve));
-/** @type {import("./page.js").Page | null} */
-let page = null;
+/** @type {(component: Component) => void} */
+let connected;
+/** @type {Promise<Component>} */
+const component = new Promise((resolve) => (connected = resolve));
+
+followTheme();
+const element = h("div", {});
+const early = h("main", { id: "early" }, element);
+document.body.prepend(early);
+const started = start(element, ask);
+
+/** Asks the server, which checks the state of the page. @param {string} name @param {any} data */
+async function ask(name, data) {
+  const [{ props, trigger }, page] = await Promise.all([component, started]);
+  props.value = JSON.stringify(page.state);
+  trigger(name === "load" ? "load_model" : name, data); // Gradio triggers all events called load as the page opens
+}
 
 /**
- * The bench: starts the page.
- * @param {HTMLElement} element
- * @param {{value: string, languages: {code: string, name: string}[], opening: any}} props
+ * The bench: takes the page in.
+ * @param {any} place
+ * @param {{value: string}} props
  * @param {(event: string, data: any) => void} trigger
  */
-export async function start(element, props, trigger) {
-  /** @param {string} name @param {any} data */
-  const ask = (name, data) => {
-    if (page) props.value = JSON.stringify(page.state); // which the server checks
-    trigger(name === "load" ? "load_model" : name, data); // Gradio triggers all events called load as the page opens
-  };
-  page = await startPage(element, { languages: props.languages, opening: props.opening, ask });
-  found(page);
+export function connect(place, props, trigger) {
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  if (place.moveBefore) place.moveBefore(element, null); // which keeps what is focused, and what is dragged
+  else place.append(element);
+  if (focused && element.contains(focused)) focused.focus();
+  early.remove();
+  connected({ props, trigger });
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Starts the page; the host calls it, Gradio or a folder of files. */
+/** Starts the page; gradio.js or static.js calls it. */
 
 import { takeDrops } from "./drawing.js";
 import { json } from "./files.js";
@@ -7,7 +7,6 @@ import { carried } from "./opening.js";
 import { Page } from "./page.js";
 import { drawingOf } from "./specimen.js";
 import { opening } from "./state.js";
-import { fetchTabs } from "./tabs.js";
 import { explainTerms } from "./tips.js";
 import { lang as spoken, setWords } from "./words.js";
 
@@ -23,10 +22,13 @@ function language(languages) {
 /**
  * Starts the page.
  * @param {HTMLElement} element
- * @param {{languages: {code: string, name: string}[], opening: any, ask: ((name: string, data: any) => void) | null}} host
+ * @param {((name: string, data: any) => void) | null} ask asks the server; null where there is none
  * @returns {Promise<Page>}
  */
-export async function start(element, host) {
+export async function start(element, ask) {
+  const { textContent } = /** @type {HTMLElement} */ (document.querySelector("#host"));
+  /** @type {{languages: {code: string, name: string}[], opening: any, ask: any}} */
+  const host = { ...JSON.parse(textContent ?? ""), ask };
   const lang = language(host.languages.map(({ code }) => code));
   const [lab, words] = await Promise.all([openLab(), json(`words/${lang}.json`)]);
   setWords(words, lang);
@@ -47,13 +49,12 @@ export async function start(element, host) {
   return page;
 }
 
-/** Fetches what is needed next: the chosen model, tabs, words, images, the model beside it, its neighbours. @param {Page} page */
+/** Fetches what is needed next: the chosen model, words, images, the model beside it, its neighbours. @param {Page} page */
 async function fetchRest(page) {
   const { lab, host } = page;
   try {
     lab.pictures.fetchLabels().catch(() => {}); // without them no image of a class can be chosen; it is tried again below
     await lab.want(lab.first);
-    await fetchTabs();
     for (const { code } of host.languages) await json(`words/${code}.json`);
     await lab.pictures.fetch();
   } finally {

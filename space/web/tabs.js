@@ -1,30 +1,19 @@
 /** The tabs: a list of their names, and the panel of the one that is open. Each is built when it is first opened. */
 
+import * as atoms from "./atoms.js";
+import * as classes from "./classes.js";
 import { fill, h } from "./dom.js";
+import * as frontier from "./frontier.js";
+import * as learn from "./learn.js";
+import * as rates from "./rates.js";
 import * as see from "./see.js";
 import { TABS } from "./state.js";
 import { say } from "./words.js";
 
 /** @typedef {{build: (page: import("./page.js").Page) => import("./page.js").View}} Tab */
 
-/** The tabs whose modules are here; the others are fetched when the page has its first image. @type {Map<string, Tab>} */
-const here = new Map([["see", see]]);
-/** @type {Record<string, () => Promise<Tab>>} */
-const LATER = {
-  atoms: () => import("./atoms.js"),
-  classes: () => import("./classes.js"),
-  learn: () => import("./learn.js"),
-  rates: () => import("./rates.js"),
-  frontier: () => import("./frontier.js"),
-};
-
-/** Fetches the module of a tab. @param {string} tab */
-async function fetchTab(tab) {
-  if (!here.has(tab)) here.set(tab, await LATER[tab]());
-}
-
-/** Fetches the modules of all tabs. */
-export const fetchTabs = () => Promise.all(Object.keys(LATER).map(fetchTab));
+/** @type {Record<string, Tab>} */
+const MODULES = { see, atoms, classes, learn, rates, frontier };
 
 /** @param {import("./page.js").Page} page @returns {import("./page.js").View} */
 export function build(page) {
@@ -32,10 +21,9 @@ export function build(page) {
   const built = new Map();
   const open = () => {
     const { tab } = page.state;
-    const module = here.get(tab);
-    if (!module) fetchTab(tab).then(() => page.arrive());
-    else if (!built.has(tab)) built.set(tab, module.build(page));
-    return built.get(tab);
+    const view = built.get(tab) ?? MODULES[tab].build(page);
+    built.set(tab, view);
+    return view;
   };
   const buttons = TABS.map((tab) =>
     h(
@@ -63,9 +51,9 @@ export function build(page) {
     element: h("div", { id: "main" }, list, panel),
     draw() {
       const view = open();
-      if (panel.firstChild !== (view?.element ?? null)) {
+      if (panel.firstChild !== view.element) {
         page.card.close();
-        fill(panel, view?.element);
+        fill(panel, view.element);
       }
       panel.setAttribute("aria-labelledby", `tab-${page.state.tab}`);
       buttons.forEach((button, i) => {
@@ -73,8 +61,8 @@ export function build(page) {
         button.tabIndex = TABS[i] === page.state.tab ? 0 : -1;
       });
       document.body.dataset.tab = page.state.tab; // the style sheet shows the host's own parts of a tab
-      view?.draw();
+      view.draw();
     },
-    drawLater: () => open()?.drawLater?.(),
+    drawLater: () => open().drawLater?.(),
   };
 }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import asdict
+from urllib.parse import unquote
 
 import gradio as gr
 import numpy as np
@@ -14,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sae_model import load_variant
-from space.bench import MOST_CARRIED, Bench, carried
+from space.bench import Bench
 from space.errors import InputError
-from space.files import Files
+from space.head import MOST_CARRIED, WEB, carried, head
 from space.lab import Lab
 from space.state import State, opening, read
 
@@ -83,7 +85,7 @@ def test_each_field_is_checked(name: str) -> None:
 
 def test_the_component_checks_its_value_and_draws_nothing() -> None:
     with gr.Blocks(analytics_enabled=False):
-        bench = Bench(LAB, Files(LAB, None))
+        bench = Bench(LAB)
     assert bench.preprocess(bench.value) == opening(LAB)
     with pytest.raises(gr.Error, match="The page sent what it never should"):
         bench.preprocess("<img src=x onerror=alert()>")
@@ -114,5 +116,22 @@ def test_the_page_carries_what_its_first_image_needs() -> None:
 
 def test_of_large_images_it_carries_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(json.dumps(carried(LAB))) < MOST_CARRIED
-    monkeypatch.setattr("space.bench.MOST_CARRIED", 1000)
+    monkeypatch.setattr("space.head.MOST_CARRIED", 1000)
     assert carried(LAB) is None
+
+
+def test_the_head_has_every_module_as_it_lies_in_its_file_under_a_name() -> None:
+    first, last = head(LAB, "gradio.js")
+    assert not re.search(r"[^ -~]", first)
+    imports = json.loads(re.search(r'<script type="importmap">(.*?)</script>', first)[1])["imports"]
+    modules = [path for path in WEB.glob("*.js") if path.name != "static.js"]
+    assert imports.keys() == {f"web/{path.name}" for path in modules}
+    for path in modules:
+        start, _, code = imports[f"web/{path.name}"].partition(",")
+        assert start == "data:text/javascript;charset=utf-8"
+        named = re.findall(r'^(?:import|export)\b[^;]*?\bfrom "([^"]*)"', unquote(code), re.M)
+        assert set(named) <= imports.keys(), path
+        lines = re.sub(r'from "web/', 'from "./', unquote(code)).splitlines()
+        assert lines == [*path.read_text(encoding="utf-8").splitlines(), f"//# sourceURL=web/{path.name}"]
+    assert first.endswith('<script type="module">import "web/gradio.js";</script>')
+    assert all(path.read_text(encoding="utf-8") in last for path in WEB.glob("*.css"))

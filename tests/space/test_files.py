@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import json
 import os
-import re
 import urllib.request
 from http.client import HTTPConnection
 from pathlib import Path
@@ -19,11 +19,13 @@ import torch
 from safetensors.torch import load, save_file
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from sae_model import SparseAutoencoder, load_variant
 from sae_model.zoo import ZOO
 from space.app import build_app, options_of
-from space.files import WEB, Files
+from space.edge import PackedAssets
+from space.files import Files
 from space.lab import Lab
 from space.user_models import UserModels
 from tests.space.server import running_space
@@ -92,19 +94,6 @@ def test_what_changes_is_asked_for_each_time_and_sent_only_if_it_did(client: Tes
         assert "content-encoding" not in plain.headers
         assert plain.json() == first.json()
         assert client.head(f"/files/{name}").status_code == 200
-
-
-def test_modules_have_a_folder_that_is_named_by_their_content(client: TestClient, files: Files) -> None:
-    modules = [path for path in WEB.iterdir() if path.suffix == ".js"]
-    assert len(modules) > 20
-    for path in modules:
-        answer = client.get(f"/files/{files.web}/{path.name}")
-        assert answer.headers["content-type"].startswith("text/javascript")
-        assert (answer.headers["cache-control"], answer.headers["content-encoding"]) == (FOR_EVER, "gzip")
-        assert answer.text == path.read_text(encoding="utf-8")
-        imported = re.findall(r'(?:from|import) "\./([^"]*)"', answer.text)
-        assert all(f"{files.web}/{name}" in files.table for name in imported), path
-    assert client.get("/files/web/main.js").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -192,12 +181,33 @@ def test_the_page_fetches_from_its_own_address_behind_a_proxy() -> None:
         for prefix in ("", "/demo"):
             page = httpx.get(f"{space.address}{prefix}/")
             assert page.headers["content-encoding"] == "gzip"
-            assert page.text.index('<link rel="modulepreload" href="files/web/') < page.text.index("</head>")
+            assert page.text.index('<script type="importmap">') < page.text.index('<script type="module"')
             for name in ("lab.json", "words/ru.json"):
                 with urllib.request.urlopen(f"{space.address}{prefix}/files/{name}", timeout=60) as answer:
                     assert answer.status == 200
         moved = httpx.get(f"{space.address}/demo/ru?digit=3&lang=en")
         assert (moved.status_code, moved.headers["location"]) == (307, "./?digit=3&lang=ru")
+
+
+@pytest.mark.parametrize("missing", [0, 1], ids=["whole", "cut off"])
+def test_of_gradios_scripts_only_whole_answers_are_kept(missing: int) -> None:
+    """Where a visitor leaves meanwhile, an answer ends early without an error."""
+    script, asked = b"let a = 1;" * 100, []
+
+    async def gradio(scope: Scope, _: Receive, send: Send) -> None:
+        asked.append(scope["path"])
+        headers = [(b"content-length", str(len(script)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": script[500 * missing :] if len(asked) == 1 else script})
+
+    async def twice() -> list[bytes]:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(PackedAssets(gradio)), base_url="http://a"
+        ) as client:
+            return [(await client.get("/assets/a.js")).content for _ in range(2)]
+
+    assert asyncio.run(twice())[1] == script
+    assert len(asked) == 1 + missing
 
 
 def test_an_app_in_this_process_serves_them_too(lab: Lab) -> None:

@@ -206,6 +206,28 @@ def test_nothing_sticks_out_or_collides(browser: Browser, site: str, width: int)
     page.context.close()
 
 
+def test_the_page_is_there_before_gradio_which_then_takes_it_in(browser: Browser, server: str) -> None:
+    page = browser.new_context(viewport=WIDE).new_page()
+    page.route("**/assets/*.js", lambda _: None)  # held back until the route is gone
+    page.goto(server, wait_until="commit")
+    slider = page.locator("#noise input[type=range]")
+    page.wait_for_function("performance.getEntriesByName('live image').length")
+    assert page.locator("#early #reconstruction").count() == 1
+    assert page.locator("#bench").count() == 0
+    before, size = pixels(page, "#reconstruction canvas"), page.locator("#sum").bounding_box()
+    slider.focus()
+    page.keyboard.press("End")
+    drawn = pixels(page, "#reconstruction canvas")
+    assert drawn != before
+    page.unroute("**/assets/*.js")
+    page.wait_for_selector("#bench #reconstruction")
+    assert page.locator("#early").count() == 0
+    assert pixels(page, "#reconstruction canvas") == drawn
+    assert slider.evaluate("slider => slider === document.activeElement")
+    assert page.locator("#sum").bounding_box()["y"] == pytest.approx(size["y"], abs=4)
+    page.context.close()
+
+
 def test_the_page_asks_nobody_else(browser: Browser, server: str) -> None:
     page = browser.new_context(viewport=WIDE).new_page()
     asked: list[str] = []
