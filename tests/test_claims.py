@@ -104,7 +104,7 @@ def test_the_table_of_readme_is_a_part_of_the_first_of_results() -> None:
 IN_README = (
     f"its error is {noisy('dense') / ALL['dense'].noisy_mse[NOISE]:.0%} of that of the noisy image",
     f"removes {1 - noisy('l1-1') / ALL['l1-1'].noisy_mse[NOISE]:.0%} of the noise error with "
-    f"{ALL['l1-1'].effective_l0:.0f} effective latents in place of {ALL['dense'].effective_l0:.0f}",
+    f"{ALL['l1-1'].effective_l0:.0f} effective latents instead of {ALL['dense'].effective_l0:.0f}",
     f"mean activation of {ALL['lecture'].mean_activation:.3f}, yet {ALL['lecture'].effective_l0:.0f} effective latents",
     f"The noisy image itself has {ALL['dense'].noisy_mse[NOISE]:.4f}",
 )
@@ -178,7 +178,7 @@ def test_seeds_differ_by_as_much_as_results_say() -> None:
 
 def test_batch_top_k_lets_more_through_on_noise(clean: torch.Tensor, noised: torch.Tensor) -> None:
     model = load_variant("batch-topk")
-    said = re.search(r"on noisy images \((\d+) in place of (\d+)", flat(RESULTS))
+    said = re.search(r"on noisy images \((\d+) instead of (\d+)", flat(RESULTS))
     assert [l0(model, noised), l0(model, clean)] == pytest.approx([float(number) for number in said.groups()], rel=0.02)
 
 
