@@ -531,8 +531,8 @@ class Matryoshka(_Kept):
 class AdaptiveTopK(_Kept):
     """One model for every k: `encode(images, k=...)` chooses when it is used.
 
-    In training each image keeps a number of latents of its own, drawn log-uniformly between 7 and 250, so that the
-    largest latents must say most. (Nested dropout, Rippel et al. 2014, with the order left to each image.)
+    In training each image keeps a number of latents of its own, drawn between 8 and 120, low numbers more often, so
+    that the largest latents must say most. (Nested dropout, Rippel et al. 2014, with the order left to each image.)
     """
 
     kind = "adaptive-topk"

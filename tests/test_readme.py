@@ -54,7 +54,7 @@ def test_the_lines_that_publish_run(hub: LoopbackHub, tmp_path: Path, few_digits
         command = line.replace("python ", f"{sys.executable} ").split()
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    assert [repo_id for _, repo_id in hub.repos] == ["ada/my-model", "ada/my-sparser-model", "ada/by-touch"]
+    assert [repo_id for _, repo_id in hub.repos] == ["ada/my-model", "ada/my-sparser", "ada/by-touch"]
     assert hub.files("ada/my-model")["model.safetensors"] == (ZOO / "l1-0.3" / "model.safetensors").read_bytes()
 
 

@@ -69,7 +69,7 @@ def test_it_works_below_a_site_and_says_what_needs_a_server(browser: Browser, fo
         page.click("#tab-learn")
         page.wait_for_function("document.querySelector('#learn')?.innerText.includes('trained on a server')")
         page.click("#user-model summary")
-        assert "loaded and measured by a server" in page.inner_text("#user-model")
+        assert "A server loads and measures models" in page.inner_text("#user-model")
         assert page.errors == []
         page.context.close()
 

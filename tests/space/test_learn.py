@@ -237,7 +237,7 @@ def test_visitors_train_one_after_the_other_and_one_who_leaves_makes_room(
     page.click("#train-start")
     page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
     other.click("#train-start")
-    other.wait_for_function(f"{SAID}.includes('ahead of you in the line: 1.')")
+    other.wait_for_function(f"{SAID}.includes('ahead of you in the queue: 1.')")
     assert other.evaluate(STEP) == -1
     page.close()
     other.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)

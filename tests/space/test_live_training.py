@@ -85,13 +85,13 @@ def test_those_who_want_to_train_stand_in_a_line(digits: Split) -> None:
 def test_the_line_has_an_end_and_few_places_for_an_address(digits: Split) -> None:
     trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
     tickets = [trainings.wait(f"{number}", "one") for number in range(MOST_OF_AN_ADDRESS)]
-    with pytest.raises(InputError, match="Too many wait for a training"):
+    with pytest.raises(InputError, match="The queue is full"):
         trainings.wait("more", "one")
     trainings.leave(tickets[0])
     for number in range(MOST_WAITING - len(tickets)):
         trainings.wait("another", f"another {number}")
     trainings.wait("more", "one")
-    with pytest.raises(InputError, match="Too many wait for a training"):
+    with pytest.raises(InputError, match="The queue is full"):
         trainings.wait("last", "a new one")
 
 
