@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from sae_model import list_variants
 from sae_model.zoo import ZOO, repo_name
 from space.deploy import deploy, main
-from space.files import WEB, Files
+from space.files import Files
+from space.head import WEB
 from space.lab import Lab, Specimen
 from tests.loopback_hub import LoopbackHub
 from training.publish.hub import HubError, push

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from space.files import WEB
+from space.head import WEB
 from space.languages import CATALOGS, catalog
 
 MODULES = sorted(WEB.glob("*.js"))
