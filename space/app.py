@@ -141,7 +141,7 @@ def main(
         lab = Lab(open_collection(models, dataset, data_dir) if models else bundled())
     except UserError as error:
         sys.exit(f"Error: {error}")
-    files = Files(lab, {"hosted": is_hosted(), "login": HAS_LOGIN})
+    files = Files(lab, {"space": os.environ.get("SPACE_ID"), "hosted": is_hosted(), "login": HAS_LOGIN})
     app = build_app(lab, files)
     app._queue = Lines(app)
     app.launch(**options_of(files))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from safetensors.torch import load_file
 
 from sae_model import SparseAutoencoder, load_variant
 from sae_model.methods import METHODS, AdaptiveL1, AdaptiveTopK, _Kept
@@ -264,9 +265,22 @@ def test_what_the_lessons_say_of_the_bundle_is_so() -> None:
     by_k = [f"topk-{k}" for k in (10, 25, 50)]
     assert min(by_k, key=lambda name: ALL[name].mse) == "topk-50"
     assert min(by_k, key=noisy) == "topk-25"
-    dead = [name for name, one in ALL.items() if one.dead_fraction >= 0.0199 and RECIPE[name].sparsity.hyperparameter]
-    assert dead
-    assert all(RECIPE[name].sparsity.default_k is None for name in dead)  # so it is the 25 largest that count
+    assert ALL["dense"].denoise_mse[0.3] / ALL["dense"].noisy_mse[0.3] == pytest.approx(0.9, abs=0.05)  # a tenth less
+    assert ALL["l1-30"].dead_fraction > 0.3 > 10 * ALL["l1-1"].dead_fraction
+    spread = {
+        name: max(of) / min(of) for name, of in ((name, ALL[name].mean_activation_by_class) for name in ALL) if of
+    }
+    assert spread["l1-1"] > 2 > 1.2 > spread["kl-neuron-0.05"] > 1.1 > 1.05 > spread["kl-image-0.05"]
+
+
+def test_what_the_lessons_say_of_latents_is_so() -> None:
+    used = {
+        name: load_file(ZOO / name / "statistics.safetensors")["frequency"].median().item()
+        for name in ("l1-3", "dense")
+    }
+    assert {name: round(100 * share) for name, share in used.items()} == {"l1-3": 6, "dense": 97}
+    thresholds = {name: load_variant(name).network.threshold.mean().item() for name in ("topk-10", "l1-10")}
+    assert thresholds["topk-10"] < 0 < 0.3 < thresholds["l1-10"]
 
 
 @pytest.mark.parametrize("name", ["kl-image-0.05", "kl-neuron-0.05"])

@@ -144,6 +144,11 @@ function sliders(page) {
     return along.length ? along : stops;
   };
   beta.addEventListener("input", () => page.set({ stop: axis()[Number(beta.value)].key }));
+  // From a model that has no place on the slider, a click where the thumb stands chooses, too.
+  beta.addEventListener("click", () => {
+    const stop = axis()[Number(beta.value)];
+    if (page.lab.stop(page.state.stop).apart && stop) page.set({ stop: stop.key });
+  });
   const sigma = h("input", { type: "range", min: "0", max: "1", step: "0.01" });
   const typed = h("input", { type: "number", min: "0", max: "1", step: "0.01", "aria-label": say("controls.noise") });
   sigma.addEventListener("input", () => page.set({ sigma: Number(sigma.value) }));

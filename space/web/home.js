@@ -45,9 +45,19 @@ export function takeHome(page) {
         download(fileAddress(url), "model.safetensors"),
       );
       const bundled = page.lab.index.bundled && !stop.users;
-      fill(source, rich(bundled ? "home.bundled" : "home.own", { name: stop.model }), " ", rich("home.project"));
+      fill(source, rich(bundled ? "home.bundled" : "home.own", { name: stop.model }), " ", projectOf(page));
     },
   };
+}
+
+/** @param {string} space its name on the Hub */
+const repository = (space) => `https://huggingface.co/spaces/${space}`;
+
+/** Where the code is. @param {Page} page */
+function projectOf(page) {
+  const space = page.lab.index.server?.space;
+  if (!space) return rich("home.project");
+  return rich("home.project_space", { repository: h("a", { href: repository(space) }, say("home.repository")) });
 }
 
 /**
@@ -67,10 +77,12 @@ function program(page, stop) {
           "",
           `model = SparseAutoencoder.from_pretrained(${from})`,
         ];
+  const space = page.lab.index.server?.space;
   return [
+    ...(space ? [`# pip install "git+${repository(space)}"`, ""] : []),
     "import torch",
     ...load,
-    `images = torch.rand(8, ${shape.join(", ")})`,
+    `images = torch.rand(8, ${shape.join(", ")})  # ${say("home.images")}`,
     `latents = model.encode(images${asked})`,
     "reconstruction = model.decode(latents)",
     ...(page.isLinear(stop.key) ? ["atoms = model.dictionary"] : []),

@@ -61,7 +61,8 @@ class Training {
     if (!status) return;
     if (status === "idle") this.moment = null;
     this.status = status;
-    if (!key) this.said = { key: `learn.${status}` };
+    const isEarly = status === "done" && this.moment && this.moment.step < this.moment.steps;
+    if (!key) this.said = { key: isEarly ? "learn.stopped" : `learn.${status}` };
   }
 
   /** @param {any} answer */

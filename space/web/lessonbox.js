@@ -126,13 +126,15 @@ export function build(page) {
     const lesson = lessons.find((other) => other.key === open);
     const { done, predicted, values } = kept[open] ?? {};
     if (!lesson || !done) return fill(why);
+    body.querySelectorAll("input").forEach((input) => (input.disabled = true)); // what one predicted stays
     const answer = say(`lessons.${open}_answer_${lesson.right}`);
+    const words = { threshold: term("threshold"), load_balancing: term("load balancing") };
     const verdict =
       predicted === undefined ? "lessons.answer" : predicted === lesson.right ? "lessons.right" : "lessons.wrong";
     fill(
       why,
       h("p", {}, rich(verdict, { answer })),
-      h("p", {}, h("b", {}, say("lessons.why")), " ", rich(`lessons.${open}_why`, values)),
+      h("p", {}, h("b", {}, say("lessons.why")), " ", rich(`lessons.${open}_why`, { ...values, ...words })),
       lesson.table?.(page),
     );
   };
@@ -150,9 +152,11 @@ export function build(page) {
         keep(open, { done: true, values: { ...lesson.values?.(page) } });
         explain();
       }
+      const next = lessons.find(({ key }) => !kept[key]?.done)?.key;
       buttons.forEach((button) => {
         const key = button.dataset.lesson ?? "";
         button.classList.toggle("done", Boolean(kept[key]?.done));
+        button.classList.toggle("next", key === next);
         button.ariaExpanded = String(key === open);
         button.title = kept[key]?.done ? say("lessons.done") : "";
       });

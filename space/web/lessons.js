@@ -25,7 +25,11 @@ const now = (/** @type {Page} */ page) => {
 const evaluation = (/** @type {Page} */ page, /** @type {string} */ key) => page.lab.evaluation(page.lab.stop(key));
 const noisy = (/** @type {Page} */ page, /** @type {string} */ key) =>
   evaluation(page, key).denoise_mse[page.lab.index.sigma];
-const at = (/** @type {Page} */ page, /** @type {string} */ key) => ({ family: page.lab.familyOf(key), stop: key });
+const at = (/** @type {Page} */ page, /** @type {string} */ key) => ({
+  family: page.lab.familyOf(key),
+  stop: key,
+  beside: page.lab.index.opening.beside,
+});
 const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(1)}%`;
 
 /** @type {Lesson[]} */
@@ -37,6 +41,9 @@ export const LESSONS = [
     right: 2,
     isDone: (page) => stopOf(page).model === "dense" && page.state.sigma >= page.lab.index.sigma,
     values: (page) => ({
+      sigma: page.lab.index.sigma,
+      noisy_test: evaluation(page, "dense").noisy_mse[page.lab.index.sigma],
+      dense_test: noisy(page, "dense"),
       on: now(page)?.l0,
       latents: page.look()?.latents.length,
       mse: now(page)?.mse,
@@ -55,6 +62,7 @@ export const LESSONS = [
       six: Math.tanh(3),
       twelve: Math.tanh(6),
     }),
+    tab: "classes",
   },
   {
     key: "noise",
@@ -82,7 +90,7 @@ export const LESSONS = [
   {
     key: "ten",
     needs: ["topk-10", "l1-10"],
-    from: (page) => ({ ...at(page, "l1-10"), beside: "dense", sigma: page.lab.index.sigma, tab: "see" }),
+    from: (page) => ({ ...at(page, "l1-10"), sigma: page.lab.index.sigma, tab: "see" }),
     right: 0,
     isDone: (page) => ["topk-10", "l1-10"].every((key) => page.shown().includes(key)) && page.state.sigma > 0,
     values: (page) => ({
@@ -104,7 +112,7 @@ export const LESSONS = [
   {
     key: "mean",
     needs: PAIR,
-    from: (page) => ({ ...at(page, PAIR[1]), beside: "dense", sigma: 0, tab: "see" }),
+    from: (page) => ({ ...at(page, PAIR[1]), sigma: 0, tab: "see" }),
     right: 1,
     isDone: (page) => PAIR.every((key) => page.shown().includes(key)),
     values: (page) =>
@@ -122,7 +130,7 @@ export const LESSONS = [
     needs: ["l1-0.1-noise-0.6", "l1-1"],
     from: (page) => ({ ...at(page, "l1-1"), tab: "see" }),
     right: 2,
-    isDone: (page) => stopOf(page).hyperparameter !== null && evaluation(page, page.state.stop).dead_fraction >= 0.02,
+    isDone: (page) => stopOf(page).k === null && evaluation(page, page.state.stop).dead_fraction >= 0.0195,
     values(page) {
       const peaks = page.lab.statistics(page.state.stop)?.peak;
       const never = peaks ? peaks.reduce((sum, peak) => sum + Number(peak === 0), 0) / peaks.length : 0;
@@ -178,13 +186,14 @@ function byClass(page) {
   const rows = ["l1-1", "kl-image-0.05", "kl-neuron-0.05", "topk-25"].map((key) => {
     const { mean_activation_by_class: means, l0_by_class: l0 } = evaluation(page, key);
     const isExact = page.lab.stop(key).k !== null;
+    /** @type {number[]} */
+    const values = isExact ? l0 : means;
     return h(
       "tr",
       {},
       h("th", { scope: "row" }, isExact ? say("lessons.length_exact", { key }) : key),
-      (isExact ? l0 : means).map((/** @type {number} */ value) =>
-        h("td", {}, isExact ? value.toFixed(0) : value.toFixed(4).replace(/^0/, "")),
-      ),
+      values.map((value) => h("td", {}, isExact ? value.toFixed(0) : value.toFixed(4).replace(/^0/, ""))),
+      h("td", {}, (Math.max(...values) / Math.min(...values)).toFixed(2)),
     );
   });
   const head = h(
@@ -192,6 +201,7 @@ function byClass(page) {
     {},
     h("th", { scope: "col" }, say("lessons.length_head")),
     classes.map((/** @type {string} */ name) => h("th", { scope: "col" }, name)),
+    h("th", { scope: "col" }, say("lessons.length_ratio")),
   );
   return h("div", { class: "scroll" }, h("table", {}, h("thead", {}, head), h("tbody", {}, rows)));
 }

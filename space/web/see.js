@@ -116,6 +116,7 @@ class Row {
     this.page = page;
     this.stop = stop;
     this.first = first;
+    this.isFree = page.lab.stop(stop).method === "none";
     this.title = h("h2", {});
     this.map = latentMap(page, stop, first ? { id: "latents" } : {});
     this.latents = h(
@@ -151,6 +152,7 @@ class Row {
       h(
         "span",
         { class: "muted" },
+        this.isFree && [say("see.without_penalty"), " "],
         rich("see.carried", { effective_l0: m.effectiveL0, latents, term: term("effective L0") }),
       ),
     );
