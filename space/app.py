@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,9 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(2**62))
 import gradio as gr
 import torch
 import typer
+from gradio.events import api
 from starlette.middleware import Middleware
+from torch import Tensor
 
 from sae_model.errors import UserError
 from space import learn, load
@@ -48,6 +51,13 @@ THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_m
     button_primary_background_fill_dark="*primary_600",
     button_primary_background_fill_hover_dark="*primary_700",
 )
+
+with suppress(ImportError):
+    from spaces import GPU  # type: ignore[import-not-found]  # installed on a Space alone
+
+    @GPU  # type: ignore[untyped-decorator]
+    def borrow() -> None:
+        """Never called: the page needs no GPU, but ZeroGPU stops an app that asks for none."""
 
 
 def build_app(lab: Lab, files: Files) -> gr.Blocks:
@@ -85,11 +95,16 @@ def build_app(lab: Lab, files: Files) -> gr.Blocks:
             except InputError as error:
                 raise gr.Error(str(error), print_exception=False) from error
             metrics = {"psnr": look.psnr, "mse": look.mse, "mean_activation": look.mean_activation}
-            images = (look.clean, look.noisy.clamp(*lab.range), look.reconstruction)
-            return *(image.squeeze(0).tolist() for image in images), metrics
+            noisy = look.noisy.clamp(*lab.range)
+            return _nested(look.clean), _nested(noisy), _nested(look.reconstruction), metrics
 
-        gr.api(reconstruct, api_name="reconstruct", concurrency_limit=4)
+        api(reconstruct, api_name="reconstruct", concurrency_limit=4)
     return app
+
+
+def _nested(image: Tensor) -> list[list[float]]:
+    rows: list[list[float]] = image.squeeze(0).tolist()
+    return rows
 
 
 def options_of(files: Files) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import HFValidationError, HTTPError
+from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]  # as in sae_model/hub.py
 
 from sae_model import SparseAutoencoder
 from sae_model.errors import UserError
@@ -91,8 +91,9 @@ def open_collection(models: str, dataset: str | None = None, data_dir: Path = BU
     loaded = {name: SparseAutoencoder.from_pretrained(folder) for name, folder in folders.items()}
     shown = _ordered({name: _shown(folder) for name, folder in folders.items()})
     name, recipe = next((name, model.recipe) for name, model in shown.items())
-    fields = {"dataset": dataset or recipe.dataset, "image_size": recipe.image_size, "grey": recipe.grey}
-    opened = open_dataset(fields["dataset"], data_dir, recipe.image_size, recipe.grey, bounded=recipe.loss == "bce")
+    dataset = dataset or recipe.dataset
+    fields = {"dataset": dataset, "image_size": recipe.image_size, "grey": recipe.grey}
+    opened = open_dataset(dataset, data_dir, recipe.image_size, recipe.grey, bounded=recipe.loss == "bce")
     opened.check("test")
     images, labels = opened.split("test")
     for other, model in loaded.items():

@@ -65,8 +65,7 @@ HARDWARE = {
     "zero": Hardware(SpaceHardware.ZERO_A10G, "ZeroGPU", "3.12", {"torch": "2.11.0", "torchvision": "0.26.0"}),
     "cpu": Hardware(SpaceHardware.CPU_BASIC, "CPU Basic", "3.11", {}),
 }
-"""Both serve sliders on the CPU alone; ZeroGPU lends a GPU while a user's model is measured. A free account may host a
-Gradio Space on ZeroGPU only (the Hub's rules of August 2026)."""
+"""The page needs no GPU. A free account may host a Gradio Space on ZeroGPU only (the Hub's rules of August 2026)."""
 
 
 def needed_files() -> dict[str, Path]:
@@ -111,6 +110,7 @@ def deploy(repo_id: str, private: bool = False, hardware: str = "zero") -> tuple
         }
         uploaded = api.list_repo_files(repo_id, repo_type="space", revision=parent)
         left = [name for name in uploaded if name.startswith(FOLDERS) and name not in files]
+        # upload_folder would upload what is on the disk, and may make several commits of it.
         api.create_commit(
             repo_id,
             [

@@ -33,8 +33,6 @@ def told(error: Exception) -> dict[str, Any]:
     if isinstance(error, UserError):  # of the package or the Hub, which speak English
         words = re.sub(r" \(\w+Error\)", "", str(error))  # the name of a class is for those who run commands
         return {"key": "errors.in_english", "values": {"words": words}}
-    if type(error).__module__ == "gradio.exceptions":  # ZeroGPU has no time left for this visitor
-        return {"key": "errors.in_english", "values": {"words": str(error)}}
     traceback.print_exception(error)
     return {"key": "errors.unforeseen", "values": {}}
 

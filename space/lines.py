@@ -49,8 +49,8 @@ class Lines(Queue):
         run_coro_in_background(self._tidy)
 
     async def push(self, body: PredictBodyInternal, request: fastapi.Request, username: str | None) -> tuple[Any, ...]:
-        kind = self.blocks.fns.get(body.fn_index)
-        line = self.event_queue_per_concurrency_id.get(kind and kind.concurrency_id)
+        kind = None if body.fn_index is None else self.blocks.fns.get(body.fn_index)
+        line = self.event_queue_per_concurrency_id.get(kind.concurrency_id) if kind else None
         if line and len(line.queue) >= MOST_IN_A_LINE:
             return False, "Too many wait for this: try again in a minute.", "queue_full"
         session = body.session_hash = body.session_hash or uuid.uuid4().hex
@@ -77,5 +77,6 @@ class Lines(Queue):
 
 def unread(request: gr.Request) -> int:
     """How many messages the session of a request has not read yet."""
+    assert request.request is not None, "this request did not come in by HTTP"
     messages = request.request.app.get_blocks()._queue.pending_messages_per_session.get(request.session_hash)
     return messages.qsize() if messages else 0

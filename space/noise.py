@@ -14,9 +14,9 @@ Words = NDArray[np.uint32]
 
 def _mixed(x: Words) -> Words:
     """Mix the bits of each number; the constants are from github.com/skeeto/hash-prospector."""
-    x = (x ^ (x >> 16)) * np.uint32(0x21F0AAAD)
-    x = (x ^ (x >> 15)) * np.uint32(0x735A2D97)
-    return x ^ (x >> 15)
+    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x21F0AAAD)
+    x = (x ^ (x >> np.uint32(15))) * np.uint32(0x735A2D97)
+    return x ^ (x >> np.uint32(15))
 
 
 def bits(seed: int, counters: Words) -> Words:

@@ -9,7 +9,6 @@ of that folder. Starting it costs two seconds; the measuring that follows costs 
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 import math
 import os
@@ -20,7 +19,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import get_hf_file_metadata, hf_hub_url
-from huggingface_hub.errors import HFValidationError, HTTPError
+from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]  # as in sae_model/hub.py
 from safetensors.torch import load_file
 
 from sae_model import SparseAutoencoder
@@ -61,8 +60,8 @@ def work(folder: Path) -> Iterator[dict[str, Any]]:
             model = SparseAutoencoder.from_pretrained(paths[0].parent)
             yield {"measuring": True}
             model.save_pretrained(folder / "model")
-            if job["measure"]:
-                (folder / "model" / EVALUATION_NAME).write_text(measured(name, model, test).to_json(), encoding="utf-8")
+            evaluation = _measured(name, model, test)
+            (folder / "model" / EVALUATION_NAME).write_text(evaluation.to_json(), encoding="utf-8")
             sample = test.images[:SAMPLE], test.labels[:SAMPLE]
             statistics = latent_statistics(model, *sample, classes=job["classes"])
             (folder / "model" / STATISTICS_NAME).write_bytes(to_bytes({"": statistics}))
@@ -76,14 +75,12 @@ def work(folder: Path) -> Iterator[dict[str, Any]]:
         yield {"error": told(InputError("box.memory", name=name, gigabytes=MEMORY / 1e9))}
 
 
-def measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
-    """All metrics of a model that is not folded, on a GPU where there is one.
+def _measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
+    """All metrics of a model that is not folded.
 
     Raises:
         InputError: its latents or reconstructions are no numbers.
     """
-    if torch.cuda.is_available():
-        model = copy.deepcopy(model).cuda()
     try:
         evaluation = evaluate(model, test, sigmas=(SIGMA,))  # all that the page shows
     except RuntimeError as error:  # torch rejects reconstructions that are not numbers

@@ -16,7 +16,6 @@ from pathlib import Path
 from threading import Lock, Timer
 from typing import Any
 
-import torch
 from safetensors.torch import save_file
 
 from sae_model import SparseAutoencoder
@@ -24,7 +23,6 @@ from sae_model.hub import as_folder
 from sae_model.methods import Sparsity
 from sae_model.storage import WEIGHTS_NAME
 from space.errors import InputError
-from space.user_model_process import measured
 from training.data import Split
 from training.measure.evaluation import Evaluation
 from training.measure.latent_statistics import STATISTICS_NAME
@@ -45,13 +43,6 @@ LONGEST_ADDRESS = 200
 TRAINED_HERE = "trained here/"
 """What the names of models begin with that were trained on the page; no address does."""
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?", re.ASCII)
-
-try:
-    from spaces import GPU  # ZeroGPU lends a GPU to functions that it decorates, and stops an app that has none
-except ImportError:  # not on such a machine
-    measure = measured
-else:
-    measure = GPU(measured)
 
 
 @dataclass(frozen=True)
@@ -145,10 +136,7 @@ class UserModels:
                     "source": address.source,
                     "revision": address.revision,
                     "hub": hub,
-                }
-                job |= {
                     "known": known and known.config,
-                    "measure": not torch.cuda.is_available(),
                     "classes": self._classes,
                 }
                 (Path(scratch) / "job.json").write_text(json.dumps(job), encoding="utf-8")
@@ -190,12 +178,8 @@ class UserModels:
     def _read(self, address: Address, config: dict[str, Any], folder: Path) -> UserModel:
         """The model that the process left in a folder, with what it measured."""
         model = SparseAutoencoder.from_pretrained(folder)
-        if (folder / EVALUATION_NAME).exists():
-            evaluation = Evaluation.read(folder / EVALUATION_NAME)
-        else:
-            evaluation = measure(address.name, model, self._test)
-        files = ((folder / name).read_bytes() for name in (WEIGHTS_NAME, STATISTICS_NAME))
-        weights, statistics = files
+        evaluation = Evaluation.read(folder / EVALUATION_NAME)
+        weights, statistics = ((folder / name).read_bytes() for name in (WEIGHTS_NAME, STATISTICS_NAME))
         return UserModel(address.name, config, model.sparsity, weights, evaluation, statistics)
 
     def find(self, name: str) -> UserModel:
