@@ -265,7 +265,7 @@ def test_what_the_lessons_say_of_the_bundle_is_so() -> None:
     by_k = [f"topk-{k}" for k in (10, 25, 50)]
     assert min(by_k, key=lambda name: ALL[name].mse) == "topk-50"
     assert min(by_k, key=noisy) == "topk-25"
-    assert ALL["dense"].denoise_mse[0.3] / ALL["dense"].noisy_mse[0.3] == pytest.approx(0.9, abs=0.05)  # a tenth less
+    assert noisy("dense") / ALL["dense"].noisy_mse["0.3"] == pytest.approx(0.9, abs=0.05)  # a tenth less
     assert ALL["l1-30"].dead_fraction > 0.3 > 10 * ALL["l1-1"].dead_fraction
     spread = {
         name: max(of) / min(of) for name, of in ((name, ALL[name].mean_activation_by_class) for name in ALL) if of
