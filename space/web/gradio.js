@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { start } from "./main.js";
 import { followTheme } from "./theme.js";
+import { say } from "./words.js";
 
 /** @typedef {{about: string, number: number}} Answer what the server says of an event */
 /** @typedef {{props: {value: string}, trigger: (event: string, data: any) => void}} Component */
@@ -38,6 +39,7 @@ export function connect(place, props, trigger) {
   if (focused && element.contains(focused)) focused.focus();
   early.remove();
   connected({ props, trigger });
+  started.then(() => setTimeout(() => (document.title = say("page.title")))); // Gradio has put the default language's there
 }
 
 /**

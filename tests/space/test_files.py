@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import hashlib
 import json
@@ -200,13 +199,8 @@ def test_of_gradios_scripts_only_whole_answers_are_kept(missing: int) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": script[500 * missing :] if len(asked) == 1 else script})
 
-    async def twice() -> list[bytes]:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(PackedAssets(gradio)), base_url="http://a"
-        ) as client:
-            return [(await client.get("/assets/a.js")).content for _ in range(2)]
-
-    assert asyncio.run(twice())[1] == script
+    client = TestClient(PackedAssets(gradio))
+    assert [client.get("/assets/a.js").content for _ in range(2)][1] == script
     assert len(asked) == 1 + missing
 
 

@@ -67,7 +67,7 @@ def test_links_of_earlier_pages_open(browser: Browser, site: str, query: str, st
         ("set=900:1", "899"),
         ("set=1:99999", "137:0"),
         ("draw=%3Cscript%3E", "letters"),
-        ("draw=abc", "broken"),
+        ("draw=abc", "damaged"),
     ],
 )
 def test_a_wrong_link_is_answered_in_one_line(browser: Browser, site: str, query: str, words: str) -> None:
