@@ -37,9 +37,9 @@ FEW = 8
 FEW_IMAGES = 8
 """For so few images it is faster below one latent in two: a product with all atoms is as slow for one as for ten."""
 WORTH_A_STEP, WORTH_A_CHOICE = 1e-6, 1e-4
-"""By which part of itself F has to fall: less may be rounding, and then another processor would decide otherwise."""
+"""By which part of itself F has to fall: less may be rounding, and then another CPU would decide otherwise."""
 CHUNK = 2_000_000
-"""Numbers that are collected at a time: they stay in the cache of a processor."""
+"""Numbers that are collected at a time: they stay in the cache of a CPU."""
 MOST_PRODUCTS = 5
 """Gradient steps on the values of an image cost at most as much as so many products with the whole dictionary."""
 

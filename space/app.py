@@ -56,7 +56,7 @@ with suppress(ImportError):
     from spaces import GPU  # type: ignore[import-not-found]  # installed on a Space alone
 
     @GPU  # type: ignore[untyped-decorator]
-    def borrow() -> None:
+    def needs_no_gpu() -> None:
         """Never called: the page needs no GPU, but ZeroGPU stops an app that asks for none."""
 
 

@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from space.languages import CATALOGS, DEFAULT
 
+GRADIO = b"<gradio-app"
+"""What Gradio's page has, and no other that the server sends."""
 FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 """Headers by which a proxy tells that the request is another one's."""
 
@@ -78,7 +80,7 @@ class NoDeepLinks:
 
 
 class EarlyHead:
-    """Puts elements first and last into the head of the page as it is sent, and compresses the page.
+    """Puts elements first and last into the head of Gradio's page as it is sent, and compresses all pages.
 
     Gradio would add them when its scripts run: too late.
     """
@@ -101,8 +103,10 @@ class EarlyHead:
             else:
                 parts.append(message.get("body", b""))
                 if not message.get("more_body"):
-                    body = b"".join(parts).replace(b"<head>", b"<head>" + self.first, 1)
-                    body = body.replace(b"</head>", self.last + b"</head>", 1)
+                    body = b"".join(parts)
+                    if GRADIO in body:
+                        body = body.replace(b"<head>", b"<head>" + self.first, 1)
+                        body = body.replace(b"</head>", self.last + b"</head>", 1)
                     headers = MutableHeaders(raw=start["headers"])
                     if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
                         body, headers["Content-Encoding"] = gzip.compress(body, 5), "gzip"

@@ -16,16 +16,7 @@ from sae_model.zoo import ZOO
 from training import results
 from training.fit.zoo import RECIPES
 from training.measure.evaluation import Evaluation
-from training.results import (
-    by_class_table,
-    every_beta_table,
-    every_k_table,
-    fields_table,
-    lecture_table,
-    probe_table,
-    rates_table,
-    variants_table,
-)
+from training.results import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 MAY_IMPORT = {
@@ -155,20 +146,7 @@ def test_readme_names_the_versions_and_commands_that_are_used() -> None:
     assert tests in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    "table",
-    [
-        lecture_table,
-        variants_table,
-        rates_table,
-        every_k_table,
-        every_beta_table,
-        fields_table,
-        by_class_table,
-        probe_table,
-    ],
-    ids=lambda table: table.__name__,
-)
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
 def test_the_texts_have_the_tables_of_the_committed_evaluations(table: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """As `python -m training results` prints them; the errors of pixels, which take a while, are left out."""
     monkeypatch.setattr(results, "probe_errors", lambda *_: {"100": 0.0, "all": 0.0})

@@ -59,17 +59,7 @@ NUMBERS: dict[str, Callable[[Evaluation], float]] = {
 def results(with_seeds: bool) -> list[str]:
     """The tables as Markdown. With seeds the headline variants are trained anew for a last one, which takes minutes."""
     evaluations = {recipe.name: Evaluation.read(ZOO / recipe.name / "evaluation.json") for recipe in RECIPES}
-    of_evaluations = (
-        lecture_table,
-        variants_table,
-        rates_table,
-        every_k_table,
-        every_beta_table,
-        fields_table,
-        by_class_table,
-        probe_table,
-    )
-    tables = [table(evaluations) for table in of_evaluations]
+    tables = [table(evaluations) for table in TABLES]
     if with_seeds:
         tables.append(seeds_table(evaluations))
     return tables
@@ -180,6 +170,19 @@ def probe_table(evaluations: dict[str, Evaluation]) -> str:
     errors |= {f"`{name}`": e.probe_error for name, e in evaluations.items()}
     rows = [[name, f"{error['100']:.1%}", f"{error['all']:.2%}"] for name, error in errors.items()]
     return _table(["features", "error, 10 labels of each class", "error, all labels"], rows)
+
+
+TABLES = (
+    lecture_table,
+    variants_table,
+    rates_table,
+    every_k_table,
+    every_beta_table,
+    fields_table,
+    by_class_table,
+    probe_table,
+)
+"""Of the committed evaluations, in the order in which they are printed."""
 
 
 def seeds_table(evaluations: dict[str, Evaluation]) -> str:

@@ -10,8 +10,8 @@ import { say } from "./words.js";
 
 /** @type {(component: Component) => void} */
 let connected;
-/** @type {Promise<Component>} */
-const component = new Promise((resolve) => (connected = resolve));
+/** @type {Promise<Component>} the one that Gradio made last */
+let component = new Promise((resolve) => (connected = resolve));
 
 followTheme();
 const element = h("div", {});
@@ -39,6 +39,7 @@ export function connect(place, props, trigger) {
   if (focused && element.contains(focused)) focused.focus();
   early.remove();
   connected({ props, trigger });
+  component = Promise.resolve({ props, trigger });
   started.then(() => setTimeout(() => (document.title = say("page.title")))); // Gradio has put the default language's there
 }
 

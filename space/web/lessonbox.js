@@ -126,7 +126,7 @@ export function build(page) {
     const lesson = lessons.find((other) => other.key === open);
     const { done, predicted, values } = kept[open] ?? {};
     if (!lesson || !done) return fill(why);
-    body.querySelectorAll("input").forEach((input) => (input.disabled = true)); // what one predicted stays
+    body.querySelectorAll("input").forEach((input) => (input.disabled = predicted !== undefined)); // which stays
     const answer = say(`lessons.${open}_answer_${lesson.right}`);
     const words = { threshold: term("threshold"), load_balancing: term("load balancing") };
     const verdict =

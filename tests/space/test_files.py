@@ -17,13 +17,14 @@ import pytest
 import torch
 from safetensors.torch import load, save_file
 from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from sae_model import SparseAutoencoder, load_variant
 from sae_model.zoo import ZOO
 from space.app import build_app, options_of
-from space.edge import PackedAssets
+from space.edge import EarlyHead, PackedAssets
 from space.files import Files
 from space.lab import Lab
 from space.user_models import UserModels
@@ -186,6 +187,16 @@ def test_the_page_fetches_from_its_own_address_behind_a_proxy() -> None:
                     assert answer.status == 200
         moved = httpx.get(f"{space.address}/demo/ru?digit=3&lang=en")
         assert (moved.status_code, moved.headers["location"]) == (307, "./?digit=3&lang=ru")
+
+
+@pytest.mark.parametrize("body", ["<gradio-app></gradio-app>", "<p>another page</p>"])
+def test_only_gradios_page_starts_ours(body: str) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await HTMLResponse(f"<head></head>{body}")(scope, receive, send)
+
+    first, last = ("1", "2") if "gradio" in body else ("", "")
+    client = TestClient(EarlyHead(app, first="1", last="2"))
+    assert client.get("/").text == f"<head>{first}{last}</head>{body}"
 
 
 @pytest.mark.parametrize("missing", [0, 1], ids=["whole", "cut off"])

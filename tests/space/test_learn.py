@@ -152,6 +152,9 @@ def test_on_a_space_each_visitor_pushes_with_a_login_of_their_own(browser: Brows
         page.click("#train-send")
         page.wait_for_function(f"{SAID} === 'Pushed: ada/learned.'", timeout=PATIENCE)
         assert page.get_attribute("#train-said a", "href").startswith(f"{hub.url}/ada/learned/commit/")
+        page.click("#tab-see")
+        page.click("#take-home summary")
+        assert 'pip install "git+https://huggingface.co/spaces/eve/by-touch"' in page.inner_text("#take-home code")
         context.close()
         assert hub.commits("ada/learned")
         said = space.log.read_text()
@@ -201,6 +204,8 @@ def test_a_training_starts_is_seen_pauses_steps_and_stops(page: Page) -> None:
     page.wait_for_function(f"{STEP} > {held + 4}", timeout=PATIENCE)
     page.click("#train-stop")  # while it runs
     page.wait_for_function(f"{SAID}.startsWith('Stopped')", timeout=PATIENCE)
+    page.wait_for_timeout(1000)  # the last answer of the training comes after that of Stop
+    assert page.evaluate(f"{SAID}.startsWith('Stopped')")
     assert enabled(page) == {"start", "step", "keep", "discard"}
     page.click("#train-discard")
     page.wait_for_function(f"{SAID}.includes('Press Start')", timeout=PATIENCE)

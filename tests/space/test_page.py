@@ -187,6 +187,25 @@ def test_the_sum_is_on_the_first_screen(browser: Browser, site: str, size: dict[
     page.context.close()
 
 
+def test_a_phone_has_what_one_chooses_right_below_the_sum(browser: Browser, site: str) -> None:
+    page = open_page(browser, site, viewport=NARROW)
+    parts = [page.locator(part).bounding_box() for part in ("#sum", "#method", "#digit", "#strip", "#numbers")]
+    for above, below in itertools.pairwise(parts):
+        assert above["y"] + above["height"] <= below["y"]
+    page.context.close()
+
+
+def test_a_click_on_the_thumb_leaves_a_model_that_has_no_place_on_the_slider(page: Page) -> None:
+    page.get_by_role("button", name="lecture").first.click()
+    wait_for_models(page)
+    assert "model=lecture" in page.url
+    slider = page.locator("#beta input[type=range]")
+    box, place = slider.bounding_box(), int(slider.input_value()) / int(slider.get_attribute("max"))
+    thumb = 16
+    page.mouse.click(box["x"] + thumb / 2 + place * (box["width"] - thumb), box["y"] + box["height"] / 2)
+    page.wait_for_function("() => location.search.includes('model=l1-3&')")
+
+
 @pytest.mark.parametrize("width", [390, 1280, 1920])
 def test_nothing_sticks_out_or_collides(browser: Browser, site: str, width: int) -> None:
     page = open_page(browser, site, viewport={"width": width, "height": 900})

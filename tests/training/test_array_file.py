@@ -147,11 +147,11 @@ OTHER_ARRAYS = {
     "objects": (bad(labels=np.array(["a"] * 150, object)), f"holds Python objects, such as text; {NUMBERS}"),
     "byte order": (
         bad(images=(numbered(150) / 255).astype(np.dtype("f4").newbyteorder())),
-        r'`images` of .* is of float32 in the byte order of other processors: store images.astype\("float32"\)',
+        r'`images` of .* is of float32 in the byte order of other CPUs: store images.astype\("float32"\)',
     ),
     "byte order of labels": (
         bad(labels=(np.arange(150) % 3).astype(np.dtype("i8").newbyteorder())),
-        "`labels` of .* is of int64 in the byte order of other processors",
+        "`labels` of .* is of int64 in the byte order of other CPUs",
     ),
 }
 

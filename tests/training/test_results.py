@@ -14,10 +14,8 @@ from training.fit.recipe import Recipe
 from training.fit.zoo import RECIPES
 from training.measure.evaluation import Evaluation, read_by
 from training.results import (
-    by_class_table,
-    every_beta_table,
+    TABLES,
     every_k_table,
-    fields_table,
     lecture_table,
     probe_table,
     rates_table,
@@ -120,15 +118,5 @@ def test_means_over_seeds_are_those_of_the_bundled_and_the_other_models(
 def test_the_command_prints_the_tables_alone(evaluations: dict[str, Evaluation]) -> None:
     done = run("results")
     assert done.returncode == 0
-    in_order = (
-        lecture_table,
-        variants_table,
-        rates_table,
-        every_k_table,
-        every_beta_table,
-        fields_table,
-        by_class_table,
-        probe_table,
-    )
-    tables = [table(evaluations) for table in in_order]
+    tables = [table(evaluations) for table in TABLES]
     assert done.stdout == "\n\n".join(tables) + "\n"

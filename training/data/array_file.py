@@ -240,7 +240,7 @@ def _as_tensor(path: Path, name: str, file: Mapping[str, np.ndarray]) -> Tensor:
         raise DataError(f"`{name}` of {path} holds text; {what}{number}.")
     if not array.dtype.isnative:
         raise DataError(
-            f"`{name}` of {path} is of {array.dtype.name} in the byte order of other processors: store "
+            f"`{name}` of {path} is of {array.dtype.name} in the byte order of other CPUs: store "
             f'{name}.astype("{array.dtype.name}").'
         )
     return torch.from_numpy(array)
