@@ -76,6 +76,7 @@ function paint(canvas, values, shape, low, high, shades) {
     picture.data[4 * pixel + 3] = 255;
   }
   context.putImageData(picture, 0, 0);
+  delete canvas.dataset.undrawn;
 }
 
 /**
@@ -123,7 +124,7 @@ export function largestOf(values) {
  */
 export function canvas(alt = "", props = {}) {
   const spoken = alt ? { role: "img", "aria-label": alt } : { "aria-hidden": "true" };
-  return h("canvas", { width: 28, height: 28, ...spoken, ...props });
+  return h("canvas", { width: 28, height: 28, data: { undrawn: "" }, ...spoken, ...props });
 }
 
 /**
