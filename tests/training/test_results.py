@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from dataclasses import replace
 
@@ -118,5 +119,7 @@ def test_means_over_seeds_are_those_of_the_bundled_and_the_other_models(
 def test_the_command_prints_the_tables_alone(evaluations: dict[str, Evaluation]) -> None:
     done = run("results")
     assert done.returncode == 0
+    there = {table for name, table in vars(results).items() if re.fullmatch("[a-z][a-z_]*_table", name)}
+    assert set(TABLES) == there - {seeds_table}
     tables = [table(evaluations) for table in TABLES]
     assert done.stdout == "\n\n".join(tables) + "\n"
