@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import torch
 import typer
@@ -30,6 +30,7 @@ from sae_model.storage import CONFIG_NAME, PARTIAL, as_device, staged_folder, wr
 from sae_model.zoo import ZOO
 
 from .data import BUNDLED, DATASETS, Dataset, Split, open_dataset, read_places
+from .data.images import Part
 from .fit import parallel
 from .fit.checkpoint import Checkpoint, locked, remove_checkpoint
 from .fit.recipe import Recipe, fine_tuning, for_any_range, for_noise, too_few_steps, tuned
@@ -89,14 +90,15 @@ def with_hyperparameters(command: Callable[..., None], many: bool = False) -> Ca
     for method in METHODS.values():
         for hyperparameter in fields(method):
             help = option(hyperparameter.metadata["help"], "as measured best")
-            kind = type(hyperparameter.default)
+            one: Any = type(hyperparameter.default)
+            kind: Any = list[one] if many else one
             options[hyperparameter.name] = inspect.Parameter(
                 hyperparameter.name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=None,
-                annotation=Annotated[(list[kind] if many else kind) | None, help],
+                annotation=Annotated[kind | None, help],
             )
-    command.__signature__ = given.replace(parameters=list(options.values()))
+    cast(Any, command).__signature__ = given.replace(parameters=list(options.values()))
     command.__annotations__ = {name: option.annotation for name, option in options.items()}
     return command
 
@@ -147,7 +149,7 @@ def fit_command(
     if push_to_hub is not None:
         check_login(push_to_hub)
     place = _device(device)
-    changes = {"epochs": epochs, "latent_dim": latent_dim, "seed": seed, "limit": limit}
+    changes: dict[str, Any] = {"epochs": epochs, "latent_dim": latent_dim, "seed": seed, "limit": limit}
     changes |= {"steps": steps, "image_size": image_size, "batch_size": batch_size, "learning_rate": learning_rate}
     try:
         pretrained = None if init is None else SparseAutoencoder.from_pretrained(init)
@@ -253,7 +255,7 @@ def _tuned(
     """The recipe that measured best for what was asked: of a new model, or of one that is fine-tuned."""
     if architecture not in (None, *ARCHITECTURES):
         raise ValueError(f"Unknown architecture: {architecture!r}. Known ones: {', '.join(ARCHITECTURES)}.")
-    if pretrained is None:
+    if init is None or pretrained is None:
         architecture = architecture or DEFAULT.architecture
         usual = ARCHITECTURES[architecture].sparsity
         config = usual if sparsity in (None, usual["kind"]) else {"kind": sparsity}
@@ -332,7 +334,8 @@ def evaluate_command(
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
     images.check("test")
     probe = _to_probe(images) if measure == FULL else None
-    print(measured(loaded, images.split(split), probe, measure=measure).to_json())
+    part: Part = "test" if split == "test" else "validation"
+    print(measured(loaded, images.split(part), probe, measure=measure).to_json())
 
 
 @app.command("report")
@@ -461,7 +464,7 @@ def _check_size(recipe: Recipe, image_shape: tuple[int, ...] = (1, 28, 28)) -> N
     try:
         with torch.device("meta"):
             model = SparseAutoencoder(recipe.latent_dim, recipe.sparsity, recipe.architecture, image_shape)
-        needed = 4 * sum(parameter.nbytes for parameter in model.parameters())
+        needed: float = 4 * sum(parameter.nbytes for parameter in model.parameters())
     except (RuntimeError, OverflowError):  # more than torch can count
         needed = math.inf
     if hasattr(os, "sysconf") and needed > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):

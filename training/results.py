@@ -17,7 +17,7 @@ from .data import load_split
 from .fit.loop import fit
 from .fit.recipe import Recipe
 from .fit.zoo import LECTURE, RECIPES
-from .measure.evaluation import Evaluation, evaluate, read_by
+from .measure.evaluation import Evaluation, evaluate, known, read_by
 from .measure.probe import pixels, probe_errors
 from .publish.card import PROBED
 
@@ -46,8 +46,8 @@ METRICS: dict[str, Callable[[Evaluation], str]] = {
     "fvu top 10 / 25 / 50 / 100": lambda e: " / ".join(f"{e.fvu_top_k[k]:.3f}" for k in KEPT),
 }
 NUMBERS: dict[str, Callable[[Evaluation], float]] = {
-    "bce": lambda e: e.bce,
-    "fvu": lambda e: e.fvu,
+    "bce": lambda e: known(e.bce),
+    "fvu": lambda e: known(e.fvu),
     "effective L0": lambda e: e.effective_l0,
     "dead latents": lambda e: e.dead_fraction,
     "denoise mse at 0.3": lambda e: e.denoise_mse["0.3"],
@@ -75,7 +75,7 @@ def with_tables(text: str, tables: Sequence[str]) -> str:
     """A Markdown text with each of some tables in place of the one that begins with the same two cells."""
     for table in tables:
         first = re.escape("|".join(table.split("|")[:3]) + "|")
-        text = re.sub(rf"^{first}.*\n(\|.*(\n|$))*", lambda _, table=table: f"{table}\n", text, flags=re.MULTILINE)
+        text = re.sub(rf"^{first}.*\n(\|.*(\n|$))*", f"{table}\n".replace("\\", r"\\"), text, flags=re.MULTILINE)
     return text
 
 
@@ -108,8 +108,9 @@ def rates_table(evaluations: dict[str, Evaluation]) -> str:
 def every_k_table(evaluations: dict[str, Evaluation]) -> str:
     """fvu of the models that were trained for one k, and of the one for every k."""
     by_k = read_by(ZOO / "adaptive-topk", "k")
-    own = {k: evaluations[f"topk-{k}"].fvu for k in by_k if f"topk-{k}" in evaluations}
-    rows = [[f"{k}", f"{fvu:.4f}", f"{by_k[k].fvu:.4f} ({by_k[k].fvu / fvu - 1:+.0%})"] for k, fvu in own.items()]
+    own = {k: known(evaluations[f"topk-{k}"].fvu) for k in by_k if f"topk-{k}" in evaluations}
+    every = {k: known(by_k[k].fvu) for k in own}
+    rows = [[f"{k}", f"{fvu:.4f}", f"{every[k]:.4f} ({every[k] / fvu - 1:+.0%})"] for k, fvu in own.items()]
     return _table(["k", "fvu, trained for this k", "fvu, one model for every k"], rows)
 
 
@@ -127,7 +128,7 @@ def every_beta_table(evaluations: dict[str, Evaluation]) -> str:
 
 
 def _loss(e: Evaluation, beta: float) -> float:
-    return e.bce + beta * e.mean_activation
+    return known(e.bce) + beta * e.mean_activation
 
 
 def fields_table(evaluations: dict[str, Evaluation]) -> str:

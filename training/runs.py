@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -96,7 +97,7 @@ def measure_and_save(
     Where it has to be quick there are no probe errors, and no metrics at each k or beta.
     """
     evaluation = measured(model, data.test, data.probe if measure == FULL else None, measure=measure)
-    asked = recipe.sparsity.measured_at if measure == FULL else {}
+    asked: dict[str, Any] = recipe.sparsity.measured_at if measure == FULL else {}
     by = {
         argument: {
             at: measured(model, data.test, sigmas=(SIGMA,), **{argument: at})
@@ -172,7 +173,11 @@ def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Itera
             pool.shutdown(cancel_futures=True)
 
 
-def _begin_jobs(data: Data, output: Path, threads: int, steps: Synchronized) -> None:
+_shared: tuple[Data, Path, Synchronized[int]]
+"""What a process of `run_all` has of the others; there in such a process only."""
+
+
+def _begin_jobs(data: Data, output: Path, threads: int, steps: Synchronized[int]) -> None:
     """Give a process of `run_all` what all its jobs share."""
     global _shared
     torch.set_num_threads(threads)

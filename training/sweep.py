@@ -17,7 +17,7 @@ from .draw.model_charts import Point
 from .draw.svg_file import standalone
 from .fit.checkpoint import Checkpoint, locked
 from .fit.recipe import Recipe, for_any_range, tuned
-from .measure.evaluation import Evaluation, Measure
+from .measure.evaluation import Evaluation, Measure, known
 from .publish.record import Record, RecordError
 from .runs import Data, folder_names, run_one
 from .words import say
@@ -129,7 +129,9 @@ def sweep_table(done: Sequence[tuple[str, Recipe, Evaluation]]) -> str:
 
 def frontier(done: Sequence[tuple[str, Recipe, Evaluation]], title: str) -> str:
     """FVU against effective L0 of each model, as an SVG file; the one of lowest FVU has a ring."""
-    points = [Point(name, name, max(e.effective_l0, 1e-3), max(e.fvu, 1e-5), recipe.family) for name, recipe, e in done]
+    points = [
+        Point(name, name, max(e.effective_l0, 1e-3), max(known(e.fvu), 1e-5), recipe.family) for name, recipe, e in done
+    ]
     best = min(range(len(points)), key=lambda i: points[i].fvu)
     chart = model_charts.frontier_chart(points, best)
     keys = model_charts.frontier_keys(points, say("families.this"))

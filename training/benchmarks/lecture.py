@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from sae_model import SparseAutoencoder
@@ -27,7 +28,7 @@ def unpack_mnist(folder: Path) -> None:
     datasets.MNIST(str(folder), download=True)  # it finds whole archives, and only unpacks them
 
 
-def make_loader(folder: Path) -> DataLoader:
+def make_loader(folder: Path) -> DataLoader[tuple[Tensor, Tensor]]:
     """Shuffled batches of the training split that `unpack_mnist` unpacked, each image a PIL image, then a tensor."""
     images = datasets.MNIST(str(folder), train=True, transform=transforms.ToTensor())
     training = Subset(images, range(len(images) - VALIDATION_IMAGES))
@@ -35,7 +36,9 @@ def make_loader(folder: Path) -> DataLoader:
     return DataLoader(training, LECTURE.batch_size, shuffle=True, generator=generator)
 
 
-def train_epoch(model: SparseAutoencoder, loader: DataLoader, optimizer: torch.optim.Optimizer) -> Iterator[float]:
+def train_epoch(
+    model: SparseAutoencoder, loader: DataLoader[tuple[Tensor, Tensor]], optimizer: torch.optim.Optimizer
+) -> Iterator[float]:
     """One pass over the images; yields the loss after each step. The model is left in training mode."""
     model.train()
     for images, _labels in loader:

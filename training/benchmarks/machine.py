@@ -18,7 +18,8 @@ from sae_model.errors import UserError
 PRODUCT_SIDES = (512, 1024, 2048)
 SECONDS_A_PRODUCT = 0.5
 
-Arguments, Answer = ParamSpec("Arguments"), TypeVar("Answer")
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
 
 
 def in_own_process(

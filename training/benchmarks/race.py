@@ -11,9 +11,10 @@ import itertools
 import os
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ from ..data import Split, as_floats, load_split
 from ..fit.loop import fit, has_fast_bfloat16
 from ..fit.recipe import Recipe
 from ..fit.zoo import LECTURE
-from ..measure.evaluation import Evaluation, evaluate
+from ..measure.evaluation import Evaluation, evaluate, known
 from . import lecture
 from .machine import describe_machine, in_own_process, matrix_product_rate, peak_bytes
 
@@ -47,7 +48,7 @@ def quality_of_lecture() -> Evaluation:
 def reaches(e: Evaluation, wanted: Evaluation) -> bool:
     """Whether all three are at most what is wanted."""
     return (
-        e.bce <= wanted.bce
+        known(e.bce) <= known(wanted.bce)
         and e.fvu_top_k["25"] <= wanted.fvu_top_k["25"]
         and e.mean_activation <= wanted.mean_activation
     )
@@ -158,7 +159,7 @@ def run_lecture(
             evaluations.append(evaluate(model, test))
     return Side(
         epochs=LECTURE.epochs,
-        images=LECTURE.epochs * len(loader.dataset),
+        images=LECTURE.epochs * len(cast(Sized, loader.dataset)),
         preparing=preparing,
         training=seconds,
         peak_bytes=peak - memory,

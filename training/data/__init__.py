@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import cached_assets_path, snapshot_download
 
@@ -136,7 +137,7 @@ def open_dataset(
         raise DataError(f"An image has at least 1 pixel a side; got --image-size {image_size}.")
     with _errors_of(name):
         about, half, validation = _read(name, Path(data_dir).expanduser(), image_size, grey, skip_broken, bounded)
-    given = {"licence": licence, "credit": credit}
+    given: dict[str, Any] = {"licence": licence, "credit": credit}
     return Dataset(replace(about, **{key: value for key, value in given.items() if value}), half, validation)
 
 

@@ -202,7 +202,7 @@ def _arrays(path: Path) -> tuple[Arrays, Arrays | None]:
         )
     if (train.labels is None) != (test.labels is None):
         raise DataError(f"{path} has labels for one of `images` and `test_images`: it needs them for both, or none.")
-    if test.labels is not None and int(test.labels.max()) > int(train.labels.max()):
+    if test.labels is not None and train.labels is not None and int(test.labels.max()) > int(train.labels.max()):
         raise DataError(f"`test_labels` of {path} name classes that `labels` do not: number the classes of both alike.")
     return train, test
 

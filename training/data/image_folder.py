@@ -12,13 +12,13 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, TypeVar, cast, get_args
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from sae_model.storage import LFS_ADVICE, is_lfs_pointer
@@ -33,6 +33,8 @@ GROUND = "white"
 """What lies behind transparent pixels."""
 DEPTHS = (8, 10, 12, 14, 16)
 """How many bits the values of images with 16 bits may have."""
+
+Found = TypeVar("Found")
 
 
 class Look(NamedTuple):
@@ -116,7 +118,10 @@ def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[
     Raises:
         DataError: a file that cannot be read and may not be skipped; images of different sizes, where one is needed.
     """
-    unreadable, in_colour, highest, first, other = {}, False, 0, None, None
+    unreadable: dict[str, str] = {}
+    in_colour, highest = False, 0
+    first: tuple[str, tuple[int, int]] | None = None
+    other: tuple[str, tuple[int, int]] | None = None
     for path, _, look in (found for batch in _worked(files, _look, "looked at") for found in batch):
         if isinstance(look, str):
             unreadable[path] = look
@@ -127,7 +132,7 @@ def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[
         if look.size != first[1]:
             other = other or (path, look.size)
     _check_broken(unreadable, skip_broken)
-    if one_size and other:
+    if one_size and first and other:
         (one, (w, h)), (path, (v, g)) = first, other
         raise DataError(
             f"Images have different sizes: {one} has {w} x {h} pixels, {path} has {v} x {g}. Bring all to one by "
@@ -139,21 +144,24 @@ def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[
     return unreadable, in_colour, bits
 
 
-def _worked(files: Files, work: Callable[[Image.Image], object], words: str) -> Iterator[list[tuple[str, int, object]]]:
+def _worked(
+    files: Files, work: Callable[[ImageFile.ImageFile], Found], words: str
+) -> Iterator[list[tuple[str, int, Found | str]]]:
     """Path, label and what `work` makes of each image, a list for each batch, in order; done by workers where many."""
     workers = min(os.cpu_count() or 1, len(files) // FILES_A_WORKER)
-    loader = DataLoader(files, BATCH, num_workers=workers, collate_fn=partial(_each, work))
+    images = cast(Dataset[tuple[str, int]], files)  # a list has all that is used of one
+    loader = DataLoader(images, BATCH, num_workers=workers, collate_fn=partial(_each, work))
     with tqdm(total=len(files), desc=words, unit=" files", disable=None if workers else True) as bar:
         for batch in loader:
             yield batch
             bar.update(len(batch))
 
 
-def _each(work: Callable[[Image.Image], object], files: Files) -> list[tuple[str, int, object]]:
+def _each(work: Callable[[ImageFile.ImageFile], Found], files: Files) -> list[tuple[str, int, Found | str]]:
     return [(path, label, _tried(work, path)) for path, label in files]
 
 
-def _tried(work: Callable[[Image.Image], object], path: str) -> object:
+def _tried(work: Callable[[ImageFile.ImageFile], Found], path: str) -> Found | str:
     """What `work` makes of an image; or, as text, why it cannot be read."""
     try:
         with warnings.catch_warnings():
@@ -169,16 +177,16 @@ def _tried(work: Callable[[Image.Image], object], path: str) -> object:
         return getattr(error, "strerror", None) or "it is no whole image"
 
 
-def _look(image: Image.Image) -> Look:
+def _look(image: ImageFile.ImageFile) -> Look:
     values = _sixteen_bits(image)
-    image = _upright(_eight_bits(image, values, 16))
-    return Look(image.size, _is_grey(image), 0 if values is None else _highest(values))
+    seen = _upright(_eight_bits(image, values, 16))
+    return Look(seen.size, _is_grey(seen), 0 if values is None else _highest(values))
 
 
-def _decode(image: Image.Image, in_colour: bool, image_size: int | None, bits: int) -> Tensor:
+def _decode(image: ImageFile.ImageFile, in_colour: bool, image_size: int | None, bits: int) -> Tensor:
     """An image as bytes (1 or 3, height, width), as one sees it; of 16 bits a channel the lowest `bits` are used."""
-    image = _opaque(_upright(_eight_bits(image, _sixteen_bits(image), bits)))
-    pixels = torch.from_numpy(np.array(image.convert("RGB" if in_colour else "L")))
+    seen = _opaque(_upright(_eight_bits(image, _sixteen_bits(image), bits)))
+    pixels = torch.from_numpy(np.array(seen.convert("RGB" if in_colour else "L")))
     pixels = pixels.permute(2, 0, 1) if in_colour else pixels.unsqueeze(0)
     return resized(pixels.unsqueeze(0), image_size, grey=False)[0]
 
@@ -204,7 +212,7 @@ def _is_grey(image: Image.Image) -> bool:
     return image.mode in ("1", "L", "LA")
 
 
-def _sixteen_bits(image: Image.Image) -> np.ndarray | None:
+def _sixteen_bits(image: ImageFile.ImageFile) -> np.ndarray | None:
     """The values of a PNG with 16 bits a channel, (height, width, 1 to 4), the last of 2 or 4 is alpha; else None.
 
     PIL gives the upper 8 bits alone of all but grey images. The lower ones come by another name of the same bytes.
@@ -213,11 +221,11 @@ def _sixteen_bits(image: Image.Image) -> np.ndarray | None:
     if packed == "I;16B":
         values = np.asarray(image).astype(np.uint16)[..., None]
     elif packed == "LA;16B":
-        image.tile = [(*where, "RGBA")]  # so many bytes a pixel, too
+        image.tile = [_tile(where, "RGBA")]  # so many bytes a pixel, too
         values = np.asarray(image).view(">u2").astype(np.uint16)
     elif packed in ("RGB;16B", "RGBA;16B"):
         with Image.open(image.filename) as lower:
-            lower.tile = [(*where, f"{packed[:-1]}L")]
+            lower.tile = [_tile(where, f"{packed[:-1]}L")]
             values = np.asarray(image).astype(np.uint16) << 8 | np.asarray(lower)
     else:
         return None
@@ -225,6 +233,11 @@ def _sixteen_bits(image: Image.Image) -> np.ndarray | None:
         return values
     is_seen = (values != np.asarray(image.info["transparency"])).any(-1, keepdims=True)
     return np.concatenate([values, is_seen * np.uint16(65535)], -1)
+
+
+def _tile(where: list[Any], packed: str) -> Any:
+    """A tile as a plain tuple, which Pillow takes too: its own class has no public name."""
+    return (*where, packed)
 
 
 def _highest(values: np.ndarray) -> int:

@@ -180,9 +180,9 @@ def _write(path: Path, pieces: Iterable[Piece]) -> Contents:
             lowest, highest = min(lowest, images.min().item()), max(highest, images.max().item())
             labels[part] += its_labels.tolist()
             values = images.contiguous().flatten(1).view(torch.uint8).numpy()
-            file.write(values)
+            file.write(values.data)
             hashes["test" if part == "test" else "train"].extend(hash(image.tobytes()) for image in values)
-    if shape is None:
+    if shape is None or dtype is None:
         raise DataError("None of the images can be read.")
     repeated = int(np.isin(np.frombuffer(hashes["test"], "q"), np.frombuffer(hashes["train"], "q")).sum())
     return Contents(shape, dtype, labels, lowest, highest, repeated)

@@ -170,7 +170,15 @@ def place_words(
     return places
 
 
-def _free(x: float, y: float, r: float, width: float, size: float, taken: list, frame: Frame) -> Place | None:
+def _free(
+    x: float,
+    y: float,
+    r: float,
+    width: float,
+    size: float,
+    taken: list[tuple[float, float, float, float]],
+    frame: Frame,
+) -> Place | None:
     """The first free place of a word; its box is added to those that are taken."""
     aside, up, down = r + 2, -0.4 * r, 0.4 * r + 0.7 * size
     beside = [(aside, up, "start"), (-aside, down, "end"), (aside, down, "start"), (-aside, up, "end")]

@@ -15,7 +15,7 @@ from torch import Tensor
 from sae_model import SparseAutoencoder
 
 from ..data import About, Split, add_noise, as_floats
-from ..measure.evaluation import Evaluation, activations_of
+from ..measure.evaluation import Evaluation, activations_of, known
 from ..measure.history import Epoch
 from ..measure.latent_statistics import LatentStatistics, latent_statistics
 from ..words import say
@@ -62,7 +62,7 @@ def draw_report(
     chart = model_charts.cost_chart(target, (this, evaluation.mean_activation))
     keys, note = model_charts.cost_keys(), model_charts.cost_note(target)
     yield "cost-of-a-rate", standalone(say("figures.cost-of-a-rate"), [chart], keys, note)
-    points = [*model_charts.bundled_points(), Point(this, this, evaluation.effective_l0, evaluation.fvu)]
+    points = [*model_charts.bundled_points(), Point(this, this, evaluation.effective_l0, known(evaluation.fvu))]
     chart = model_charts.frontier_chart(points, len(points) - 1)
     keys = model_charts.frontier_keys(points, say("families.this"))
     note = say("figures.frontier-note", title=about.title) if about.title != "MNIST" else ""

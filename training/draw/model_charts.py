@@ -17,7 +17,7 @@ from sae_model.zoo import ZOO
 
 from ..fit.recipe import DEFAULT_ARCHITECTURE, Recipe
 from ..fit.zoo import FAMILIES, RECIPES, family_title
-from ..measure.evaluation import Evaluation, read_by
+from ..measure.evaluation import Evaluation, known, read_by
 from ..words import say
 from .charts import (
     LETTERS,
@@ -163,7 +163,7 @@ def bundled_points() -> list[Point]:
             name + words,
             point_label(name, recipe, at),
             e.effective_l0,
-            e.fvu,
+            known(e.fvu),
             recipe.family,
             apart=recipe.sparsity.follows is not None,
         )

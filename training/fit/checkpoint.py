@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from ..data import Images
 from .loop import Snapshot
 from .recipe import Recipe
 
+fcntl: ModuleType | None
 try:
     import fcntl
 except ImportError:  # on Windows two runs on one output are not kept apart
@@ -46,7 +48,7 @@ class Checkpoint:
         digest = hashlib.sha256(recipe.to_json().encode())
         digest.update(repr((tuple(images.shape), images.dtype)).encode())
         for batch in _looked_at(images):
-            digest.update(batch.cpu().contiguous().flatten(1).view(torch.uint8).numpy())
+            digest.update(batch.cpu().contiguous().flatten(1).view(torch.uint8).numpy().data)
         self.run = digest.hexdigest()
 
     def write(self, snapshot: Snapshot) -> None:

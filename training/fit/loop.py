@@ -295,7 +295,8 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 @torch.no_grad()
 def round_to_half(model: SparseAutoencoder) -> None:
     """Round every weight to the nearest number that half precision can hold, in place; not those beyond all of them."""
-    thresholds = [model.threshold] if model.sparsity.has_threshold and not model.sparsity.learns_threshold else []
+    threshold = model.threshold  # None where the method has none; a parameter where it is learned
+    thresholds = [] if threshold is None or model.sparsity.learns_threshold else [threshold]
     for parameter in [*model.parameters(), *thresholds]:
         half = parameter.half()
         parameter.copy_(half if half.isfinite().all() else parameter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
@@ -259,7 +259,7 @@ def fine_tuning(recipe: Recipe, init: str, pretrained: SparseAutoencoder) -> Rec
         init=init,
         architecture=pretrained.architecture,
         latent_dim=pretrained.latent_dim,
-        step_loss=pretrained.step_loss,
+        step_loss=cast(Literal["bce", "mse"], pretrained.step_loss),  # which the model has checked
         steps=pretrained.steps,
         epochs=max(1, recipe.epochs // 4),
         learning_rate=recipe.learning_rate / 2,

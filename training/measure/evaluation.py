@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -45,8 +45,9 @@ class Evaluation:
     """Mean binary cross-entropy of the reconstruction, nats per pixel. None where the output is linear."""
     mse: float
     """Mean squared error per pixel, pixels in [0, 1]."""
-    fvu: float
-    """Fraction of variance unexplained: squared error over the variance about the per-pixel mean of these images."""
+    fvu: float | None
+    """Fraction of variance unexplained: squared error over the variance about the per-pixel mean of these images. None
+    where they are all alike, which `evaluate` refuses."""
     denoise_mse: dict[str, float]
     """sigma -> mean squared error against the clean image, given the image plus unclipped Gaussian noise."""
     mean_activation: float
@@ -91,6 +92,17 @@ class Evaluation:
     def read(cls, path: Path) -> Evaluation:
         """Read an evaluation.json back."""
         return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def known(metric: float | None) -> float:
+    """A metric that there is of every model and image it is asked of.
+
+    Raises:
+        TypeError: there is none.
+    """
+    if metric is None:
+        raise TypeError("a metric that is needed here was not measured")
+    return metric
 
 
 def read_by(folder: Path, argument: str) -> dict[float, Evaluation]:
@@ -154,7 +166,8 @@ def evaluate(
         if measure == FULL:
             evaluation = replace(evaluation, fvu_refit=fvu_refit(model, test.images[:REFIT_IMAGES], k, beta))
         if int(test.labels.max()) > 0:
-            evaluation = replace(evaluation, **_by_class(model, test, k, beta))
+            by_class: dict[str, Any] = _by_class(model, test, k, beta)
+            evaluation = replace(evaluation, **by_class)
         if train is not None:
             errors = probe_errors(lambda images: activations_of(model, images, k, beta), train, test)
             evaluation = replace(evaluation, probe_error=errors)

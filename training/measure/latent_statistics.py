@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
@@ -100,7 +101,7 @@ def to_bytes(statistics: Mapping[str, LatentStatistics]) -> bytes:
 def write_statistics(folder: Path, model: SparseAutoencoder, test: Split) -> None:
     """Write the statistics of a model on the first `SAMPLE` test images to its folder; at each k or beta that its
     sparsity method is measured at, where it serves several."""
-    at = [
+    at: list[dict[str, Any]] = [
         {argument: value}
         for argument, values in model.sparsity.measured_at.items()
         for value in values

@@ -14,7 +14,7 @@ from sae_model import SparseAutoencoder
 from sae_model.errors import first_line
 from sae_model.hub import as_folder
 
-from ..measure.evaluation import Evaluation
+from ..measure.evaluation import Evaluation, known
 from .record import Record
 
 IMAGE_NAME = "reconstructions.webp"
@@ -161,9 +161,12 @@ def _name_of(source: str) -> str:
 def _metadata(model: SparseAutoencoder, record: Record) -> ModelCardData:
     """What the Hub shows and searches, every metric among it (the `model-index`)."""
     info, about = model._hub_mixin_info.model_card_data, record.about
+    task, tags = info.pipeline_tag, info.tags
+    assert task is not None, "SparseAutoencoder names it"
+    assert tags is not None, "SparseAutoencoder names them"
     results = [
         EvalResult(
-            task_type=info.pipeline_tag,
+            task_type=task,
             dataset_type=about.hub or about.title,
             dataset_name=about.title,
             dataset_split="test",
@@ -176,8 +179,8 @@ def _metadata(model: SparseAutoencoder, record: Record) -> ModelCardData:
     return ModelCardData(
         library_name=info.library_name,
         license=info.license,
-        pipeline_tag=info.pipeline_tag,
-        tags=[*info.tags, about.title.lower().replace(" ", "-"), record.recipe.sparsity.kind],
+        pipeline_tag=task,
+        tags=[*tags, about.title.lower().replace(" ", "-"), record.recipe.sparsity.kind],
         datasets=[about.hub] if about.hub else None,
         model_name=record.recipe.name,
         eval_results=results,
@@ -189,7 +192,7 @@ def _metrics(e: Evaluation) -> list[tuple[str, float, str, str]]:
     return [
         *((("`bce`", e.bce, f"{e.bce:.4f}", "binary cross-entropy, nats per pixel"),) if e.bce is not None else ()),
         ("`mse`", e.mse, f"{e.mse:.5f}", "squared error per pixel"),
-        ("`fvu`", e.fvu, f"{e.fvu:.4f}", "share of the variance that is lost"),
+        ("`fvu`", known(e.fvu), f"{e.fvu:.4f}", "share of the variance that is lost"),
         *(
             (
                 (

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, HfApi, errors
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # as in sae_model/hub.py
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public, but not in its __all__
 
 from sae_model import SparseAutoencoder
 from sae_model.errors import UserError
@@ -34,7 +35,7 @@ def hub_errors(undone: str) -> Iterator[None]:
     """Turn what goes wrong between us and the Hub into a HubError; `undone` says what was not done."""
     try:
         yield
-    except (errors.HTTPError, OSError, RuntimeError, ValueError) as error:
+    except (HTTPError, OSError, RuntimeError, ValueError) as error:
         raise HubError(f"{undone}: {why_not_written(error)}") from error
 
 
@@ -131,7 +132,7 @@ def _make_sure_there_is(api: HfApi, repo_id: str, private: bool, branch: str | N
         api.create_branch(repo_id, branch=branch, exist_ok=True)
 
 
-def _read(api: HfApi, repo_id: str, filename: str, revision: str) -> str | None:
+def _read(api: HfApi, repo_id: str, filename: str, revision: str | None) -> str | None:
     """A text file of a commit, or None where there is none."""
     try:
         return Path(api.hf_hub_download(repo_id, filename, revision=revision)).read_text(encoding="utf-8")
