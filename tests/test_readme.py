@@ -65,3 +65,5 @@ def test_the_speed_in_readme_is_the_one_that_results_measured() -> None:
     (noise, noise_tail), (beta, beta_tail) = measured
     assert f"{noise} ms (noise) and {beta} ms (beta) after a move" in said
     assert f"{noise_tail} and {beta_tail} ms at the 95th percentile" in said
+    first = re.search(r"^\| first image, [^|]*\| ([\d.]+) s,", results, re.M)[1]
+    assert f"the first image is there after {first} s" in said
