@@ -1,5 +1,6 @@
 """Sparse autoencoders that people understand by touching them."""
 
+from sae_model.bundle import list_variants, load_variant
 from sae_model.methods import (
     L1,
     AdaptiveL1,
@@ -16,7 +17,6 @@ from sae_model.methods import (
 from sae_model.model import Output, SparseAutoencoder
 from sae_model.sparsity import bernoulli_kl, effective_l0, keep_top_k, load_balancing_loss, unit_activation
 from sae_model.storage import VERSION, ModelLoadError
-from sae_model.zoo import list_variants, load_variant
 
 __version__ = VERSION
 

@@ -12,16 +12,16 @@ from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]  # as in sae_model/hub.py
 
 from sae_model import SparseAutoencoder
+from sae_model.bundle import BUNDLE
 from sae_model.errors import UserError
 from sae_model.hub import as_folder
 from sae_model.methods import METHODS
 from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME, read_config
-from sae_model.zoo import ZOO
 from training.data import BUNDLED, Dataset, Split, open_dataset
 from training.fit.recipe import Recipe
 from training.measure.evaluation import Evaluation, read_by
-from training.publish.publishing import FILES
 from training.publish.record import Record
+from training.publish.run_folder import FILES
 
 TAG = "sparse-autoencoder"
 """What the card of each of our models is tagged with on the Hub."""
@@ -69,7 +69,7 @@ class Collection:
 
 def bundled() -> Collection:
     """The models that come with the project, and MNIST."""
-    models = {path.parent.name: _shown(path.parent) for path in ZOO.glob(f"*/{CONFIG_NAME}")}
+    models = {path.parent.name: _shown(path.parent) for path in BUNDLE.glob(f"*/{CONFIG_NAME}")}
     mnist = open_dataset("mnist")
     return Collection(_ordered(models), mnist, mnist.split("test"), {"dataset": "mnist"}, is_bundled=True)
 

@@ -13,9 +13,9 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, Sp
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from sae_model import list_variants
+from sae_model.bundle import OWNER, repo_name
 from sae_model.hub import SECONDS_TO_ANSWER
 from sae_model.storage import CARD_NAME
-from sae_model.zoo import OWNER, repo_name
 from training.publish.hub import HubError, check_repo_id, hub_errors
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,11 +26,11 @@ NEEDED = (
     "pyproject.toml",
     "LICENSE",
     "sae_model/*.py",
-    "sae_model/zoo/*/config.json",
-    "sae_model/zoo/*/model.safetensors",
-    "sae_model/zoo/*/evaluation*.json",
-    "sae_model/zoo/*/recipe.json",
-    "sae_model/zoo/*/statistics.safetensors",
+    "sae_model/bundled/*/config.json",
+    "sae_model/bundled/*/model.safetensors",
+    "sae_model/bundled/*/evaluation*.json",
+    "sae_model/bundled/*/recipe.json",
+    "sae_model/bundled/*/statistics.safetensors",
     "training/*.py",
     *(f"training/{folder}/*.py" for folder in ("data", "fit", "measure", "draw", "publish")),
     "training/languages/*.toml",

@@ -25,8 +25,8 @@ from space.user_models import UserModels
 from training.data import as_floats
 from training.draw.card_image import value_range
 from training.draw.model_charts import short_number, value_label
+from training.fit.bundle import FAMILIES
 from training.fit.recipe import DEFAULT_ARCHITECTURE, OUTPUT_OF, Recipe
-from training.fit.zoo import FAMILIES
 from training.measure.evaluation import SIGMA, Evaluation
 
 LARGEST_SEED = 2**32 - 1

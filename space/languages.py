@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sae_model.methods import METHODS
-from training.fit.zoo import FAMILIES
+from training.fit.bundle import FAMILIES
 from training.measure.evaluation import DEAD_AFTER
 from training.words import CATALOGS, DEFAULT, add_words, say, speaking, word_of
 

@@ -42,8 +42,8 @@ from space.user_models import TRAINED_HERE, Address
 from training.draw.histograms import histogram_of
 from training.fit.recipe import Recipe, for_any_range, tuned
 from training.publish.hub import push
-from training.publish.publishing import save_run
 from training.publish.record import Record, versions
+from training.publish.run_folder import save_run
 
 MOMENT = 0.3
 """Seconds of training between two answers."""

@@ -14,15 +14,16 @@ from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 
 from sae_model import SparseAutoencoder, load_variant
+from sae_model.bundle import BUNDLE
 from sae_model.methods import METHODS, AdaptiveL1, AdaptiveTopK, _Kept
 from sae_model.refinement import Refinement
 from sae_model.storage import LARGEST_HEADER
-from sae_model.zoo import ZOO
 from space import app, lines, live_training, user_model_process, user_models
 from space.lab import BETWEEN
-from training.data import FEWEST, VALIDATION_IMAGES, Split, add_noise, as_floats, load_split
+from training.data import Split, add_noise, as_floats, load_split
+from training.data.dataset import FEWEST, VALIDATION_IMAGES
+from training.fit.bundle import LECTURE, RECIPES
 from training.fit.checkpoint import STEPS_PER_CHECKPOINT
-from training.fit.zoo import LECTURE, RECIPES
 from training.measure.evaluation import NOISE_LEVELS, Evaluation, read_by
 from training.publish.card import render_card
 from training.publish.record import Record
@@ -32,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README, RESEARCHERS, RESULTS = (
     (ROOT / path).read_text(encoding="utf-8") for path in ("README.md", "training/README.md", "training/RESULTS.md")
 )
-ALL = {recipe.name: Evaluation.read(ZOO / recipe.name / "evaluation.json") for recipe in RECIPES}
+ALL = {recipe.name: Evaluation.read(BUNDLE / recipe.name / "evaluation.json") for recipe in RECIPES}
 RECIPE = {recipe.name: recipe for recipe in RECIPES}
 BY_BETA = [recipe.name for recipe in RECIPES if recipe.family == "l1"]
 NOISE = "0.3"
@@ -153,7 +154,7 @@ def test_what_results_compare_is_so() -> None:
     assert RECIPE["l1-0.01"].epochs == RECIPE["dense"].epochs
     assert (LECTURE.epochs, LECTURE.learning_rate, len(AdaptiveL1.betas)) == (5, 1e-4, 8)
     assert [recipe.name for recipe in RECIPES if recipe.noise] == ["l1-0.1-noise-0.6"]
-    by_k = read_by(ZOO / "adaptive-topk", "k")
+    by_k = read_by(BUNDLE / "adaptive-topk", "k")
     assert by_k[200].fvu > by_k[100].fvu
     for name in [*BY_BETA[:5], "topk-25", "topk-50"]:
         assert error(name, "100") <= error("dense", "100")
@@ -206,7 +207,7 @@ def test_refinement_lowers_the_error_by_as_much_as_results_say(monkeypatch: pyte
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_a_card_is_made_of_the_committed_files(recipe: object) -> None:
-    folder = ZOO / recipe.name
+    folder = BUNDLE / recipe.name
     assert (folder / "README.md").read_text(encoding="utf-8") == render_card(
         load_variant(recipe.name), Record.read(folder)
     )
@@ -275,7 +276,7 @@ def test_what_the_lessons_say_of_the_bundle_is_so() -> None:
 
 def test_what_the_lessons_say_of_latents_is_so() -> None:
     used = {
-        name: load_file(ZOO / name / "statistics.safetensors")["frequency"].median().item()
+        name: load_file(BUNDLE / name / "statistics.safetensors")["frequency"].median().item()
         for name in ("l1-3", "dense")
     }
     assert {name: round(100 * share) for name, share in used.items()} == {"l1-3": 6, "dense": 97}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sae_model.zoo import ZOO
+from sae_model.bundle import BUNDLE
 from tests.loopback_hub import LoopbackHub
 from tests.test_wheel import FIVE_LINES
 
@@ -43,7 +43,7 @@ def test_the_lines_that_publish_run(hub: LoopbackHub, tmp_path: Path, few_digits
         (tmp_path / name).symlink_to(ROOT / name)
     for name in ("README.md", "requirements.txt", "LICENSE", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ZOO / "l1-0.3", tmp_path / "my-model")
+    shutil.copytree(BUNDLE / "l1-0.3", tmp_path / "my-model")
     lines = (
         block("bash", "training push")
         .replace("YOUR-NAME", "ada")
@@ -55,7 +55,7 @@ def test_the_lines_that_publish_run(hub: LoopbackHub, tmp_path: Path, few_digits
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     assert [repo_id for _, repo_id in hub.repos] == ["ada/my-model", "ada/my-sparser", "ada/by-touch"]
-    assert hub.files("ada/my-model")["model.safetensors"] == (ZOO / "l1-0.3" / "model.safetensors").read_bytes()
+    assert hub.files("ada/my-model")["model.safetensors"] == (BUNDLE / "l1-0.3" / "model.safetensors").read_bytes()
 
 
 def test_the_speed_in_readme_is_the_one_that_results_measured() -> None:

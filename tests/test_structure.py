@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from sae_model.bundle import BUNDLE
 from sae_model.methods import METHODS
-from sae_model.zoo import ZOO
 from training import results
-from training.fit.zoo import RECIPES
+from training.fit.bundle import RECIPES
 from training.measure.evaluation import Evaluation
 from training.results import TABLES
 
@@ -150,7 +150,7 @@ def test_readme_names_the_versions_and_commands_that_are_used() -> None:
 def test_the_texts_have_the_tables_of_the_committed_evaluations(table: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """As `python -m training results` prints them; the errors of pixels, which take a while, are left out."""
     monkeypatch.setattr(results, "probe_errors", lambda *_: {"100": 0.0, "all": 0.0})
-    evaluations = {recipe.name: Evaluation.read(ZOO / recipe.name / "evaluation.json") for recipe in RECIPES}
+    evaluations = {recipe.name: Evaluation.read(BUNDLE / recipe.name / "evaluation.json") for recipe in RECIPES}
     printed = table(evaluations).splitlines()
     text = "\n".join(path.read_text(encoding="utf-8") for path in results.TEXTS)
     lines = [line for line in text.splitlines() if not line.startswith("| pixels |")]

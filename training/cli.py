@@ -23,18 +23,18 @@ from tqdm import tqdm
 
 from sae_model import SparseAutoencoder
 from sae_model.architectures import ARCHITECTURES
+from sae_model.bundle import BUNDLE
 from sae_model.errors import UserError, first_line, one_line
 from sae_model.hub import as_folder
 from sae_model.methods import METHODS, sparsity_from_config
 from sae_model.storage import CONFIG_NAME, PARTIAL, as_device, staged_folder, write_file
-from sae_model.zoo import ZOO
 
 from .data import BUNDLED, DATASETS, Dataset, Split, open_dataset, read_places
 from .data.images import Part
 from .fit import parallel
+from .fit.bundle import RECIPES
 from .fit.checkpoint import Checkpoint, locked, remove_checkpoint
 from .fit.recipe import Recipe, fine_tuning, for_any_range, for_noise, too_few_steps, tuned
-from .fit.zoo import RECIPES
 from .measure.evaluation import FULL, QUICK, Measure
 from .measure.history import read_history
 from .publish.hub import HubError, check_login, push, push_all
@@ -272,9 +272,9 @@ def _is_finished(output: Path, recipe: Recipe) -> bool:
     return (output / CONFIG_NAME).is_file() and Record.read(output).recipe == recipe
 
 
-@app.command("zoo")
-def zoo_command(
-    output: Annotated[Path, option("Folder of the bundle.", "bundled")] = ZOO,
+@app.command("bundle")
+def bundle_command(
+    output: Annotated[Path, option("Folder of the bundle.", "bundled")] = BUNDLE,
     jobs: Annotated[int | None, option("Models that are trained at a time.", "one a core", min=1)] = None,
     push_to: Annotated[
         str | None, typer.Option("--push", help="Publish the bundle as it is, instead.", metavar="OWNER")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from sae_model.bundle import BUNDLE
 from sae_model.methods import METHODS
-from sae_model.zoo import ZOO
 
 from .data import load_split
+from .fit.bundle import LECTURE, RECIPES
 from .fit.loop import fit
 from .fit.recipe import Recipe
-from .fit.zoo import LECTURE, RECIPES
 from .measure.evaluation import Evaluation, evaluate, known, read_by
 from .measure.probe import pixels, probe_errors
 from .publish.card import PROBED
@@ -58,7 +58,7 @@ NUMBERS: dict[str, Callable[[Evaluation], float]] = {
 
 def results(with_seeds: bool) -> list[str]:
     """The tables as Markdown. With seeds the headline variants are trained anew for a last one, which takes minutes."""
-    evaluations = {recipe.name: Evaluation.read(ZOO / recipe.name / "evaluation.json") for recipe in RECIPES}
+    evaluations = {recipe.name: Evaluation.read(BUNDLE / recipe.name / "evaluation.json") for recipe in RECIPES}
     tables = [table(evaluations) for table in TABLES]
     if with_seeds:
         tables.append(seeds_table(evaluations))
@@ -107,7 +107,7 @@ def rates_table(evaluations: dict[str, Evaluation]) -> str:
 
 def every_k_table(evaluations: dict[str, Evaluation]) -> str:
     """fvu of the models that were trained for one k, and of the one for every k."""
-    by_k = read_by(ZOO / "adaptive-topk", "k")
+    by_k = read_by(BUNDLE / "adaptive-topk", "k")
     own = {k: known(evaluations[f"topk-{k}"].fvu) for k in by_k if f"topk-{k}" in evaluations}
     every = {k: known(by_k[k].fvu) for k in own}
     rows = [[f"{k}", f"{fvu:.4f}", f"{every[k]:.4f} ({every[k] / fvu - 1:+.0%})"] for k, fvu in own.items()]
@@ -117,7 +117,7 @@ def every_k_table(evaluations: dict[str, Evaluation]) -> str:
 def every_beta_table(evaluations: dict[str, Evaluation]) -> str:
     """The models that were trained for one beta, and the one for every beta."""
     rows = []
-    for beta, one in read_by(ZOO / "adaptive-l1", "beta").items():
+    for beta, one in read_by(BUNDLE / "adaptive-l1", "beta").items():
         own = evaluations.get(f"l1-{beta:g}")
         loss = [e and f"{_loss(e, beta):.4f}" for e in (own, one)]
         tops = [e and " / ".join(f"{e.fvu_top_k[k]:.3f}" for k in KEPT) for e in (own, one)]

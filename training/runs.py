@@ -28,8 +28,8 @@ from .fit.recipe import Recipe
 from .measure.evaluation import FULL, SIGMA, Evaluation, Measure, evaluate
 from .measure.history import Epoch, measure_epoch
 from .measure.latent_statistics import write_statistics
-from .publish.publishing import save_run
 from .publish.record import Record, versions
+from .publish.run_folder import save_run
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ import sys
 
 from training.cli import main
 from training.draw.model_charts import bundled_points
-from training.fit.zoo import RECIPES, family_title
+from training.fit.bundle import RECIPES, family_title
 from sae_model import SparseAutoencoder
 
 folder = sys.argv[-1]

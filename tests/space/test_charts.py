@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from sae_model import bernoulli_kl
-from sae_model.zoo import ZOO
+from sae_model.bundle import BUNDLE
 from space.languages import catalog
 from tests.space.server import ROOT, served
 from training.draw.histograms import histogram_of, percent
@@ -41,7 +41,7 @@ def stop_of(name: str) -> dict[str, Any]:
     """As lab.json has it."""
     label = APART.get(name) or name.rpartition("-")[2].removeprefix("0")
     target = float(name.rpartition("-")[2]) if name.startswith("kl") else None
-    evaluation = json.loads((ZOO / name / "evaluation.json").read_text(encoding="utf-8"))
+    evaluation = json.loads((BUNDLE / name / "evaluation.json").read_text(encoding="utf-8"))
     return {
         "key": name, "model": name, "label": label, "short": name, "argument": None, "value": None, "k": None,
         "apart": name in APART, "evaluation": evaluation, "measured": name, "target": target,

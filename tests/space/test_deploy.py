@@ -15,7 +15,7 @@ from huggingface_hub import HfApi, SpaceCard
 from typer.testing import CliRunner
 
 from sae_model import list_variants
-from sae_model.zoo import ZOO, repo_name
+from sae_model.bundle import BUNDLE, repo_name
 from space.deploy import deploy, main
 from space.files import Files
 from space.head import WEB
@@ -59,7 +59,7 @@ def test_the_space_runs_on_what_was_uploaded_and_holds_no_more(hub: LoopbackHub,
     shown = re.findall(r"!\[[^]]*\]\(([^)]*)\)", files["README.md"].decode())
     assert shown
     assert set(shown) <= files.keys()
-    assert not [name for name in files if re.search(r"test_|\.pyc|zoo/.*README", name)]
+    assert not [name for name in files if re.search(r"test_|\.pyc|bundled/.*README", name)]
     assert sum(map(len, files.values())) < 97_000_000
 
 
@@ -114,7 +114,7 @@ except ModelLoadError as error:
 @pytest.mark.skipif(shutil.which("git") is None, reason="pip clones with git")
 def test_the_package_installs_from_the_space_and_fetches_its_models(hub: LoopbackHub, tmp_path: Path) -> None:
     deploy(ID)
-    push(ZOO / "topk-10", f"ada/{repo_name('topk-10')}")
+    push(BUNDLE / "topk-10", f"ada/{repo_name('topk-10')}")
     repo, fresh = tmp_path / "repo", tmp_path / "fresh"
     for name, content in hub.files(ID, repo_type="space").items():
         (repo / name).parent.mkdir(parents=True, exist_ok=True)

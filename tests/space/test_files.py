@@ -22,7 +22,7 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from sae_model import SparseAutoencoder, load_variant
-from sae_model.zoo import ZOO
+from sae_model.bundle import BUNDLE
 from space.app import build_app, options_of
 from space.edge import EarlyHead, PackedAssets
 from space.files import Files
@@ -135,7 +135,7 @@ def test_statistics_are_those_of_the_model_at_its_k_or_beta(client: TestClient, 
 def test_every_bundled_model_has_its_statistics_beside_its_weights(lab: Lab) -> None:
     for stop in (stop for stop in lab.stops.values() if stop.label):
         prefix = "".join(f"{value:g}/" for value in stop.arguments.values())
-        assert read_statistics(ZOO / stop.model, prefix) is not None, stop.key
+        assert read_statistics(BUNDLE / stop.model, prefix) is not None, stop.key
 
 
 def test_statistics_are_written_and_read(tiny_model: SparseAutoencoder, tmp_path: Path) -> None:

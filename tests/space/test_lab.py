@@ -19,7 +19,7 @@ from space.lab import Lab, Specimen
 from space.noise import noise
 from tests.space.server import ROOT
 from training.data import as_floats
-from training.fit.zoo import FAMILIES
+from training.fit.bundle import FAMILIES
 
 
 def told(lab: Lab) -> dict:
@@ -179,7 +179,7 @@ NEW_METHOD = """
 import json, sys
 from dataclasses import dataclass
 from pathlib import Path
-import sae_model.zoo
+import sae_model.bundle
 from sae_model.methods import Sparsity, method
 
 @method
@@ -195,21 +195,21 @@ class Shout(Sparsity):
     hyperparameter = "loudness"
     bundled = ({"loudness": 0.25}, {"loudness": 0.5}, {"loudness": 4})
 
-sae_model.zoo.ZOO = Path(sys.argv[1])  # before anything else imports it
+sae_model.bundle.BUNDLE = Path(sys.argv[1])  # before anything else imports it
 
 from space.files import Files
 from space.lab import Lab
 from training.data import load_split
 from training.measure.evaluation import evaluate
 from training.publish.record import Record
-from training.fit.zoo import RECIPES
+from training.fit.bundle import RECIPES
 
 test = load_split("mnist", "test", limit=100)
 for recipe in RECIPES:
     if recipe.family in ("shout", "l1") and recipe.name != "shout-4":  # that one is not bundled
         model = recipe.new_model(test.images)
-        model.save_pretrained(sae_model.zoo.ZOO / recipe.name)
-        Record(recipe, {}, 100, evaluate(model, test)).write(sae_model.zoo.ZOO / recipe.name)
+        model.save_pretrained(sae_model.bundle.BUNDLE / recipe.name)
+        Record(recipe, {}, 100, evaluate(model, test)).write(sae_model.bundle.BUNDLE / recipe.name)
 files = Files(Lab(), None)
 index = json.loads(files.table["lab.json"].body)
 assert [family["key"] for family in index["families"]] == ["l1", "shout"]

@@ -11,7 +11,7 @@ import pytest
 from sae_model.methods import METHODS
 from space.languages import CATALOGS, DEFAULT, catalog
 from tests.training.test_words import ROOT, keys_in_code, values_of
-from training.fit.zoo import FAMILIES
+from training.fit.bundle import FAMILIES
 
 OTHERS = sorted(set(CATALOGS) - {DEFAULT})
 MODULES = list((ROOT / "space" / "web").glob("*.js"))

@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sae_model import SparseAutoencoder, bernoulli_kl, unit_activation
+from sae_model.bundle import BUNDLE, list_variants
 from sae_model.methods import (
     L1,
     AdaptiveL1,
@@ -35,7 +36,6 @@ from sae_model.methods import (
     TopK,
 )
 from sae_model.refinement import Refinement
-from sae_model.zoo import ZOO, list_variants
 from space.index import index_of
 from space.lab import Lab, Look, Stop
 from space.noise import bits, noise
@@ -79,7 +79,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the browser may fetch."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "web").symlink_to(WEB)
-    (folder / "zoo").symlink_to(ZOO)
+    (folder / "bundled").symlink_to(BUNDLE)
     return folder
 
 
@@ -165,7 +165,7 @@ def test_what_the_page_is_told_of_a_stop_is_how_its_model_is_used() -> None:
     index = index_of(lab, urls | {"images": None, "labels": None}, None)
     assert {stop["model"] for stop in index["stops"].values()} == set(list_variants())
     for key, told in index["stops"].items():
-        model = SparseAutoencoder.from_pretrained(ZOO / told["model"])
+        model = SparseAutoencoder.from_pretrained(BUNDLE / told["model"])
         used = stop_of(model.sparsity, **lab.stops[key].arguments)
         assert {name: told[name] for name in used} == (used if model.is_linear else used | {"beta": 0.0})
         assert index["models"][told["model"]]["betas"] == (list(model.sparsity.betas) or None)
@@ -187,10 +187,10 @@ def stops(sparsity: Sparsity) -> list[dict[str, float]]:
 
 @pytest.mark.parametrize("name", list_variants())
 def test_the_browser_computes_what_python_does(tab: Page, digits: Split, name: str) -> None:
-    model = SparseAutoencoder.from_pretrained(ZOO / name)
+    model = SparseAutoencoder.from_pretrained(BUNDLE / name)
     clean = digits.images[[index for index, _, _ in SPECIMENS]].double() / 255
     for arguments in stops(model.sparsity):
-        agree(tab, f"/zoo/{name}", model, clean, **arguments)
+        agree(tab, f"/bundled/{name}", model, clean, **arguments)
 
 
 class _Both(L1):

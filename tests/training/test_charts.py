@@ -35,7 +35,7 @@ from training.draw.model_charts import (
     frontier_keys,
 )
 from training.draw.svg_file import standalone
-from training.fit.zoo import FAMILIES, RECIPES
+from training.fit.bundle import FAMILIES, RECIPES
 
 
 def elements(inside: str, tag: str, css_class: str | None = None) -> list[ET.Element]:

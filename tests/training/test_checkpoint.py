@@ -23,10 +23,10 @@ import torch
 from sae_model import AdaptiveTopK, KLPerNeuron, SparseAutoencoder
 from tests.command_line import assert_refused, run
 from training.data import Split
+from training.fit.bundle import LECTURE
 from training.fit.checkpoint import Checkpoint, CheckpointError, locked, remove_checkpoint
 from training.fit.loop import fit
 from training.fit.recipe import Recipe
-from training.fit.zoo import LECTURE
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = Recipe(latent_dim=40, epochs=3, batch_size=20)

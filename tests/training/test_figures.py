@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from sae_model import SparseAutoencoder
-from sae_model.zoo import ZOO
+from sae_model.bundle import BUNDLE
 from training.data import DATASETS, Split
 from training.draw.card_image import card_image, examples
 from training.draw.figures import class_maps, draw_report
@@ -42,7 +42,7 @@ def test_names_with_dollars_are_drawn_as_they_are() -> None:
 def test_a_report_draws_every_figure_and_its_charts_are_files_of_their_own(
     brief_model: SparseAutoencoder, digits: Split
 ) -> None:
-    evaluation = Evaluation.read(ZOO / "dense" / "evaluation.json")
+    evaluation = Evaluation.read(BUNDLE / "dense" / "evaluation.json")
     some = Split(digits.images[:300], digits.labels[:300])
     history = [Epoch(1, 0.2, 0.5, 90.0, 0.3), Epoch(2, 0.1, 0.25, 60.0, 0.1)]
     drawn = dict(draw_report(brief_model, evaluation, some, DATASETS["mnist"].about, history))

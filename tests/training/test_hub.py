@@ -19,8 +19,8 @@ from training.data import DATASETS, Split
 from training.fit.recipe import Recipe
 from training.publish.card import BEGIN, END
 from training.publish.hub import HubError, push, push_all
-from training.publish.publishing import FILES
 from training.publish.record import Record, RecordError
+from training.publish.run_folder import FILES
 from training.runs import Data, measure_and_save
 
 ID = "ada/first"

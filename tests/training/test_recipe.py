@@ -12,8 +12,8 @@ from torch import Tensor
 from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, SparseAutoencoder, TopK
 from sae_model.methods import METHODS
 from training.data import Split, load_split
+from training.fit.bundle import FAMILIES, LECTURE, RECIPES, family_title
 from training.fit.recipe import Recipe, fine_tuning, for_any_range, tuned
-from training.fit.zoo import FAMILIES, LECTURE, RECIPES, family_title
 
 SHORT = Recipe(sparsity=L1(0.1), latent_dim=60, epochs=2, batch_size=50)
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from sae_model.zoo import ZOO
+from sae_model.bundle import BUNDLE
 from tests.command_line import run
 from training import results
+from training.fit.bundle import RECIPES
 from training.fit.recipe import Recipe
-from training.fit.zoo import RECIPES
 from training.measure.evaluation import Evaluation, read_by
 from training.results import (
     TABLES,
@@ -29,7 +29,7 @@ PIXELS = {"100": 0.2861, "all": 0.0951}
 
 @pytest.fixture(scope="module")
 def evaluations() -> dict[str, Evaluation]:
-    return {recipe.name: Evaluation.read(ZOO / recipe.name / "evaluation.json") for recipe in RECIPES}
+    return {recipe.name: Evaluation.read(BUNDLE / recipe.name / "evaluation.json") for recipe in RECIPES}
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_rates_stand_beside_their_targets(evaluations: dict[str, Evaluation]) ->
 
 
 def test_every_k_is_compared_with_the_model_for_this_k(evaluations: dict[str, Evaluation]) -> None:
-    by_k, shown = read_by(ZOO / "adaptive-topk", "k"), cells(every_k_table(evaluations))
+    by_k, shown = read_by(BUNDLE / "adaptive-topk", "k"), cells(every_k_table(evaluations))
     assert list(shown)[2:] == ["10", "25", "50"]
     for k in (10, 25, 50):
         dedicated, one_for_all = evaluations[f"topk-{k}"].fvu, by_k[k].fvu

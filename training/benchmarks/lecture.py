@@ -1,7 +1,7 @@
 """The lecture's training loop, as it stands there, so that the benchmark can race it. Nothing else uses it.
 
 Torchvision's MNIST decoded image by image, a shuffled DataLoader, plain Adam in single precision. The network is the
-architecture `lecture`, the hyperparameters those of `training.fit.zoo.LECTURE`.
+architecture `lecture`, the hyperparameters those of `training.fit.bundle.LECTURE`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from torch.utils.data import DataLoader, Subset
 
 from sae_model import SparseAutoencoder
 
-from ..data import BUNDLED, VALIDATION_IMAGES
+from ..data.dataset import BUNDLED, VALIDATION_IMAGES
 from ..data.torchvision_import import datasets, transforms
-from ..fit.zoo import LECTURE
+from ..fit.bundle import LECTURE
 
 
 def unpack_mnist(folder: Path) -> None:

@@ -22,12 +22,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from sae_model import L1, SparseAutoencoder
-from sae_model.zoo import ZOO
+from sae_model.bundle import BUNDLE
 
 from ..data import Split, as_floats, load_split
+from ..fit.bundle import LECTURE
 from ..fit.loop import fit, has_fast_bfloat16
 from ..fit.recipe import Recipe
-from ..fit.zoo import LECTURE
 from ..measure.evaluation import Evaluation, evaluate, known
 from . import lecture
 from .machine import describe_machine, in_own_process, matrix_product_rate, peak_bytes
@@ -42,7 +42,7 @@ MEASURED_BATCHES = 100
 
 def quality_of_lecture() -> Evaluation:
     """What is raced to: bce, fvu_top_k at 25 and mean activation of the bundled variant `lecture` on the test split."""
-    return Evaluation.read(ZOO / LECTURE.name / "evaluation.json")
+    return Evaluation.read(BUNDLE / LECTURE.name / "evaluation.json")
 
 
 def reaches(e: Evaluation, wanted: Evaluation) -> bool:

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from sae_model import bernoulli_kl
+from sae_model.bundle import BUNDLE
 from sae_model.sparsity import RATE_MARGIN
-from sae_model.zoo import ZOO
 
+from ..fit.bundle import FAMILIES, RECIPES, family_title
 from ..fit.recipe import DEFAULT_ARCHITECTURE, Recipe
-from ..fit.zoo import FAMILIES, RECIPES, family_title
 from ..measure.evaluation import Evaluation, known, read_by
 from ..words import say
 from .charts import (
@@ -168,8 +168,8 @@ def bundled_points() -> list[Point]:
             apart=recipe.sparsity.follows is not None,
         )
         for name, recipe in ((recipe.name, recipe) for recipe in RECIPES)
-        if (ZOO / name / "evaluation.json").is_file()
-        for words, at, e in _measured(ZOO / name, recipe)
+        if (BUNDLE / name / "evaluation.json").is_file()
+        for words, at, e in _measured(BUNDLE / name, recipe)
     ]
 
 

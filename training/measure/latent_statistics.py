@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from sae_model import SparseAutoencoder, load_variant, unit_activation
+from sae_model.bundle import BUNDLE, list_variants
 from sae_model.sparsity import keep_top_k
-from sae_model.zoo import ZOO, list_variants
 
 from ..data import Split, as_floats, load_split
 from .evaluation import DEAD_AFTER
@@ -128,4 +128,4 @@ def read_statistics(folder: Path, prefix: str = "") -> bytes | None:
 if __name__ == "__main__":
     test = load_split("mnist", "test")
     for name in list_variants():
-        write_statistics(ZOO / name, load_variant(name), test)
+        write_statistics(BUNDLE / name, load_variant(name), test)

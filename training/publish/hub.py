@@ -11,14 +11,14 @@ from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # as
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public, but not in its __all__
 
 from sae_model import SparseAutoencoder
+from sae_model.bundle import repo_name
 from sae_model.errors import UserError
 from sae_model.hub import SECONDS_TO_ANSWER, why_not_written
 from sae_model.storage import CARD_NAME
-from sae_model.zoo import repo_name
 
 from .card import merge_cards, render_card
-from .publishing import FILES
 from .record import Record, RecordError
+from .run_folder import FILES
 
 SPACE = "by-touch"
 """What README calls the Space that an owner deploys; cards tell how to install from it."""

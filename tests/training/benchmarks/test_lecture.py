@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from sae_model import L1, SparseAutoencoder
 from training.benchmarks import lecture
 from training.data import Split, as_floats
+from training.fit.bundle import LECTURE
 from training.fit.loop import fit
-from training.fit.zoo import LECTURE
 
 
 @pytest.fixture(scope="module")

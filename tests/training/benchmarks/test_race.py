@@ -12,7 +12,7 @@ import torch
 
 from sae_model import L1, SparseAutoencoder
 from sae_model.architectures import Dictionary
-from sae_model.zoo import ZOO
+from sae_model.bundle import BUNDLE
 from tests.command_line import run
 from training.benchmarks import lecture, race
 from training.benchmarks.race import Side, describe, quality_of_lecture, reaches, training_flops
@@ -20,7 +20,7 @@ from training.data import Split
 from training.fit.recipe import Recipe
 from training.measure.evaluation import Evaluation
 
-LECTURES = Evaluation.read(ZOO / "lecture" / "evaluation.json")
+LECTURES = Evaluation.read(BUNDLE / "lecture" / "evaluation.json")
 AT_THE_BAR = replace(LECTURES, denoise_mse={}, effective_l0=900.0)
 TOO_BLURRED = replace(AT_THE_BAR, bce=1.001 * LECTURES.bce)
 OURS = Side(

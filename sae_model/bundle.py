@@ -13,8 +13,8 @@ from sae_model.methods import METHODS
 from sae_model.model import SparseAutoencoder
 from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME, ModelLoadError
 
-ZOO = Path(__file__).parent / "zoo"
-OWNER = ZOO / "owner.txt"
+BUNDLE = Path(__file__).parent / "bundled"
+OWNER = BUNDLE / "owner.txt"
 """Whose repos on the Hub hold the variants; `space.deploy` writes it into what it uploads."""
 
 
@@ -26,7 +26,7 @@ def list_variants() -> tuple[str, ...]:
         sparsity = json.loads(path.read_text(encoding="utf-8"))["sparsity"]
         return list(METHODS).index(sparsity.pop("kind")), list(sparsity.values()), path.parent.name
 
-    return tuple(path.parent.name for path in sorted(ZOO.glob(f"*/{CONFIG_NAME}"), key=strength))
+    return tuple(path.parent.name for path in sorted(BUNDLE.glob(f"*/{CONFIG_NAME}"), key=strength))
 
 
 def load_variant(name: str) -> SparseAutoencoder:
@@ -39,8 +39,8 @@ def load_variant(name: str) -> SparseAutoencoder:
         raise ModelLoadError(
             f"There is no bundled variant {name!r}; there are: {', '.join(list_variants()) or 'none'}."
         )
-    if (ZOO / name / WEIGHTS_NAME).is_file():
-        return SparseAutoencoder.from_pretrained(ZOO / name)
+    if (BUNDLE / name / WEIGHTS_NAME).is_file():
+        return SparseAutoencoder.from_pretrained(BUNDLE / name)
     if not OWNER.is_file():
         raise ModelLoadError(
             f"The weights of {name} are not installed: use a clone of the project (`pip install -e .` there), or name "

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from sae_model import ModelLoadError, list_variants, load_variant
-from sae_model.zoo import ZOO
+from sae_model.bundle import BUNDLE
 from training.data import Split, add_noise, as_floats
-from training.fit.zoo import LECTURE, RECIPES
+from training.fit.bundle import LECTURE, RECIPES
 from training.measure.evaluation import Evaluation, metrics, read_by
 from training.publish.record import Record
 
@@ -27,7 +27,7 @@ BY_BETA = [recipe.name for recipe in RECIPES if recipe.family == "l1"]
 
 
 def evaluation(name: str) -> Evaluation:
-    return Evaluation.read(ZOO / name / "evaluation.json")
+    return Evaluation.read(BUNDLE / name / "evaluation.json")
 
 
 def size(folder: Path) -> int:
@@ -37,7 +37,7 @@ def size(folder: Path) -> int:
 def test_the_bundle_is_what_the_recipes_say() -> None:
     assert sorted(list_variants()) == sorted(recipe.name for recipe in RECIPES)
     for recipe in RECIPES:
-        record = Record.read(ZOO / recipe.name)
+        record = Record.read(BUNDLE / recipe.name)
         assert (record.recipe, record.test_images) == (recipe, 10_000)
 
 
@@ -63,9 +63,9 @@ def test_loading_imports_no_compiler() -> None:
 
 def test_the_bundle_is_small() -> None:
     for name in SMALL:
-        for path in (ZOO / name).iterdir():
+        for path in (BUNDLE / name).iterdir():
             assert path.stat().st_size < 4 * MEGABYTE, path
-    assert size(ZOO) - size(ZOO / LECTURE.name) <= 75 * MEGABYTE
+    assert size(BUNDLE) - size(BUNDLE / LECTURE.name) <= 75 * MEGABYTE
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
@@ -74,7 +74,7 @@ def test_a_variant_loads_as_named_with_its_files_beside_it(recipe: object) -> No
     assert (model.sparsity, model.architecture) == (recipe.sparsity, recipe.architecture)
     assert (model.latent_dim, model.image_shape) == (900, (1, 28, 28))
     assert not model.training
-    assert f"# {recipe.name}\n" in (ZOO / recipe.name / "README.md").read_text(encoding="utf-8")
+    assert f"# {recipe.name}\n" in (BUNDLE / recipe.name / "README.md").read_text(encoding="utf-8")
     assert evaluation(recipe.name).probe_error.keys() == {"100", "all"}
     assert len(evaluation(recipe.name).l0_by_class) == len(evaluation(recipe.name).mean_activation_by_class) == 10
 
@@ -201,12 +201,12 @@ def test_exactly_k_latents_are_enough_and_one_model_for_every_k_is_close(k: int,
     assert dedicated.l0 == pytest.approx(k, rel=0.05)  # latents of one sign: an easy image may not have k of them
     assert dedicated.fvu <= bar
     assert dedicated.fvu <= 1.15 * dedicated.fvu_refit
-    assert read_by(ZOO / "adaptive-topk", "k")[k].fvu <= 1.1 * dedicated.fvu
+    assert read_by(BUNDLE / "adaptive-topk", "k")[k].fvu <= 1.1 * dedicated.fvu
 
 
 @pytest.mark.parametrize("beta", [0.1, 0.3, 1.0, 3.0, 10.0])
 def test_one_model_for_every_beta_is_close_to_those_for_one(beta: float) -> None:
-    one, own = read_by(ZOO / "adaptive-l1", "beta")[beta], evaluation(f"l1-{beta:g}")
+    one, own = read_by(BUNDLE / "adaptive-l1", "beta")[beta], evaluation(f"l1-{beta:g}")
     assert one.bce + beta * one.mean_activation <= 1.05 * (own.bce + beta * own.mean_activation)
     for k, fvu in own.fvu_top_k.items():
         assert one.fvu_top_k[k] <= 1.1 * fvu
@@ -217,7 +217,7 @@ def test_one_model_for_every_beta_is_close_to_those_for_one(beta: float) -> None
 def test_a_method_of_the_field_is_as_good_as_top_k_or_says_why_not(name: str) -> None:
     measured, exact = evaluation(name), evaluation("topk-25")
     assert measured.l0 == pytest.approx(25, abs=3)
-    card = (ZOO / name / "README.md").read_text(encoding="utf-8")
+    card = (BUNDLE / name / "README.md").read_text(encoding="utf-8")
     assert measured.fvu <= 1.1 * exact.fvu or "Its FVU is above that of `topk`" in card
 
 
