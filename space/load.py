@@ -8,6 +8,7 @@ import gradio as gr
 
 from space.edge import is_owner
 from space.files import Files
+from space.given_files import address_of_files
 from space.index import news_of
 from space.lab import Lab
 from space.learn import answer, failure
@@ -20,12 +21,13 @@ def loader(lab: Lab, files: Files) -> Callable[[State, gr.EventData, gr.Request]
 
     def load(_: State, event: gr.EventData, request: gr.Request) -> Iterator[str]:
         try:
-            address = event._data.get("address") if isinstance(event._data, dict) else None
+            data = event._data if isinstance(event._data, dict) else {}
+            address, given = data.get("address"), data.get("files")
             if isinstance(address, str) and address.strip() in lab.models:
                 name = address.strip()
                 yield answer("load", key="box.bundled", values={"name": name}, choose=name)
                 return
-            found = lab.user_models.address(address, is_owner(request))
+            found = lab.user_models.address(address, is_owner(request)) if given is None else address_of_files(given)
             for step in lab.user_models.load(found):
                 yield answer("load", **step)
             model = lab.user_models.find(found.name)

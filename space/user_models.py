@@ -42,19 +42,23 @@ MOST_SECONDS = 400
 LONGEST_ADDRESS = 200
 TRAINED_HERE = "trained here/"
 """What the names of models begin with that were trained on the page; no address does."""
+FROM_DISK = "from disk/"
+"""What the names of models begin with that a browser sent; no address does."""
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a user's model is: a folder, or a repo on the Hub and a revision of it."""
+    """Where a user's model is: a folder, a repo on the Hub and a revision of it, or files that a browser sent."""
 
-    source: str
+    source: str = ""
     revision: str | None = None
     called: str | None = None
     """What the page calls its model, if that is not to be the address."""
     is_owners: bool = False
     """Whether the owner of the machine gave it: then the machine's login is used, and its cache."""
+    files: dict[str, bytes] | None = None
+    """Its config.json and model.safetensors, in place of a source."""
 
     @property
     def name(self) -> str:
@@ -102,7 +106,7 @@ class UserModels:
             raise InputError("box.nothing")
         if len(text) > LONGEST_ADDRESS:
             raise InputError("box.too_long", most=LONGEST_ADDRESS)
-        if text.startswith(TRAINED_HERE):
+        if text.startswith((TRAINED_HERE, FROM_DISK)):
             raise InputError("box.untrained", name=text)
         if is_owner and as_folder(text) is not None:
             return Address(text, is_owners=True)
@@ -129,11 +133,12 @@ class UserModels:
             message: dict[str, Any] = {}
             with self._one_at_a_time, tempfile.TemporaryDirectory() as scratch:
                 save_file(self._test._asdict(), Path(scratch) / "test.safetensors")
+                source = address.source if address.files is None else _written(address.files, Path(scratch) / "given")
                 # For others it fetches anew each time, so that the disk does not fill, and without the owner's token.
                 hub = {"token": None} if address.is_owners else {"token": False, "cache_dir": scratch}
                 job: dict[str, Any] = {
                     "name": address.name,
-                    "source": address.source,
+                    "source": source,
                     "revision": address.revision,
                     "hub": hub,
                     "known": known and known.config,
@@ -211,6 +216,14 @@ def title(name: str) -> str:
     """The name of a user's model as the page shows it: owner/name, or the last two parts of a folder's path."""
     path, at, revision = name.partition("@")
     return "/".join(path.rstrip("/").split("/")[-2:]) + at + revision
+
+
+def _written(files: dict[str, bytes], folder: Path) -> str:
+    """The path of a new folder of files."""
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return str(folder)
 
 
 def _without(scratch: str, name: str, message: dict[str, Any]) -> dict[str, Any]:

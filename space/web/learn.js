@@ -2,7 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { moment } from "./moment.js";
-import { Requests } from "./server.js";
+import { base64, Requests } from "./server.js";
 import { initial, settings } from "./settings.js";
 import { rich, say } from "./words.js";
 
@@ -93,7 +93,7 @@ class Training {
       const look = this.page.look(this.page.state.stop, false);
       if (!look) return;
       this.status = what === "start" ? "running" : this.status;
-      this.requests.ask(what, { ...this.settings, image: base64(Float32Array.from(look.noisy)) });
+      this.requests.ask(what, { ...this.settings, image: base64(new Uint8Array(Float32Array.from(look.noisy).buffer)) });
     } else {
       if (what === "keep") this.isKeeping = true;
       this.requests.ask(what, what === "keep" ? { name: this.name } : {});
@@ -192,12 +192,4 @@ function publishing(training) {
     element: h("details", { id: "push" }, h("summary", {}, say("learn.push")), form),
     draw: () => (button.disabled = !training.file || training.isSending || training.requests.isGone),
   };
-}
-
-/** @param {Float32Array} numbers little endian, as all browsers have them */
-function base64(numbers) {
-  const bytes = new Uint8Array(numbers.buffer);
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096));
-  return btoa(text);
 }

@@ -1,7 +1,7 @@
 /** The box that loads a user's model: where its address is typed, and what the server says of it. */
 
 import { fill, h } from "./dom.js";
-import { Requests } from "./server.js";
+import { base64, Requests } from "./server.js";
 import { rich, say } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -46,6 +46,13 @@ class Box {
     this.requests.ask("load", { address: this.address });
   }
 
+  /** Gives the server a model from the visitor's disk. @param {File[]} files */
+  async give(files) {
+    this.page.wanted = "";
+    const entries = files.map(async (file) => [file.name, base64(new Uint8Array(await file.arrayBuffer()))]);
+    this.requests.ask("load", { files: Object.fromEntries(await Promise.all(entries)) });
+  }
+
   /** What is said, in the language of now. */
   words() {
     if (!this.said) return null;
@@ -70,6 +77,14 @@ export function build(page) {
     event.preventDefault();
     box.load();
   };
+  const chosen = () => {
+    box.give([...(chooser.files ?? [])]);
+    chooser.value = ""; // the same files may be chosen again
+  };
+  const chooser = h("input", {
+    type: "file", id: "model-files", multiple: true, accept: ".zip,.json,.safetensors", hidden: true,
+    on: { change: chosen },
+  });
   const message = h("p", { id: "message", role: "status", dir: "auto" });
   const form = h(
     "form",
@@ -77,12 +92,15 @@ export function build(page) {
     h("label", {}, say("box.address"), input),
     h("p", { class: "muted" }, say(server?.hosted ? "box.places" : "box.places_or_folder")),
     h("button", { type: "submit" }, say("box.load")),
+    h("p", { class: "muted" }, say("box.files")),
+    h("button", { type: "button", on: { click: () => chooser.click() } }, say("box.choose")),
   );
   const inside = server ? form : h("p", { class: "muted" }, say("box.without_server"));
   const element = h(
     "div",
     { class: "box" },
     h("details", { id: "user-model" }, h("summary", {}, say("box.title")), inside),
+    chooser,
     message,
   );
   box.draw = () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import make_archive
 from typing import TYPE_CHECKING
 
 import pytest
@@ -127,6 +128,16 @@ def test_a_link_to_a_model_while_the_hub_is_down_ends_in_an_error_message(browse
     assert "could not be asked for" in page.inner_text("#message")
     assert page.is_visible("#reconstruction canvas")
     page.context.close()
+
+
+def test_a_model_is_given_back_from_disk(page: Page, folder: Path, tmp_path: Path) -> None:
+    archive = make_archive(str(tmp_path / "my model"), "zip", folder.parent, folder.name)
+    page.set_input_files("#model-files", [folder / "config.json"])
+    page.wait_for_function("document.querySelector('#message.error')?.innerText.endsWith('this is config.json.')")
+    page.set_input_files("#model-files", archive)
+    page.wait_for_function(f"{CHOSEN}?.startsWith('from disk/my-model-')", timeout=PATIENCE)
+    assert "30 latents, trained as l1-0.1" in page.inner_text("#message")
+    assert page.locator("#method input:checked").get_attribute("value").startswith("user:from disk/")
 
 
 def test_two_models_of_one_title_have_edits_of_their_own(page: Page, tmp_path: Path) -> None:

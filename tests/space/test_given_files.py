@@ -1,0 +1,95 @@
+"""Models that a browser gives back from its visitor's disk."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME
+from space import given_files
+from space.errors import InputError
+from space.given_files import address_of_files
+from space.user_models import UserModels
+
+BOTH = {CONFIG_NAME: b"{}", WEIGHTS_NAME: b"weights"}
+
+
+def sent(files: dict[str, bytes]) -> dict[str, str]:
+    """Files as a browser sends them."""
+    return {name: base64.b64encode(content).decode() for name, content in files.items()}
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, of in files.items():
+            archive.writestr(name, of)
+    return content.getvalue()
+
+
+def inside(folder: str) -> dict[str, bytes]:
+    """Both files in a folder."""
+    return {f"{folder}/{name}": content for name, content in BOTH.items()}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        BOTH,
+        {"mine.zip": zipped(BOTH)},
+        {"mine.ZIP": zipped(inside("mine") | {"mine/README.md": b"#"})},
+        {"mine.zip": zipped(BOTH | inside("__MACOSX"))},
+    ],
+)
+def test_both_files_are_found(files: dict[str, bytes]) -> None:
+    assert address_of_files(sent(files)).files == BOTH
+
+
+@pytest.mark.parametrize(
+    ("files", "key"),
+    [
+        (None, "errors.state"),
+        ({"config.json": 1}, "errors.state"),
+        ({"mine.zip": "not base64"}, "errors.state"),
+        ({}, "box.files_needed"),
+        (sent({CONFIG_NAME: b"{}"}), "box.files_needed"),
+        (sent(BOTH | {"README.md": b"#"}), "box.files_needed"),
+        (sent({"mine.zip": b"nothing"}), "box.no_zip"),
+        (sent({"mine.zip": zipped(BOTH)[:-30]}), "box.no_zip"),
+        (sent({"mine.zip": zipped({CONFIG_NAME: b"{}"})}), "box.zip_needed"),
+        (sent({"two.zip": zipped(BOTH | inside("other"))}), "box.zip_needed"),
+    ],
+)
+def test_all_else_ends_in_an_error_message(files: object, key: str) -> None:
+    with pytest.raises(InputError) as error:
+        address_of_files(files)
+    assert error.value.key == key
+
+
+def test_neither_large_files_nor_small_zips_of_large_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(given_files, "LARGEST_FILE", 1000)
+    with pytest.raises(InputError) as error:
+        address_of_files(sent({"mine.zip": bytes(2000)}))
+    assert error.value.key == "box.files_too_large"
+    with pytest.raises(InputError) as error:
+        address_of_files(sent({"mine.zip": zipped(BOTH | {WEIGHTS_NAME: bytes(2000)})}))
+    assert error.value.key == "box.file_too_large"
+
+
+def test_names_differ_where_the_files_do() -> None:
+    names = {address_of_files(sent({"m.zip": zipped(BOTH | {WEIGHTS_NAME: of})})).name for of in (b"a", b"b")}
+    assert len(names) == 2
+    path = address_of_files(sent({"../a b?<i>.zip": zipped(BOTH)})).name
+    assert path.startswith("from disk/a-b-i-")
+
+
+def test_a_broken_model_is_refused_without_a_path_of_the_server(models: UserModels, folder: Path) -> None:
+    address = address_of_files(sent({CONFIG_NAME: (folder / CONFIG_NAME).read_bytes(), WEIGHTS_NAME: b"nothing"}))
+    with pytest.raises(InputError, match="no whole safetensors file") as error:
+        list(models.load(address))
+    assert f"{address.name}/{WEIGHTS_NAME}" in str(error.value)
+    assert "/tmp" not in str(error.value)
