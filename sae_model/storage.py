@@ -124,12 +124,14 @@ def load_errors(path: Path, what: str, advice: str = ADVICE) -> Iterator[None]:
         raise ModelLoadError(f"{path} {what} ({first_line(error).rstrip('.')}): {advice}.") from error
 
 
-def as_device(name: str | torch.device) -> torch.device:
-    """The device of a name.
+def as_device(name: str | torch.device | None) -> torch.device:
+    """The device of a name; None takes a GPU where there is one.
 
     Raises:
         ModelLoadError: there is no such device here, or it holds no numbers ("meta").
     """
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()

@@ -6,12 +6,9 @@ What only one command needs, such as matplotlib, is imported there: `fit` starts
 from __future__ import annotations
 
 import inspect
-import io
-import math
 import os
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -25,21 +22,21 @@ from sae_model import SparseAutoencoder
 from sae_model.architectures import ARCHITECTURES
 from sae_model.bundle import BUNDLE
 from sae_model.errors import UserError, first_line, one_line
-from sae_model.hub import as_folder
-from sae_model.methods import METHODS, sparsity_from_config
-from sae_model.storage import CONFIG_NAME, PARTIAL, as_device, staged_folder, write_file
+from sae_model.methods import METHODS
+from sae_model.storage import CONFIG_NAME, as_device, staged_folder
 
-from .data import BUNDLED, DATASETS, Dataset, Split, open_dataset, read_places
+from .data import BUNDLED, DATASETS, open_dataset, read_places
 from .data.images import Part
 from .fit import parallel
 from .fit.bundle import RECIPES
-from .fit.checkpoint import Checkpoint, locked, remove_checkpoint
-from .fit.recipe import Recipe, fine_tuning, for_any_range, for_noise, too_few_steps, tuned
+from .fit.checkpoint import Checkpoint, remove_checkpoint
+from .fit.output import alone, check_empty, check_outside, check_place
+from .fit.recipe import Recipe, check_size, for_any_range, for_noise, recipe_for, too_few_steps
 from .measure.evaluation import FULL, QUICK, Measure
 from .measure.history import read_history
 from .publish.hub import HubError, check_login, push, push_all
 from .publish.record import Record
-from .runs import Data, measured, run_all, run_one
+from .runs import load_data, measured, run_all, run_one, to_probe
 from .sweep import spread
 
 app = typer.Typer(
@@ -50,9 +47,6 @@ app = typer.Typer(
 )
 
 DEFAULT = Recipe()
-SCALING_PNG = Path(__file__).parent / "benchmarks" / "scaling.png"
-LONGEST_NAME = 230  # of an output, beside which there are files of longer names; 255 is what systems bear
-MOST_PROBED = 60_000  # the classifier needs the activations of all its images at once
 
 
 def option(help: str, default: str | bool = True, **more: Any) -> Any:
@@ -148,20 +142,20 @@ def fit_command(
     _set_threads(threads)
     if push_to_hub is not None:
         check_login(push_to_hub)
-    place = _device(device)
+    place = as_device(device)
     changes: dict[str, Any] = {"epochs": epochs, "latent_dim": latent_dim, "seed": seed, "limit": limit}
     changes |= {"steps": steps, "image_size": image_size, "batch_size": batch_size, "learning_rate": learning_rate}
     try:
         pretrained = None if init is None else SparseAutoencoder.from_pretrained(init)
-        recipe = _tuned(init, pretrained, sparsity, architecture, _given(hyperparameters))
+        recipe = recipe_for(init, pretrained, sparsity, architecture, _given(hyperparameters))
         recipe = for_any_range(recipe) if loss == "mse" else replace(recipe, **_given({"loss": loss}))
         if noise is not None:
             recipe = replace(recipe, noise=noise) if init else for_noise(recipe, noise)
         recipe = replace(recipe, dataset=dataset, grey=grey, **_given(changes))
-        _check_size(recipe)  # what cannot be is said at once
+        check_size(recipe)  # what cannot be is said at once
     except ValueError as error:
         raise UserError(str(error)) from error
-    with parallel.joined(place), _alone(output):
+    with parallel.joined(place), alone(output):
         if resume and _is_finished(output, recipe):
             if parallel.rank() == 0:
                 remove_checkpoint(output)  # the run may have been killed just before it did
@@ -169,12 +163,12 @@ def fit_command(
                 print(Record.read(output).evaluation.to_json())
                 _push_after_fit(output, push_to_hub)
             return
-        _check_output(output)
-        _check_outside(output, dataset)
+        check_empty(output)
+        check_outside(output, dataset)
         with parallel.first_process_first():
-            data = _load(recipe, data_dir, skip_broken, license, credit)
+            data = load_data(recipe, data_dir, skip_broken, license, credit)
         try:
-            _check_size(recipe, tuple(data.train.images.shape[1:]))
+            check_size(recipe, tuple(data.train.images.shape[1:]))
             model = recipe.new_model(data.train.images, pretrained).to(place)
         except ValueError as error:
             raise UserError(str(error)) from error
@@ -216,18 +210,18 @@ def sweep_command(
     from .sweep import recipes, run_sweep, write_sweep
 
     _set_threads(threads)
-    place, many = _device(device), {name: values for name, values in hyperparameters.items() if values}
+    place, many = as_device(device), {name: values for name, values in hyperparameters.items() if values}
     others = _given({"epochs": epochs, "latent_dim": latent_dim, "limit": limit, "dataset": dataset, "loss": loss})
     try:
         wanted = recipes(sparsity, many, seed or (), loss, others)
         for recipe in wanted:
-            _check_size(recipe)
+            check_size(recipe)
     except ValueError as error:
         raise UserError(str(error)) from error
-    _check_place(output)
-    _check_outside(output, dataset)
-    data, done = _load(wanted[0], data_dir), []
-    _check_size(wanted[0], tuple(data.train.images.shape[1:]))
+    check_place(output)
+    check_outside(output, dataset)
+    data, done = load_data(wanted[0], data_dir), []
+    check_size(wanted[0], tuple(data.train.images.shape[1:]))
     with tqdm(total=len(wanted), desc="sweep", unit=" models", position=1) as bar:
         for one in run_sweep(wanted, data, output, measure, place):
             done.append(one)
@@ -243,28 +237,6 @@ def _push_after_fit(folder: Path, repo_id: str | None) -> None:
         _say(push(folder, repo_id))
     except HubError as error:
         raise HubError(f"{error} The model is in {folder}; `push {folder} {repo_id}` publishes it.") from error
-
-
-def _tuned(
-    init: str | None,
-    pretrained: SparseAutoencoder | None,
-    sparsity: str | None,
-    architecture: str | None,
-    hyperparameters: dict[str, Any],
-) -> Recipe:
-    """The recipe that measured best for what was asked: of a new model, or of one that is fine-tuned."""
-    if architecture not in (None, *ARCHITECTURES):
-        raise ValueError(f"Unknown architecture: {architecture!r}. Known ones: {', '.join(ARCHITECTURES)}.")
-    if init is None or pretrained is None:
-        architecture = architecture or DEFAULT.architecture
-        usual = ARCHITECTURES[architecture].sparsity
-        config = usual if sparsity in (None, usual["kind"]) else {"kind": sparsity}
-        return tuned(sparsity_from_config(config | hyperparameters), architecture)
-    if architecture not in (None, pretrained.architecture):
-        raise ValueError(f"{init} has the architecture {pretrained.architecture}: leave --architecture out.")
-    same_method = sparsity in (None, pretrained.sparsity.kind)
-    config = (pretrained.sparsity.to_config() if same_method else {"kind": sparsity}) | hyperparameters
-    return fine_tuning(tuned(sparsity_from_config(config), pretrained.architecture), init, pretrained)
 
 
 def _is_finished(output: Path, recipe: Recipe) -> bool:
@@ -289,8 +261,8 @@ def bundle_command(
         with tqdm(total=len(folders), desc="pushed", unit=" models") as bar:
             print(push_all(folders, push_to, lambda _: bar.update()))
         return
-    data = _load(DEFAULT, BUNDLED)
-    with _alone(output):
+    data = load_data(DEFAULT, BUNDLED)
+    with alone(output):
         for recipe, metrics in run_all(RECIPES, data, output, jobs or os.cpu_count() or 1):
             tqdm.write(
                 f"{recipe.name}: bce {metrics.bce:.4f}, fvu {metrics.fvu:.4f}, "
@@ -330,10 +302,10 @@ def evaluate_command(
     if split not in ("test", "validation"):
         raise UserError(f"A model is measured on the test or the validation split; got {split!r}.")
     _set_threads(threads)
-    loaded = SparseAutoencoder.from_pretrained(model, map_location=str(_device()))
+    loaded = SparseAutoencoder.from_pretrained(model, map_location=str(as_device(None)))
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
     images.check("test")
-    probe = _to_probe(images) if measure == FULL else None
+    probe = to_probe(images) if measure == FULL else None
     part: Part = "test" if split == "test" else "validation"
     print(measured(loaded, images.split(part), probe, measure=measure).to_json())
 
@@ -359,9 +331,9 @@ def report_command(
     from .draw.figures import draw_report
     from .draw.latents_report import latents_report
 
-    _check_output(output)
-    _check_outside(output, dataset)
-    loaded = SparseAutoencoder.from_pretrained(model, map_location=str(_device()))
+    check_empty(output)
+    check_outside(output, dataset)
+    loaded = SparseAutoencoder.from_pretrained(model, map_location=str(as_device(None)))
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
     images.check("test")
     test = images.split("test")
@@ -408,10 +380,11 @@ def benchmark_command(
         bool, typer.Option("--quick", help="Extrapolate the lecture's side from part of an epoch.")
     ] = False,
 ) -> None:
-    """Race to the quality of the lecture's recipe: train by it and by ours, and print what each took, as Markdown."""
+    """Race to the quality of the lecture's recipe; print what each side took, and what training costs, as Markdown."""
+    from .benchmarks.costs import costs_table, measure_costs
     from .benchmarks.race import benchmark
 
-    print(benchmark(quick))
+    print(benchmark(quick), costs_table(measure_costs()), sep="\n\n")
 
 
 @app.command("peers")
@@ -431,21 +404,6 @@ def peers_command(
     print(compare(epochs, limit))
 
 
-@app.command("scaling")
-def scaling_command(
-    output: Annotated[Path, option("The figure, a PNG; replaced if it is there.", "that of RESULTS.md")] = SCALING_PNG,
-) -> None:
-    """Measure how the cost of training grows with images, latents and processes; print it and draw it."""
-    from .benchmarks.scaling import measure_scaling, scaling_figure, scaling_table
-
-    if output.suffix != ".png":
-        raise UserError(f"The figure is a PNG; {output} does not end in .png.")
-    scaling, png = measure_scaling(), io.BytesIO()
-    scaling_figure(scaling).savefig(png, dpi=100)
-    write_file(output, png.getvalue())
-    print(scaling_table(scaling))
-
-
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that somebody gave."""
     given = {name: value for name, value in options.items() if value is not None}
@@ -453,83 +411,6 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise UserError(f"--{name.replace('_', '-')} has at most 18 digits; got {value!s:.40}.")
     return given
-
-
-def _check_size(recipe: Recipe, image_shape: tuple[int, ...] = (1, 28, 28)) -> None:
-    """Refuse what cannot be, or does not fit into this machine's memory: weights, gradients, and AdamW's two means.
-
-    Raises:
-        ValueError: sizes that there cannot be. UserError: too large.
-    """
-    try:
-        with torch.device("meta"):
-            model = SparseAutoencoder(recipe.latent_dim, recipe.sparsity, recipe.architecture, image_shape)
-        needed: float = 4 * sum(parameter.nbytes for parameter in model.parameters())
-    except (RuntimeError, OverflowError):  # more than torch can count
-        needed = math.inf
-    if hasattr(os, "sysconf") and needed > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
-        raise UserError(
-            f"A model of {recipe.latent_dim:,} latents does not fit into this machine's memory "
-            f"({needed / 1e9:,.0f} GB to train it): choose a smaller --latent-dim."
-        )
-
-
-def _load(
-    recipe: Recipe,
-    data_dir: Path,
-    skip_broken: bool = False,
-    licence: str | None = None,
-    credit: str | None = None,
-) -> Data:
-    images = open_dataset(
-        recipe.dataset, data_dir, recipe.image_size, recipe.grey, skip_broken, recipe.loss == "bce", licence, credit
-    )
-    for half in ("train", "test"):
-        images.check(half)
-    parts = images.split("train", recipe.limit), images.split("test"), _to_probe(images), images.split("validation")
-    return Data(*parts, about=images.about)
-
-
-def _to_probe(images: Dataset) -> Split | None:
-    """What the linear classifier of `probe_error` is fitted on; None where there are no classes to tell apart."""
-    return images.split("train", MOST_PROBED) if len(images.classes) > 1 else None
-
-
-def _device(name: str | None = None) -> torch.device:
-    """The device of a name; a GPU where there is one by default."""
-    return as_device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-
-
-def _check_output(output: Path) -> None:
-    """Refuse before the training what would fail after it."""
-    _check_place(output)
-    if output.is_dir() and any(path.name != PARTIAL for path in output.iterdir()):
-        raise UserError(f"{output} is not empty, and nothing is overwritten: name another --output, or remove it.")
-
-
-def _check_outside(output: Path, dataset: str) -> None:
-    """What is written into the folder of a data set would become part of it."""
-    folder = as_folder(dataset)
-    if folder is not None and output.resolve().is_relative_to(folder.resolve()):
-        raise UserError(
-            f"{output} lies in the data set {dataset}, and would become a part of it: name another --output."
-        )
-
-
-def _check_place(output: Path) -> None:
-    nearest = next(place for place in (output, *output.absolute().parents) if place.exists())
-    if not nearest.is_dir():
-        raise UserError(f"{nearest} is a file, so no model can be written to {output}: name another --output.")
-    if len(os.fsencode(output.resolve().name)) > LONGEST_NAME:
-        raise UserError(
-            f"The name of {output} is too long for the files beside it: it has at most {LONGEST_NAME} bytes."
-        )
-
-
-def _alone(output: Path) -> AbstractContextManager[None]:
-    """Keep other runs away from an output; of several processes of one run the first one does it."""
-    _check_place(output)
-    return locked(output) if parallel.rank() == 0 else nullcontext()
 
 
 def _set_threads(threads: int | None) -> None:

@@ -119,7 +119,7 @@ def train(
     few = too_few_steps(recipe, len(images))
     if few:
         warnings.warn(few, stacklevel=2)
-    place = as_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = as_device(device)
     with no_spinning():
         model = recipe.new_model(images).to(place)
         checkpoint = None if resume is None else Checkpoint(Path(resume) / "training", recipe, images)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from sae_model import SparseAutoencoder
 from sae_model.errors import UserError, first_line
 
-from .data import About, Split
+from .data import About, Dataset, Split, open_dataset
 from .fit import parallel
 from .fit.bar import show
 from .fit.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint, remove_checkpoint
@@ -30,6 +30,8 @@ from .measure.history import Epoch, measure_epoch
 from .measure.latent_statistics import write_statistics
 from .publish.record import Record, versions
 from .publish.run_folder import save_run
+
+MOST_PROBED = 60_000  # the classifier needs the activations of all its images at once
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,32 @@ class Data:
     """To measure on after each epoch; None measures nothing then."""
     about: About = field(kw_only=True)
     """What is known about the data set: its title, classes and licence, for the card."""
+
+
+def load_data(
+    recipe: Recipe,
+    data_dir: Path,
+    skip_broken: bool = False,
+    licence: str | None = None,
+    credit: str | None = None,
+) -> Data:
+    """The images of a recipe: its data set, opened and checked. `licence` and `credit` are as in `open_dataset`.
+
+    Raises:
+        DataError: they cannot be had, or are too few.
+    """
+    images = open_dataset(
+        recipe.dataset, data_dir, recipe.image_size, recipe.grey, skip_broken, recipe.loss == "bce", licence, credit
+    )
+    for half in ("train", "test"):
+        images.check(half)
+    parts = images.split("train", recipe.limit), images.split("test"), to_probe(images), images.split("validation")
+    return Data(*parts, about=images.about)
+
+
+def to_probe(images: Dataset) -> Split | None:
+    """What the linear classifier of `probe_error` is fitted on; None where there are no classes to tell apart."""
+    return images.split("train", MOST_PROBED) if len(images.classes) > 1 else None
 
 
 def run_one(

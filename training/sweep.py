@@ -15,7 +15,8 @@ from sae_model.storage import CONFIG_NAME, write_file
 from .draw import model_charts
 from .draw.model_charts import Point
 from .draw.svg_file import standalone
-from .fit.checkpoint import Checkpoint, locked
+from .fit.checkpoint import Checkpoint
+from .fit.output import locked
 from .fit.recipe import Recipe, for_any_range, tuned
 from .measure.evaluation import Evaluation, Measure, known
 from .publish.record import Record, RecordError

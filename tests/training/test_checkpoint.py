@@ -24,8 +24,9 @@ from sae_model import AdaptiveTopK, KLPerNeuron, SparseAutoencoder
 from tests.command_line import assert_refused, run
 from training.data import Split
 from training.fit.bundle import LECTURE
-from training.fit.checkpoint import Checkpoint, CheckpointError, locked, remove_checkpoint
+from training.fit.checkpoint import Checkpoint, CheckpointError, remove_checkpoint
 from training.fit.loop import fit
+from training.fit.output import OutputError, locked
 from training.fit.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -203,16 +204,14 @@ def test_two_runs_do_not_write_to_one_output(tmp_path: Path, few_digits: Path) -
 
 def test_the_lock_of_a_killed_run_blocks_nobody(tmp_path: Path) -> None:
     output = tmp_path / "model"
-    wait = (
-        "import sys, time, pathlib; from training.fit.checkpoint import locked\nwith locked(pathlib.Path(sys.argv[1])):"
-    )
+    wait = "import sys, time, pathlib; from training.fit.output import locked\nwith locked(pathlib.Path(sys.argv[1])):"
     process = subprocess.Popen(
         [sys.executable, "-c", f"{wait}\n    print(1, flush=True)\n    time.sleep(600)", output],
         cwd=ROOT,
         stdout=subprocess.PIPE,
     )
     process.stdout.read(1)
-    with pytest.raises(CheckpointError, match=f"process {process.pid} on"), locked(output):
+    with pytest.raises(OutputError, match=f"process {process.pid} on"), locked(output):
         pass
     process.kill()
     process.wait()
@@ -249,7 +248,7 @@ main()
 
 
 @pytest.mark.parametrize(
-    ("module", "function"), [("data", "_read"), ("fit.checkpoint", "Checkpoint.write"), ("runs", "save_run")]
+    ("module", "function"), [("data.dataset", "_read"), ("fit.checkpoint", "Checkpoint.write"), ("runs", "save_run")]
 )
 def test_a_full_disk_is_an_error_message_and_leaves_nothing(
     tmp_path: Path, few_digits: Path, module: str, function: str

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, cast
 
@@ -10,8 +12,8 @@ import torch
 from torch import Tensor
 
 from sae_model import Dense, SparseAutoencoder, Sparsity
-from sae_model.architectures import Dictionary
-from sae_model.errors import is_number, is_whole, plain
+from sae_model.architectures import ARCHITECTURES, Dictionary
+from sae_model.errors import UserError, is_number, is_whole, plain
 from sae_model.methods import sparsity_from_config
 
 from ..data import Images, as_floats
@@ -175,6 +177,25 @@ class Recipe:
         return model
 
 
+def check_size(recipe: Recipe, image_shape: tuple[int, ...] = (1, 28, 28)) -> None:
+    """Refuse what cannot be, or does not fit into this machine's memory: weights, gradients, and AdamW's two means.
+
+    Raises:
+        ValueError: sizes that there cannot be. UserError: too large.
+    """
+    try:
+        with torch.device("meta"):
+            model = SparseAutoencoder(recipe.latent_dim, recipe.sparsity, recipe.architecture, image_shape)
+        needed: float = 4 * sum(parameter.nbytes for parameter in model.parameters())
+    except (RuntimeError, OverflowError):  # more than torch can count
+        needed = math.inf
+    if hasattr(os, "sysconf") and needed > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+        raise UserError(
+            f"A model of {recipe.latent_dim:,} latents does not fit into this machine's memory "
+            f"({needed / 1e9:,.0f} GB to train it): choose a smaller --latent-dim."
+        )
+
+
 def too_few_steps(recipe: Recipe, count: int) -> str | None:
     """What to say where a recipe makes few steps: epochs that are enough for 55,000 images are too few for 500."""
     a_pass = max(1, count // recipe.batch_size)
@@ -264,3 +285,34 @@ def fine_tuning(recipe: Recipe, init: str, pretrained: SparseAutoencoder) -> Rec
         epochs=max(1, recipe.epochs // 4),
         learning_rate=recipe.learning_rate / 2,
     )
+
+
+def recipe_for(
+    init: str | None,
+    pretrained: SparseAutoencoder | None,
+    sparsity: str | None,
+    architecture: str | None,
+    hyperparameters: dict[str, Any],
+) -> Recipe:
+    """The recipe that measured best for what was asked: of a new model, or of one that is fine-tuned.
+
+    Args:
+        init, pretrained: where the model is that is fine-tuned, and the model; None for a new one.
+        sparsity, architecture: names; None takes those of `pretrained`, or else the usual ones.
+        hyperparameters: of the sparsity method, by their names; all others are as measured best.
+
+    Raises:
+        ValueError: there are none of these names, or they do not fit each other.
+    """
+    if architecture not in (None, *ARCHITECTURES):
+        raise ValueError(f"Unknown architecture: {architecture!r}. Known ones: {', '.join(ARCHITECTURES)}.")
+    if init is None or pretrained is None:
+        architecture = architecture or DEFAULT_ARCHITECTURE
+        usual = ARCHITECTURES[architecture].sparsity
+        config = usual if sparsity in (None, usual["kind"]) else {"kind": sparsity}
+        return tuned(sparsity_from_config(config | hyperparameters), architecture)
+    if architecture not in (None, pretrained.architecture):
+        raise ValueError(f"{init} has the architecture {pretrained.architecture}: leave --architecture out.")
+    same_method = sparsity in (None, pretrained.sparsity.kind)
+    config = (pretrained.sparsity.to_config() if same_method else {"kind": sparsity}) | hyperparameters
+    return fine_tuning(tuned(sparsity_from_config(config), pretrained.architecture), init, pretrained)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -19,17 +21,20 @@ def test_what_is_measured_is_the_variance_that_is_left_and_the_latents_that_are_
     def decode(latents: torch.Tensor) -> torch.Tensor:
         return torch.nn.functional.pad(latents[:, :K], (0, 784 - K))
 
-    found = measure("some", Trained(encode, decode), test, 3.0)
+    fvu, dead_fraction = measure("some", Trained(encode, decode), test)
     expected = test[:, K:].square().sum() / (test - test.mean(0)).square().sum()
-    assert found.fvu == pytest.approx(expected.item(), rel=1e-5)
-    assert found.dead_fraction == pytest.approx(1 - K / LATENTS)
+    assert fvu == pytest.approx(expected.item(), rel=1e-5)
+    assert dead_fraction == pytest.approx(1 - K / LATENTS)
     with pytest.raises(ValueError, match="some has more than 25 latents on"):
-        measure("some", Trained(lambda x: torch.ones(len(x), LATENTS), decode), test, 3.0)
-    assert "| some | 0.5000 | 1.0% | 3 |" in table([Result("some", 0.5, 0.01, 3.0)], epochs=2)
+        measure("some", Trained(lambda x: torch.ones(len(x), LATENTS), decode), test)
+    assert "| some | 0.002 | 0.5000 | 1.0% | 3 |" in table([Result("some", 2e-3, 0.5, 0.01, 3.0)], epochs=2)
 
 
 def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "find_spec", lambda _: None)
+    tried = {name: replace(library, rates=(1e-3, 5e-3)) for name, library in peers.PEERS.items()}
+    monkeypatch.setattr(peers, "PEERS", tried)
+    monkeypatch.setattr(peers, "TUNING_EPOCHS", 1)
     done = run("peers", "--epochs", "1", "--limit", "600")
     assert done.returncode == 0, done.stderr
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("| `") or "same" in line]
