@@ -226,7 +226,7 @@ def _compared(
     misfit = f"{path} does not fit its config.json"
     missing, extra = sorted(expected.keys() - header.keys()), sorted(header.keys() - expected.keys())
     if missing or extra:
-        parts = [f"lacks {_some(missing)}"] * bool(missing) + [f"has the foreign {_some(extra)}"] * bool(extra)
+        parts = [f"lacks {_listed(missing)}"] * bool(missing) + [f"has the foreign {_listed(extra)}"] * bool(extra)
         raise ModelLoadError(f"{misfit}: it {' and '.join(parts)}. {advice[0].upper()}{advice[1:]}.")
     size = 0
     for name, (dtype, shape) in header.items():
@@ -239,7 +239,7 @@ def _compared(
     return size
 
 
-def _some(names: list[str]) -> str:
+def _listed(names: list[str]) -> str:
     """The first names of many: anybody may have chosen them."""
     shown = ", ".join(one_line(name, 40) for name in names[:2])
     return shown + (f" and {len(names) - 2} more" if len(names) > 2 else "")

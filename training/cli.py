@@ -30,7 +30,7 @@ from .data.images import Part
 from .fit import parallel
 from .fit.bundle import RECIPES
 from .fit.checkpoint import Checkpoint, remove_checkpoint
-from .fit.output import alone, check_empty, check_outside, check_place
+from .fit.output import check_empty, check_outside, check_place, reserved
 from .fit.recipe import Recipe, check_size, for_any_range, for_noise, recipe_for, too_few_steps
 from .measure.evaluation import FULL, QUICK, Measure
 from .measure.history import read_history
@@ -147,15 +147,15 @@ def fit_command(
     changes |= {"steps": steps, "image_size": image_size, "batch_size": batch_size, "learning_rate": learning_rate}
     try:
         pretrained = None if init is None else SparseAutoencoder.from_pretrained(init)
-        recipe = recipe_for(init, pretrained, sparsity, architecture, _given(hyperparameters))
-        recipe = for_any_range(recipe) if loss == "mse" else replace(recipe, **_given({"loss": loss}))
+        recipe = recipe_for(init, pretrained, sparsity, architecture, _chosen(hyperparameters))
+        recipe = for_any_range(recipe) if loss == "mse" else replace(recipe, **_chosen({"loss": loss}))
         if noise is not None:
             recipe = replace(recipe, noise=noise) if init else for_noise(recipe, noise)
-        recipe = replace(recipe, dataset=dataset, grey=grey, **_given(changes))
+        recipe = replace(recipe, dataset=dataset, grey=grey, **_chosen(changes))
         check_size(recipe)  # what cannot be is said at once
     except ValueError as error:
         raise UserError(str(error)) from error
-    with parallel.joined(place), alone(output):
+    with parallel.joined(place), reserved(output):
         if resume and _is_finished(output, recipe):
             if parallel.rank() == 0:
                 remove_checkpoint(output)  # the run may have been killed just before it did
@@ -211,7 +211,7 @@ def sweep_command(
 
     _set_threads(threads)
     place, many = as_device(device), {name: values for name, values in hyperparameters.items() if values}
-    others = _given({"epochs": epochs, "latent_dim": latent_dim, "limit": limit, "dataset": dataset, "loss": loss})
+    others = _chosen({"epochs": epochs, "latent_dim": latent_dim, "limit": limit, "dataset": dataset, "loss": loss})
     try:
         wanted = recipes(sparsity, many, seed or (), loss, others)
         for recipe in wanted:
@@ -262,7 +262,7 @@ def bundle_command(
             print(push_all(folders, push_to, lambda _: bar.update()))
         return
     data = load_data(DEFAULT, BUNDLED)
-    with alone(output):
+    with reserved(output):
         for recipe, metrics in run_all(RECIPES, data, output, jobs or os.cpu_count() or 1):
             tqdm.write(
                 f"{recipe.name}: bce {metrics.bce:.4f}, fvu {metrics.fvu:.4f}, "
@@ -298,7 +298,7 @@ def evaluate_command(
     threads: ThreadsOption = None,
     measure: MeasureOption = FULL,
 ) -> None:
-    """Measure a model on a whole split and print its metrics as JSON, alone, on stdout."""
+    """Measure a model on a whole split and print its metrics as JSON, reserved, on stdout."""
     if split not in ("test", "validation"):
         raise UserError(f"A model is measured on the test or the validation split; got {split!r}.")
     _set_threads(threads)
@@ -404,7 +404,7 @@ def peers_command(
     print(compare(epochs, limit))
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
+def _chosen(options: dict[str, Any]) -> dict[str, Any]:
     """The options that somebody gave."""
     given = {name: value for name, value in options.items() if value is not None}
     for name, value in given.items():

@@ -121,12 +121,14 @@ def _by_class(place: Path, parts: set[Path], name_of_one: str) -> dict[str, list
         return {name_of_one: own}
     if not any(of_class.values()):
         raise DataError(
-            f"{place} holds no images{_but(place)}: it needs files ending in {', '.join(ENDINGS)}, in a folder a class."
+            f"{place} holds no images{_but_other_formats(place)}: it needs files ending in {', '.join(ENDINGS)}, in a "
+            "folder a class."
         )
     for path in folders:
         if not of_class[title(path)]:
             raise DataError(
-                f"{place} has the folder {title(path)}, a class, without any image{_but(path)}: fill it, or remove it."
+                f"{place} has the folder {title(path)}, a class, without any image{_but_other_formats(path)}: fill it, "
+                "or remove it."
             )
     return of_class
 
@@ -146,7 +148,7 @@ def _tell_what_is_left_out(root: Path, beside_parts: list[str]) -> None:
         print(f"{root}: {', '.join(left_out)} are left out; {', '.join(ENDINGS)} are read.", file=sys.stderr)
 
 
-def _but(folder: Path) -> str:
+def _but_other_formats(folder: Path) -> str:
     return " but " + ", ".join(others) if (others := _other_formats(folder)) else ""
 
 

@@ -150,14 +150,14 @@ def _worked(
     """Path, label and what `work` makes of each image, a list for each batch, in order; done by workers where many."""
     workers = min(os.cpu_count() or 1, len(files) // FILES_A_WORKER)
     images = cast(Dataset[tuple[str, int]], files)  # a list has all that is used of one
-    loader = DataLoader(images, BATCH, num_workers=workers, collate_fn=partial(_each, work))
+    loader = DataLoader(images, BATCH, num_workers=workers, collate_fn=partial(_tried_on_each, work))
     with tqdm(total=len(files), desc=words, unit=" files", disable=None if workers else True) as bar:
         for batch in loader:
             yield batch
             bar.update(len(batch))
 
 
-def _each(work: Callable[[ImageFile.ImageFile], Found], files: Files) -> list[tuple[str, int, Found | str]]:
+def _tried_on_each(work: Callable[[ImageFile.ImageFile], Found], files: Files) -> list[tuple[str, int, Found | str]]:
     return [(path, label, _tried(work, path)) for path, label in files]
 
 
@@ -242,7 +242,7 @@ def _tile(where: list[Any], packed: str) -> Any:
 
 def _highest(values: np.ndarray) -> int:
     """The highest value of a colour that is seen."""
-    colours, alpha = _apart(values)
+    colours, alpha = _split_alpha(values)
     return int((colours * (alpha > 0).all(-1, keepdims=True)).max())
 
 
@@ -250,14 +250,14 @@ def _eight_bits(image: Image.Image, values: np.ndarray | None, bits: int) -> Ima
     """An image of 8 bits a channel; made of the lowest `bits` where `values` has 16."""
     if values is None:
         return image
-    colours, alpha = _apart(values)
+    colours, alpha = _split_alpha(values)
     both = np.concatenate([colours >> (bits - 8), alpha >> 8], -1).astype(np.uint8)
     made = Image.fromarray(both[..., 0] if both.shape[-1] == 1 else both)
     made.info = {name: value for name, value in image.info.items() if name != "transparency"}
     return made
 
 
-def _apart(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _split_alpha(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Colours (height, width, 1 or 3) and alpha (height, width, 1, or 0 where there is none)."""
     colours = 1 if values.shape[-1] < 3 else 3
     return values[..., :colours], values[..., colours:]

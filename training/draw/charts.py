@@ -102,7 +102,7 @@ class Chart:
     y: Axis
     frame: Frame = WIDE
 
-    def at(self, x: float, y: float) -> tuple[float, float]:
+    def place(self, x: float, y: float) -> tuple[float, float]:
         """The place of a point, in the units of the SVG."""
         f = self.frame
         across = f.left + self.x.part(x) * (f.width - f.left - f.right)
@@ -110,12 +110,12 @@ class Chart:
 
     def curve(self, points: Sequence[tuple[float, float]], style: int) -> str:
         """A line through points; `STYLES` styles differ in colour and in dashes."""
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (self.at(*point) for point in points))
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (self.place(*point) for point in points))
         return f'<polyline class="curve style{style % STYLES}" points="{path}"/>'
 
     def upright(self, x: float, words: str, css_class: str, line: int = 0) -> str:
         """A vertical line, and what it is above the frame, where no curve is; those of several on different lines."""
-        place, f = self.at(x, self.y.low)[0], self.frame
+        place, f = self.place(x, self.y.low)[0], self.frame
         letters = int(f.width / (0.66 * LETTERS)) - 2
         words = words if len(words) <= letters else f"…{words[1 - letters :]}"
         left = min(place - 4, f.width - 0.66 * LETTERS * len(words))
@@ -128,13 +128,13 @@ class Chart:
         f = self.frame
         parts = []
         for tick in self.y.ticks:
-            _, y = self.at(self.x.low, tick)
+            _, y = self.place(self.x.low, tick)
             parts.append(
                 svg_line("grid", f.left, y, f.width - f.right, y)
                 + svg_text(f"{tick:g}", "tick", f.left - 6, y + 4, "end")
             )
         for tick in self.x.ticks:
-            x, base = self.at(tick, self.y.low)
+            x, base = self.place(tick, self.y.low)
             parts.append(svg_line("grid", x, f.top, x, base) + svg_text(f"{tick:g}", "tick", x, base + 16, "middle"))
         parts += [
             svg_text(self.x.label, "axis", (f.left + f.width - f.right) / 2, f.height - 8, "middle"),

@@ -34,7 +34,7 @@ def _chart(label: str, points: list[tuple[int, float]]) -> Drawing:
     epochs = tuple(epoch for epoch in range(1, last + 1) if epoch % by == 0 or epoch == 1)
     chart = Chart(Axis("epoch", 0.5, last + 0.5, epochs), Axis(label, 0, high, ticks), FRAME)
     marks = "".join(
-        f'<circle class="point style0" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in (chart.at(*p) for p in points)
+        f'<circle class="point style0" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in (chart.place(*p) for p in points)
     )
     spoken = f"{label} by epoch: {', '.join(f'{epoch}: {value:.3g}' for epoch, value in points)}."
     return chart.drawing(chart.curve(points, 0) + marks, spoken)

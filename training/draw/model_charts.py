@@ -200,7 +200,7 @@ def frontier_chart(points: Sequence[Point], chosen: int, frame: Frame = WIDE) ->
         if family is not None
     )
     order = sorted(range(len(points)), key=lambda i: i != chosen)  # the chosen one has the first choice of a place
-    at = {i: chart.at(points[i].effective_l0, points[i].fvu) for i in order}
+    at = {i: chart.place(points[i].effective_l0, points[i].fvu) for i in order}
     marks = [(*at[i], frame.mark * (15 if i == chosen else 8)) for i in order]
     for words in (
         [points[i].title if i == chosen else points[i].label for i in order],

@@ -19,7 +19,7 @@ from sae_model.storage import PARTIAL, write_file
 
 from ..data import Images
 from .loop import Snapshot
-from .output import beside
+from .output import sibling
 from .recipe import Recipe
 
 STEPS_PER_CHECKPOINT = 500
@@ -80,10 +80,10 @@ def _looked_at(images: Images) -> Iterator[Tensor]:
 
 def checkpoint_path(output: Path) -> Path:
     """Where the checkpoint of a run for this output folder is."""
-    return beside(output, "", ".checkpoint")
+    return sibling(output, "", ".checkpoint")
 
 
 def remove_checkpoint(output: Path) -> None:
     """Remove what is left of a run that is done."""
     checkpoint_path(output).unlink(missing_ok=True)
-    beside(output, ".", f".checkpoint{PARTIAL}").unlink(missing_ok=True)
+    sibling(output, ".", f".checkpoint{PARTIAL}").unlink(missing_ok=True)

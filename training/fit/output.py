@@ -68,7 +68,7 @@ def check_outside(output: Path, dataset: str) -> None:
         )
 
 
-def alone(output: Path) -> AbstractContextManager[None]:
+def reserved(output: Path) -> AbstractContextManager[None]:
     """Keep other runs away from an output; of several processes of one run the first one does it.
 
     Raises:
@@ -87,7 +87,7 @@ def locked(output: Path) -> Iterator[None]:
     Raises:
         OutputError: another run holds it; the message says which.
     """
-    path = beside(output, ".", ".lock")
+    path = sibling(output, ".", ".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with path.open("a+", encoding="utf-8") as file:
@@ -112,7 +112,7 @@ def locked(output: Path) -> Iterator[None]:
             return
 
 
-def beside(output: Path, before: str, after: str) -> Path:
+def sibling(output: Path, before: str, after: str) -> Path:
     """A file beside the output folder, which has a name even where it is called "."."""
     place = output.resolve()
     return place.with_name(before + place.name + after)
