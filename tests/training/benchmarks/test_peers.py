@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.command_line import run
+from tests.command_line import succeeded
 from training.benchmarks import peers
 from training.benchmarks.peers import LATENTS, K, Result, Trained, measure, table
 
@@ -30,7 +30,6 @@ def test_what_is_measured_is_the_variance_that_is_left_and_the_latents_that_are_
 
 def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "find_spec", lambda _: None)
-    done = run("peers", "--epochs", "1", "--limit", "600")
-    assert done.returncode == 0, done.stderr
+    done = succeeded("peers", "--epochs", "1", "--limit", "600")
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("| `") or "same" in line]
     assert rows == ["`fit --sparsity topk --k 25`", "the same with `--loss mse`"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +10,7 @@ import torch
 
 from sae_model import L1
 from sae_model.bundle import BUNDLE
-from tests.command_line import run
+from tests.command_line import succeeded
 from training.benchmarks import race
 from training.benchmarks.race import Side, describe, quality_of_lecture, reaches
 from training.data import Split
@@ -72,12 +71,11 @@ def test_the_command_prints_the_table_alone(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(race, "matrix_product_rate", lambda _: 1e11)
     monkeypatch.setattr(race, "run_lecture", partial(race.run_lecture, measured=3, warm_up=1))
     monkeypatch.setattr(race, "in_own_process", lambda work, *arguments: work(*arguments))
-    done = run("benchmark", "--quick")
-    assert done.returncode == 0, done.stderr
+    done = succeeded("benchmark", "--quick")
     assert rows(done.stdout)["the quality is reached"][0] == "not measured"
     assert rows(done.stdout)["the quality is reached"][1] in ("yes", "no")
     assert "extrapolated" in done.stdout
-    assert re.search(r"ours: 100%", done.stderr)
+    assert "ours: 100%" in done.stderr
     assert "steps" not in done.stdout
 
 
