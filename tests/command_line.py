@@ -27,6 +27,13 @@ def run(*arguments: object) -> CompletedProcess[str]:
     return CompletedProcess(command, code, stdout.getvalue(), stderr.getvalue())
 
 
+def succeeded(*arguments: object) -> CompletedProcess[str]:
+    """The same of a command that ends well."""
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 def assert_refused(done: CompletedProcess[str], words: str) -> None:
     """It ended in an error message of one line, and printed nothing else."""
     assert done.returncode != 0

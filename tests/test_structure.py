@@ -65,11 +65,9 @@ def test_the_folders_of_training_stand_in_the_order_in_which_data_flows() -> Non
                     assert used in {"words", *FLOW[: place + 1]}, f"{path} imports {name}"
 
 
-@pytest.mark.parametrize("words", ["from training.words import say", "import training.cli"])
-def test_training_calls_itself_by_no_name_since_a_wheel_has_it_under_another(words: str) -> None:
+def test_training_calls_itself_by_no_name_since_a_wheel_has_it_under_another() -> None:
     for path in (ROOT / "training").rglob("*.py"):
         assert not re.search(r"^\s*(from|import) training\b", path.read_text(encoding="utf-8"), re.M), path
-    assert re.search(r"^\s*(from|import) training\b", words)
 
 
 def test_the_model_alone_needs_little() -> None:
@@ -100,17 +98,7 @@ def decisions(tree: ast.Module) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "line",
-    [
-        "kind == 'l1'",
-        "kind in ('topk', 'x')",
-        "{'l1': 1}",
-        "isinstance(a, TopK)",
-        "isinstance(a, x | m.TopK)",
-        "type(a) is L1",
-        "match a:\n case 'l1': pass",
-        "match a:\n case L1(): pass",
-    ],
+    "line", ["kind in ('topk', 'x')", "{'l1': 1}", "isinstance(a, x | m.TopK)", "match a:\n case L1(): pass"]
 )
 def test_a_decision_between_methods_is_found(line: str) -> None:
     assert list(decisions(ast.parse(line)))

@@ -24,7 +24,6 @@ class Fault:
     path: re.Pattern[str]
     times: int | None
     status: int = 0
-    message: str = ""
     after_bytes: int = 0
     reset: bool = False
 
@@ -37,8 +36,8 @@ class LoopbackHub:
     "/api/models/ada/sae/commit/main". The bytes of LFS files come and go under "/storage/..." of another origin.
     """
 
-    def __init__(self, port: int | None = None) -> None:
-        self.port = _free_port() if port is None else port
+    def __init__(self) -> None:
+        self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.storage_url = f"http://localhost:{self.port}/storage"
         self.lock = threading.RLock()
@@ -82,16 +81,14 @@ class LoopbackHub:
         """The commits of a revision, newest first; the last one is the Hub's own "initial commit"."""
         return self.repo(repo_id, repo_type).history(revision)
 
-    def fail(
-        self, method: str | None, path: str, status: int, times: int | None = 1, message: str = "Told to fail."
-    ) -> None:
+    def fail(self, method: str | None, path: str, status: int, times: int | None = 1) -> None:
         """Answer the next `times` requests that match (None: all until `reset`) with `status`, and do nothing else.
 
         Args:
             method: as in "POST"; None matches any.
             path: a regular expression that is searched in the path.
         """
-        self._faults.append(Fault("fail", method, re.compile(path), times, status=status, message=message))
+        self._faults.append(Fault("fail", method, re.compile(path), times, status=status))
 
     def cut(self, path: str, after_bytes: int, times: int | None = 1, reset: bool = False) -> None:
         """Do what is asked, but hang up `after_bytes` into the body of the answer, if that is longer.
@@ -145,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(size)
         if fault := hub._fault("fail", method, path):
-            reply = RefusalError(fault.status, fault.message).reply
+            reply = RefusalError(fault.status, "Told to fail.").reply
         else:
             reply = self.reply_to(Call(hub, method, self.path, self.headers, body))
         fault = None if method == "HEAD" else hub._fault("cut", method, path, len(reply.body) - 1)

@@ -109,12 +109,11 @@ class Repo:
         return commit
 
     def find(self, revision: str) -> Commit | None:
-        """The commit of a branch, tag, pull request ("refs/pr/1") or (abbreviated) sha."""
+        """The commit of a branch, tag, pull request ("refs/pr/1") or sha."""
         for refs in (self.branches, self.tags, self.pull_requests):
             if revision in refs:
                 return self.commits[refs[revision]]
-        found = [sha for sha in self.commits if len(revision) >= 7 and sha.startswith(revision)]
-        return self.commits[found[0]] if found else None
+        return self.commits.get(revision)
 
     def history(self, revision: str) -> list[Commit]:
         """The commits of a revision, newest first."""
@@ -129,7 +128,6 @@ class Repo:
 class CollectionItem:
     id: str
     type: str
-    note: str | None = None
     object_id: str = field(default_factory=lambda: secrets.token_hex(12))
 
 
@@ -139,20 +137,13 @@ class Collection:
     title: str
     owner: str
     description: str | None
-    private: bool
     items: list[CollectionItem] = field(default_factory=list)
 
     def described(self) -> dict[str, Any]:
         items = [
             {"_id": item.object_id, "id": item.id, "type": item.type, "position": position}
-            | ({"note": {"text": item.note}} if item.note else {})
             for position, item in enumerate(self.items)
         ]
         about = {"slug": self.slug, "title": self.title, "owner": self.owner, "description": self.description}
-        about |= {"private": self.private, "lastUpdated": DATE, "theme": "blue", "upvotes": 0}
+        about |= {"private": False, "lastUpdated": DATE, "theme": "blue", "upvotes": 0}
         return about | {"items": items, "position": 0}
-
-    def listed(self) -> dict[str, Any]:
-        """As in a list of collections: without its position, and with no more than four of its items."""
-        described = self.described()
-        return {name: described[name] for name in described if name != "position"} | {"items": described["items"][:4]}

@@ -61,16 +61,6 @@ def test_titles_and_names_are_told_apart() -> None:
     assert len({method.title for method in METHODS.values()}) == len(METHODS)
     names = [method(**values).name for method in METHODS.values() for values in method.bundled]
     assert len(set(names)) == len(names)
-    assert {
-        "dense",
-        "l1-0.01",
-        "kl-image-0.05",
-        "kl-neuron-0.05",
-        "topk-10",
-        "topk-25",
-        "topk-50",
-        "adaptive-topk",
-    } <= {*names}
 
 
 @pytest.mark.parametrize("sparsity", ONE_OF_EACH, ids=lambda sparsity: sparsity.kind)
@@ -97,13 +87,13 @@ def test_a_config_that_is_none_is_refused() -> None:
             sparsity_from_config(wrong)
 
 
-@pytest.mark.parametrize("beta", [-1, math.nan, math.inf, "0.1", None, True])
+@pytest.mark.parametrize("beta", [-1, math.nan, math.inf, 10**400, "0.1", None, True])
 def test_beta_must_be_a_number_from_zero(beta: object) -> None:
     with pytest.raises(ValueError, match="beta is a number of at least 0"):
         L1(beta)
 
 
-@pytest.mark.parametrize("target", [0, 1, -0.1, 1.5, math.nan, "0.1", None, True])
+@pytest.mark.parametrize("target", [0, 1, -0.1, 1.5, math.nan, 10**400, "0.1", None, True])
 @pytest.mark.parametrize("method", [KLPerImage, KLPerNeuron])
 def test_a_target_rate_lies_strictly_between_zero_and_one(method: type, target: object) -> None:
     with pytest.raises(ValueError, match="A target rate lies between 0 and 1, both excluded"):

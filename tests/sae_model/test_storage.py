@@ -145,15 +145,6 @@ def edit_config(**changes: object) -> Callable[[Path], None]:
     return edit
 
 
-def leave_out(name: str) -> Callable[[Path], None]:
-    def edit(folder: Path) -> None:
-        config = json.loads((folder / "config.json").read_text())
-        del config[name]
-        (folder / "config.json").write_text(json.dumps(config))
-
-    return edit
-
-
 def edit_weights(edit: Callable[[dict[str, torch.Tensor]], object]) -> Callable[[Path], None]:
     def edit_file(folder: Path) -> None:
         weights = load_file(folder / "model.safetensors")
@@ -205,33 +196,10 @@ BROKEN = {
     "unknown argument": (edit_config(layers=3), "describes no model of sae_model .*layers"),
     "bad size": (edit_config(latent_dim=-1), "latent_dim is a whole number of at least 1"),
     "unknown sparsity": (edit_config(sparsity={"kind": "l7"}), "Unknown sparsity method: 'l7'"),
-    "bad hyperparameter": (edit_config(sparsity={"kind": "l1", "beta": -1}), "beta is a number of at least 0"),
-    "hyperparameter that is not there": (
-        edit_config(sparsity={"kind": "l1", "x" * 900: 1}),
-        "'l1' has no hyperparameter 'xxx",
-    ),
     "sparsity of another type": (edit_config(sparsity={"kind": ["l1"] * 900}), "A sparsity method is written as"),
-    "sparsity left out": (leave_out("sparsity"), "names no sparsity method"),
     "sparsity is null": (edit_config(sparsity=None), "names no sparsity method"),
-    **{
-        f"sparsity is {json.dumps(value)}": (edit_config(sparsity=value), "A sparsity method is written as")
-        for value in ("", 0, [], False, "l1", 5, True, {}, "l1\nl1", ["x" * 900])
-    },
-    "unknown architecture": (edit_config(architecture="deep"), "Unknown architecture: 'deep'. Known ones: dictionary"),
-    "architecture is null": (edit_config(architecture=None), "Unknown architecture: None"),
-    "bad image shape": (edit_config(image_shape=[28, 28]), r"image_shape is \(channels, height, width\)"),
-    "beta that no float holds": (
-        edit_config(sparsity={"kind": "l1", "beta": 10**400}),
-        "beta is a number of at least 0",
-    ),
-    "target that no float holds": (
-        edit_config(sparsity={"kind": "kl-image", "target": 10**400}),
-        "A target rate lies between",
-    ),
-    "endless sizes": (
-        edit_config(latent_dim=10**18, image_shape=[1, 10**9, 10**9]),
-        "describes no model of sae_model",
-    ),
+    "sparsity is no object": (edit_config(sparsity="l1\nl1"), "A sparsity method is written as"),
+    "long hyperparameter": (edit_config(sparsity={"kind": "l1", "x" * 900: 1}), "'l1' has no hyperparameter 'xxx"),
     "endless number of latents": (edit_config(latent_dim=10**18), "does not fit its config.json|describes no model"),
     "deep nesting": (write_config("[" * 90_000), "cannot be read as JSON"),
     "deep nesting in a value": (write_config('{"model_type": ' + "[" * 900 + "]" * 900 + "}"), "another kind of model"),
@@ -269,7 +237,6 @@ BROKEN = {
     ),
     "another size in the config": (edit_config(latent_dim=31), "does not fit its config.json"),
     "not a number": (edit_weights(lambda w: w["network.bias"].fill_(float("nan"))), "no finite numbers"),
-    "infinite": (edit_weights(lambda w: w["network.bias"].fill_(float("inf"))), "no finite numbers"),
     "double precision": (
         edit_weights(lambda w: w.update({"network.bias": torch.full((784,), 1e300, dtype=torch.float64)})),
         "network.bias is stored as F64, and should be F16 or BF16 or F32",
@@ -277,10 +244,6 @@ BROKEN = {
     "eight bits": (
         edit_weights(lambda w: w.update({"network.bias": torch.zeros(784, dtype=torch.float8_e4m3fn)})),
         "network.bias is stored as F8_E4M3, and should be",
-    ),
-    "whole numbers": (
-        edit_weights(lambda w: w.update({"network.bias": torch.zeros(784, dtype=torch.int64)})),
-        "network.bias is stored as I64, and should be",
     ),
     "bytes behind the weights": (append, "it has not the [0-9,]+ bytes that its header speaks of"),
     "header longer than the file": (write_header({}, length=90_000), "no whole safetensors file"),
@@ -358,31 +321,34 @@ def assert_loads_or_is_refused(folder: Path) -> None:
     assert len(message) < 300
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(changes=CONFIGS)
-def test_any_config_loads_or_is_refused(saved: Path, changes: dict[str, object]) -> None:
-    config = json.loads((saved / "config.json").read_text())
-    (saved.parent / "fuzz").mkdir(exist_ok=True)
-    shutil.copy(saved / "model.safetensors", saved.parent / "fuzz")
-    (saved.parent / "fuzz" / "config.json").write_text(json.dumps(config | changes))
-    assert_loads_or_is_refused(saved.parent / "fuzz")
+def with_any_config(whole: Path, data: st.DataObject) -> Path:
+    """A folder that differs from a whole one in what its config.json says."""
+    folder = shutil.copytree(whole, whole.parent / "fuzz", dirs_exist_ok=True)
+    edit_config(**data.draw(CONFIGS))(folder)
+    return folder
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_any_header_loads_or_is_refused(saved: Path, data: st.DataObject) -> None:
-    fuzz = saved.parent / "fuzz"
-    shutil.copytree(saved, fuzz, dirs_exist_ok=True)
-    weights = (saved / "model.safetensors").read_bytes()
-    length = int.from_bytes(weights[:8], "little")
-    header = json.loads(weights[8 : 8 + length])
+def with_any_header(whole: Path, data: st.DataObject) -> Path:
+    """A folder that differs from a whole one in the header of its weights file, or in what follows it."""
+    folder = shutil.copytree(whole, whole.parent / "fuzz", dirs_exist_ok=True)
+    weights = (whole / "model.safetensors").read_bytes()
+    size = int.from_bytes(weights[:8], "little")
+    header = json.loads(weights[8 : 8 + size])
     del header["__metadata__"]
     for name in data.draw(st.lists(st.sampled_from(sorted(header)) | st.text(max_size=8), max_size=3)):
         entry = header[name] if isinstance(header.get(name), dict) else {}
         header[name] = data.draw(VALUES | ENTRIES.map(lambda changes, entry=entry: entry | changes))
     length = data.draw(st.none() | st.integers(0, 2**64 - 1))
-    write_header(header, length=length, rest=weights[8 + (length or 0) :] if data.draw(st.booleans()) else b"")(fuzz)
-    assert_loads_or_is_refused(fuzz)
+    rest = weights[8 + size :] if data.draw(st.booleans()) else b""
+    write_header(header, length=length, rest=rest)(folder)
+    return folder
+
+
+@pytest.mark.parametrize("damaged", [with_any_config, with_any_header])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_config_and_any_header_loads_or_is_refused(saved: Path, damaged: Callable, data: st.DataObject) -> None:
+    assert_loads_or_is_refused(damaged(saved, data))
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -405,11 +371,6 @@ def test_a_folder_that_is_not_there_is_refused_on_one_line(source: str) -> None:
     ) as caught:
         SparseAutoencoder.from_pretrained(source)
     assert "\n" not in str(caught.value)
-
-
-def test_a_repo_that_is_not_cached_is_refused_offline() -> None:
-    with pytest.raises(ModelLoadError, match="could not be asked for: it is not in the local cache"):
-        SparseAutoencoder.from_pretrained("nobody/nothing", local_files_only=True)
 
 
 def test_weights_that_would_not_load_are_not_saved(tiny_model: SparseAutoencoder, tmp_path: Path) -> None:

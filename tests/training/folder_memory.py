@@ -12,6 +12,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -45,42 +47,38 @@ def own_memory() -> int:
     return int(status["RssAnon"].split()[0]) * 1024
 
 
-class Peak:
-    """The most memory that was in use while `with peak:` ran, looked at every 10 ms."""
+@contextmanager
+def watched() -> Iterator[list[int]]:
+    """What memory was in use meanwhile, looked at every 10 ms."""
+    seen, done = [own_memory()], threading.Event()
 
-    bytes = 0
+    def watch() -> None:
+        while not done.wait(0.01):
+            seen.append(own_memory())
 
-    def __enter__(self) -> Peak:
-        self.done = threading.Event()
-        self.watcher = threading.Thread(target=self.watch)
-        self.watcher.start()
-        return self
-
-    def watch(self) -> None:
-        while not self.done.wait(0.01):
-            self.bytes = max(self.bytes, own_memory())
-
-    def __exit__(self, *_: object) -> None:
-        self.done.set()
-        self.watcher.join()
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    yield seen
+    done.set()
+    watcher.join()
 
 
 def measure(folder: Path, limit: int | None = None) -> dict[str, float]:
     """Read a folder and learn from its images once; megabytes and seconds."""
     before, began = own_memory(), time.perf_counter()
-    with Peak() as reading:
+    with watched() as reading:
         dataset = open_dataset(str(folder))
         images = dataset.split("train", limit).images
     read = time.perf_counter()
     recipe = Recipe(L1(1.0), latent_dim=64, epochs=1)
-    with Peak() as training:
+    with watched() as training:
         for _ in fit(recipe.new_model(images), images, recipe):
             pass
     return {
         "images": len(images),
         "megabytes of images": images.numel() / 1e6,
-        "megabytes, reading": (reading.bytes - before) / 1e6,
-        "megabytes, training": (training.bytes - before) / 1e6,
+        "megabytes, reading": (max(reading) - before) / 1e6,
+        "megabytes, training": (max(training) - before) / 1e6,
         "seconds, reading": read - began,
         "seconds, training": time.perf_counter() - read,
     }

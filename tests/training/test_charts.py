@@ -119,20 +119,11 @@ def test_the_lectures_two_histograms_share_the_overall_mean() -> None:
         assert overall in latents.inside
 
 
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (0, "0"),
-        (1, "100%"),
-        (0.974, "97%"),
-        (0.9946, "99.5%"),
-        (0.9999, ">99.9%"),
-        (0.024, "2.4%"),
-        (0.0032, "0.3%"),
-        (0.0999, "10%"),
-        (0.000001, "<.1%"),
-    ],
-)
+LARGE_SHARES = {1: "100%", 0.9999: ">99.9%", 0.9946: "99.5%", 0.974: "97%"}
+SMALL_SHARES = {0: "0", 0.000001: "<.1%", 0.0032: "0.3%", 0.024: "2.4%", 0.0999: "10%"}
+
+
+@pytest.mark.parametrize(("share", "text"), (LARGE_SHARES | SMALL_SHARES).items())
 def test_shares_are_short_percentages(share: float, text: str) -> None:
     assert percent(share) == text
 

@@ -18,7 +18,6 @@ import pytest
 import torch
 
 from tests.idx import write_idx
-from training.benchmarks.lecture import unpack_mnist
 from training.data import BUNDLED, DATASETS, DataError, add_noise, as_floats, load_split, open_dataset
 from training.data.torchvision_import import datasets
 
@@ -36,6 +35,12 @@ def data_dir(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def unpack(raw: Path) -> None:
+    for path in raw.glob("*.gz"):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+
+
 def files_below(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
@@ -47,32 +52,15 @@ def bundled(half: str) -> tuple[np.ndarray, np.ndarray]:
     return np.frombuffer(content, np.uint8, offset=16).reshape(-1, 1, 28, 28), np.frombuffer(labels, np.uint8, offset=8)
 
 
-def test_the_test_split_is_the_test_files() -> None:
-    images, labels = bundled("t10k")
-    split = load_split("mnist", "test")
-    assert len(split.images) == 10_000
-    assert np.array_equal(split.images.numpy(), images)
-    assert np.array_equal(split.labels.numpy(), labels)
-
-
-def test_validation_is_the_last_5000_training_images_and_train_the_55000_before() -> None:
-    images, labels = bundled("train")
-    train, validation = load_split("mnist", "train"), load_split("mnist", "validation")
-    assert (len(train.images), len(validation.images)) == (55_000, 5_000)
-    assert np.array_equal(train.images.numpy(), images[:55_000])
-    assert np.array_equal(train.labels.numpy(), labels[:55_000])
-    assert np.array_equal(validation.images.numpy(), images[55_000:])
-    assert np.array_equal(validation.labels.numpy(), labels[55_000:])
-    assert train.labels.dtype == torch.long
-
-
-def test_bundled_files_are_read_as_torchvision_reads_them(tmp_path: Path) -> None:
-    unpack_mnist(tmp_path)
-    for half, part in (("t10k", "test"), ("train", "validation")):
-        theirs = datasets.MNIST(str(tmp_path), train=half == "train")
-        ours = load_split("mnist", part)
-        assert torch.equal(ours.images.squeeze(1), theirs.data[-len(ours.images) :])
-        assert torch.equal(ours.labels, theirs.targets[-len(ours.labels) :])
+@pytest.mark.parametrize(
+    ("part", "first", "count"), [("train", 0, 55_000), ("validation", 55_000, 5_000), ("test", 0, 10_000)]
+)
+def test_the_parts_of_mnist_are_those_of_its_files(part: str, first: int, count: int) -> None:
+    images, labels = bundled("t10k" if part == "test" else "train")
+    split = load_split("mnist", part)
+    assert np.array_equal(split.images.numpy(), images[first : first + count])
+    assert np.array_equal(split.labels.numpy(), labels[first : first + count])
+    assert (len(split.images), split.labels.dtype) == (count, torch.long)
 
 
 @pytest.mark.parametrize(("images", "held_back"), [(20, 1), (24, 2), (11, 0), (1200, 100)])
@@ -103,9 +91,7 @@ def test_reading_leaves_nothing_on_disk(data_dir: Path) -> None:
 
 def test_plain_files_do_as_well_as_packed_ones(data_dir: Path) -> None:
     packed = load_split("mnist", "test", data_dir=data_dir)
-    for path in (data_dir / "MNIST" / "raw").glob("*.gz"):
-        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
-        path.unlink()
+    unpack(data_dir / "MNIST" / "raw")
     plain = load_split("mnist", "test", data_dir=data_dir)
     assert torch.equal(packed.images, plain.images)
     assert torch.equal(packed.labels, plain.labels)
@@ -265,9 +251,7 @@ def test_emnist_is_turned_upright_and_counted_from_0(tmp_path: Path) -> None:
     raw = tmp_path / "EMNIST" / "raw"
     for half in ("train", "test"):
         write_idx(raw, f"emnist-letters-{half}", images, labels)
-    for packed in raw.glob("*.gz"):
-        packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
-        packed.unlink()
+    unpack(raw)
     for half, first in (("train", slice(28)), ("test", slice(30))):
         split = load_split("emnist-letters", half, tmp_path)
         assert split.labels.tolist() == (labels[first] - 1).tolist()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +10,7 @@ import torch
 
 from sae_model import AdaptiveTopK, SparseAutoencoder, TopK, load_variant, unit_activation
 from training.data import Split, as_floats
-from training.measure.evaluation import NOISE_LEVELS, NOISE_SEED, Evaluation, evaluate, fvu_refit, read_by, write_by
+from training.measure.evaluation import NOISE_LEVELS, NOISE_SEED, Evaluation, evaluate, fvu_refit
 from training.measure.probe import probe_errors
 
 
@@ -159,26 +157,6 @@ def test_order_does_not_matter_and_floats_are_as_good_as_bytes(
         assert getattr(turned, name) == pytest.approx(getattr(measured, name), rel=1e-4, abs=1e-4), name
 
 
-def test_json_comes_back_whole(measured: Evaluation, tmp_path: Path) -> None:
-    measured = replace(measured, probe_error={"100": 0.2, "all": 0.1})
-    path = tmp_path / "evaluation.json"
-    path.write_text(measured.to_json())
-    assert Evaluation.read(path) == measured
-    promised = {
-        "bce",
-        "mse",
-        "fvu",
-        "denoise_mse",
-        "mean_activation",
-        "effective_l0",
-        "l0",
-        "dead_fraction",
-        "fvu_top_k",
-        "probe_error",
-    }
-    assert promised <= json.loads(measured.to_json()).keys()
-
-
 def test_the_models_mode_is_left_as_it_was(tiny_model: SparseAutoencoder, digits: Split) -> None:
     for training in (True, False):
         tiny_model.train(training)
@@ -229,13 +207,6 @@ def test_a_k_that_is_asked_for_is_kept_in_all_that_is_measured(digits: Split, tr
     assert len(set(alone.fvu_top_k.values())) > 1
     of_exact = evaluate(exact, test)
     assert set(of_exact.fvu_top_k.values()) == {of_exact.fvu}
-
-
-def test_metrics_at_several_k_come_back(measured: Evaluation, tmp_path: Path) -> None:
-    by_k = {5: measured, 10: replace(measured, fvu=0.5)}
-    assert read_by(tmp_path, "k") == {}
-    write_by(tmp_path, "k", by_k)
-    assert read_by(tmp_path, "k") == by_k
 
 
 def test_images_of_any_shape_are_measured() -> None:

@@ -102,6 +102,8 @@ def test_classes_beside_a_test_half_are_the_training_half(tmp_path: Path) -> Non
         ),
         "halves beside something": (("data/train/a", "data/test/a", "more/b"), "has the folder test within data"),
         "a class of one half": (("Train/a", "Train/b", "Test/a"), "Test has no images of the class 'b', which Train/"),
+        "of the other half": (("train/a", "test/a", "test/b"), "train has no images of the class 'b', which test/"),
+        "images beside their classes": (("train", "train/a"), "both directly in it .* and in folders"),
     }.values(),
 )
 def test_what_looks_like_parts_and_cannot_be_used_is_refused(

@@ -25,15 +25,8 @@ CLASSES = ("disc", "square", "star")
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own."""
-    monkeypatch.setattr(
-        "training.data.image_store.cached_assets_path", lambda *names: make(tmp_path.joinpath("cache", *names))
-    )
+    monkeypatch.setattr("huggingface_hub.utils._cache_assets.HF_ASSETS_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
-
-
-def make(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def write(folder: Path, count: int, size: tuple[int, int] = (8, 6), mode: str = "RGB", ending: str = "png") -> None:
@@ -111,7 +104,7 @@ def test_images_are_decoded_once_and_stay_on_disk(
     (stored,) = cache.rglob("images.bin")
     assert stored.stat().st_size == 174 * 3 * 6 * 8
     with monkeypatch.context() as patch:
-        patch.setattr(image_folder, "_decode", None)
+        patch.setattr(Image, "open", None)
         images = open_dataset(str(folder)).half("train").images
     images[:] = 0  # of the process's own copy
     assert open_dataset(str(folder)).half("train").images.any()
@@ -364,16 +357,19 @@ def damaged(kind: str) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 8, 3)).astype(np.uint8)).save(file, "PNG")
     whole = file.getvalue()
-    return {"empty": b"", "cut": whole[: len(whole) // 2], "text": b"<html>404</html>", "head alone": whole[:40]}[kind]
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n"
+    contents = {"empty": b"", "cut": whole[: len(whole) // 2], "text": b"<html>404</html>", "head alone": whole[:40]}
+    return (contents | {"pointer": pointer})[kind]
 
 
-@pytest.mark.parametrize("kind", ["empty", "cut", "text", "head alone"])
+@pytest.mark.parametrize("kind", ["empty", "cut", "text", "head alone", "pointer"])
 def test_an_unreadable_image_is_named_or_skipped(
     folder: Path, kind: str, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = folder / "train" / "star" / "007.png"
     path.write_bytes(damaged(kind))
-    assert str(path) in refused(r"007\.png cannot be read: it is no whole image\. .*--skip-broken", folder)
+    what = "a pointer of Git LFS.*`git lfs pull`" if kind == "pointer" else r"no whole image\. .*--skip-broken"
+    assert str(path) in refused(rf"007\.png cannot be read: it is {what}", folder)
     assert not list(cache.rglob("images.bin"))
     assert not [path for path in cache.rglob("*") if path.name.startswith(".writing")]
     images, labels = open_dataset(str(folder), skip_broken=True).half("train")
@@ -384,25 +380,10 @@ def test_an_unreadable_image_is_named_or_skipped(
     assert str(path) in told
 
 
-def test_a_pointer_of_git_lfs_is_called_so(folder: Path) -> None:
-    (folder / "train" / "star" / "007.png").write_bytes(
-        b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n"
-    )
-    refused(r"007\.png cannot be read: it is a pointer of Git LFS.*`git lfs pull`", folder)
-
-
 def test_an_image_that_would_fill_the_memory_is_not_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 60)
     Image.fromarray(np.zeros((10, 10, 3), np.uint8)).save(folder / "train" / "disc" / "bomb.png")
     assert "bomb.png" in refused("cannot be read: it has more than 60 pixels", folder)
-
-
-def test_a_class_that_one_half_lacks_is_named(folder: Path) -> None:
-    shutil.rmtree(folder / "test" / "star")
-    assert str(folder / "test") in refused("has no images of the class 'star', which train/ has", folder)
-    write(folder / "test" / "star", 5)
-    write(folder / "test" / "heart", 5)
-    refused("has no images of the class 'heart', which test/ has", folder)
 
 
 def test_a_class_of_which_nothing_can_be_read_is_named(folder: Path) -> None:
@@ -417,19 +398,9 @@ def test_a_class_of_which_nothing_can_be_read_is_named(folder: Path) -> None:
 def test_folders_without_enough_images_are_refused(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "empty" / "train").mkdir(parents=True)
     refused("holds no images: it needs files ending in .png", tmp_path / "empty")
-    write(tmp_path / "ten", 10)
-    with pytest.raises(DataError, match="ten has 9 images in the train half: it takes 100 to train on and 12"):
-        open_dataset(str(tmp_path / "ten")).check("train")
     (folder / "train" / "heart").mkdir()
     refused("has the folder heart, a class, without any image", folder)
     (folder / "train" / "heart").rmdir()
-    write(folder / "train", 1)
-    refused("both directly in it .* and in folders", folder)
-    write(tmp_path / "single" / "one", 1)
-    write(tmp_path / "single" / "two", 120)
-    refused("has 1 image.* of the class 'one'; it takes two", tmp_path / "single")
-    (tmp_path / "half" / "test").mkdir(parents=True)
-    refused("has a folder test but none called train to learn from", tmp_path / "half")
     refused("Unknown data set .*Known ones: mnist, .* a folder of images", tmp_path / "typo")
     refused("at least 1 pixel a side; got --image-size 0", folder, image_size=0)
 
@@ -488,16 +459,11 @@ def test_a_link_to_nowhere_is_a_file_that_cannot_be_read(folder: Path) -> None:
 def test_names_that_are_no_unicode_are_read(folder: Path) -> None:
     odd = os.fsencode(folder / "train" / CLASSES[0] / "000.png").replace(b"000", b"caf\xe9")
     (folder / "train" / CLASSES[0] / "000.png").rename(os.fsdecode(odd))
-    renamed = folder.rename(os.fsdecode(os.fsencode(folder) + b"\xe9"))
+    renamed = folder.rename(os.fsdecode(os.fsencode(folder) + b"\xe9.2"))
     opened = open_dataset(str(renamed))
+    assert opened.about.title.endswith(".2")
     assert len(opened.half("train").images) == 150
     opened.about.title.encode()  # or an error
-
-
-def test_a_class_of_one_half_alone_is_named(tmp_path: Path) -> None:
-    write(tmp_path / "two" / "train" / "a", 120)
-    write(tmp_path / "two" / "test" / "b", 20)
-    refused("has no images of the class 'a'", tmp_path / "two")
 
 
 def test_a_damaged_cache_is_made_anew(folder: Path, cache: Path) -> None:
@@ -507,7 +473,3 @@ def test_a_damaged_cache_is_made_anew(folder: Path, cache: Path) -> None:
         kept.write_bytes(content)
         after = halves(open_dataset(str(folder)))
         assert all(torch.equal(after[half], images) for half, images in before.items())
-
-
-def test_a_folder_keeps_what_stands_after_a_dot_of_its_name(folder: Path) -> None:
-    assert open_dataset(str(folder.rename(folder.with_name("v1.2")))).about.title == "v1.2"

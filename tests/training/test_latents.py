@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sae_model import SparseAutoencoder, TopK
-from tests.command_line import assert_refused, run
+from tests.command_line import assert_refused, run, succeeded
 from training.data import Split, as_floats
 from training.measure import latents as measure
 from training.measure.latents import heat_maps, log_histogram, look_at_latents, nearest_atoms, stability
@@ -98,8 +98,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory, brief_model: SparseAutoenc
     SparseAutoencoder(16, TopK(3), image_shape=(8,), output="linear").save_pretrained(folder / "patches")
     of_digits = ("--data-dir", few_digits, "--beside", folder / "digits")
     for name, more in (("digits", of_digits), ("patches", ("--dataset", folder / "patches.npz"))):
-        done = run("report", folder / name, "--html", *more, "--output", folder / f"{name}-report")
-        assert done.returncode == 0, done.stderr
+        succeeded("report", folder / name, "--html", *more, "--output", folder / f"{name}-report")
     return folder
 
 

@@ -57,12 +57,6 @@ def test_training_does_not_touch_the_global_random_state(training_digits: Split)
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_bytes_and_floats_train_alike(training_digits: Split) -> None:
-    images = training_digits.images[:200]
-    packed, unpacked = final_weights(images, SHORT), final_weights(images.float() / 255, SHORT)
-    assert all(torch.equal(packed[name], unpacked[name]) for name in packed)
-
-
 def test_weights_end_as_numbers_that_half_precision_can_hold(brief_model: SparseAutoencoder) -> None:
     assert not brief_model.training
     for name, parameter in brief_model.named_parameters():
@@ -95,11 +89,12 @@ def test_reported_losses_are_those_of_the_model(training_digits: Split) -> None:
     assert report.mean_activation == pytest.approx(activations.mean().item(), rel=0.02)
 
 
-def test_fewer_images_than_a_batch_still_train(training_digits: Split) -> None:
-    images = training_digits.images[:1]
-    before = SHORT.new_model(images).state_dict()
-    after = final_weights(images, SHORT)
-    assert any(not torch.equal(before[name], after[name]) for name in before)
+@pytest.mark.parametrize("count", [1, 50])
+def test_fewer_images_than_a_batch_and_a_run_of_one_step_still_train(training_digits: Split, count: int) -> None:
+    images = training_digits.images[:count]
+    recipe = replace(SHORT, epochs=1)
+    before = recipe.new_model(images).network.bias
+    assert (final_weights(images, recipe)["network.bias"] - before).abs().max() > 1e-3
 
 
 def test_no_images_and_endless_losses_are_errors(training_digits: Split) -> None:
@@ -175,29 +170,11 @@ def test_noise_is_put_on_what_is_seen_and_not_on_what_is_to_be_rebuilt(
     assert report.reconstruction_loss == pytest.approx(loss, rel=1e-4)
 
 
-def test_images_of_any_shape_are_learned() -> None:
-    images = torch.rand(40, 3, 8, 5)
-    recipe = replace(SHORT, batch_size=20)
-    model = recipe.new_model(images)
-    assert model.image_shape == (3, 8, 5)
-    before = model.state_dict()["network.atoms"].clone()
-    list(fit(model, images, recipe))
-    assert not torch.equal(model.state_dict()["network.atoms"], before)
-    assert model.dictionary.shape == (60, 3, 8, 5)
-
-
 def test_weights_beyond_half_precision_stay_as_they_are(tiny_model: SparseAutoencoder) -> None:
     tiny_model.network.bias.data[:2] = torch.tensor([1e6, 0.1])
     round_to_half(tiny_model)
     assert torch.equal(tiny_model.network.bias[:2], torch.tensor([1e6, 0.1]))
     assert torch.equal(tiny_model.network.atoms, tiny_model.network.atoms.half().float())
-
-
-def test_a_run_of_one_step_learns(training_digits: Split) -> None:
-    images = training_digits.images[:50]
-    recipe = replace(SHORT, epochs=1, batch_size=50)
-    before = recipe.new_model(images).network.bias
-    assert (final_weights(images, recipe)["network.bias"] - before).abs().max() > 1e-3
 
 
 def test_a_checkpoint_of_another_device_is_an_error_message(training_digits: Split) -> None:

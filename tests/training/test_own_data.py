@@ -8,22 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from huggingface_hub import HfApi, ModelCard, constants
+from huggingface_hub import HfApi, ModelCard
 from PIL import Image
 from safetensors.torch import save_file
 
 from sae_model import SparseAutoencoder
 from space.collection import open_collection
-from tests.command_line import assert_refused, run
+from tests.command_line import run, succeeded
 from tests.loopback_hub import LoopbackHub
 
 QUICK = ("--epochs", "2", "--latent-dim", "30")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of its own."""
-    monkeypatch.setattr(constants, "HF_ASSETS_CACHE", str(tmp_path / "assets"))
 
 
 @pytest.fixture
@@ -46,20 +40,18 @@ def shapes(tmp_path: Path) -> Path:
 def test_a_colour_folder_goes_the_whole_way(hub: LoopbackHub, shapes: Path, tmp_path: Path) -> None:
     model = tmp_path / "model"
     about = ("--license", "CC0-1.0", "--credit", "Ada Example")
-    done = run("fit", "--dataset", shapes, *QUICK, *about, "--output", model)
-    assert done.returncode == 0, done.stderr
+    done = succeeded("fit", "--dataset", shapes, *QUICK, *about, "--output", model)
     assert "Only 2 steps: 2 epochs of 110 images in batches of 256." in done.stderr
     assert "Epoch 2 of 2, validation: bce" in done.stderr
     assert json.loads((model / "config.json").read_text())["image_shape"] == [3, 10, 12]
     evaluated = run("evaluate", model, "--dataset", shapes)
     assert json.loads(evaluated.stdout) == json.loads((model / "evaluation.json").read_text())
     assert json.loads(evaluated.stdout)["probe_error"].keys() == {"100", "all"}
-    report = run("report", model, "--dataset", shapes, "--output", tmp_path / "figures")
-    assert report.returncode == 0, report.stderr
+    succeeded("report", model, "--dataset", shapes, "--output", tmp_path / "figures")
     drawn = {path.name for path in (tmp_path / "figures").iterdir()}
     assert {"class-maps.png", "reconstructions.png", "history.svg"} <= drawn
     assert "This model was measured on shapes" in (tmp_path / "figures" / "frontier.svg").read_text()
-    assert run("push", model, "ada/shapes").returncode == 0
+    succeeded("push", model, "ada/shapes")
     card = ModelCard(hub.files("ada/shapes")["README.md"].decode())
     assert "shapes: Ada Example, CC0-1.0." in card.text
     assert "images of 3 x 10 x 12 pixels" in card.text
@@ -85,13 +77,12 @@ def test_a_data_set_on_the_hub_goes_the_same_way_to_the_same_weights(shapes: Pat
     HfApi().create_repo("ada/shapes", repo_type="dataset")
     HfApi().upload_folder(repo_id="ada/shapes", repo_type="dataset", folder_path=shapes)
     name, model = "hub:ada/shapes", tmp_path / "model"
-    done = run("fit", "--dataset", name, *QUICK, "--output", model)
-    assert done.returncode == 0, done.stderr
-    assert run("fit", "--dataset", shapes, *QUICK, "--output", tmp_path / "local").returncode == 0
+    done = succeeded("fit", "--dataset", name, *QUICK, "--output", model)
+    succeeded("fit", "--dataset", shapes, *QUICK, "--output", tmp_path / "local")
     assert (model / "model.safetensors").read_bytes() == (tmp_path / "local" / "model.safetensors").read_bytes()
     assert json.loads(run("evaluate", model, "--dataset", name).stdout) == json.loads(done.stdout)
-    assert run("report", model, "--dataset", name, "--output", tmp_path / "figures").returncode == 0
-    assert run("push", model, "ada/learned").returncode == 0
+    succeeded("report", model, "--dataset", name, "--output", tmp_path / "figures")
+    succeeded("push", model, "ada/learned")
     assert SparseAutoencoder.from_pretrained("ada/learned").image_shape == (3, 10, 12)
     collection = open_collection("ada")  # the page's: the owner's models, and the data set that they name
     assert (collection.dataset.about.hub, collection.dataset.classes) == ("ada/shapes", ("left", "up"))
@@ -102,8 +93,7 @@ def test_without_classes_there_are_no_class_maps_and_no_probes(shapes: Path, tmp
     flat.mkdir()
     for path in shapes.rglob("*.png"):
         path.rename(flat / f"{path.parent.parent.name}-{path.name}")
-    done = run("fit", "--dataset", flat, "--image-size", "8", "--grey", *QUICK, "--output", tmp_path / "model")
-    assert done.returncode == 0, done.stderr
+    done = succeeded("fit", "--dataset", flat, "--image-size", "8", "--grey", *QUICK, "--output", tmp_path / "model")
     assert "has no test half: 14 of its 140 images" in done.stderr
     assert json.loads(done.stdout)["probe_error"] == {}
     recipe = json.loads((tmp_path / "model" / "recipe.json").read_text())
@@ -111,24 +101,21 @@ def test_without_classes_there_are_no_class_maps_and_no_probes(shapes: Path, tmp
     assert "photos: licence unknown." in (tmp_path / "model" / "README.md").read_text()
     same = ("--dataset", flat, "--image-size", "8", "--grey")
     assert json.loads(run("evaluate", tmp_path / "model", *same).stdout) == json.loads(done.stdout)
-    assert run("report", tmp_path / "model", *same, "--output", tmp_path / "figures").returncode == 0
+    succeeded("report", tmp_path / "model", *same, "--output", tmp_path / "figures")
     assert not list((tmp_path / "figures").glob("class-maps*"))
-    wrong = run("evaluate", tmp_path / "model", "--dataset", flat)
-    assert_refused_after_notice(wrong, "cannot be measured on these images: Images come as (batch, 1, 8, 8)")
 
 
 def test_vectors_of_any_range_go_the_whole_way(hub: LoopbackHub, tmp_path: Path) -> None:
     values = 50 * torch.randn(300, 5, generator=torch.Generator().manual_seed(0)).repeat(1, 3)[:, :13] - 20
     save_file({"images": values.reshape(300, 13, 1, 1)}, tmp_path / "vectors.safetensors")
     name, model = tmp_path / "vectors.safetensors", tmp_path / "model"
-    done = run("fit", "--dataset", name, "--loss", "mse", *QUICK, "--epochs", "60", "--output", model)
-    assert done.returncode == 0, done.stderr
+    done = succeeded("fit", "--dataset", name, "--loss", "mse", *QUICK, "--epochs", "60", "--output", model)
     assert json.loads(done.stdout)["bce"] is None
     assert json.loads(done.stdout)["fvu"] < 0.5
     assert json.loads((model / "config.json").read_text())["output"] == "linear"
     assert json.loads(run("evaluate", model, "--dataset", name).stdout) == json.loads(done.stdout)
-    assert run("report", model, "--dataset", name, "--output", tmp_path / "figures").returncode == 0
-    assert run("push", model, "ada/vectors").returncode == 0
+    succeeded("report", model, "--dataset", name, "--output", tmp_path / "figures")
+    succeeded("push", model, "ada/vectors")
     card = hub.files("ada/vectors")["README.md"].decode()
     assert "A sparse autoencoder for vectors of 13 values" in card
     assert "`bce`" not in card
@@ -136,30 +123,12 @@ def test_vectors_of_any_range_go_the_whole_way(hub: LoopbackHub, tmp_path: Path)
     scope: dict[str, torch.Tensor] = {}
     exec(card.partition("```python")[2].partition("```")[0], scope)
     assert scope["reconstruction"].shape == (8, 13, 1, 1)
-    tuned = run("fit", "--init", model, "--dataset", name, "--epochs", "1", "--output", tmp_path / "next")
-    assert tuned.returncode == 0, tuned.stderr
+    succeeded("fit", "--init", model, "--dataset", name, "--epochs", "1", "--output", tmp_path / "next")
     assert json.loads((tmp_path / "next" / "recipe.json").read_text())["loss"] == "mse"
-    refused = run("fit", "--dataset", name, *QUICK, "--output", tmp_path / "other")
-    assert_refused_after_notice(refused, "floats lie in [0, 1]. Scale them, or train on values of any range")
-    refused = run("fit", "--init", model, "--loss", "bce", "--output", tmp_path / "other")
-    assert_refused(refused, "has the image_shape (13, 1, 1), so it cannot be fine-tuned with (1, 28, 28)")
-    assert not (tmp_path / "other").exists()
 
 
-def assert_refused_after_notice(done: object, words: str) -> None:
-    """It ended in an error message of one line, after the line that says that images are held out."""
-    assert done.returncode == 1
-    assert done.stdout == ""
-    *notices, message = done.stderr.strip().splitlines()
-    assert words in message
-    assert all("has no test half" in notice for notice in notices)
-
-
-def test_what_cannot_be_read_leaves_nothing(shapes: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_read_may_be_left_out(shapes: Path, tmp_path: Path) -> None:
     (shapes / "train" / "up" / "1.png").write_bytes(b"")
-    assert_refused(run("fit", "--dataset", shapes, *QUICK, "--output", tmp_path / "model"), "1.png cannot be read")
-    assert not (tmp_path / "model").exists()
     options = ("--skip-broken", *QUICK, "--output", tmp_path / "model")
-    done = run("fit", "--dataset", shapes, *options)
-    assert done.returncode == 0, done.stderr
+    done = succeeded("fit", "--dataset", shapes, *options)
     assert "Left out 1 files" in done.stderr

@@ -86,7 +86,9 @@ def test_the_solution_is_a_minimum(which: str) -> None:
     assert loss(weight, bias) < loss(w, b) + 1e-3
 
 
-def test_few_labels_are_ten_of_each_class_and_several_draws_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def fitted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor]]:
+    """The features and labels that classifiers are fitted to; each of them names one class, and the next another."""
     fitted: list[tuple[Tensor, Tensor]] = []
 
     def note(features: Tensor, labels: Tensor, classes: int, *_: object) -> tuple[Tensor, Tensor]:
@@ -94,6 +96,10 @@ def test_few_labels_are_ten_of_each_class_and_several_draws_are_averaged(monkeyp
         return torch.zeros(classes, features.shape[1]), F.one_hot(torch.tensor(len(fitted) % 10), classes).float()
 
     monkeypatch.setattr(probe, "fit_classifier", note)
+    return fitted
+
+
+def test_few_labels_are_ten_of_each_class_and_several_draws_are_averaged(fitted: list[tuple[Tensor, Tensor]]) -> None:
     train, test = blurred(5000, 0), blurred(1000, 1)
     errors = probe_errors(as_they_are, train, test)
     *few, (features, labels) = fitted
@@ -108,10 +114,11 @@ def test_few_labels_are_ten_of_each_class_and_several_draws_are_averaged(monkeyp
     assert errors["all"] == pytest.approx((test.labels != 1).double().mean().item())
 
 
-def test_fewer_than_ten_of_a_class_are_all_taken() -> None:
+def test_fewer_than_ten_of_a_class_are_all_taken(fitted: list[tuple[Tensor, Tensor]]) -> None:
     labels = torch.tensor([0] * 30 + [1] * 4 + [5] * 12)
-    (rows,) = probe._few_of_each(labels)
-    assert labels[rows].bincount().tolist() == [10, 4, 0, 0, 0, 10]
+    few = Split(torch.rand(46, 3), labels)
+    probe_errors(as_they_are, few, few)
+    assert fitted[0][1].bincount().tolist() == [10, 4, 0, 0, 0, 10]
 
 
 def test_gradients_are_on_where_the_caller_switched_them_off(separable: tuple[Split, Split]) -> None:

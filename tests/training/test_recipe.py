@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -63,34 +64,27 @@ def test_tuned_takes_what_method_and_architecture_say() -> None:
         assert replace(lecture, latent_dim=30).new_model(torch.rand(40, 1, 28, 28)).architecture == "lecture"
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"epochs": 0},
-        {"latent_dim": "36"},
-        {"seed": 1.5},
-        {"batch_size": 0},
-        {"limit": 0},
-        {"seed": -1},
-        {"seed": 2**63},
-        {"noise": -0.1},
-        {"noise": float("nan")},
-        {"noise": float("inf")},
-        {"squared_error": -1},
-        {"load_balancing": -1e-9},
-        {"weight_decay": -1},
-        {"learning_rate": 0},
-        {"learning_rate": float("nan")},
-        {"gradient_norm": 0},
-        {"beta2": 1},
-        {"beta2": -0.1},
-    ],
-    ids=lambda wrong: "-".join(map(str, *wrong.items())),
-)
-def test_a_recipe_validates_its_hyperparameters(wrong: dict) -> None:
-    (name,) = wrong
-    with pytest.raises(ValueError, match=rf"{name} is (a (whole )?number of at least|at least|above|below)"):
-        Recipe(**wrong)
+WRONG = {
+    "epochs": [0],
+    "latent_dim": ["36"],
+    "batch_size": [0],
+    "limit": [0],
+    "seed": [1.5, -1, 2**63],
+    "noise": [-0.1, math.nan, math.inf],
+    "squared_error": [-1],
+    "load_balancing": [-1e-9],
+    "weight_decay": [-1],
+    "learning_rate": [0, math.nan],
+    "gradient_norm": [0],
+    "beta2": [1, -0.1],
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_recipe_validates_its_hyperparameters(name: str) -> None:
+    for value in WRONG[name]:
+        with pytest.raises(ValueError, match=rf"{name} is (a (whole )?number of at least|at least|above|below)"):
+            Recipe(**{name: value})
 
 
 def test_first_weights_follow_from_the_seed_and_the_images_alone(training_digits: Split) -> None:
@@ -111,8 +105,6 @@ def test_first_weights_follow_from_the_seed_and_the_images_alone(training_digits
 
 def test_the_size_of_images_makes_that_of_the_model() -> None:
     assert SHORT.new_model(torch.rand(9, 3, 6, 7)).image_shape == (3, 6, 7)
-    with pytest.raises(ValueError, match=r"takes images of \(1, 28, 28\)"):
-        LECTURE.new_model(torch.rand(9, 3, 28, 28))
 
 
 def test_fine_tuning_keeps_the_sizes_and_takes_smaller_and_fewer_steps() -> None:

@@ -9,20 +9,11 @@ from dataclasses import replace
 import pytest
 
 from sae_model.bundle import BUNDLE
-from tests.command_line import run
+from tests.command_line import succeeded
 from training import results
 from training.fit.bundle import RECIPES
 from training.fit.recipe import Recipe
 from training.measure.evaluation import Evaluation, read_by
-from training.results import (
-    TABLES,
-    every_k_table,
-    lecture_table,
-    probe_table,
-    rates_table,
-    seeds_table,
-    variants_table,
-)
 
 PIXELS = {"100": 0.2861, "all": 0.0951}
 
@@ -45,7 +36,7 @@ def cells(table: str) -> dict[str, list[str]]:
 
 
 def test_every_variant_has_a_row_of_its_metrics(evaluations: dict[str, Evaluation]) -> None:
-    head, line, *rows = cells(variants_table(evaluations)).items()
+    head, line, *rows = cells(results.variants_table(evaluations)).items()
     names, shown = dict([head]), dict(rows)
     assert set(line[1]) == {"---"}
     assert list(shown) == [recipe.name for recipe in RECIPES]
@@ -62,7 +53,7 @@ def test_every_variant_has_a_row_of_its_metrics(evaluations: dict[str, Evaluatio
 
 
 def test_the_lecture_stands_beside_some_of_ours(evaluations: dict[str, Evaluation]) -> None:
-    shown = cells(lecture_table(evaluations))
+    shown = cells(results.lecture_table(evaluations))
     names = [name.strip("`") for name in shown["metric"]]
     assert names[:2] == ["lecture", "dense"]
     assert shown["bce"] == [f"{evaluations[name].bce:.4f}" for name in names]
@@ -71,7 +62,7 @@ def test_the_lecture_stands_beside_some_of_ours(evaluations: dict[str, Evaluatio
 
 
 def test_rates_stand_beside_their_targets(evaluations: dict[str, Evaluation]) -> None:
-    shown = cells(rates_table(evaluations))
+    shown = cells(results.rates_table(evaluations))
     targets = [recipe for recipe in RECIPES if hasattr(recipe.sparsity, "target")]
     assert list(shown)[2:] == [recipe.name for recipe in targets]
     for recipe in targets:
@@ -80,7 +71,7 @@ def test_rates_stand_beside_their_targets(evaluations: dict[str, Evaluation]) ->
 
 
 def test_every_k_is_compared_with_the_model_for_this_k(evaluations: dict[str, Evaluation]) -> None:
-    by_k, shown = read_by(BUNDLE / "adaptive-topk", "k"), cells(every_k_table(evaluations))
+    by_k, shown = read_by(BUNDLE / "adaptive-topk", "k"), cells(results.every_k_table(evaluations))
     assert list(shown)[2:] == ["10", "25", "50"]
     for k in (10, 25, 50):
         dedicated, one_for_all = evaluations[f"topk-{k}"].fvu, by_k[k].fvu
@@ -89,7 +80,7 @@ def test_every_k_is_compared_with_the_model_for_this_k(evaluations: dict[str, Ev
 
 @pytest.mark.usefixtures("no_classifiers")
 def test_pixels_are_compared_with_every_variant(evaluations: dict[str, Evaluation]) -> None:
-    shown = cells(probe_table(evaluations))
+    shown = cells(results.probe_table(evaluations))
     assert shown["pixels"] == ["28.6%", "9.51%"]
     assert list(shown)[3:] == list(evaluations)
     for name, evaluation in evaluations.items():
@@ -106,7 +97,7 @@ def test_means_over_seeds_are_those_of_the_bundled_and_the_other_models(
         return replace(evaluations[recipe.name], bce=recipe.seed / 100)
 
     monkeypatch.setattr(results, "_trained", note)
-    shown = cells(seeds_table(evaluations))
+    shown = cells(results.seeds_table(evaluations))
     bundled = {recipe.name: recipe for recipe in RECIPES}
     assert list(shown)[2:] == [name for name in bundled if name in results.HEADLINE]
     assert set(results.HEADLINE) <= bundled.keys()
@@ -117,9 +108,8 @@ def test_means_over_seeds_are_those_of_the_bundled_and_the_other_models(
 
 @pytest.mark.usefixtures("no_classifiers")
 def test_the_command_prints_the_tables_alone(evaluations: dict[str, Evaluation]) -> None:
-    done = run("results")
-    assert done.returncode == 0
+    done = succeeded("results")
     there = {table for name, table in vars(results).items() if re.fullmatch("[a-z][a-z_]*_table", name)}
-    assert set(TABLES) == there - {seeds_table}
-    tables = [table(evaluations) for table in TABLES]
+    assert set(results.TABLES) == there - {results.seeds_table}
+    tables = [table(evaluations) for table in results.TABLES]
     assert done.stdout == "\n\n".join(tables) + "\n"

@@ -9,17 +9,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
 
 from sae_model.methods import METHODS, Sparsity
-from training.words import FOLDER, _flat, language, say, speaking, word_of
+from training.words import FOLDER, language, say, speaking, word_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = "en"
-CATALOGS = {
-    path.stem: dict(_flat(tomllib.loads(path.read_text(encoding="utf-8")))) for path in sorted(FOLDER.glob("*.toml"))
-}
+
+
+def flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The entries of a TOML table and of those inside, by keys such as "see.title"."""
+    entries: dict[str, Any] = {}
+    for key, value in table.items():
+        entries |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return entries
+
+
+CATALOGS = {path.stem: flat(tomllib.loads(path.read_text(encoding="utf-8"))) for path in sorted(FOLDER.glob("*.toml"))}
 """Those of training alone: the page adds its own words."""
 OTHERS = sorted(set(CATALOGS) - {DEFAULT})
 FIELDS = ("title", "label", "ends", "asks_for", "purpose")

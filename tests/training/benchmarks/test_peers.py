@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.command_line import run
+from tests.command_line import succeeded
 from training.benchmarks import peers
 from training.benchmarks.peers import LATENTS, K, Result, Trained, measure, table
 
@@ -35,8 +35,7 @@ def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> N
     (name, ours), *others = peers.PEERS.items()
     monkeypatch.setattr(peers, "PEERS", {name: replace(ours, rates=(1e-9, 5e-3))} | dict(others))
     monkeypatch.setattr(peers, "TUNING_EPOCHS", 1)
-    done = run("peers", "--epochs", "1", "--limit", "600")
-    assert done.returncode == 0, done.stderr
+    done = succeeded("peers", "--epochs", "1", "--limit", "600")
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| `") or "same" in line]
     assert [row[0] for row in rows] == ["| `fit --sparsity topk --k 25`", "| the same with `--loss mse`"]
     assert rows[0][1] == "0.005"  # which learns more in an epoch
