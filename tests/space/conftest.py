@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,12 @@ from sae_model import SparseAutoencoder
 from space.export import export
 from space.lab import Lab
 from space.user_models import UserModels
-from tests.space.browser import open_page
+from tests.space.browser import new_window, open_in
 from tests.space.server import Server, running_space, served
 from training.data import Split
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 
 @pytest.fixture(scope="session")
@@ -48,13 +48,36 @@ def site(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all tests that ask for nothing special, since a new one takes a second; it has an empty tab."""
+    window = new_window(browser, permissions=["clipboard-read", "clipboard-write"])
+    window.new_page()
+    yield window
+    window.close()
+
+
 @pytest.fixture
-def page(browser: Browser, site: str) -> Iterator[Page]:
-    """The page as it opens; in the end none of its scripts has failed."""
-    page = open_page(browser, site)
-    yield page
-    assert page.errors == []
-    page.context.close()
+def open_tab(window: BrowserContext) -> Iterator[Callable[[str], Page]]:
+    """Opens an address in a new tab; in the end none of the tabs' scripts has failed, and nothing is remembered."""
+    tabs: list[Page] = []
+
+    def open_tab(address: str) -> Page:
+        tabs.append(open_in(window, address))
+        return tabs[-1]
+
+    yield open_tab
+    for tab in tabs:
+        if not tab.is_closed():
+            tab.evaluate("localStorage.clear()")
+            tab.close()
+    assert [error for tab in tabs for error in tab.errors] == []
+
+
+@pytest.fixture
+def page(open_tab: Callable[[str], Page], site: str) -> Page:
+    """The page as it opens."""
+    return open_tab(site)
 
 
 @pytest.fixture
