@@ -11,8 +11,9 @@ import pytest
 from sae_model import SparseAutoencoder
 from space.export import export
 from space.lab import Lab
+from space.user_model_process import work
 from space.user_models import UserModels
-from tests.space.browser import new_window, open_in
+from tests.space.browser import WIDE, new_window, open_in, visit, wait_for_models
 from tests.space.server import Server, running_space, served
 from training.data import Split
 
@@ -40,11 +41,17 @@ def server(space: Server) -> str:
 
 
 @pytest.fixture(scope="session")
-def site(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the page as a folder of files, which opens much faster than in Gradio."""
-    folder = tmp_path_factory.mktemp("site") / "page"
+def exported(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page as a folder of files, within the folders of a site."""
+    folder = tmp_path_factory.mktemp("site") / "some" / "where"
     export(lab, folder)
-    with served(folder) as address:
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(exported: Path) -> Iterator[str]:
+    """The address of that page, which opens much faster than in Gradio."""
+    with served(exported) as address:
         yield address
 
 
@@ -74,10 +81,23 @@ def open_tab(window: BrowserContext) -> Iterator[Callable[[str], Page]]:
     assert [error for tab in tabs for error in tab.errors] == []
 
 
+@pytest.fixture(scope="session")
+def tab(window: BrowserContext, site: str) -> Page:
+    """The page in a tab that stays open."""
+    return open_in(window, site)
+
+
 @pytest.fixture
-def page(open_tab: Callable[[str], Page], site: str) -> Page:
-    """The page as it opens."""
-    return open_tab(site)
+def page(tab: Page) -> Iterator[Page]:
+    """The page in the state in which it opens, though other tests used it before: to open it anew takes seconds."""
+    tab.errors.clear()
+    tab.set_viewport_size(WIDE)
+    tab.mouse.move(0, 0)
+    tab.keyboard.press("Escape")
+    visit(tab, "?")
+    wait_for_models(tab)
+    yield tab
+    assert tab.errors == []
 
 
 @pytest.fixture
@@ -90,6 +110,12 @@ def few(digits: Split) -> Split:
 def models(few: Split) -> UserModels:
     """The users' models of a page."""
     return UserModels(few, 10)
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare a test the seconds that the process of a user's model takes to start."""
+    monkeypatch.setattr(UserModels, "_messages", lambda _, job, *__: work(job))
 
 
 @pytest.fixture

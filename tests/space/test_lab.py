@@ -14,7 +14,7 @@ import torch
 
 from sae_model import L1, list_variants, load_variant, unit_activation
 from space.errors import InputError
-from space.index import index_of, labelled, sparsity_of
+from space.index import index_of, labelled
 from space.lab import Lab, Specimen
 from space.noise import noise
 from tests.space.server import ROOT
@@ -120,21 +120,8 @@ def test_the_browser_is_told_the_metrics_of_each_stop(lab: Lab) -> None:
         assert len(there["mean_activation_by_class"]) == 10
 
 
-def test_the_browser_is_told_how_codes_are_made(lab: Lab) -> None:
+def test_the_browser_is_told_penalties_thresholds_and_what_stands_apart(lab: Lab) -> None:
     stops = told(lab)["stops"]
-    for key, k, steps, rounds, beta in (
-        ("dense", None, 0, 0, 0),
-        ("l1-1", None, 12, 0, 1),
-        ("l1-30", None, 12, 0, 30),
-        ("lecture", None, 0, 0, 0),
-        ("kl-image-0.05", None, 0, 0, 0),
-        ("topk-25", 25, 8, 2, 0),
-        ("adaptive-topk, k = 200", 200, 8, 4, 0),
-        ("adaptive-l1, beta = 0.3", None, 0, 0, 0.3),
-        ("adaptive-l1, beta = 10", None, 12, 0, 10),
-    ):
-        stop = stops[key]
-        assert (stop["k"], stop["steps"], stop["rounds"], stop["beta"]) == (k, steps, rounds, beta), key
     assert stops["kl-image-0.02"]["penalty"] == {"of": "divergence", "weight": 20, "target": 0.02}
     assert stops["adaptive-l1, beta = 3"]["penalty"] == {"of": "mean", "weight": 3, "target": None}
     assert stops["kl-neuron-0.05"]["penalty"] is None
@@ -161,9 +148,7 @@ def test_the_slider_of_the_model_for_every_beta_goes_evenly_and_is_measured_at_s
     assert family["stops"] == [stop.key for stop in stops if stop.label]
     places = family["range"]
     assert (places["model"], places["argument"], places["values"]) == ("adaptive-l1", "beta", betas)
-    method = sparsity_of(lab, between)
-    for stop, steps in zip(stops, places["steps"], strict=True):
-        assert method.refinement(torch.tensor([stop.value])).steps.item() == steps
+    for stop in stops:
         assert stop.key == f"adaptive-l1, beta = {json.dumps(stop.value).removesuffix('.0')}"  # as a browser writes it
 
 
@@ -204,12 +189,13 @@ from training.measure.evaluation import evaluate
 from training.publish.record import Record
 from training.fit.bundle import RECIPES
 
-test = load_split("mnist", "test", limit=100)
+test, evaluation = load_split("mnist", "test", limit=100), None
 for recipe in RECIPES:
-    if recipe.family in ("shout", "l1") and recipe.name != "shout-4":  # that one is not bundled
+    if recipe.name in ("dense", "l1-3", "shout-0.25", "shout-0.5"):
         model = recipe.new_model(test.images)
         model.save_pretrained(sae_model.bundle.BUNDLE / recipe.name)
-        Record(recipe, {}, 100, evaluate(model, test)).write(sae_model.bundle.BUNDLE / recipe.name)
+        evaluation = evaluation or evaluate(model, test)  # one for all, since it takes seconds
+        Record(recipe, {}, 100, evaluation).write(sae_model.bundle.BUNDLE / recipe.name)
 files = Files(Lab(), None)
 index = json.loads(files.table["lab.json"].body)
 assert [family["key"] for family in index["families"]] == ["l1", "shout"]
