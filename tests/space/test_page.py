@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -258,8 +259,9 @@ def test_the_page_asks_nobody_else_and_its_server_for_files_alone(window: Browse
     page.close()
 
 
-def test_a_picture_is_never_another_models(page: Page) -> None:
+def test_a_picture_is_never_another_models(open_tab: Callable[[str], Page], site: str) -> None:
     """While weights are under way the old picture stays, marked; then the new one comes by itself."""
+    page = open_tab(site)
     held = []
     page.route("**/models/topk-25/**", lambda route: held.append(route))
     before = pixels(page, RECONSTRUCTION)

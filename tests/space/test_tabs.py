@@ -85,7 +85,8 @@ LESSONS = {
 }  # fmt: skip
 
 
-def test_every_lesson_opens_undone_and_is_done_by_hand(page: Page) -> None:
+def test_every_lesson_opens_undone_and_is_done_by_hand(open_tab: Callable[[str], Page], site: str) -> None:
+    page = open_tab(site)
     assert page.locator("#lessons button[data-lesson]").count() == len(LESSONS)
     for lesson, do in LESSONS.items():
         button = page.locator(f"#lessons [data-lesson={lesson}]")
