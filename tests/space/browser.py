@@ -91,6 +91,14 @@ def visit(page: Page, query: str) -> None:
     )
 
 
+def keep_a_model(page: Page, patience: float = 120_000) -> None:
+    """Train for a moment in Learn, and keep what it came to."""
+    page.click("#train-step")
+    page.wait_for_function("/Paused|Done/.test(document.querySelector('#train-said').innerText)", timeout=patience)
+    page.click("#train-keep")
+    page.wait_for_selector("#train-file[href]", timeout=patience)
+
+
 def pixels(page: Page, selector: str) -> list[int]:
     """Red, green and blue of a canvas, row by row."""
     return page.eval_on_selector(

@@ -26,7 +26,7 @@ from space.files import Files
 from space.lab import Lab, Specimen
 from space.lines import Lines
 from tests.idx import write_idx
-from tests.space.browser import english_in, slide
+from tests.space.browser import english_in, keep_a_model, slide
 from tests.space.server import running_space
 from training.data import DATASETS, Split, open_dataset
 from training.fit.loop import fit
@@ -226,11 +226,8 @@ def test_every_tab_works_for_other_data(
         page.locator("#languages button").click()
         page.wait_for_selector("html[lang=en]")
         page.click("#tab-learn")
-        page.click("#train-step")
-        page.wait_for_selector("#train canvas", timeout=90_000)
-        page.wait_for_function("/Paused|Done/.test(document.querySelector('#train-said').innerText)", timeout=90_000)
-        page.click("#train-keep")
-        page.wait_for_selector("#train-file[href]", timeout=90_000)
+        keep_a_model(page)
+        assert page.is_visible("#train canvas")
         assert page.locator("#message.error, #train-said.error, #trouble p").all_inner_texts() == []
 
 

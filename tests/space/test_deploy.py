@@ -74,38 +74,36 @@ def test_the_space_runs_on_what_was_uploaded_and_holds_no_more(hub: LoopbackHub,
 
 
 @pytest.mark.usefixtures("few_files")
-def test_the_front_page_tells_the_hub_how_to_run_it(hub: LoopbackHub) -> None:
+def test_the_front_page_tells_the_hub_how_to_run_it_on_the_hardware_that_is_asked_for(hub: LoopbackHub) -> None:
     for variant in list_variants()[:2]:
         HfApi().create_repo(f"ada/{repo_name(variant)}")
     deploy(ID)
-    page = hub.files(ID, repo_type="space")["README.md"].decode()
-    card = SpaceCard(page).data.to_dict()
+    card, page, pins = uploaded(hub)
     assert card["models"] == [f"ada/{repo_name(variant)}" for variant in list_variants()[:2]]
     assert (card["sdk"], card["app_file"], card["license"]) == ("gradio", "space/app.py", "mit")
     assert len(card["short_description"]) <= 60
     assert {"python_version", "sdk_version", "tags", "title", "emoji"} <= card.keys()
     readme = (ROOT / "README.md").read_text()
     assert page.partition("\n---\n")[2].strip() == readme.partition("\n---\n")[2].strip()
-
-
-@pytest.mark.usefixtures("few_files")
-def test_a_space_gets_the_hardware_that_is_asked_for_and_what_fits_it(hub: LoopbackHub) -> None:
-    deploy(ID)
-    files = hub.files(ID, repo_type="space")
-    front, pins = SpaceCard(files["README.md"].decode()).data.to_dict(), files["requirements.txt"].decode()
-    assert hub.repo(ID, "space").hardware == front["suggested_hardware"] == "zero-a10g"
-    assert front["python_version"] == "3.12"
+    assert hub.repo(ID, "space").hardware == card["suggested_hardware"] == "zero-a10g"
+    assert card["python_version"] == "3.12"
     torch = re.search(r"^torch==(\d+)\.(\d+)", pins, re.MULTILINE)
     assert (2, 8) <= (int(torch[1]), int(torch[2])) <= (2, 11)
     assert deploy(ID, hardware="cpu")[1]  # the same Space, on other hardware
-    files = hub.files(ID, repo_type="space")
-    front = SpaceCard(files["README.md"].decode()).data.to_dict()
-    assert hub.repo(ID, "space").hardware == front["suggested_hardware"] == "cpu-basic"
-    assert front["python_version"] == "3.11"
-    assert files["requirements.txt"] == (ROOT / "requirements.txt").read_bytes()
+    card, _, pins = uploaded(hub)
+    assert hub.repo(ID, "space").hardware == card["suggested_hardware"] == "cpu-basic"
+    assert card["python_version"] == "3.11"
+    assert pins == (ROOT / "requirements.txt").read_text()
     hub.fail("POST", "/hardware", 403)
     hub.fail("POST", "/hardware", 403)
     assert not deploy(ID)[1]
+
+
+def uploaded(hub: LoopbackHub) -> tuple[dict, str, str]:
+    """What the front page tells the Hub, that page, and the versions that are installed."""
+    files = hub.files(ID, repo_type="space")
+    page, pins = (files[name].decode() for name in ("README.md", "requirements.txt"))
+    return SpaceCard(page).data.to_dict(), page, pins
 
 
 INSTALLED = """

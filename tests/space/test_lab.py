@@ -21,6 +21,9 @@ from tests.space.server import ROOT
 from training.data import as_floats
 from training.fit.bundle import FAMILIES
 
+APART = {"lecture", "batch-topk", "jumprelu", "matryoshka"}
+"""Models that stand beside their slider."""
+
 
 def told(lab: Lab) -> dict:
     """The content of lab.json, with made-up addresses."""
@@ -61,28 +64,20 @@ def test_only_sigma_changes_when_sigma_changes(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("name", "wrong", "words"),
     [
-        ({"digit": -1}, "digit_index is a whole number from 0 to 9999"),
-        ({"digit": 10_000}, "digit_index"),
-        ({"digit": 1.5}, "digit_index"),
-        ({"digit": True}, "digit_index"),
-        ({"digit": None}, "digit_index"),
-        ({"sigma": -0.1}, "sigma is a number from 0 to 1"),
-        ({"sigma": 1.1}, "sigma"),
-        ({"sigma": math.nan}, "sigma"),
-        ({"sigma": "0.3"}, "sigma"),
-        ({"seed": -1}, "seed is a whole number"),
-        ({"seed": 2**40}, "seed"),
-        ({"key": "l1-none"}, "There is no variant 'l1-none'; there are: dense"),
-        ({"key": ["dense"]}, "There is no variant"),
+        ("digit", (-1, 10_000, 1.5, True, None), "digit_index is a whole number from 0 to 9999"),
+        ("sigma", (-0.1, 1.1, math.nan, "0.3"), "sigma is a number from 0 to 1"),
+        ("seed", (-1, 2**40), "seed is a whole number"),
+        ("key", ("l1-none", ["dense"]), "There is no variant .*; there are: dense"),
     ],
 )
-def test_wrong_arguments_end_in_an_error_message(lab: Lab, change: dict, words: str) -> None:
-    arguments = {"digit": 0, "sigma": 0.3, "seed": 0, "key": "dense"} | change
-    key = arguments.pop("key")
-    with pytest.raises(InputError, match=words):
-        lab.look(Specimen(**arguments), key)
+def test_wrong_arguments_end_in_an_error_message(lab: Lab, name: str, wrong: tuple, words: str) -> None:
+    for value in wrong:
+        arguments = {"digit": 0, "sigma": 0.3, "seed": 0, "key": "dense"} | {name: value}
+        key = arguments.pop("key")
+        with pytest.raises(InputError, match=words):
+            lab.look(Specimen(**arguments), key)
 
 
 def test_every_variant_has_a_stop_and_every_family_a_slider(lab: Lab) -> None:
@@ -100,11 +95,7 @@ def test_every_variant_has_a_stop_and_every_family_a_slider(lab: Lab) -> None:
 
 def test_every_slider_starts_where_the_error_with_noise_is_lowest(lab: Lab) -> None:
     for family, stops in lab.families.items():
-        stops = [
-            stop
-            for stop in stops
-            if stop.label and stop.label not in ("lecture", "batch-topk", "jumprelu", "matryoshka")
-        ]
+        stops = [stop for stop in stops if stop.label and stop.label not in APART]
         errors = [lab.evaluation(stop).denoise_mse["0.3"] for stop in stops]
         assert lab.first(family) == stops[errors.index(min(errors))]
 
@@ -126,7 +117,7 @@ def test_the_browser_is_told_penalties_thresholds_and_what_stands_apart(lab: Lab
     assert stops["adaptive-l1, beta = 3"]["penalty"] == {"of": "mean", "weight": 3, "target": None}
     assert stops["kl-neuron-0.05"]["penalty"] is None
     assert [key for key, stop in stops.items() if stop["threshold"]] == ["batch-topk", "jumprelu"]
-    assert {key for key, stop in stops.items() if stop["apart"]} == {"lecture", "batch-topk", "jumprelu", "matryoshka"}
+    assert {key for key, stop in stops.items() if stop["apart"]} == APART
 
 
 def test_the_slider_of_the_model_for_every_beta_goes_evenly_and_is_measured_at_some(lab: Lab) -> None:
