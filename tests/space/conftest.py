@@ -14,6 +14,7 @@ from space.lab import Lab
 from space.user_model_process import work
 from space.user_models import UserModels
 from tests.space.browser import WIDE, new_window, open_in, visit, wait_for_models
+from tests.space.events import Client
 from tests.space.server import Server, running_space, served
 from training.data import Split
 
@@ -38,6 +39,12 @@ def space() -> Iterator[Server]:
 def server(space: Server) -> str:
     """Its address."""
     return space.address
+
+
+@pytest.fixture
+def visitor(server: str) -> Client:
+    """Somebody on the running Space who has no browser."""
+    return Client(server)
 
 
 @pytest.fixture(scope="session")

@@ -38,11 +38,6 @@ EVENTS = {"start": "run", "step": "one_step"}
 """Events of the bench -> what their handlers are called, where it is another name."""
 
 
-@pytest.fixture
-def visitor(server: str) -> Client:
-    return Client(server)
-
-
 def test_the_tests_know_all_events(visitor: Client) -> None:
     known = {EVENTS.get(name, name) for name in FIELDS}
     assert set(visitor.events) == known | {"leave", "reconstruct"}

@@ -20,8 +20,9 @@ import pytest
 from itsdangerous import TimestampSigner
 
 from sae_model import SparseAutoencoder
+from sae_model.bundle import BUNDLE
 from tests.loopback_hub import STRANGER_TOKEN, TOKEN, LoopbackHub
-from tests.space.browser import open_page
+from tests.space.browser import keep_a_model, open_page
 from tests.space.events import Client
 from tests.space.server import running_space
 
@@ -40,11 +41,6 @@ OTHERS = (
     {"Origin": "null"},
 )
 """What tells that a request on loopback is another one's: a proxy, a foreign name of this machine, a foreign site."""
-
-
-@pytest.fixture
-def visitor(server: str) -> Client:
-    return Client(server)
 
 
 @pytest.fixture(scope="module")
@@ -152,21 +148,22 @@ def test_others_neither_open_folders_nor_push_with_the_machines_login(
     assert ("model", "ada/learned") in hub.repos
 
 
-def test_on_a_space_each_visitor_pushes_with_a_login_of_their_own(browser: Browser, hub: LoopbackHub) -> None:
+def test_on_a_space_each_visitor_pushes_with_a_login_of_their_own(
+    browser: Browser, hub: LoopbackHub, few_digits: Path
+) -> None:
+    """One with few digits, on which a model is measured fast."""
     client = {"OAUTH_CLIENT_ID": "by-touch", "OAUTH_CLIENT_SECRET": "secret", "OAUTH_SCOPES": "contribute-repos"}
     hosted = os.environ | client | {"SYSTEM": "spaces", "SPACE_ID": "eve/by-touch", "OPENID_PROVIDER_URL": hub.url}
-    with running_space(environment=hosted | {"HF_TOKEN": STRANGER_TOKEN}) as space:
+    hosted |= {"HF_TOKEN": STRANGER_TOKEN, "SAE_MODELS": str(BUNDLE / "l1-3"), "SAE_DATA_DIR": str(few_digits)}
+    with running_space(environment=hosted) as space:
         context = browser.new_context()
         context.add_cookies([{"name": "session", "value": login_of_ada(), "url": space.address}])
         page = context.new_page()
         page.goto(space.address)
         open_learn(page)
-        assert page.is_visible("#login")
-        page.click("#train-step")
-        page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
+        page.wait_for_selector("#login")
         with page.expect_request("**/queue/join*") as asked:
-            page.click("#train-keep")
-        page.wait_for_selector("#train-file[href]", timeout=PATIENCE)
+            keep_a_model(page)
         stranger = Client(space.address)  # on the same page, without the login
         stranger.session = asked.value.post_data_json["session_hash"]
         assert stranger.send("send", {"repo": "eve/learned"}).key == "learn.sign_in"
@@ -244,10 +241,7 @@ def test_a_training_starts_is_seen_pauses_steps_and_stops(page: Page) -> None:
 
 
 def test_what_was_trained_stands_beside_the_others_in_every_language(page: Page) -> None:
-    page.click("#train-step")
-    page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
-    page.click("#train-keep")
-    page.wait_for_selector("#train-file[href]", timeout=PATIENCE)
+    keep_a_model(page)
     name = page.inner_text("#train-said b")
     assert name.startswith("trained here/l1-1-")
     assert page.locator("#method input:checked").get_attribute("value") == f"user:{name}"
