@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from sae_model.bundle import BUNDLE
+from space import deploy
+from tests.command_line import run
 from tests.loopback_hub import LoopbackHub
 from tests.test_wheel import FIVE_LINES
 
@@ -37,23 +38,25 @@ def test_the_lines_that_load_a_model_run() -> None:
 
 
 @pytest.mark.slow
-def test_the_lines_that_publish_run(hub: LoopbackHub, tmp_path: Path, few_digits: Path) -> None:
-    """From a copy, as its commands write beside the code; with few digits, or training would take minutes."""
-    for name in ("sae_model", "training", "space"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    for name in ("README.md", "requirements.txt", "LICENSE", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(BUNDLE / "l1-0.3", tmp_path / "my-model")
+def test_the_lines_that_publish_run(
+    hub: LoopbackHub, tmp_path: Path, few_digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With few digits, or training would take minutes."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(BUNDLE / "l1-0.3", "my-model")
     lines = (
         block("bash", "training push")
         .replace("YOUR-NAME", "ada")
         .replace("training fit ", f"training fit --epochs 1 --data-dir {few_digits} ")
     )
     assert str(few_digits) in lines
-    for line in lines.strip().splitlines():
-        command = line.replace("python ", f"{sys.executable} ").split()
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    *trainings, deployment = lines.strip().splitlines()
+    for line in trainings:
+        done = run(*line.removeprefix("python -m training ").split())
         assert done.returncode == 0, done.stderr
+    monkeypatch.setattr("sys.argv", deployment.removeprefix("python -m ").split())
+    with pytest.raises(SystemExit, match="0"):
+        typer.run(deploy.main)
     assert [repo_id for _, repo_id in hub.repos] == ["ada/my-model", "ada/my-sparser", "ada/by-touch"]
     assert hub.files("ada/my-model")["model.safetensors"] == (BUNDLE / "l1-0.3" / "model.safetensors").read_bytes()
 

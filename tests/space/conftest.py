@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,15 @@ import pytest
 from sae_model import SparseAutoencoder
 from space.export import export
 from space.lab import Lab
+from space.user_model_process import work
 from space.user_models import UserModels
-from tests.space.browser import open_page
+from tests.space.browser import WIDE, new_window, open_in, visit, wait_for_models
+from tests.space.events import Client
 from tests.space.server import Server, running_space, served
 from training.data import Split
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 
 @pytest.fixture(scope="session")
@@ -39,22 +41,70 @@ def server(space: Server) -> str:
     return space.address
 
 
+@pytest.fixture
+def visitor(server: str) -> Client:
+    """Somebody on the running Space who has no browser."""
+    return Client(server)
+
+
 @pytest.fixture(scope="session")
-def site(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the page as a folder of files, which opens much faster than in Gradio."""
-    folder = tmp_path_factory.mktemp("site") / "page"
+def exported(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page as a folder of files, within the folders of a site."""
+    folder = tmp_path_factory.mktemp("site") / "some" / "where"
     export(lab, folder)
-    with served(folder) as address:
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(exported: Path) -> Iterator[str]:
+    """The address of that page, which opens much faster than in Gradio."""
+    with served(exported) as address:
         yield address
 
 
+@pytest.fixture(scope="session")
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all tests that ask for nothing special, since a new one takes a second; it has an empty tab."""
+    window = new_window(browser, permissions=["clipboard-read", "clipboard-write"])
+    window.new_page()
+    yield window
+    window.close()
+
+
 @pytest.fixture
-def page(browser: Browser, site: str) -> Iterator[Page]:
-    """The page as it opens; in the end none of its scripts has failed."""
-    page = open_page(browser, site)
-    yield page
-    assert page.errors == []
-    page.context.close()
+def open_tab(window: BrowserContext) -> Iterator[Callable[[str], Page]]:
+    """Opens an address in a new tab; in the end none of the tabs' scripts has failed, and nothing is remembered."""
+    tabs: list[Page] = []
+
+    def open_tab(address: str) -> Page:
+        tabs.append(open_in(window, address))
+        return tabs[-1]
+
+    yield open_tab
+    for tab in tabs:
+        if not tab.is_closed():
+            tab.evaluate("localStorage.clear()")
+            tab.close()
+    assert [error for tab in tabs for error in tab.errors] == []
+
+
+@pytest.fixture(scope="session")
+def tab(window: BrowserContext, site: str) -> Page:
+    """The page in a tab that stays open."""
+    return open_in(window, site)
+
+
+@pytest.fixture
+def page(tab: Page) -> Iterator[Page]:
+    """The page in the state in which it opens, though other tests used it before: to open it anew takes seconds."""
+    tab.errors.clear()
+    tab.set_viewport_size(WIDE)
+    tab.mouse.move(0, 0)
+    tab.keyboard.press("Escape")
+    visit(tab, "?")
+    wait_for_models(tab)
+    yield tab
+    assert tab.errors == []
 
 
 @pytest.fixture
@@ -67,6 +117,12 @@ def few(digits: Split) -> Split:
 def models(few: Split) -> UserModels:
     """The users' models of a page."""
     return UserModels(few, 10)
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare a test the seconds that the process of a user's model takes to start."""
+    monkeypatch.setattr(UserModels, "_messages", lambda _, job, *__: work(job))
 
 
 @pytest.fixture

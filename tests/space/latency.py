@@ -7,25 +7,17 @@ pointer over a cell, to the frame that shows the answer; what Play did; and how 
 
 from __future__ import annotations
 
-import os
-import socket
+import itertools
 import statistics
-import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import itertools
-
 from tests.space.browser import WIDE, chromium
-from tests.space.server import running_space
+from tests.space.server import running, running_space
 
 ROUND_TRIP, BYTES_A_SECOND = 100, 10e6 / 8
 OPENINGS, MOVES, STEPS = 5, 200, 40
@@ -52,28 +44,6 @@ WATCH = """(name) => {
   }), true];
   document.addEventListener(...watched);
 }"""
-
-
-@contextmanager
-def bare_gradio() -> Iterator[str]:
-    """The address of a Gradio page with one line of text."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
-    process = subprocess.Popen([sys.executable, "-c", BARE], env=environment, stdout=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(address, timeout=5).read()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 def far_page(browser: Browser) -> tuple[Page, list[int]]:
@@ -184,8 +154,8 @@ def play(page: Page, seconds: float) -> str:
 
 
 def main() -> None:
-    with running_space() as server, bare_gradio() as bare, chromium() as browser:
-        there = statistics.median(bare_opening(browser, bare) for _ in range(OPENINGS))
+    with running_space() as server, running([sys.executable, "-c", BARE]) as bare, chromium() as browser:
+        there = statistics.median(bare_opening(browser, bare.address) for _ in range(OPENINGS))
         opened = [opening(browser, server.address) for _ in range(OPENINGS)]
         first, live, megabytes = (statistics.median(values) for values in zip(*opened, strict=True))
         print(f"bare Gradio page: {there:.2f} s")

@@ -11,12 +11,13 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
@@ -34,14 +35,19 @@ class Server:
     """What it prints."""
 
 
+def running_space(*arguments: str, **options: Any) -> AbstractContextManager[Server]:
+    """Run `python space/app.py`, with arguments, as `running` runs a command."""
+    return running([sys.executable, str(ROOT / "space" / "app.py"), *arguments], **options)
+
+
 @contextmanager
-def running_space(
-    *arguments: str, environment: Mapping[str, str] = os.environ, folder: Path | None = None, port: int = 0
+def running(
+    command: list[str], environment: Mapping[str, str] = os.environ, folder: Path | None = None, port: int = 0
 ) -> Iterator[Server]:
-    """Run `python space/app.py` on a port of 127.0.0.1, a free one where none is named.
+    """Run a command that serves a Gradio app, on a port of 127.0.0.1, a free one where none is named.
 
     Args:
-        arguments: of the command.
+        command: with its arguments.
         environment: its environment variables.
         folder: from where; None takes one that is empty, as a hosted Space may do.
 
@@ -57,11 +63,7 @@ def running_space(
     with tempfile.TemporaryDirectory() as scratch, (Path(scratch) / "log").open("w+") as log:
         began = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "space" / "app.py"), *arguments],
-            cwd=folder or scratch,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
+            command, cwd=folder or scratch, env=environment, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             while not _answers(address):

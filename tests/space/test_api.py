@@ -41,17 +41,9 @@ def test_the_same_call_gets_the_same_answer(client: Client) -> None:
     assert client.predict(*call, api_name="/reconstruct") == client.predict(*call, api_name="/reconstruct")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ((10_000, 0.3, "dense", 0), "digit_index is a whole number from 0 to 9999"),
-        ((0, None, "dense", 0), "sigma is a number from 0 to 1"),
-        ((0, 0.3, ["dense"], 0), "There is no variant"),
-    ],
-)
-def test_wrong_arguments_are_answered_with_an_error_message(client: Client, arguments: tuple, words: str) -> None:
-    with pytest.raises(AppError, match=words):
-        client.predict(*arguments, api_name="/reconstruct")
+def test_wrong_arguments_are_answered_with_an_error_message(client: Client) -> None:
+    with pytest.raises(AppError, match="sigma is a number from 0 to 1"):
+        client.predict(0, None, "dense", 0, api_name="/reconstruct")
 
 
 def test_it_is_the_only_public_endpoint(client: Client) -> None:

@@ -11,17 +11,17 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from sae_model import bernoulli_kl
 from sae_model.bundle import BUNDLE
 from space.languages import catalog
+from tests.space.browser import WIDE
 from tests.space.server import ROOT, served
 from training.draw.histograms import histogram_of, percent
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import BrowserContext, Page
 
 FAMILIES = {
     "l1": ["dense", "l1-0.01", "l1-0.1", "l1-0.3", "l1-1", "l1-3", "l1-10", "l1-30", "lecture"],
@@ -30,7 +30,7 @@ FAMILIES = {
     "topk": ["topk-10", "topk-25", "topk-50", "batch-topk", "jumprelu", "matryoshka"],
     "noise": ["l1-0.1", "l1-0.1-noise-0.6"],
 }
-APART = {"lecture": "lecture", "batch-topk": "batch-topk", "jumprelu": "jumprelu", "matryoshka": "matryoshka"}
+APART = {"lecture", "batch-topk", "jumprelu", "matryoshka"}
 USERS = "me/mine"
 LATENTS = 49
 WIDTHS = (390, 1280, 1920)
@@ -39,7 +39,7 @@ PARTS = ("histograms", "rates", "frontier", "classes", "errorcurve")
 
 def stop_of(name: str) -> dict[str, Any]:
     """As lab.json has it."""
-    label = APART.get(name) or name.rpartition("-")[2].removeprefix("0")
+    label = name if name in APART else name.rpartition("-")[2].removeprefix("0")
     target = float(name.rpartition("-")[2]) if name.startswith("kl") else None
     evaluation = json.loads((BUNDLE / name / "evaluation.json").read_text(encoding="utf-8"))
     return {
@@ -51,14 +51,8 @@ def stop_of(name: str) -> dict[str, Any]:
 def given() -> dict[str, Any]:
     """What the stub page gets."""
     stops = {name: stop_of(name) for family in FAMILIES.values() for name in family}
-    theirs = stop_of("l1-0.3") | {
-        "key": USERS,
-        "model": USERS,
-        "measured": USERS,
-        "short": "mine",
-        "label": "★",
-        "users": True,
-    }
+    theirs = stop_of("l1-0.3") | dict.fromkeys(("key", "model", "measured"), USERS)
+    theirs |= {"short": "mine", "label": "★", "users": True}
     theirs["evaluation"]["fvu"] *= 3
     families = {**FAMILIES, f"user:{USERS}": ["l1-1", USERS]}
     stops[USERS] = theirs
@@ -95,36 +89,30 @@ def measured() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """The repository's files on loopback."""
-    with served(ROOT) as root:
-        yield f"{root}tests/space/charts_stub.html"
-
-
-@pytest.fixture(scope="module")
-def window(browser: Browser, address: str) -> Iterator[Page]:
+def stub(window: BrowserContext) -> Iterator[Page]:
     """One for all tests; each shows its own part."""
-    page = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True).new_page()
+    page = window.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.add_init_script(f"window.given = {json.dumps(given())}")
-    page.goto(address)
-    page.wait_for_function("window.ready")
-    yield page
+    with served(ROOT) as root:
+        page.goto(f"{root}tests/space/charts_stub.html")
+        page.wait_for_function("window.ready")
+        yield page
     assert errors == []
-    page.context.close()
+    page.close()
 
 
 @pytest.fixture
-def page(window: Page) -> Page:
+def page(stub: Page) -> Page:
     """As it starts: English, wide, l1-10 beside dense, nothing shown."""
-    window.set_viewport_size({"width": 1280, "height": 900})
-    window.evaluate(
+    stub.set_viewport_size(WIDE)
+    stub.evaluate(
         "measured => { page.state = structuredClone(given.state); page.changes = [];"
         "Object.assign(given, {equal: false, measured}); }",
         measured(),
     )
-    return window
+    return stub
 
 
 def show(page: Page, part: str, **changes: object) -> None:
@@ -462,17 +450,3 @@ def test_idle_work_stops_after_8_ms_and_is_dropped_for_newer(page: Page) -> None
     )
     assert most <= 2  # steps of 3 ms
     assert done == ["new"]
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_a_screen_reader_and_weak_eyes_miss_nothing(page: Page, part: str) -> None:
-    for dark in (False, True):
-        page.evaluate(
-            "dark => [document.documentElement, document.body].forEach(e => e.classList.toggle('dark', dark))", dark
-        )
-        show(page, part)
-        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"]
-        assert [
-            (one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found if one["id"] != "html-has-lang"
-        ] == []
-    page.evaluate("[document.documentElement, document.body].forEach(e => e.classList.remove('dark'))")

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +20,14 @@ from safetensors.torch import load, save_file
 
 from sae_model import L1, Dense, TopK
 from sae_model.errors import UserError
-from space.app import main
+from space.app import build_app, main, options_of
 from space.collection import bundled, open_collection
-from space.export import export
 from space.files import Files
 from space.lab import Lab, Specimen
+from space.lines import Lines
 from tests.idx import write_idx
-from tests.space.browser import english_in, open_page, slide
-from tests.space.server import running_space, served
+from tests.space.browser import english_in, keep_a_model, slide
+from tests.space.server import running_space
 from training.data import DATASETS, Split, open_dataset
 from training.fit.loop import fit
 from training.fit.recipe import Recipe, for_any_range
@@ -33,7 +35,7 @@ from training.publish.hub import push
 from training.runs import Data, measure_and_save
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
 
 CLOTHES, SHAPES = "fashion-mnist", ("a <b>blue disc", "green square", "red square")
 
@@ -52,12 +54,13 @@ def train(into: Path, name: str, data_dir: Path = Path("training/data"), methods
     return into
 
 
-def in_colour(folder: Path, height: int, width: int) -> Path:
-    """Models, in `models`, of images in colour, in `shapes`."""
-    generator = np.random.default_rng(0)
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models, in `models`, of images in colour that are no squares, in `shapes`."""
+    folder, generator = tmp_path_factory.mktemp("own"), np.random.default_rng(0)
     for half, count in (("train", 240), ("test", 45)):
         for number in range(count):
-            image = np.zeros((height, width, 3), np.uint8)
+            image = np.zeros((20, 24, 3), np.uint8)
             top, left = generator.integers(0, 12, 2)
             image[top : top + 8, left : left + 8, 2 - number % 3] = 220
             of_class = folder / "shapes" / half / SHAPES[number % 3]
@@ -65,16 +68,6 @@ def in_colour(folder: Path, height: int, width: int) -> Path:
             Image.fromarray(image).save(of_class / f"{number}.png")
     train(folder / "models", str(folder / "shapes"), methods=(Dense(), L1(1.0), TopK(5)))
     return folder
-
-
-@pytest.fixture(scope="session")
-def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return in_colour(tmp_path_factory.mktemp("own"), 20, 24)
-
-
-@pytest.fixture(scope="session")
-def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return in_colour(tmp_path_factory.mktemp("squares"), 32, 32)
 
 
 @pytest.fixture(scope="session")
@@ -174,41 +167,68 @@ def test_the_command_ends_in_an_error_message(tmp_path: Path) -> None:
         main(str(tmp_path))
 
 
+@contextmanager
+def space_of(folder: Path) -> Iterator[str]:
+    """The address of a Space with the models of a folder.
+
+    Where data lie beside them it is a process of its own; otherwise it is this one, which takes no seconds to start.
+    """
+    models = str(folder / "models")
+    if (folder / "data").exists():
+        with running_space(environment=os.environ | {"SAE_MODELS": models, "SAE_DATA_DIR": str(folder / "data")}) as it:
+            yield it.address
+        return
+    lab = Lab(open_collection(models))
+    files = Files(lab, {"hosted": False, "login": False})
+    app = build_app(lab, files)
+    app._queue = Lines(app)
+    app.launch(**options_of(files), prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    yield app.local_url
+    app.close()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("which", ["squares", "clothes", "vectors"])
-def test_every_tab_works_for_other_data(browser: Browser, request: pytest.FixtureRequest, which: str) -> None:
-    folder = request.getfixturevalue(which)
-    environment = os.environ | {"SAE_MODELS": str(folder / "models"), "SAE_DATA_DIR": str(folder / "data")}
-    if which != "clothes":
-        del environment["SAE_DATA_DIR"]
-    with running_space(environment=environment) as space:
-        page = open_page(browser, space.address)
+@pytest.mark.parametrize(
+    ("which", "classes", "proportion"),
+    [("shapes", SHAPES, 24 / 20), ("clothes", DATASETS[CLOTHES].about.classes, 1), ("vectors", ("vectors",), None)],
+)
+def test_every_tab_works_for_other_data(
+    open_tab: Callable[[str], Page],
+    request: pytest.FixtureRequest,
+    which: str,
+    classes: tuple[str, ...],
+    proportion: float | None,
+) -> None:
+    with space_of(request.getfixturevalue(which)) as address:
+        page = open_tab(f"{address.rstrip('/')}/?model={'l1-0.1' if which == 'vectors' else 'dense'}")
         picture = "document.querySelector('#reconstruction canvas').toDataURL()"
         before = page.evaluate(picture)
         slide(page, "#noise", 0.8)
         page.wait_for_function(f"old => {picture} !== old", arg=before)
-        classes = {"squares": SHAPES, "clothes": DATASETS[CLOTHES].about.classes, "vectors": ("vectors",)}[which]
+        if proportion:
+            for selector in (".given .clean canvas", "#reconstruction canvas"):
+                box = page.locator(selector).bounding_box()
+                assert box["width"] / box["height"] == pytest.approx(proportion, abs=0.02)
         assert page.locator("#digit select option").all_inner_texts() == list(classes)
         page.wait_for_function("() => document.querySelector('#digit select').value !== ''")  # labels are here
         page.select_option("#digit select", "0")
         if len(classes) > 1:  # names of classes are no HTML
             page.wait_for_function("name => document.querySelector('#panel').innerText.includes(name)", arg=classes[0])
         assert page.locator("#draw").count() == (which != "vectors")
-        for tab in ("atoms", "classes", "rates", "frontier"):
+        for tab in ("atoms", "classes", "rates", "frontier", "see"):
             page.click(f"#tab-{tab}")
             page.wait_for_selector("#panel canvas, #panel svg")
+            page.wait_for_timeout(1000)
+            assert "NaN" not in page.inner_html("#panel")
+        page.locator("#languages button").click()
+        page.wait_for_selector("html[lang=ru]")
+        assert english_in(page) <= set(re.findall(r"\w+", " ".join(classes)))
+        page.locator("#languages button").click()
+        page.wait_for_selector("html[lang=en]")
         page.click("#tab-learn")
-        page.click("#train-step")
-        page.wait_for_selector("#train canvas", timeout=90_000)
-        page.wait_for_function("/Paused|Done/.test(document.querySelector('#train-said').innerText)", timeout=90_000)
-        page.click("#train-keep")
-        page.wait_for_selector("#train-file[href]", timeout=90_000)
+        keep_a_model(page)
+        assert page.is_visible("#train canvas")
         assert page.locator("#message.error, #train-said.error, #trouble p").all_inner_texts() == []
-        assert page.errors == []
-        page.context.close()
-        russian = open_page(browser, f"{space.address}/?lang=ru")
-        assert english_in(russian) <= set(re.findall(r"\w+", " ".join(classes)))
-        russian.context.close()
 
 
 def test_each_model_is_one_stop_of_a_slider() -> None:
@@ -218,19 +238,3 @@ def test_each_model_is_one_stop_of_a_slider() -> None:
     models["l1-0.1-noise-0.3"] = replace(noisy, recipe=replace(noisy.recipe, noise=0.3))
     stops = Lab(replace(collection, models=models)).families["noise"]
     assert sorted(stop.label for stop in stops) == ["+0.3", "+0.6", "l1-0.1"]
-
-
-def test_charts_have_numbers_where_there_are_few_test_images(browser: Browser, shapes: Path, tmp_path: Path) -> None:
-    export(Lab(open_collection(str(shapes / "models"))), tmp_path / "site")
-    with served(tmp_path / "site") as address:
-        page = open_page(browser, address)
-        for tab in ("see", "classes", "rates", "frontier"):
-            page.click(f"#tab-{tab}")
-            page.wait_for_timeout(1000)
-            assert "NaN" not in page.inner_html("#panel")
-        page.click("#tab-see")
-        for selector in (".given .clean canvas", "#reconstruction canvas"):
-            box = page.locator(selector).bounding_box()
-            assert box["width"] / box["height"] == pytest.approx(24 / 20, abs=0.02)  # images keep their proportions
-        assert page.errors == []
-        page.context.close()

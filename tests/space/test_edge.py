@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gradio as gr
 import pytest
 from starlette.requests import Request
 
 from space.edge import is_owner
-from tests.loopback_hub import LoopbackHub
-from tests.space.events import Client
-
-OTHERS = (
-    {"X-Forwarded-For": "203.0.113.9"},
-    {"X-Forwarded-For": "127.0.0.1"},
-    {"Forwarded": "for=127.0.0.1"},
-    {"Host": "evil.example"},
-    {"Origin": "http://evil.example"},
-    {"Origin": "null"},
-)
-"""What tells that a request on loopback is another one's: a proxy, a foreign name of this machine, a foreign site."""
 
 
 @pytest.mark.parametrize(
@@ -54,20 +40,3 @@ def test_the_owner_is_who_sits_at_the_machine(
     assert not is_owner(gr.Request(Request(scope)))
     monkeypatch.setenv("SPACE_ID", "ada/touch")
     assert not is_owner(request)
-
-
-def test_others_neither_open_folders_nor_push_with_the_machines_login(
-    server: str, hub: LoopbackHub, folder: Path
-) -> None:
-    visitor = Client(server)
-    assert visitor.send("one_step", visitor.settings()).ok
-    assert visitor.send("keep").key == "learn.kept_early"
-    for headers in OTHERS:
-        visitor.headers = headers
-        assert visitor.send("load", {"address": str(folder)}).key == "box.no_repo", headers
-        assert visitor.send("send", {"repo": "ada/learned"}).key == "learn.no_login", headers
-    assert hub.repos == {}
-    visitor.headers = {"Origin": server}
-    assert visitor.send("load", {"address": str(folder)}).key == "box.loaded"
-    assert visitor.send("send", {"repo": "ada/learned"}).key == "learn.pushed"
-    assert ("model", "ada/learned") in hub.repos

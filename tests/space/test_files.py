@@ -5,14 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
-import urllib.request
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import quote
 
-import gradio as gr
-import httpx
 import pytest
 import torch
 from safetensors.torch import load, save_file
@@ -23,12 +19,11 @@ from starlette.types import Receive, Scope, Send
 
 from sae_model import SparseAutoencoder, load_variant
 from sae_model.bundle import BUNDLE
-from space.app import build_app, options_of
+from space.app import build_app
 from space.edge import EarlyHead, PackedAssets
 from space.files import Files
 from space.lab import Lab
 from space.user_models import UserModels
-from tests.space.server import running_space
 from training.data import load_split
 from training.measure.latent_statistics import latent_statistics, read_statistics, to_bytes, write_statistics
 
@@ -146,6 +141,7 @@ def test_statistics_are_written_and_read(tiny_model: SparseAutoencoder, tmp_path
     assert read_statistics(tmp_path, "25/") is None
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_users_model_is_fetched_by_its_checksum(
     lab: Lab, models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,20 +171,6 @@ def test_images_of_any_range_and_many_classes_are_packed(lab: Lab, tmp_path: Pat
     assert gzip.decompress(files.table["labels"].body) == labels.numpy().astype("<u2").tobytes()
 
 
-def test_the_page_fetches_from_its_own_address_behind_a_proxy() -> None:
-    """Which may strip the prefix of a path or leave it."""
-    with running_space(environment=os.environ | {"GRADIO_ROOT_PATH": "/demo"}) as space:
-        for prefix in ("", "/demo"):
-            page = httpx.get(f"{space.address}{prefix}/")
-            assert page.headers["content-encoding"] == "gzip"
-            assert page.text.index('<script type="importmap">') < page.text.index('<script type="module"')
-            for name in ("lab.json", "words/ru.json"):
-                with urllib.request.urlopen(f"{space.address}{prefix}/files/{name}", timeout=60) as answer:
-                    assert answer.status == 200
-        moved = httpx.get(f"{space.address}/demo/ru?digit=3&lang=en")
-        assert (moved.status_code, moved.headers["location"]) == (307, "./?digit=3&lang=ru")
-
-
 @pytest.mark.parametrize("body", ["<gradio-app></gradio-app>", "<p>another page</p>"])
 def test_only_gradios_page_starts_ours(body: str) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -213,16 +195,6 @@ def test_of_gradios_scripts_only_whole_answers_are_kept(missing: int) -> None:
     client = TestClient(PackedAssets(gradio))
     assert [client.get("/assets/a.js").content for _ in range(2)][1] == script
     assert len(asked) == 1 + missing
-
-
-def test_an_app_in_this_process_serves_them_too(lab: Lab) -> None:
-    files = Files(lab, {"hosted": False, "login": False})
-    app: gr.Blocks = build_app(lab, files)
-    try:
-        app.launch(**options_of(files), prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
-        assert httpx.get(f"{app.local_url}files/lab.json").json()["server"] == {"hosted": False, "login": False}
-    finally:
-        app.close()
 
 
 def test_the_built_app_is_small(lab: Lab) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import httpx
 import pytest
 
 from sae_model.methods import METHODS
+from space.head import WEB
 from space.languages import CATALOGS, DEFAULT, catalog
-from tests.training.test_words import ROOT, keys_in_code, values_of
+from tests.training.test_words import CATALOGS as OF_TRAINING
+from tests.training.test_words import keys_in_code, values_of
 from training.fit.bundle import FAMILIES
 
 OTHERS = sorted(set(CATALOGS) - {DEFAULT})
-MODULES = list((ROOT / "space" / "web").glob("*.js"))
+MODULES = list(WEB.glob("*.js"))
 
 
 def test_the_old_address_of_a_language_leads_to_the_page(server: str) -> None:
@@ -51,7 +52,8 @@ def test_all_words_are_text_and_every_family_and_method_has_some() -> None:
 def test_every_key_of_the_page_is_said_and_everything_said_has_a_key() -> None:
     """By Python, whose error messages the browser says; or by a module, where keys may have a part put in."""
     _, in_python = keys_in_code("space", "sae_model", "training")
-    page = {key for code in CATALOGS for key in CATALOGS[code]} - _of_training()
+    page = {key for words in CATALOGS.values() for key in words}
+    page -= {key for words in OF_TRAINING.values() for key in words}
     sources = "".join(path.read_text(encoding="utf-8") for path in MODULES)
     quoted = set(re.findall(r"""["'`]([\w. -]+\.[\w. -]+)["'`]""", sources)) | in_python
     patterns = [
@@ -62,16 +64,9 @@ def test_every_key_of_the_page_is_said_and_everything_said_has_a_key() -> None:
     unsaid = {key for key in page if key not in quoted and not any(p.fullmatch(key) for p in patterns)}
     assert sorted(unsaid) == []
     every = catalog(DEFAULT)
-    said = re.findall(r"""\b(?:say|rich)\(\s*["']([\w. -]+)["']""", sources)
-    assert sorted({key for key in said if key not in every}) == []
-
-
-def _of_training() -> set[str]:
-    """Keys of the words that charts and figures of training say too."""
-    import tomllib
-
-    from training.words import FOLDER, _flat
-
-    return {
-        key for path in Path(FOLDER).glob("*.toml") for key, _ in _flat(tomllib.loads(path.read_text(encoding="utf-8")))
-    }
+    sections = "|".join({key.partition(".")[0] for key in every})
+    said = set(re.findall(rf'"((?:{sections})\.[\w-]+)"', sources))
+    assert len(said) > 150
+    assert said - every.keys() == set()
+    terms = set(re.findall(r'term\("([^"]+)"', sources))
+    assert {f"terms.{name}.tip" for name in terms} <= every.keys()

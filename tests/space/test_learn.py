@@ -11,7 +11,7 @@ import time
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,9 @@ import pytest
 from itsdangerous import TimestampSigner
 
 from sae_model import SparseAutoencoder
+from sae_model.bundle import BUNDLE
 from tests.loopback_hub import STRANGER_TOKEN, TOKEN, LoopbackHub
-from tests.space.browser import open_page
+from tests.space.browser import keep_a_model, open_page
 from tests.space.events import Client
 from tests.space.server import running_space
 
@@ -31,18 +32,31 @@ if TYPE_CHECKING:
 STEP = "Number(document.querySelector('#train table td')?.textContent.split(' ')[0] ?? -1)"
 SAID = "document.querySelector('#train-said').innerText"
 PATIENCE = 120_000
+OTHERS = (
+    {"X-Forwarded-For": "203.0.113.9"},
+    {"X-Forwarded-For": "127.0.0.1"},
+    {"Forwarded": "for=127.0.0.1"},
+    {"Host": "evil.example"},
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+)
+"""What tells that a request on loopback is another one's: a proxy, a foreign name of this machine, a foreign site."""
 
 
-@pytest.fixture
-def visitor(server: str) -> Client:
-    return Client(server)
-
-
-def kept(visitor: Client) -> dict:
-    """What the server says when a model was trained for a moment and kept."""
+@pytest.fixture(scope="module")
+def keeper(server: str) -> Client:
+    """A visitor who trained a model for a moment."""
+    visitor = Client(server)
     assert visitor.send("one_step", visitor.settings()).ok
-    said = visitor.send("keep").said
-    assert said["key"] == "learn.kept_early"  # after one step
+    return visitor
+
+
+@pytest.fixture(scope="module")
+def kept(keeper: Client) -> dict:
+    """What the server says when that visitor kept the model."""
+    said = keeper.send("keep", {"name": "my.model_1"}).said
+    assert said["key"] == "learn.kept_early"
+    assert said["values"]["step"] == 4
     return said
 
 
@@ -76,12 +90,12 @@ def test_the_image_is_the_one_that_was_sent(visitor: Client) -> None:
     assert seen[0] != seen[1]
 
 
-def test_what_was_kept_can_be_taken_home(visitor: Client, server: str, tmp_path: Path) -> None:
-    assert visitor.send("keep").key == "learn.nothing"
-    said = kept(visitor)
-    assert said["values"]["title"].startswith("trained here/l1-1-")
-    assert said["news"]["family"]["of"] == "l1"
-    with urllib.request.urlopen(f"{server}/files/{said['file']}", timeout=60) as answer:
+def test_what_was_kept_has_the_name_that_one_chose_and_can_be_taken_home(
+    kept: dict, server: str, tmp_path: Path
+) -> None:
+    assert kept["values"]["title"].startswith("trained here/my.model_1-")
+    assert kept["news"]["family"]["of"] == "l1"
+    with urllib.request.urlopen(f"{server}/files/{kept['file']}", timeout=60) as answer:
         assert answer.headers["content-disposition"].startswith("attachment")
         with zipfile.ZipFile(io.BytesIO(answer.read())) as archive:
             archive.extractall(tmp_path)
@@ -91,62 +105,68 @@ def test_what_was_kept_can_be_taken_home(visitor: Client, server: str, tmp_path:
     }  # fmt: skip
     model = SparseAutoencoder.from_pretrained(folder)
     assert (model.latent_dim, model.sparsity.name) == (100, "l1-1")
-    stop = said["news"]["stops"][said["news"]["choose"]]
+    stop = kept["news"]["stops"][kept["news"]["choose"]]
     assert stop["evaluation"]["fvu"] == pytest.approx(json.loads((folder / "evaluation.json").read_text())["fvu"])
-    (there,) = said["news"]["models"].values()
+    (there,) = kept["news"]["models"].values()
     with urllib.request.urlopen(f"{server}/files/{there['url']}", timeout=60) as answer:
         assert answer.read() == (folder / "model.safetensors").read_bytes()
 
 
-def test_what_is_kept_gets_the_name_that_one_chooses(visitor: Client) -> None:
-    visitor.send("one_step", visitor.settings())
-    said = visitor.send("keep", {"name": "my.model_1"}).said
-    assert said["values"]["title"].startswith("trained here/my.model_1-")
-    assert said["key"] == "learn.kept_early"
-    assert said["values"]["step"] == 4
-    for name in ("../up", "", " ", "x" * 41, "a/b", 7, ["a"], {"a": 1}, "-a"):
-        answered = visitor.send("keep", {"name": name})
-        assert answered.key in ("errors.name", "learn.kept_early")
-        assert (answered.key == "errors.name") == bool(name)
+def test_what_is_no_name_is_refused(keeper: Client) -> None:
+    for name in ("../up", " ", "x" * 41, "a/b", 7, ["a"], {"a": 1}, "-a"):
+        assert keeper.send("keep", {"name": name}).key == "errors.name"
 
 
-def test_what_was_kept_is_pushed_with_ones_own_login(visitor: Client, hub: LoopbackHub) -> None:
+@pytest.mark.usefixtures("kept")
+def test_what_was_kept_is_pushed_with_ones_own_login(visitor: Client, keeper: Client, hub: LoopbackHub) -> None:
     assert visitor.send("send", {"repo": "ada/learned"}).key == "learn.not_kept"
-    kept(visitor)
-    assert "is no Hub id" in visitor.send("send", {"repo": "no id"}).said["values"]["words"]
-    visitor.send("discard")  # what was kept stays
-    said = visitor.send("send", {"repo": "ada/learned"}).said
+    assert "is no Hub id" in keeper.send("send", {"repo": "no id"}).said["values"]["words"]
+    keeper.send("discard")  # what was kept stays
+    said = keeper.send("send", {"repo": "ada/learned"}).said
     assert (said["key"], said["values"]) == ("learn.pushed", {"repo": "ada/learned"})
     assert "/ada/learned/commit/" in said["link"]
     assert SparseAutoencoder.from_pretrained("ada/learned").latent_dim == 100
     assert "L1 penalty (beta = 1)" in hub.files("ada/learned")["README.md"].decode()
-    refused = visitor.send("send", {"repo": "eve/learned"}).said
+    refused = keeper.send("send", {"repo": "eve/learned"}).said
     assert "this login may not write there" in refused["values"]["words"]
     assert "/tmp" not in refused["values"]["words"]
     assert ("model", "eve/learned") not in hub.repos
 
 
-def test_on_a_space_each_visitor_pushes_with_a_login_of_their_own(browser: Browser, hub: LoopbackHub) -> None:
+@pytest.mark.usefixtures("kept")
+def test_others_neither_open_folders_nor_push_with_the_machines_login(
+    keeper: Client, server: str, hub: LoopbackHub, folder: Path
+) -> None:
+    for headers in OTHERS:
+        keeper.headers = headers
+        assert keeper.send("load", {"address": str(folder)}).key == "box.no_repo", headers
+        assert keeper.send("send", {"repo": "ada/learned"}).key == "learn.no_login", headers
+    assert hub.repos == {}
+    keeper.headers = {"Origin": server}
+    assert keeper.send("load", {"address": str(folder)}).key == "box.loaded"
+    assert keeper.send("send", {"repo": "ada/learned"}).key == "learn.pushed"
+    assert ("model", "ada/learned") in hub.repos
+
+
+def test_on_a_space_each_visitor_pushes_with_a_login_of_their_own(
+    browser: Browser, hub: LoopbackHub, few_digits: Path
+) -> None:
+    """One with few digits, on which a model is measured fast."""
     client = {"OAUTH_CLIENT_ID": "by-touch", "OAUTH_CLIENT_SECRET": "secret", "OAUTH_SCOPES": "contribute-repos"}
     hosted = os.environ | client | {"SYSTEM": "spaces", "SPACE_ID": "eve/by-touch", "OPENID_PROVIDER_URL": hub.url}
-    with running_space(environment=hosted | {"HF_TOKEN": STRANGER_TOKEN}) as space:
-        stranger = Client(space.address)
-        kept(stranger)
-        assert stranger.send("send", {"repo": "eve/learned"}).key == "learn.sign_in"
-        user = {"name": "Ada", "preferred_username": "ada", "profile": "", "picture": ""}
-        login = {"access_token": TOKEN, "scope": "contribute-repos", "expires_at": time.time() + 900, "userinfo": user}
-        signer = TimestampSigner(hashlib.sha256(b"secret-v4").hexdigest())
-        cookie = signer.sign(base64.b64encode(json.dumps({"oauth_info": login}).encode())).decode()
+    hosted |= {"HF_TOKEN": STRANGER_TOKEN, "SAE_MODELS": str(BUNDLE / "l1-3"), "SAE_DATA_DIR": str(few_digits)}
+    with running_space(environment=hosted) as space:
         context = browser.new_context()
-        context.add_cookies([{"name": "session", "value": cookie, "url": space.address}])
+        context.add_cookies([{"name": "session", "value": login_of_ada(), "url": space.address}])
         page = context.new_page()
         page.goto(space.address)
-        open_tab(page)
-        assert page.is_visible("#login")
-        page.click("#train-step")
-        page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
-        page.click("#train-keep")
-        page.wait_for_selector("#train-file[href]", timeout=PATIENCE)
+        open_learn(page)
+        page.wait_for_selector("#login")
+        with page.expect_request("**/queue/join*") as asked:
+            keep_a_model(page)
+        stranger = Client(space.address)  # on the same page, without the login
+        stranger.session = asked.value.post_data_json["session_hash"]
+        assert stranger.send("send", {"repo": "eve/learned"}).key == "learn.sign_in"
         page.click("#push summary")
         page.fill("#push input", "ada/learned")
         page.click("#train-send")
@@ -163,16 +183,22 @@ def test_on_a_space_each_visitor_pushes_with_a_login_of_their_own(browser: Brows
     assert ("model", "eve/learned") not in hub.repos
 
 
+def login_of_ada() -> str:
+    """The cookie of a visitor who is logged in, as Gradio signs it."""
+    user = {"name": "Ada", "preferred_username": "ada", "profile": "", "picture": ""}
+    login = {"access_token": TOKEN, "scope": "contribute-repos", "expires_at": time.time() + 900, "userinfo": user}
+    signer = TimestampSigner(hashlib.sha256(b"secret-v4").hexdigest())
+    return signer.sign(base64.b64encode(json.dumps({"oauth_info": login}).encode())).decode()
+
+
 @pytest.fixture
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    page = open_page(browser, server)
-    open_tab(page)
-    yield page
-    assert page.errors == []
-    page.context.close()
+def page(open_tab: Callable[[str], Page], server: str) -> Page:
+    page = open_tab(server)
+    open_learn(page)
+    return page
 
 
-def open_tab(page: Page, latents: int = 100) -> None:
+def open_learn(page: Page, latents: int = 100) -> None:
     page.click("#tab-learn")
     page.select_option("#train-size", str(latents))
 
@@ -215,10 +241,7 @@ def test_a_training_starts_is_seen_pauses_steps_and_stops(page: Page) -> None:
 
 
 def test_what_was_trained_stands_beside_the_others_in_every_language(page: Page) -> None:
-    page.click("#train-step")
-    page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
-    page.click("#train-keep")
-    page.wait_for_selector("#train-file[href]", timeout=PATIENCE)
+    keep_a_model(page)
     name = page.inner_text("#train-said b")
     assert name.startswith("trained here/l1-1-")
     assert page.locator("#method input:checked").get_attribute("value") == f"user:{name}"
@@ -234,11 +257,11 @@ def test_what_was_trained_stands_beside_the_others_in_every_language(page: Page)
 
 
 def test_visitors_train_one_after_the_other_and_one_who_leaves_makes_room(
-    browser: Browser, server: str, page: Page
+    open_tab: Callable[[str], Page], server: str, page: Page
 ) -> None:
-    other = open_page(browser, server)
-    open_tab(other)
-    open_tab(page, latents=900)  # takes longest, and the other waits all the while
+    other = open_tab(server)
+    open_learn(other)
+    open_learn(page, latents=900)  # takes longest, and the other waits all the while
     page.click("#train-start")
     page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
     other.click("#train-start")
@@ -246,13 +269,12 @@ def test_visitors_train_one_after_the_other_and_one_who_leaves_makes_room(
     assert other.evaluate(STEP) == -1
     page.close()
     other.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
-    other.context.close()
 
 
 def test_without_the_server_it_says_so_and_comes_back_by_itself(browser: Browser) -> None:
     with running_space() as space:
         page = open_page(browser, space.address)
-        open_tab(page)
+        open_learn(page)
         page.click("#train-start")
         page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
         port = space.address.rpartition(":")[2]

@@ -119,8 +119,8 @@ def test_a_line_that_is_full_shuts_out_its_own_kind_alone(app: App, monkeypatch:
     assert "process_completed" in app.listen("another")
 
 
-def test_three_hundred_starts_of_a_client_that_never_listens_shut_nobody_out(server: str) -> None:
-    visitor, client = Client(server), httpx.Client(base_url=server, timeout=60)
+def test_three_hundred_starts_of_a_client_that_never_listens_shut_nobody_out(visitor: Client) -> None:
+    client = httpx.Client(base_url=visitor.address, timeout=60)
     for _ in range(300):
         body = {"data": [visitor.state], "fn_index": visitor.events["run"]["id"], "event_data": visitor.settings()}
         status = client.post("/gradio_api/queue/join", json=body | {"session_hash": uuid.uuid4().hex}).status_code

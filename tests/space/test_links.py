@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.space.browser import open_page, pixels, slide, wait_for_models
+from tests.space.browser import pixels, slide, visit
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
 
 RECONSTRUCTION = "#reconstruction canvas"
 
 
-def test_a_link_restores_everything_in_another_window(browser: Browser, site: str) -> None:
+def test_a_link_restores_everything_in_another_tab(open_tab: Callable[[str], Page], site: str) -> None:
     link = f"{site}?digit=12&sigma=0.45&seed=7&model=adaptive-topk&k=10&set=137:2.5+9:0&beside=l1-1&tab=strokes&lang=ru"
-    page = open_page(browser, link)
+    page = open_tab(link)
     assert page.get_attribute("html", "lang") == "ru"
     assert page.get_attribute("#tab-atoms", "aria-selected") == "true"
     assert page.locator(".undo").count() == 2
@@ -25,37 +26,31 @@ def test_a_link_restores_everything_in_another_window(browser: Browser, site: st
     assert page.input_value("#noise input[type=number]") == "0.45"
     assert page.locator("#latents .ring.edited").count() == 2
     shown = pixels(page, RECONSTRUCTION)
-    other = open_page(browser, page.url)
+    other = open_tab(page.url)
     assert pixels(other, RECONSTRUCTION) == shown
-    assert page.errors == other.errors == []
-    page.context.close()
-    other.context.close()
+    slide(page, "#noise", 0.9)
+    assert other.input_value("#noise input[type=range]") == "0.45"  # each tab has a state of its own
 
 
-@pytest.mark.parametrize(
-    ("query", "stop"),
-    [
-        ("digit=3&sigma=0.3&seed=0&model=l1-1&lang=en", "l1-1"),
-        ("digit=3&model=l1-0.1&method=noise", "l1-0.1"),
-        ("model=adaptive-l1&beta=0.55", "adaptive-l1, beta = 0.55"),
-        ("model=lecture&tab=rates", "lecture"),
-        ("model=dense", "dense"),
-    ],
-)
-def test_links_of_earlier_pages_open(browser: Browser, site: str, query: str, stop: str) -> None:
-    page = open_page(browser, f"{site}?{query}")
-    shown = page.get_attribute("#beta input[type=range]", "aria-valuetext")
-    assert shown.split("=")[0] == stop.split("=")[0]
-    if "=" in stop:
-        assert float(shown.split("=")[1]) == pytest.approx(float(stop.split("=")[1]), rel=0.02)
-    assert page.locator("#trouble p").count() == 0
-    page.context.close()
+def test_links_of_earlier_pages_open(page: Page) -> None:
+    for query, stop, value in (
+        ("digit=3&sigma=0.3&seed=0&model=l1-1&lang=en", "l1-1", None),
+        ("digit=3&model=l1-0.1&method=noise", "l1-0.1", None),
+        ("model=adaptive-l1&beta=0.55", "adaptive-l1, beta ", 0.55),
+        ("model=lecture&tab=rates", "lecture", None),
+        ("model=dense", "dense", None),
+    ):
+        visit(page, f"?{query}")
+        shown, _, asked = page.get_attribute("#beta input[type=range]", "aria-valuetext").partition("=")
+        assert shown == stop
+        assert value is None or float(asked) == pytest.approx(value, rel=0.02)
+        assert page.locator("#trouble p").count() == 0
 
 
-@pytest.mark.parametrize(
-    ("query", "words"),
-    [
-        ("digit=99999", "digit_index"),
+def test_a_wrong_link_is_answered_in_one_line(open_tab: Callable[[str], Page], site: str) -> None:
+    page = open_tab(f"{site}?digit=99999")
+    assert "digit_index" in page.inner_text("#trouble")
+    for query, words in (
         ("digit=1.5", "digit_index"),
         ("sigma=2", "sigma"),
         ("sigma=x", "sigma"),
@@ -63,25 +58,23 @@ def test_links_of_earlier_pages_open(browser: Browser, site: str, query: str, st
         ("tab=nowhere", "nowhere"),
         ("model=l1-1&method=topk", "l1-1"),
         ("beside=nothing", "nothing"),
+        ("beside=%3Cimg+src%3Dx+onerror%3D%22window.hurt%3D1%22%3E", "<img"),  # which is shown as text
         ("set=7", "137:0"),
         ("set=900:1", "899"),
         ("set=1:99999", "137:0"),
         ("draw=%3Cscript%3E", "letters"),
         ("draw=abc", "damaged"),
-    ],
-)
-def test_a_wrong_link_is_answered_in_one_line(browser: Browser, site: str, query: str, words: str) -> None:
-    page = open_page(browser, f"{site}?{query}")
-    said = page.inner_text("#trouble")
-    assert words in said
-    assert "\n" not in said
-    assert page.locator(RECONSTRUCTION).count() == 1  # the page opens as it does without a link
-    assert page.errors == []
-    page.context.close()
+    ):
+        visit(page, f"?{query}")
+        said = page.inner_text("#trouble")
+        assert words in said, query
+        assert "\n" not in said
+        assert page.locator(RECONSTRUCTION).count() == 1  # the page is as it is without a link
+    assert page.evaluate("window.hurt") is None
 
 
-def test_back_and_forward_work_also_on_a_page_that_a_link_opened(browser: Browser, site: str) -> None:
-    page = open_page(browser, f"{site}?digit=1&model=l1-1&lang=en")
+def test_back_and_forward_work_also_on_a_page_that_a_link_opened(open_tab: Callable[[str], Page], site: str) -> None:
+    page = open_tab(f"{site}?digit=1&model=l1-1&lang=en")
     opened, first = page.url, pixels(page, RECONSTRUCTION)
     page.locator("#digit .digits label", has_text="4").click()
     page.wait_for_timeout(900)
@@ -97,20 +90,20 @@ def test_back_and_forward_work_also_on_a_page_that_a_link_opened(browser: Browse
     page.go_forward()
     page.wait_for_function("(url) => location.href === url", arg=moved)
     assert page.input_value("#noise input[type=range]") == "0.6"
-    page.context.close()
+    page.wait_for_timeout(900)
+    page.locator("#languages button").click()
+    page.wait_for_selector("html[lang=ru]")
+    page.go_back()
+    page.wait_for_selector("html[lang=en]")
+    assert "lang=en" in page.url
+    assert page.locator("#languages button").inner_text() == "Русский"
 
 
-def test_the_theme_stays_in_the_address(browser: Browser, site: str) -> None:
-    page = open_page(browser, f"{site}?__theme=dark")
+def test_the_link_is_copied_once_and_twice_and_keeps_the_theme(open_tab: Callable[[str], Page], site: str) -> None:
+    page = open_tab(f"{site}?__theme=dark")
     slide(page, "#noise", 0.5)
     assert "__theme=dark" in page.url
     assert "sigma=0.5" in page.url
-    page.context.close()
-
-
-def test_the_link_is_copied_once_and_twice(browser: Browser, site: str) -> None:
-    page = open_page(browser, site, permissions=["clipboard-read", "clipboard-write"])
-    slide(page, "#noise", 0.5)
     button = page.locator("#copy-link")
     words = button.inner_text()
     button.click()
@@ -118,33 +111,3 @@ def test_the_link_is_copied_once_and_twice(browser: Browser, site: str) -> None:
     page.wait_for_function("() => document.querySelector('#copy-link').textContent === 'Link copied'")
     assert page.evaluate("navigator.clipboard.readText()") == page.url
     page.wait_for_function("(words) => document.querySelector('#copy-link').textContent === words", arg=words)
-    page.context.close()
-
-
-def test_two_tabs_of_one_browser_have_a_state_each(browser: Browser, site: str) -> None:
-    page = open_page(browser, site)
-    other = page.context.new_page()
-    other.goto(site)
-    wait_for_models(other)
-    slide(page, "#noise", 0.9)
-    assert other.input_value("#noise input[type=range]") == "0.3"
-    page.context.close()
-
-
-def test_a_name_from_a_link_is_shown_as_text(browser: Browser, site: str) -> None:
-    page = open_page(browser, f"{site}?beside=%3Cimg+src%3Dx+onerror%3D%22window.hurt%3D1%22%3E")
-    assert "<img" in page.inner_text("#trouble")
-    assert page.evaluate("window.hurt") is None
-    page.context.close()
-
-
-def test_back_returns_to_the_language_of_the_address(browser: Browser, site: str) -> None:
-    page = open_page(browser, f"{site}?lang=en&digit=1")
-    page.locator("#languages button").click()
-    page.wait_for_selector("html[lang=ru]")
-    page.go_back()
-    page.wait_for_selector("html[lang=en]")
-    assert "lang=en" in page.url
-    assert page.locator("#languages button").inner_text() == "Русский"
-    assert page.errors == []
-    page.context.close()

@@ -22,6 +22,11 @@ def begin(digits: Split, recipe: Recipe = RECIPE) -> LiveTraining:
     return LiveTraining(recipe, digits.images[:600], as_floats(digits.images[:8]))
 
 
+@pytest.fixture
+def trainings(digits: Split) -> LiveTrainings:
+    return LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
+
+
 def test_moment_by_moment_it_ends_as_the_command_line_does(digits: Split) -> None:
     training = begin(digits)
     moments = 0
@@ -54,8 +59,7 @@ def test_it_rests_when_nobody_asks_and_can_be_looked_at(digits: Split) -> None:
     assert [step for step, _ in training.history] == [4, 8]
 
 
-def test_each_session_has_its_own_and_too_many_are_dropped(digits: Split) -> None:
-    trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
+def test_each_session_has_its_own_and_too_many_are_dropped(trainings: LiveTrainings) -> None:
     recipe = replace(RECIPE, limit=100)
     first = trainings.begin("a", recipe)
     assert trainings.find("a") is first
@@ -71,8 +75,7 @@ def test_each_session_has_its_own_and_too_many_are_dropped(digits: Split) -> Non
     trainings.drop("nobody")
 
 
-def test_those_who_want_to_train_stand_in_a_line(digits: Split) -> None:
-    trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
+def test_those_who_want_to_train_stand_in_a_line(trainings: LiveTrainings) -> None:
     tickets = [trainings.wait(session, f"of {session}") for session in "abac"]
     assert [trainings.ahead(ticket) for ticket in tickets] == [[], ["a"], ["a", "b"], ["a", "b", "a"]]
     trainings.leave(tickets[0])
@@ -82,8 +85,7 @@ def test_those_who_want_to_train_stand_in_a_line(digits: Split) -> None:
     assert [trainings.ahead(ticket) for ticket in tickets] == [None, [], None, ["b"]]
 
 
-def test_the_line_has_an_end_and_few_places_for_an_address(digits: Split) -> None:
-    trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
+def test_the_line_has_an_end_and_few_places_for_an_address(trainings: LiveTrainings) -> None:
     tickets = [trainings.wait(f"{number}", "one") for number in range(MOST_OF_AN_ADDRESS)]
     with pytest.raises(InputError, match="The queue is full"):
         trainings.wait("more", "one")
@@ -95,8 +97,7 @@ def test_the_line_has_an_end_and_few_places_for_an_address(digits: Split) -> Non
         trainings.wait("last", "a new one")
 
 
-def test_of_what_a_session_kept_the_last_stays_until_it_leaves(digits: Split) -> None:
-    trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
+def test_of_what_a_session_kept_the_last_stays_until_it_leaves(trainings: LiveTrainings) -> None:
     addresses = [trainings.keep("a", name, lambda folder: folder.mkdir()) for name in ("one", "two")]
     gc.collect()
     assert [trainings.archive(address) is not None for address in addresses] == [False, True]
@@ -112,8 +113,7 @@ def test_of_what_a_session_kept_the_last_stays_until_it_leaves(digits: Split) ->
     assert trainings.archive(addresses[1]) is None
 
 
-def test_a_kept_model_is_found_by_its_whole_address_alone(digits: Split) -> None:
-    trainings = LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
+def test_a_kept_model_is_found_by_its_whole_address_alone(trainings: LiveTrainings) -> None:
     address = trainings.keep("a", "one", lambda folder: folder.mkdir())
     secret, _, name = address.partition("/")
     assert len(secret) >= 32

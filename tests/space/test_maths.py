@@ -8,10 +8,7 @@ by hardly more than it must is taken on one side and not on the other: of 500 co
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,16 +33,17 @@ from sae_model.methods import (
     TopK,
 )
 from sae_model.refinement import Refinement
+from space.head import WEB
 from space.index import index_of
 from space.lab import Lab, Look, Stop
 from space.noise import bits, noise
+from tests.space.server import served
 from training.data import Split
 from training.draw.histograms import EDGES, histogram_of, percent
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import BrowserContext, Page
 
-WEB = Path(__file__).resolve().parents[2] / "space" / "web"
 LARGEST_SEED = 2**32 - 1
 SPECIMENS = [(0, 0.0, 0), (1, 0.3, 0), (2, 0.0, 1), (3, 0.3, 1), (4, 0.1, 7), (8, 0.6, LARGEST_SEED), (18, 1.0, 12345)]
 """Position in the test split, sigma and seed."""
@@ -83,22 +81,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
-def tab(browser: Browser, folder: Path) -> Iterator[Page]:
+def tab(window: BrowserContext, folder: Path) -> Iterator[Page]:
     """A page of a server of that folder; nothing but what tests ask for runs in it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    tab = browser.new_page()
-    tab.goto(f"http://127.0.0.1:{server.server_port}/")
-    yield tab
-    tab.close()
-    server.shutdown()
-    server.server_close()
+    with served(folder) as address:
+        tab = window.new_page()
+        tab.goto(address)
+        yield tab
+        tab.close()
 
 
 def stop_of(sparsity: Sparsity, k: int | None = None, beta: float | None = None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.space.server import ROOT, running_space
@@ -22,11 +23,21 @@ def GPU(function):
 """
 
 
-def test_the_page_starts_without_asking_the_hub() -> None:
+def test_the_page_starts_without_the_hub_and_is_fetched_from_its_own_address_behind_a_proxy() -> None:
+    """A proxy may strip the prefix of a path or leave it."""
     with socket.create_server(("127.0.0.1", 0)) as silent_hub:
         port = silent_hub.getsockname()[1]
         environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
-        with running_space(environment=environment | {"HF_ENDPOINT": f"http://127.0.0.1:{port}"}):
+        environment |= {"HF_ENDPOINT": f"http://127.0.0.1:{port}", "GRADIO_ROOT_PATH": "/demo"}
+        with running_space(environment=environment) as space:
+            for prefix in ("", "/demo"):
+                page = httpx.get(f"{space.address}{prefix}/")
+                assert page.headers["content-encoding"] == "gzip"
+                assert page.text.index('<script type="importmap">') < page.text.index('<script type="module"')
+                for name in ("lab.json", "words/ru.json"):
+                    assert httpx.get(f"{space.address}{prefix}/files/{name}").status_code == 200
+            moved = httpx.get(f"{space.address}/demo/ru?digit=3&lang=en")
+            assert (moved.status_code, moved.headers["location"]) == (307, "./?digit=3&lang=ru")
             silent_hub.setblocking(False)
             with pytest.raises(BlockingIOError):  # nobody has connected
                 silent_hub.accept()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
+from space.state import TABS
 from tests.space.browser import english_in, open_page, pixels, slide, stroke, wait_for_models
-from tests.space.server import running_space
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -60,7 +59,7 @@ def test_the_language_changes_on_the_spot_and_nothing_is_lost(page: Page) -> Non
     assert page.url.replace("lang=ru", "lang=en") == before
     assert pixels(page, "#reconstruction canvas") == shown
     assert max(pixels(page, "#draw canvas")) > 200
-    for tab in ("see", "atoms", "classes", "learn", "rates", "frontier"):
+    for tab in TABS:
         page.click(f"#tab-{tab}")
         page.wait_for_timeout(200)
         assert english_in(page) == set(), tab
@@ -86,7 +85,8 @@ LESSONS = {
 }  # fmt: skip
 
 
-def test_every_lesson_opens_undone_and_is_done_by_hand(page: Page) -> None:
+def test_every_lesson_opens_undone_and_is_done_by_hand(open_tab: Callable[[str], Page], site: str) -> None:
+    page = open_tab(site)
     assert page.locator("#lessons button[data-lesson]").count() == len(LESSONS)
     for lesson, do in LESSONS.items():
         button = page.locator(f"#lessons [data-lesson={lesson}]")
@@ -107,11 +107,11 @@ def test_every_lesson_opens_undone_and_is_done_by_hand(page: Page) -> None:
     assert page.locator("#lessons input[type=radio]").first.is_checked()
 
 
-def test_what_needs_no_server_goes_on_without_one(browser: Browser) -> None:
-    with running_space() as space:
-        page = open_page(browser, space.address)
-        page.wait_for_function("() => !document.querySelector('.strip .waiting')")
-        page.wait_for_timeout(2500)  # what is fetched in idle time
+def test_what_needs_no_server_goes_on_without_one(browser: Browser, server: str) -> None:
+    page = open_page(browser, server)
+    page.wait_for_function("() => !document.querySelector('.strip .waiting')")
+    page.wait_for_timeout(2500)  # what is fetched in idle time
+    page.context.set_offline(True)
     before = pixels(page, "#reconstruction canvas")
     slide(page, "#noise", 0.5)
     slide(page, "#beta", 2)
@@ -136,20 +136,20 @@ def test_what_needs_no_server_goes_on_without_one(browser: Browser) -> None:
     page.context.close()
 
 
-@pytest.mark.parametrize("tab", ["classes", "rates"])
-def test_charts_follow_the_chosen_model(page: Page, tab: str) -> None:
-    page.click(f"#tab-{tab}")
-    page.wait_for_selector("#panel svg")
-    page.wait_for_timeout(1500)
-    before = page.inner_html("#panel")
-    page.get_by_label("KL per image").check()
-    wait_for_models(page)
-    page.wait_for_timeout(1500)
-    assert page.inner_html("#panel") != before
+def test_charts_follow_the_chosen_model(page: Page) -> None:
+    for tab, method in (("classes", "KL per image"), ("rates", "KL per latent")):
+        page.click(f"#tab-{tab}")
+        page.wait_for_selector("#panel svg")
+        page.wait_for_timeout(1500)
+        before = page.inner_html("#panel")
+        page.get_by_label(method).check()
+        wait_for_models(page)
+        page.wait_for_timeout(1500)
+        assert page.inner_html("#panel") != before
 
 
-def test_all_atoms_are_sorted_and_dead_ones_are_marked(browser: Browser, site: str) -> None:
-    page = open_page(browser, f"{site}?model=l1-30&tab=atoms")
+def test_all_atoms_are_sorted_and_dead_ones_are_marked(open_tab: Callable[[str], Page], site: str) -> None:
+    page = open_tab(f"{site}?model=l1-30&tab=atoms")
     page.select_option("#atoms-by", "use")
     page.wait_for_function("() => document.querySelectorAll('.atoms.all figure').length === 120")
     shares = [float(words.rstrip("%")) for words in page.locator(".atoms.all figcaption").all_inner_texts()]
@@ -161,11 +161,10 @@ def test_all_atoms_are_sorted_and_dead_ones_are_marked(browser: Browser, site: s
     assert re.search(r"900 atoms. On 2,500 test images 3\d\d of them are never among", page.inner_text("#all-atoms"))
     page.locator(".atoms.all .atom").first.click()
     assert page.locator("#card.open").is_visible()
-    page.context.close()
 
 
-def test_the_lines_of_python_run_as_they_stand(browser: Browser, site: str) -> None:
-    page = open_page(browser, f"{site}?model=adaptive-topk&k=10", permissions=["clipboard-read", "clipboard-write"])
+def test_the_lines_of_python_run_as_they_stand(open_tab: Callable[[str], Page], site: str) -> None:
+    page = open_tab(f"{site}?model=adaptive-topk&k=10")
     page.locator("#take-home summary").click()
     page.get_by_role("button", name="Copy these lines").click()
     lines = page.evaluate("navigator.clipboard.readText()")
@@ -177,4 +176,3 @@ def test_the_lines_of_python_run_as_they_stand(browser: Browser, site: str) -> N
     with page.expect_download() as config:
         page.locator("#take-home a", has_text="config.json").click()
     assert config.value.suggested_filename == "config.json"
-    page.context.close()

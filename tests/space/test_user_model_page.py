@@ -10,23 +10,20 @@ import pytest
 from huggingface_hub import HfApi
 
 from sae_model import L1, KLPerImage, SparseAutoencoder
-from tests.space.browser import open_page, slide, wait_for_models
+from tests.space.browser import slide, visit, wait_for_models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 CHOSEN = "document.querySelector('#beta output')?.textContent"
 PATIENCE = 60_000
 
 
 @pytest.fixture
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    page = open_page(browser, server)
-    yield page
-    assert page.errors == []
-    page.context.close()
+def page(open_tab: Callable[[str], Page], server: str) -> Page:
+    return open_tab(server)
 
 
 def ask_for(page: Page, address: object) -> None:
@@ -46,7 +43,7 @@ def wait_for(page: Page, name: object) -> None:
 
 
 def test_a_users_model_stands_beside_the_bundled_ones_in_every_tab(
-    browser: Browser, server: str, page: Page, folder: Path
+    open_tab: Callable[[str], Page], server: str, page: Page, folder: Path
 ) -> None:
     ask_for(page, folder)
     wait_for(page, folder)
@@ -62,9 +59,8 @@ def test_a_users_model_stands_beside_the_bundled_ones_in_every_tab(
         page.click(f"#tab-{tab}")
         wait_for_models(page)
         assert "mine" in page.inner_text("#panel"), tab
-    other = open_page(browser, server)  # another visitor sees none of it
+    other = open_tab(server)  # another visitor sees none of it
     assert other.locator("#method input").count() == page.locator("#method input").count() - 1
-    other.context.close()
     page.get_by_role("button", name=f"Remove {folder.parent.name}/mine").click()
     assert page.locator("#method input[value^='user:']").count() == 0
     assert page.evaluate(CHOSEN) == "l1-3"
@@ -82,6 +78,11 @@ def test_a_broken_model_ends_in_an_error_message_and_all_else_stays(page: Page, 
     page.wait_for_function("document.querySelector('#message').innerText.startsWith('Сообщение программы')")
     slide(page, "#noise", 0.8)  # and all goes on
     page.wait_for_function("location.search.includes('sigma=0.8')")
+    visit(page, "?model=ada/other&lang=en")  # of a Hub that is down
+    page.wait_for_function(
+        "document.querySelector('#message.error')?.innerText.includes('could not be asked for')", timeout=PATIENCE
+    )
+    assert page.is_visible("#reconstruction canvas")
 
 
 def test_long_names_do_not_stick_out_of_a_narrow_page(page: Page, folder: Path) -> None:
@@ -104,30 +105,19 @@ def test_the_name_of_a_bundled_model_chooses_it(page: Page) -> None:
 
 
 @pytest.mark.usefixtures("hub")
-def test_a_link_loads_a_model_from_the_hub(browser: Browser, server: str, folder: Path) -> None:
+def test_a_link_loads_a_model_from_the_hub(open_tab: Callable[[str], Page], server: str, folder: Path) -> None:
     HfApi().create_repo("ada/mine")
     HfApi().upload_folder(repo_id="ada/mine", folder_path=folder)
-    page = open_page(browser, f"{server}/?digit=12&model=ada%2Fmine&set=5:3")
+    page = open_tab(f"{server}/?digit=12&model=ada%2Fmine&set=5:3")
     wait_for(page, "ada/mine")
     assert "digit=12" in page.url
     assert "model=ada/mine&set=5:3" in page.url
     assert page.get_attribute("#message a", "href") == "?model=ada%2Fmine"
-    assert page.errors == []
-    page.context.close()
-    page = open_page(browser, f"{server}/?model=ada%2Fmine")  # another visitor, for whom it is measured already
+    page = open_tab(f"{server}/?model=ada%2Fmine")  # another visitor, for whom it is measured already
     wait_for(page, "ada/mine")
     assert page.locator("#method input:checked").get_attribute("value") == "user:ada/mine"
     slide(page, "#noise", 0.8)
     page.wait_for_function("location.search.includes('sigma=0.8&seed=0&model=ada/mine')")
-    page.context.close()
-
-
-def test_a_link_to_a_model_while_the_hub_is_down_ends_in_an_error_message(browser: Browser, server: str) -> None:
-    page = open_page(browser, f"{server}/?model=ada/other")
-    page.wait_for_selector("#message.error", timeout=PATIENCE)
-    assert "could not be asked for" in page.inner_text("#message")
-    assert page.is_visible("#reconstruction canvas")
-    page.context.close()
 
 
 def test_a_model_is_given_back_from_disk(page: Page, folder: Path, tmp_path: Path) -> None:
@@ -140,21 +130,14 @@ def test_a_model_is_given_back_from_disk(page: Page, folder: Path, tmp_path: Pat
     assert page.locator("#method input:checked").get_attribute("value").startswith("user:from disk/")
 
 
-def test_two_models_of_one_title_have_edits_of_their_own(page: Page, tmp_path: Path) -> None:
-    places = [tmp_path / parent / "runs" / "mine" for parent in "xy"]
-    for place, latents in zip(places, (64, 36), strict=True):
-        SparseAutoencoder(latents, L1(0.1)).save_pretrained(place)
+def test_two_models_of_one_title_have_edits_and_rates_of_their_own(page: Page, tmp_path: Path) -> None:
+    for parent, method in (("x", L1(0.1)), ("y", KLPerImage(0.005))):
+        place = tmp_path / parent / "runs" / "mine"
+        SparseAutoencoder(36, method).save_pretrained(place)
         ask_for(page, place)
         wait_for(page, place)
         assert "set=" not in page.url
-        page.goto(f"{page.url}&set=3:2")
-        wait_for(page, place)
-        page.wait_for_function("location.search.includes('set=3:2')")
-
-
-def test_a_model_that_was_asked_for_a_rate_of_its_own_is_shown(page: Page, tmp_path: Path) -> None:
-    SparseAutoencoder(30, KLPerImage(0.005)).save_pretrained(tmp_path / "kl005")
-    ask_for(page, tmp_path / "kl005")
-    wait_for(page, tmp_path / "kl005")
+        visit(page, f"{page.url}&set=3:2")
+        assert page.locator(".undo").count() == 1
     page.click("#tab-rates")
     page.wait_for_function("document.querySelector('#panel').innerText.includes('0.005')")
