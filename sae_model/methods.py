@@ -108,7 +108,7 @@ class Sparsity:
         Args:
             latents: (batch, latent_dim).
             beta: what `training_beta` drew, (batch,).
-            threshold: that of the model, (latent_dim,), where the method has one.
+            threshold: the model's, (latent_dim,), where the method has one.
 
         Returns:
             Scalar, already weighted, in nats per pixel. It does not depend on the batch size.
@@ -137,7 +137,7 @@ class Sparsity:
 
         Args:
             progress: how far training is, in [0, 1].
-            shape: (batch, latent_dim), that of the latents.
+            shape: (batch, latent_dim), the shape of the latents.
             generator: for a k that is drawn.
 
         Returns:

@@ -141,7 +141,7 @@ def main(
         str | None,
         typer.Option(
             envvar="SAE_DATASET",
-            help="With --models: the images, as `fit --dataset` names them; those of the training otherwise.",
+            help="With --models: the images, as `fit --dataset` names them; by default those of the training.",
         ),
     ] = None,
     data_dir: Annotated[

@@ -84,7 +84,7 @@ def open_collection(models: str, dataset: str | None = None, data_dir: Path = BU
         data_dir: as in `open_dataset`.
 
     Raises:
-        CollectionError: no models are there, or they are not of one shape, which is that of the images.
+        CollectionError: there are no models, or their shapes differ from each other or from the images.
         ModelLoadError, RecordError, DataError: one of them, or the images cannot be had.
     """
     folders = _folders(models)

@@ -136,7 +136,7 @@ def _has_hardware(api: HfApi, repo_id: str, wanted: Hardware) -> bool:
 
 
 def _front_page(api: HfApi, owner: str, hardware: Hardware) -> str:
-    """README.md, whose front matter names those of the owner's repos that hold our models."""
+    """README.md; its front matter names the owner's repos that hold our models."""
     card = SpaceCard.load(ROOT / CARD_NAME)
     repos = [f"{owner}/{repo_name(variant)}" for variant in list_variants()]
     card.data.models = [repo for repo in repos if api.repo_exists(repo)]

@@ -92,7 +92,7 @@ class Files:
     """All files of a page."""
 
     def __init__(self, lab: Lab, server: dict[str, Any] | None) -> None:
-        """`server` is what the browser is told of the server; None where the files are to be served without one."""
+        """`server` is what the browser needs to know of the server; None for files that are served without one."""
         self.lab = lab
         self.table: dict[str, File] = {}
         for code in CATALOGS:

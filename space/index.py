@@ -1,4 +1,4 @@
-"""What the browser is told of the lab, as JSON: `files/lab.json`, and the same of one user's model.
+"""What the browser needs to know of the lab, as JSON: `files/lab.json`, and the same for one user's model.
 
     noun, shape, classes, range, output, ...   of the images and of all models
     models     name -> config.json, address and size of the weights
@@ -108,7 +108,7 @@ def is_linear(recipe: Recipe) -> bool:
 
 
 def news_of(lab: Lab, model: UserModel, urls: dict[str, str]) -> dict[str, Any]:
-    """What the browser is told of a user's model: parts of lab.json, and its own family, which is to be shown.
+    """What the browser needs to know of a user's model: parts of lab.json, and the family to show it in.
 
     Its family has the stops of its sparsity method and then the model.
     """

@@ -80,8 +80,7 @@ class Learn:
     def wire(self, bench: Bench, answers: Answers) -> None:
         """Let them answer."""
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        # One training at a time; those who wait for it do so here, where they are told their place; or that there is
-        # none.
+        # One training at a time; others wait here and see their place in the line, or that there is none.
         line = quiet | {"concurrency_id": "training", "concurrency_limit": MOST_WAITING + 4, "trigger_mode": "once"}
         bench.on("start", self.run, inputs=bench, outputs=answers, **line)
         bench.on("step", self.one_step, inputs=bench, outputs=answers, **line)

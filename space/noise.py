@@ -32,7 +32,7 @@ def noise(seed: int, shape: tuple[int, ...]) -> Tensor:
 
     Args:
         seed: from 0 to 2**32 - 1.
-        shape: that of the result; the last axis runs fastest.
+        shape: of the result; the last axis runs fastest.
     """
     uniform = (bits(seed, np.arange(2 * math.prod(shape), dtype=np.uint32)) + 0.5) / 2**32  # in (0, 1)
     u, v = uniform[::2], uniform[1::2]

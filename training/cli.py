@@ -189,7 +189,7 @@ def fit_command(
 @app.command("sweep")
 @partial(with_hyperparameters, many=True)
 def sweep_command(
-    output: Annotated[Path, typer.Option(help="Folder of the models: new, or that of the same sweep.")],
+    output: Annotated[Path, typer.Option(help="Folder of the models: new, or the one that this sweep began.")],
     sparsity: Annotated[str, option(f"One of: {', '.join(METHODS)}.")] = "l1",
     seed: Annotated[list[int] | None, option("One or several.", "0")] = None,
     epochs: Annotated[int | None, option("Passes over the images.", "as measured best")] = None,

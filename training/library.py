@@ -101,7 +101,7 @@ def train(
         The model, in eval mode. One that was trained on vectors (n, length) takes and gives those.
 
     Raises:
-        DataError: data of another shape or type. TrainingError: values that are not those of the loss, or a loss that
+        DataError: data of another shape or type. TrainingError: values out of the range of the loss, or a loss that
             is no longer a number. CheckpointError: the folder is of another run. ValueError: arguments out of range.
         ModelLoadError: there is no such device.
     """
@@ -166,7 +166,7 @@ def evaluate(
         The metrics; printed, they are a short table.
 
     Raises:
-        DataError: data of another shape or type. ValueError: data that are not those of the model, all alike, or too
+        DataError: data of another shape or type. ValueError: data that do not fit the model, all alike, or too
             few labels.
     """
     if isinstance(data, Split):

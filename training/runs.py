@@ -193,7 +193,7 @@ def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Itera
             while running:
                 done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 bar.update(steps.value - bar.n)
-                for job in sorted(done, key=lambda job: job.exception() is not None):  # what was made is told first
+                for job in sorted(done, key=lambda job: job.exception() is not None):  # finished ones before errors
                     recipe = running.pop(job)
                     bar.set_description(f"{len(recipes) - len(running)} of {len(recipes)} done")
                     yield recipe, job.result()

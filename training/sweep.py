@@ -129,7 +129,7 @@ def sweep_table(done: Sequence[tuple[str, Recipe, Evaluation]]) -> str:
 
 
 def frontier(done: Sequence[tuple[str, Recipe, Evaluation]], title: str) -> str:
-    """FVU against effective L0 of each model, as an SVG file; the one of lowest FVU has a ring."""
+    """FVU against effective L0 of each model, as an SVG file; the lowest FVU has a ring."""
     points = [
         Point(name, name, max(e.effective_l0, 1e-3), max(known(e.fvu), 1e-5), recipe.family) for name, recipe, e in done
     ]

@@ -41,7 +41,7 @@ def peak_bytes() -> int:
         UserError: not Linux.
     """
     if platform.system() != "Linux":
-        raise UserError("Peak memory is told in other units on other systems: measure on Linux.")
+        raise UserError("Other systems report peak memory in other units: measure on Linux.")
     import resource  # not on Windows
 
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

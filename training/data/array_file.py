@@ -132,7 +132,7 @@ def _pieces(
     image_size: int | None,
     grey: bool,
 ) -> Iterator[Piece]:
-    """The rows of both halves; those of the test half are of the second array where there are two."""
+    """The rows of both halves. Where there are two arrays, the second one is the test half."""
     for name, part in zip(("images", "test_images"), images, strict=False):
         _check_finite(path, name, part)
     for half, of_half in rows.items():

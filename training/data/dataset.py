@@ -34,7 +34,7 @@ class Dataset:
     about: About
     """Title, classes, licence, credit, repo on the Hub."""
     half: Callable[[Half], Split]
-    """Reads all training images, those of the validation split among them, or all test images."""
+    """Reads all training images, including the validation split, or all test images."""
     validation: int | None = None
     """How many of the last training images are its own validation split; None takes a twelfth, at most 5,000."""
 

@@ -1,6 +1,6 @@
 """Which files of a folder are images, and their part and class: `train/CLASS/*` and `test/CLASS/*`.
 
-Names of parts are those of the Hub's `imagefolder` layout, in upper or lower case. Without a training folder the
+Parts are named as in the Hub's `imagefolder` layout, in upper or lower case. Without a training folder the
 folder itself is the training half. Image files that lie in a part directly are one class.
 """
 

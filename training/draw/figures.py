@@ -40,7 +40,7 @@ def draw_report(
 ) -> Iterator[tuple[str, str | Figure]]:
     """Every figure of one model, as (file name without ending, SVG file or figure), each drawn when it is asked for.
 
-    Without classes there are no class maps, without a history there is none of it; `k` and `beta` are as in
+    Without classes there are no class maps, and without a history no chart of it; `k` and `beta` are as in
     `model.encode`.
     """
     activations = activations_of(model, test.images, k, beta)

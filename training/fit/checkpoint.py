@@ -47,7 +47,7 @@ class Checkpoint:
         Raises:
             OSError: it cannot be written. The one before is untouched.
         """
-        content = io.BytesIO()  # a few megabytes; written by ourselves, so that errors are those of the disk
+        content = io.BytesIO()  # a few megabytes; written by `write_file`, so that its errors are the disk's
         torch.save({"run": self.run, "snapshot": snapshot}, content)
         write_file(self.path, content.getvalue())
 

@@ -35,7 +35,7 @@ class TrainingError(UserError):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is, and how it does. Losses are those of the latest batch."""
+    """How far a run is, and how it does. Losses are of the latest batch."""
 
     step: int
     """Steps done, from 1 to `steps`."""
@@ -230,7 +230,7 @@ class _Run:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
             latents, logits = self.forward(noisy, *(None if each is None else each[mine] for each in (k, beta)))
         target = clean[mine].repeat(len(logits) // len(noisy), *[1] * (clean.ndim - 1))
-        # Gradients are averaged over processes. Weighted thus, the average is that of the whole batch's mean.
+        # Gradients are averaged over processes: weighted, they are the gradient of the whole batch's mean.
         share = parallel.count() * len(noisy) / batch_size
         reconstruction_loss = share * self.model.reconstruction_loss(logits.float(), target)
         loss = reconstruction_loss

@@ -140,7 +140,7 @@ def evaluate(
 
     Args:
         test: what to measure on: images (n, *image_shape), bytes or floats, and labels (n,), 0 where there are none.
-        train: what the linear classifier of `probe_error` is fitted on; without it there is none.
+        train: what the linear classifier of `probe_error` is fitted on; without it there is no `probe_error`.
         k, beta: measure the model at this k or beta, as in `model.encode`; at a k there is no `fvu_top_k`.
         sigmas: of the noise; by default five of them, or 0.3 alone where it has to be quick.
         measure: how thoroughly; `train` counts either way.

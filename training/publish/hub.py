@@ -143,7 +143,7 @@ def _read(api: HfApi, repo_id: str, filename: str, revision: str | None) -> str 
 def push_all(folders: list[Path], owner: str, done: Callable[[str], None]) -> str:
     """Publish many models, one repo each, and gather them in a Collection, whose address is returned.
 
-    Only what changed is committed; `done` is told the address of each commit.
+    Only what changed is committed; `done` is called with the address of each commit.
 
     Raises:
         HubError: as for `push`. What was published before stays; the same call again does the rest.
