@@ -11,7 +11,7 @@ import torch
 from sae_model import L1
 from sae_model.bundle import BUNDLE
 from tests.command_line import succeeded
-from training.benchmarks import race
+from training.benchmarks import costs, race
 from training.benchmarks.race import Side, describe, quality_of_lecture, reaches
 from training.data import Split
 from training.fit.recipe import Recipe
@@ -65,8 +65,10 @@ def test_the_table_says_what_was_not_reached_not_measured_or_not_measured_alone(
 
 
 @pytest.mark.slow
-def test_the_command_prints_the_table_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a short run of ours; whether it reaches the quality is for the race itself to say."""
+def test_the_command_prints_both_tables_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With short runs; whether ours reaches the quality is for the race itself to say."""
+    monkeypatch.setattr(costs, "SIZES", ((200, 40),))
+    monkeypatch.setattr(costs, "in_own_process", lambda work, *arguments: work(*arguments))
     monkeypatch.setattr(race, "OURS", Recipe(L1(0.1), limit=500, latent_dim=40, epochs=1))
     monkeypatch.setattr(race, "matrix_product_rate", lambda _: 1e11)
     monkeypatch.setattr(race, "run_lecture", partial(race.run_lecture, measured=3, warm_up=1))
@@ -77,6 +79,7 @@ def test_the_command_prints_the_table_alone(monkeypatch: pytest.MonkeyPatch) -> 
     assert "extrapolated" in done.stdout
     assert "ours: 100%" in done.stderr
     assert "steps" not in done.stdout
+    assert "| 200 | 40 | " in done.stdout
 
 
 @pytest.mark.slow
