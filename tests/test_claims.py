@@ -173,9 +173,9 @@ def test_seeds_differ_by_as_much_as_results_say() -> None:
         for row in rows
         for metric, cell in zip(head[1:], row[1:], strict=True)
     }
-    assert max(value for (_, metric), value in spread.items() if metric != "dead latents") <= 0.08
-    assert f"{spread['dense', 'dead latents']:.0%}" in flat(RESULTS).partition("about half")[0]
-    assert all(0.45 < spread[name, "dead latents"] < 0.55 for name in ("l1-1", "topk-25"))
+    assert max(value for (_, metric), value in spread.items() if metric != "dead latents") <= 0.06
+    assert f"whose mean is 8.8%, {spread['dense', 'dead latents']:.0%}; of the others" in flat(RESULTS)
+    assert all(spread[name, "dead latents"] >= 0.3 for name in ("l1-1", "l1-3", "topk-25"))
 
 
 def test_batch_top_k_lets_more_through_on_noise(clean: torch.Tensor, noised: torch.Tensor) -> None:
