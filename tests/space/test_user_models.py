@@ -182,8 +182,9 @@ def test_addresses_are_read(models: UserModels, folder: Path) -> None:
     assert models.address(f" {folder} ", is_owner=True) == Address(str(folder), is_owners=True)
     assert models.address("ada/mine", is_owner=True) == Address("ada/mine", is_owners=True)
     assert models.address("ada/mine", is_owner=False) == Address("ada/mine")
-    with pytest.raises(InputError, match="was trained on this page and is no longer here"):
-        models.address("trained here/l1-1-0a1b2c", is_owner=True)
+    for name in ("trained here/l1-1-0a1b2c", "from disk/l1-1-0a1b2c"):
+        with pytest.raises(InputError, match="came from this page or from a disk and is no longer here"):
+            models.address(name, is_owner=True)
     assert models.address("ada/mine@refs/pr/1", is_owner=False) == Address("ada/mine", "refs/pr/1")
     assert models.address("ada/mine@v1", is_owner=False).name == "ada/mine@v1"
 
