@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from space.state import TABS
-from tests.space.browser import NARROW, pixels, slide, wait_for_models
+from tests.space.browser import NARROW, open_page, pixels, slide, wait_for_models
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Locator, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 CLEAN, NOISY = ".given .clean canvas", ".given .noisy canvas"
 RECONSTRUCTION, LATENTS = "#reconstruction canvas", "#latents canvas"
@@ -219,6 +219,13 @@ def test_nothing_sticks_out_or_collides(page: Page) -> None:
             )
             for left, right in itertools.pairwise(ticks):
                 assert left["right"] <= right["left"] + 0.5, (lang, left, right)
+
+
+@pytest.mark.parametrize("lang", ["en", "ru"])
+def test_nothing_sticks_out_of_a_phone_that_opens_the_page(browser: Browser, server: str, lang: str) -> None:
+    page = open_page(browser, f"{server}/?lang={lang}", viewport={"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.context.close()
 
 
 def test_the_page_is_there_before_gradio_which_then_takes_it_in(window: BrowserContext, server: str) -> None:
