@@ -34,7 +34,8 @@ from space.head import head
 from space.lab import Lab, Specimen
 from space.languages import say
 from space.lines import Lines
-from training.data import BUNDLED
+from space.user_model_process import LARGEST_FILE
+from training.data import DATA_DIR
 
 MOST_SESSIONS = 200
 """Gradio keeps half a megabyte for each. A page whose session is forgotten goes on, since its browser holds what is on
@@ -146,7 +147,7 @@ def main(
     ] = None,
     data_dir: Annotated[
         Path, typer.Option(envvar="SAE_DATA_DIR", help="As that of `fit`.", show_default="bundled")
-    ] = BUNDLED,
+    ] = DATA_DIR,
 ) -> None:
     """Load everything and serve until stopped."""
     torch.set_num_threads(1)  # one small image at a time: threads would wait for each other
@@ -156,7 +157,8 @@ def main(
         lab = Lab(open_collection(models, dataset, data_dir) if models else bundled())
     except UserError as error:
         sys.exit(f"Error: {error}")
-    files = Files(lab, {"space": os.environ.get("SPACE_ID"), "hosted": is_hosted(), "login": HAS_LOGIN})
+    server = {"space": os.environ.get("SPACE_ID"), "hosted": is_hosted(), "login": HAS_LOGIN}
+    files = Files(lab, server | {"largest_file": LARGEST_FILE})
     app = build_app(lab, files)
     app._queue = Lines(app)
     app.launch(**options_of(files))

@@ -17,7 +17,7 @@ from sae_model.errors import UserError
 from sae_model.hub import as_folder
 from sae_model.methods import METHODS
 from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME, read_config
-from training.data import BUNDLED, Dataset, Split, open_dataset
+from training.data import DATA_DIR, Dataset, Split, open_dataset
 from training.fit.recipe import Recipe
 from training.measure.evaluation import Evaluation, read_by
 from training.publish.record import Record
@@ -74,7 +74,7 @@ def bundled() -> Collection:
     return Collection(_ordered(models), mnist, mnist.split("test"), {"dataset": "mnist"}, is_bundled=True)
 
 
-def open_collection(models: str, dataset: str | None = None, data_dir: Path = BUNDLED) -> Collection:
+def open_collection(models: str, dataset: str | None = None, data_dir: Path = DATA_DIR) -> Collection:
     """One's own models.
 
     Args:

@@ -16,7 +16,7 @@ from space.files import Files
 from space.head import WEB, head
 from space.lab import Lab
 from space.languages import say
-from training.data import BUNDLED
+from training.data import DATA_DIR
 
 
 def export(lab: Lab, folder: Path) -> None:
@@ -42,7 +42,7 @@ def main(
     folder: Annotated[Path, typer.Argument(help="Where to write it: new, or empty.")],
     models: Annotated[str | None, typer.Option(help="Show these, as in `space/app.py`.")] = None,
     dataset: Annotated[str | None, typer.Option(help="With --models: the images.")] = None,
-    data_dir: Annotated[Path, typer.Option(help="As that of `fit`.", show_default="bundled")] = BUNDLED,
+    data_dir: Annotated[Path, typer.Option(help="As that of `fit`.", show_default="bundled")] = DATA_DIR,
 ) -> None:
     """Write the page as a folder of files."""
     try:

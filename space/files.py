@@ -33,13 +33,13 @@ from torch import Tensor
 from space import index
 from space.lab import Lab, Stop
 from space.languages import CATALOGS, catalog
-from training.data import BUNDLED
+from training.data import DATA_DIR
 from training.measure.latent_statistics import SAMPLE, latent_statistics, read_statistics, to_bytes
 
 FOR_EVER = "public, max-age=31536000, immutable"
 JSON, GZIP = "application/json", "application/gzip"
 BINARY = "application/octet-stream"
-MNIST = BUNDLED / "MNIST" / "raw"
+MNIST = DATA_DIR / "MNIST" / "raw"
 
 
 @dataclass

@@ -25,7 +25,7 @@ from sae_model.errors import UserError, first_line, one_line
 from sae_model.methods import METHODS
 from sae_model.storage import CONFIG_NAME, as_device, staged_folder
 
-from .data import BUNDLED, DATASETS, open_dataset, read_places
+from .data import DATA_DIR, DATASETS, open_dataset, read_places
 from .data.images import Part
 from .fit import parallel
 from .fit.bundle import RECIPES
@@ -116,7 +116,7 @@ def fit_command(
         int | None, option("Steps of the encoder; 0 is the classical autoencoder.", "that of --init, or 3")
     ] = None,
     dataset: DatasetOption = DEFAULT.dataset,
-    data_dir: DataDirOption = BUNDLED,
+    data_dir: DataDirOption = DATA_DIR,
     image_size: ImageSizeOption = None,
     grey: GreyOption = False,
     skip_broken: SkipBrokenOption = False,
@@ -195,7 +195,7 @@ def sweep_command(
     epochs: Annotated[int | None, option("Passes over the images.", "as measured best")] = None,
     latent_dim: Annotated[int | None, option("Number of latents.", "900")] = None,
     dataset: DatasetOption = DEFAULT.dataset,
-    data_dir: DataDirOption = BUNDLED,
+    data_dir: DataDirOption = DATA_DIR,
     loss: Annotated[str | None, option("bce, for images in [0, 1]; or mse, for values of any range.", "bce")] = None,
     limit: Annotated[int | None, option("Train on the first so many images only.")] = None,
     device: Annotated[str | None, option("cpu, or cuda.", "a GPU where there is one")] = None,
@@ -261,7 +261,7 @@ def bundle_command(
         with tqdm(total=len(folders), desc="pushed", unit=" models") as bar:
             print(push_all(folders, push_to, lambda _: bar.update()))
         return
-    data = load_data(DEFAULT, BUNDLED)
+    data = load_data(DEFAULT, DATA_DIR)
     with reserved(output):
         for recipe, metrics in run_all(RECIPES, data, output, jobs or os.cpu_count() or 1):
             tqdm.write(
@@ -291,14 +291,14 @@ def evaluate_command(
     split: Annotated[
         str, typer.Option(help="test, or validation: its folder, or the last 5,000 training images, or a twelfth.")
     ] = "test",
-    data_dir: DataDirOption = BUNDLED,
+    data_dir: DataDirOption = DATA_DIR,
     image_size: ImageSizeOption = None,
     grey: GreyOption = False,
     skip_broken: SkipBrokenOption = False,
     threads: ThreadsOption = None,
     measure: MeasureOption = FULL,
 ) -> None:
-    """Measure a model on a whole split and print its metrics as JSON, reserved, on stdout."""
+    """Measure a model on a whole split and print its metrics as JSON, alone, on stdout."""
     if split not in ("test", "validation"):
         raise UserError(f"A model is measured on the test or the validation split; got {split!r}.")
     _set_threads(threads)
@@ -319,7 +319,7 @@ def report_command(
         str | None, option("With --html: a model, as of another seed, to compare atoms with.", metavar="FOLDER_OR_REPO")
     ] = None,
     dataset: DatasetOption = DEFAULT.dataset,
-    data_dir: DataDirOption = BUNDLED,
+    data_dir: DataDirOption = DATA_DIR,
     image_size: ImageSizeOption = None,
     grey: GreyOption = False,
     skip_broken: SkipBrokenOption = False,

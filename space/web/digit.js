@@ -1,6 +1,7 @@
 /** A drawing made to look as MNIST's digits do, and as text that is short enough for a link. Images are grey, row by
  * row, ink bright on dark. */
 
+import { fromBase64, toBase64 } from "./base64.js";
 import { box, scaled } from "./resample.js";
 
 export { resized } from "./resample.js";
@@ -77,7 +78,7 @@ export async function toText(image) {
   const pairs = Uint8Array.from({ length: image.length / 2 }, (_, i) => level(2 * i) * LEVELS + level(2 * i + 1));
   const packed = new Blob([pairs]).stream().pipeThrough(new CompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(packed).arrayBuffer());
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return toBase64(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
 /**
@@ -92,8 +93,7 @@ export async function fromText(text) {
   const size = (SIDE * SIDE) / 2;
   let pairs;
   try {
-    const letters = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-    pairs = await unpacked(Uint8Array.from(letters, (letter) => letter.charCodeAt(0)), size + 1);
+    pairs = await unpacked(fromBase64(text.replaceAll("-", "+").replaceAll("_", "/")), size + 1);
   } catch {
     throw new DrawingError("draw.broken");
   }

@@ -1,8 +1,9 @@
 /** The tab in which a model is trained on the server before the visitor's eyes, kept, and taken home. */
 
+import { toBase64 } from "./base64.js";
 import { fill, h } from "./dom.js";
 import { moment } from "./moment.js";
-import { base64, Requests } from "./server.js";
+import { Requests } from "./server.js";
 import { initial, settings } from "./settings.js";
 import { rich, say } from "./words.js";
 
@@ -93,7 +94,7 @@ class Training {
       const look = this.page.look(this.page.state.stop, false);
       if (!look) return;
       this.status = what === "start" ? "running" : this.status;
-      this.requests.ask(what, { ...this.settings, image: base64(new Uint8Array(Float32Array.from(look.noisy).buffer)) });
+      this.requests.ask(what, { ...this.settings, image: toBase64(new Uint8Array(Float32Array.from(look.noisy).buffer)) });
     } else {
       if (what === "keep") this.isKeeping = true;
       this.requests.ask(what, what === "keep" ? { name: this.name } : {});

@@ -1,5 +1,6 @@
 /** One moment of a training: its atoms, what it makes of an image, its numbers, its loss and its histograms. */
 
+import { fromBase64 } from "./base64.js";
 import { Plot, responsive } from "./chart.js";
 import { fill, h } from "./dom.js";
 import { histogram } from "./histogram.js";
@@ -50,7 +51,7 @@ export function moment(page) {
       fill(title, rich("learn.atoms", { count: now.count, latents: now.latents }));
       wall.ariaLabel = say("learn.atoms_alt", { count: now.count });
       drawWall(wall, now, shape);
-      paint.grey(image, singles(new Uint16Array(bytes(now.reconstruction).buffer)), shape, range);
+      paint.grey(image, singles(new Uint16Array(fromBase64(now.reconstruction).buffer)), shape, range);
       image.ariaLabel = say("learn.now_alt", { name });
       const look = page.look();
       if (look) paint.grey(given, look.noisy, shape, range);
@@ -101,7 +102,7 @@ function lossCurve({ history, steps, loss }, width) {
  * @param {number[]} shape
  */
 async function drawWall(canvas, { atoms, count }, shape) {
-  const unpacked = new Blob([bytes(atoms)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const unpacked = new Blob([fromBase64(atoms)]).stream().pipeThrough(new DecompressionStream("deflate"));
   const values = new Int8Array(await new Response(unpacked).arrayBuffer());
   const pixels = values.length / count;
   const side = paint.mapSide(pixels);
@@ -119,6 +120,3 @@ async function drawWall(canvas, { atoms, count }, shape) {
   }
   paint.signed(canvas, sheet, all, LEVELS);
 }
-
-/** @param {string} text base64 */
-const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

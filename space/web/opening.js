@@ -1,5 +1,6 @@
 /** What the page itself carries of its opening: looks that are drawn before any weights are here. */
 
+import { fromBase64 } from "./base64.js";
 import { noise } from "./noise.js";
 import { singles } from "./safetensors.js";
 
@@ -8,8 +9,7 @@ import { singles } from "./safetensors.js";
 
 /** Numbers in half precision, little-endian, as base64. @param {string} text */
 function numbers(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return Float64Array.from(singles(new Uint16Array(bytes.buffer)));
+  return Float64Array.from(singles(new Uint16Array(fromBase64(text).buffer)));
 }
 
 /**

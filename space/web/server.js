@@ -49,13 +49,6 @@ export class Requests {
   }
 }
 
-/** @param {Uint8Array} bytes */
-export function base64(bytes) {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096));
-  return btoa(text);
-}
-
 /** Whether the server answers a small request. */
 async function answers() {
   try {

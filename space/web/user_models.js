@@ -1,7 +1,8 @@
 /** The box that loads a user's model: where its address is typed, and what the server says of it. */
 
+import { toBase64 } from "./base64.js";
 import { fill, h } from "./dom.js";
-import { base64, Requests } from "./server.js";
+import { Requests } from "./server.js";
 import { rich, say } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -49,7 +50,13 @@ class Box {
   /** Gives the server a model from the visitor's disk. @param {File[]} files */
   async give(files) {
     this.page.wanted = "";
-    const entries = files.map(async (file) => [file.name, base64(new Uint8Array(await file.arrayBuffer()))]);
+    const size = files.reduce((sum, file) => sum + file.size, 0);
+    if (size > this.page.lab.index.server.largest_file) {
+      const names = files.map((file) => file.name).join(", ");
+      this.say({ key: "box.files_too_large", values: { names, megabytes: size / 1e6 }, error: true });
+      return;
+    }
+    const entries = files.map(async (file) => [file.name, toBase64(new Uint8Array(await file.arrayBuffer()))]);
     this.requests.ask("load", { files: Object.fromEntries(await Promise.all(entries)) });
   }
 

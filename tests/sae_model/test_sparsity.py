@@ -302,3 +302,7 @@ def test_the_penalty_of_every_image_has_its_own_beta() -> None:
     expected = np.mean([b * np.tanh(z / 2).mean() for b, z in zip(beta.numpy(), latents.numpy(), strict=True)])
     assert AdaptiveL1(7.0).penalty(latents, beta=beta).item() == pytest.approx(expected, rel=1e-5)
     assert AdaptiveL1(7.0).penalty(latents).item() == pytest.approx(L1(7.0).penalty(latents).item(), rel=1e-5)
+
+
+def test_effective_l0_of_nothing_is_zero() -> None:
+    assert effective_l0(torch.zeros(1, 40)).item() == 0

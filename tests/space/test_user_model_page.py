@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from sae_model import L1, KLPerImage, SparseAutoencoder
+from space.user_model_process import LARGEST_FILE
 from tests.space.browser import slide, visit, wait_for_models
 
 if TYPE_CHECKING:
@@ -128,6 +129,16 @@ def test_a_model_is_given_back_from_disk(page: Page, folder: Path, tmp_path: Pat
     page.wait_for_function(f"{CHOSEN}?.startsWith('from disk/my-model-')", timeout=PATIENCE)
     assert "30 latents, trained as l1-0.1" in page.inner_text("#message")
     assert page.locator("#method input:checked").get_attribute("value").startswith("user:from disk/")
+
+
+def test_files_that_are_too_large_are_not_sent(page: Page, tmp_path: Path) -> None:
+    with (tmp_path / "large.zip").open("wb") as file:
+        file.truncate(LARGEST_FILE + 1)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_input_files("#model-files", tmp_path / "large.zip")
+    page.wait_for_function("document.querySelector('#message.error')?.innerText.startsWith('large.zip: 50 MB')")
+    assert asked == []
 
 
 def test_two_models_of_one_title_have_edits_and_rates_of_their_own(page: Page, tmp_path: Path) -> None:

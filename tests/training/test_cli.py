@@ -240,3 +240,10 @@ def test_too_few_images_of_a_named_data_set_are_refused(tmp_path: Path, training
         write_idx(tmp_path / "MNIST" / "raw", half, images, training_digits.labels[:count].numpy())
     done = run("fit", "--data-dir", tmp_path, "--output", tmp_path / "model")
     assert_refused(done, "MNIST has 5 images in the test half: it takes 100 to train on and 12 to measure on.")
+
+
+def test_latents_that_only_large_images_make_too_many_are_refused(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (130, 3, 256, 256), np.uint8)
+    np.savez(tmp_path / "large.npz", images=images)
+    done = run("fit", "--dataset", tmp_path / "large.npz", "--latent-dim", "1000000", "--output", tmp_path / "model")
+    assert "does not fit into this machine's memory" in done.stderr.splitlines()[-1]

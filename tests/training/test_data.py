@@ -18,10 +18,10 @@ import pytest
 import torch
 
 from tests.idx import write_idx
-from training.data import BUNDLED, DATASETS, DataError, add_noise, as_floats, load_split, open_dataset
+from training.data import DATA_DIR, DATASETS, DataError, add_noise, as_floats, load_split, open_dataset
 from training.data.torchvision_import import datasets
 
-RAW = BUNDLED / "MNIST" / "raw"
+RAW = DATA_DIR / "MNIST" / "raw"
 NAMES = [path.name for path in sorted(RAW.glob("*.gz"))]
 
 

@@ -17,14 +17,14 @@ from torch.utils.data import DataLoader, Subset
 
 from sae_model import SparseAutoencoder
 
-from ..data.dataset import BUNDLED, VALIDATION_IMAGES
+from ..data.dataset import DATA_DIR, VALIDATION_IMAGES
 from ..data.torchvision_import import datasets, transforms
 from ..fit.bundle import LECTURE
 
 
 def unpack_mnist(folder: Path) -> None:
     """Unpack the bundled images to `folder`, where torchvision's data set class looks for plain files."""
-    shutil.copytree(BUNDLED / "MNIST", folder / "MNIST")
+    shutil.copytree(DATA_DIR / "MNIST", folder / "MNIST")
     datasets.MNIST(str(folder), download=True)  # it finds whole archives, and only unpacks them
 
 

@@ -29,7 +29,7 @@ from ..fit.recipe import Recipe, for_any_range, tuned
 from .machine import describe_machine
 
 LATENTS, K, EPOCHS, BATCH, SEED = 900, 25, 20, 256, 0
-RATES, TUNING_EPOCHS = (1e-3, 2e-3, 4e-3), 3
+RATES, TUNING_EPOCHS = (2e-3, 4e-3, 8e-3), 3
 """Learning rates that are tried, and for how long each."""
 OURS = sparsity_from_config({"kind": "topk", "k": K})
 

@@ -19,7 +19,7 @@ from .images import DataError, Half, Part, Places, Split, resized
 from .named_data import DATASETS, About
 
 HERE = Path(__file__).parent
-BUNDLED = HERE if (HERE / "MNIST").is_dir() else cached_assets_path("sae-model", "data-sets")
+DATA_DIR = HERE if (HERE / "MNIST").is_dir() else cached_assets_path("sae-model", "data-sets")
 """The folder of the data sets that have a name: that of a clone, which has MNIST; or one of the Hub's cache."""
 VALIDATION_IMAGES = 5_000
 FEWEST: dict[Half, int] = {"train": 100, "test": 12}
@@ -85,7 +85,7 @@ class Dataset:
 
 def open_dataset(
     name: str,
-    data_dir: Path = BUNDLED,
+    data_dir: Path = DATA_DIR,
     image_size: int | None = None,
     grey: bool = False,
     skip_broken: bool = False,
@@ -135,7 +135,7 @@ def read_places(name: str) -> Places | None:
     return array_file.read_places(path) if is_file else None
 
 
-def load_split(dataset: str, part: Part, data_dir: Path = BUNDLED, limit: int | None = None) -> Split:
+def load_split(dataset: str, part: Part, data_dir: Path = DATA_DIR, limit: int | None = None) -> Split:
     """A part of a data set by its name; see `open_dataset` and `Dataset.split`."""
     return open_dataset(dataset, data_dir).split(part, limit)
 
