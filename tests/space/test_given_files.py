@@ -55,6 +55,7 @@ def test_both_files_are_found(files: dict[str, bytes]) -> None:
         (None, "errors.state"),
         ({"config.json": 1}, "errors.state"),
         ({"mine.zip": "not base64"}, "errors.state"),
+        ({"mine.zip": "????"}, "errors.state"),
         ({}, "box.files_needed"),
         (sent({CONFIG_NAME: b"{}"}), "box.files_needed"),
         (sent(BOTH | {"README.md": b"#"}), "box.files_needed"),
