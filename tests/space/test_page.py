@@ -230,12 +230,13 @@ def test_nothing_sticks_out_of_a_phone_that_opens_the_page(browser: Browser, ser
     page.context.close()
 
 
-def test_a_wide_page_has_each_sum_in_one_row(page: Page) -> None:
-    page.set_viewport_size({"width": 1920, "height": 1000})
+def test_a_wide_page_has_each_sum_in_one_row(browser: Browser, server: str) -> None:
+    page = open_page(browser, server, viewport={"width": 1920, "height": 1000})
     for sum_ in page.locator("#sum .model .sum").all():
         tops = sum_.locator(".tile").evaluate_all("all => all.map(e => e.getBoundingClientRect().top)")
         assert len(tops) == 7
         assert len(set(tops)) == 1
+    page.context.close()
 
 
 def test_the_page_is_there_before_gradio_which_then_takes_it_in(window: BrowserContext, server: str) -> None:
