@@ -98,10 +98,10 @@ export function atom(page, stop, latent, values = page.atom(stop, latent)) {
   if (values) paint.signed(picture, values, page.lab.index.shape);
   const element = h("button", { type: "button", class: "atom", "aria-label": say("latent.open", { latent }) }, picture);
   const show = (/** @type {boolean} */ open) => page.card.show(element, stop, latent, open);
-  element.addEventListener(
-    "pointerenter",
-    (event) => event.pointerType !== "touch" && !page.card.isOpen && show(false),
-  );
+  // Not "pointerenter", which a browser also sends when the page is scrolled below a still pointer.
+  element.addEventListener("pointermove", ({ pointerType }) => {
+    if (pointerType !== "touch" && !page.card.isOpen && page.card.about?.anchor !== element) show(false);
+  });
   element.addEventListener("pointerleave", () => page.card.leave(element));
   element.addEventListener("focus", () => element.matches(":focus-visible") && !page.card.isOpen && show(false));
   element.addEventListener("blur", () => page.card.leave(element));

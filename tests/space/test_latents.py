@@ -112,6 +112,16 @@ def test_every_atom_has_the_same_card(page: Page) -> None:
     assert page.locator(".undo").count() == 1
 
 
+def test_no_card_opens_because_the_page_is_scrolled(page: Page) -> None:
+    box = page.locator("#sum .atom").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 - 200)
+    page.mouse.wheel(0, 200)
+    page.wait_for_selector("#sum .atom:hover")
+    assert page.locator("#card").is_hidden()
+    page.locator("#sum .atom:hover").hover(position={"x": 20, "y": 20})
+    assert page.locator("#card").is_visible()
+
+
 @pytest.mark.parametrize("options", [{}, {"viewport": NARROW, "has_touch": True}], ids=["wide", "phone"])
 def test_the_card_covers_no_reconstruction(browser: Browser, site: str, options: dict) -> None:
     page = open_page(browser, site, **options)
