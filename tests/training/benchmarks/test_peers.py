@@ -34,7 +34,6 @@ def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(peers, "find_spec", lambda _: None)
     (name, ours), *others = peers.PEERS.items()
     monkeypatch.setattr(peers, "PEERS", {name: replace(ours, rates=(1e-9, 5e-3))} | dict(others))
-    monkeypatch.setattr(peers, "TUNING_EPOCHS", 1)
     done = succeeded("peers", "--epochs", "1", "--limit", "600")
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| `") or "same" in line]
     assert [row[0] for row in rows] == ["| `fit --sparsity topk --k 25`", "| the same with `--loss mse`"]
