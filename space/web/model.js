@@ -10,7 +10,8 @@ import { keepTopK } from "./products.js";
  * @property {number[]} image_shape (channels, height, width)
  * @property {number} latent_dim
  * @property {string} output "sigmoid" | "linear"
- * @property {string} step_loss "bce" | "mse" */
+ * @property {string} step_loss "bce" | "mse"
+ * @property {number} [steps] of the encoder, where they are not three */
 
 /** @typedef {object} Stop How a model is used.
  * @property {number | null} k how many latents a top-k model keeps; null where all are kept, or those above a threshold
@@ -32,6 +33,7 @@ export class Model {
     this.offset = tensors.get("offset")?.data ?? new Float32Array(this.pixels);
     this.scale = tensors.get("scale")?.data[0] ?? 1;
     this.threshold = tensors.get("threshold")?.data ?? null;
+    this.isClassical = config.steps === 0; // its codes are not refined
     this.network = config.architecture === "lecture" ? new Lecture(tensors) : new Dictionary(config, tensors, betas);
   }
 
@@ -50,7 +52,7 @@ export class Model {
     let latents = network.encode(x, k, beta);
     if (k !== null) latents = keepTopK(latents, k);
     if (threshold) latents = latents.map((z, i) => (z > threshold[i] ? z : 0));
-    if (steps + rounds === 0 || network instanceof Lecture) return latents;
+    if (steps + rounds === 0 || this.isClassical || network instanceof Lecture) return latents;
     return network.refine(x, latents, { steps, rounds, beta });
   }
 

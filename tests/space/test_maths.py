@@ -200,6 +200,8 @@ OWN: dict[str, dict[str, Any]] = {
     "thresholds": {"image_shape": (1, 8, 8), "sparsity": BatchTopK(5)},
     "choice-under-a-penalty": {"image_shape": (1, 8, 8), "sparsity": L1(2.0)},
     "every-beta": {"image_shape": (1, 8, 8), "sparsity": AdaptiveL1(2.0)},
+    "classical": {"image_shape": (1, 8, 8), "sparsity": L1(2.0), "steps": 0},
+    "classical-top-k": {"image_shape": (37, 1, 1), "sparsity": TopK(6), "steps": 0, "output": "linear"},
 }
 
 
