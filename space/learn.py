@@ -39,8 +39,8 @@ from space.live_training import LONGEST, MOST_NOISE, MOST_WAITING, SIZES, LiveTr
 from space.memory import trim
 from space.state import State
 from space.user_models import TRAINED_HERE, Address
-from training.draw.histograms import histogram_of
 from training.fit.recipe import Recipe, for_any_range, tuned
+from training.measure.histogram import histogram_of
 from training.publish.hub import push
 from training.publish.record import Record, versions
 from training.publish.run_folder import save_run

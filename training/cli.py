@@ -324,10 +324,11 @@ def report_command(
     grey: GreyOption = False,
     skip_broken: SkipBrokenOption = False,
 ) -> None:
-    """Measure a model on the test split and draw the lecture's figures of it: charts as SVG, images also as PNG.
+    """Measure a model on the test split and draw the lecture's figures of it, as SVG and PNG.
 
     With --html it is one file about the latents, which any browser opens.
     """
+    from .draw.charts import save
     from .draw.figures import draw_report
     from .draw.latents_report import latents_report
 
@@ -349,11 +350,7 @@ def report_command(
     figures = draw_report(loaded, measured(loaded, test), test, images.about, history=read_history(model))
     with staged_folder(output) as stage:
         for name, figure in tqdm(figures, desc="figures", unit=" figures"):
-            if isinstance(figure, str):
-                (stage / f"{name}.svg").write_text(figure, encoding="utf-8")
-                continue
-            for ending in ("png", "svg"):
-                figure.savefig(stage / f"{name}.{ending}", dpi=150)
+            save(figure, stage / name)
 
 
 @app.command("results")

@@ -7,14 +7,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sae_model.methods import METHODS, sparsity_from_config
 from sae_model.storage import CONFIG_NAME, write_file
 
-from .draw import model_charts
-from .draw.model_charts import Point
-from .draw.svg_file import standalone
 from .fit.checkpoint import Checkpoint
 from .fit.output import locked
 from .fit.recipe import Recipe, for_any_range, tuned
@@ -23,7 +20,10 @@ from .publish.record import Record, RecordError
 from .runs import Data, folder_names, run_one
 from .words import say
 
-CHART_NAME, TABLE_NAME = "frontier.svg", "table.md"
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure  # which takes a while to import
+
+CHART_NAME, TABLE_NAME = "frontier", "table.md"
 COLUMNS: dict[str, Callable[[Evaluation], str]] = {
     "fvu": lambda e: f"{e.fvu:.4f}",
     "effective L0": lambda e: f"{e.effective_l0:.1f}",
@@ -115,9 +115,11 @@ def run_sweep(
 
 def write_sweep(output: Path, done: Sequence[tuple[str, Recipe, Evaluation]], title: str) -> str:
     """Write the table and the frontier of a sweep into its folder; the table is returned, as Markdown."""
+    from .draw.charts import save
+
     table = sweep_table(done)
     write_file(output / TABLE_NAME, f"{table}\n".encode())
-    write_file(output / CHART_NAME, frontier(done, title).encode())
+    save(frontier(done, title), output / CHART_NAME, ("svg",))
     return table
 
 
@@ -128,12 +130,12 @@ def sweep_table(done: Sequence[tuple[str, Recipe, Evaluation]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def frontier(done: Sequence[tuple[str, Recipe, Evaluation]], title: str) -> str:
-    """FVU against effective L0 of each model, as an SVG file; the lowest FVU has a ring."""
+def frontier(done: Sequence[tuple[str, Recipe, Evaluation]], title: str) -> Figure:
+    """FVU against effective L0 of each model; the lowest FVU has a ring."""
+    from .draw.model_charts import Point, frontier_figure
+
     points = [
         Point(name, name, max(e.effective_l0, 1e-3), max(known(e.fvu), 1e-5), recipe.family) for name, recipe, e in done
     ]
     best = min(range(len(points)), key=lambda i: points[i].fvu)
-    chart = model_charts.frontier_chart(points, best)
-    keys = model_charts.frontier_keys(points, say("families.this"))
-    return standalone(f"{say('figures.frontier')}: {title}", [chart], keys)
+    return frontier_figure(points, best, f"{say('figures.frontier')}: {title}")

@@ -18,7 +18,7 @@ from sae_model.bundle import BUNDLE
 from space.languages import catalog
 from tests.space.browser import WIDE
 from tests.space.server import ROOT, served
-from training.draw.histograms import histogram_of, percent
+from training.measure.histogram import histogram_of, percent
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page

@@ -39,7 +39,7 @@ from space.lab import Lab, Look, Stop
 from space.noise import bits, noise
 from tests.space.server import served
 from training.data import Split
-from training.draw.histograms import EDGES, histogram_of, percent
+from training.measure.histogram import EDGES, histogram_of, percent
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page

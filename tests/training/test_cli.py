@@ -182,8 +182,8 @@ def test_report_draws_every_figure_or_nothing(fitted: Fitted, few_digits: Path, 
     folder, _ = fitted
     succeeded("report", folder, "--data-dir", few_digits, "--output", tmp_path / "figures")
     charts = ("history", "activation-histograms", "activation-histograms-linear", "cost-of-a-rate", "frontier")
-    images = {f"{name}.{ending}" for name in ("reconstructions", "class-maps") for ending in ("png", "svg")}
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == images | {f"{name}.svg" for name in charts}
+    figures = {f"{name}.{ending}" for name in (*charts, "reconstructions", "class-maps") for ending in ("png", "svg")}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == figures
     assert_refused(run("report", folder, "--output", tmp_path / "figures"), "nothing is overwritten")
     assert_refused(run("report", tmp_path / "none", "--output", tmp_path / "more"), "is no folder here")
     assert not (tmp_path / "more").exists()

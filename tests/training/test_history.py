@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from sae_model import L1, SparseAutoencoder, TopK
 from tests.training.test_sweep import stopped_after
 from training import runs
 from training.data import DATASETS, Split
-from training.draw.history_charts import history_charts
-from training.draw.svg_file import standalone
 from training.fit.checkpoint import Checkpoint
 from training.fit.recipe import Recipe
 from training.measure.evaluation import evaluate
@@ -94,24 +91,6 @@ def test_a_history_comes_back_and_what_is_none_is_left_out(tmp_path: Path) -> No
     assert read_history(tmp_path) == history
     assert json.loads((tmp_path / "history.json").read_text())[0]["dead_fraction"] == 0.25
     assert read_history("owner/name") == []
-
-
-def test_a_chart_has_each_metric_that_was_measured() -> None:
-    history = [Epoch(number, 0.2 / number, 0.5 / number, 100.0 / number, 0.0) for number in range(1, 31)]
-    charts = history_charts(history)
-    assert [chart.spoken.partition(" by epoch")[0] for chart in charts] == [
-        "bce (nats per pixel)",
-        "variance lost (FVU)",
-        "effective L0",
-        "share of dead latents",
-    ]
-    root = ET.fromstring(standalone("Training", charts))
-    lines = [line.get("points").split() for line in root.iter("{http://www.w3.org/2000/svg}polyline")]
-    assert [len(points) for points in lines] == [30] * 4
-    heights = [float(point.split(",")[1]) for point in lines[1]]
-    assert heights == sorted(heights)  # the metric falls, so the line goes down
-    (alone,) = {len(history_charts([Epoch(1, None, 0.5, 12.0, 0.25)]))}
-    assert alone == 3
 
 
 @pytest.mark.parametrize("content", ['[{"what": 1}]', '[{"epoch": "1"}]', "[1]", "{}", "[" * 100_000])

@@ -1,7 +1,4 @@
-"""The lecture's figures of one model, for print: charts as SVG, and grids of images as matplotlib figures.
-
-Those are made without pyplot, so that threads can draw at once and nothing piles up.
-"""
+"""The lecture's figures of one model, for print."""
 
 from __future__ import annotations
 
@@ -16,15 +13,15 @@ from sae_model import SparseAutoencoder
 
 from ..data import About, Split, add_noise, as_floats
 from ..measure.evaluation import Evaluation, activations_of, known
+from ..measure.histogram import histogram_of
 from ..measure.history import Epoch
 from ..measure.latent_statistics import LatentStatistics, latent_statistics
 from ..words import say
-from . import model_charts
 from .card_image import as_pictures, examples, squares, value_range
-from .histograms import activation_charts, histogram_of
-from .history_charts import history_charts
-from .model_charts import Point
-from .svg_file import standalone
+from .charts import new_figure
+from .histograms import histogram_figure
+from .history_charts import history_figure
+from .model_charts import Point, bundled_points, cost_figure, frontier_figure
 
 SIGMAS = (0.0, 0.3, 0.6)
 
@@ -37,36 +34,27 @@ def draw_report(
     history: Sequence[Epoch] = (),
     k: int | None = None,
     beta: float | None = None,
-) -> Iterator[tuple[str, str | Figure]]:
-    """Every figure of one model, as (file name without ending, SVG file or figure), each drawn when it is asked for.
+) -> Iterator[tuple[str, Figure]]:
+    """Every figure of one model, as (file name without ending, figure), each drawn when it is asked for.
 
     Without classes there are no class maps, and without a history no chart of it; `k` and `beta` are as in
     `model.encode`.
     """
     activations = activations_of(model, test.images, k, beta)
     histograms = histogram_of(activations), histogram_of(activations.mean(0))
-    name = "activation-histograms"
-    yield name, standalone(say("figures.activation-histograms"), activation_charts(*histograms))
-    charts = activation_charts(*histograms, linear=True)
-    yield f"{name}-linear", standalone(say("figures.activation-histograms-linear"), charts)
+    yield "activation-histograms", histogram_figure(*histograms)
+    yield "activation-histograms-linear", histogram_figure(*histograms, linear=True)
     yield "reconstructions", reconstructions(model, examples(test), about.title, k, beta)
     if len(about.classes) > 1:
-        yield (
-            "class-maps",
-            class_maps(latent_statistics(model, test.images, test.labels, len(about.classes), k, beta), about),
-        )
+        statistics = latent_statistics(model, test.images, test.labels, len(about.classes), k, beta)
+        yield "class-maps", class_maps(statistics, about)
     if history:
-        yield "history", standalone(say("figures.history", title=about.title), history_charts(history))
-    target = getattr(model.sparsity, "target", 0.1)
+        yield "history", history_figure(history, say("figures.history", title=about.title))
     this = say("figures.this_model")
-    chart = model_charts.cost_chart(target, (this, evaluation.mean_activation))
-    keys, note = model_charts.cost_keys(), model_charts.cost_note(target)
-    yield "cost-of-a-rate", standalone(say("figures.cost-of-a-rate"), [chart], keys, note)
-    points = [*model_charts.bundled_points(), Point(this, this, evaluation.effective_l0, known(evaluation.fvu))]
-    chart = model_charts.frontier_chart(points, len(points) - 1)
-    keys = model_charts.frontier_keys(points, say("families.this"))
+    yield "cost-of-a-rate", cost_figure(getattr(model.sparsity, "target", 0.1), this, evaluation.mean_activation)
+    points = [*bundled_points(), Point(this, "", evaluation.effective_l0, known(evaluation.fvu))]
     note = say("figures.frontier-note", title=about.title) if about.title != "MNIST" else ""
-    yield "frontier", standalone(say("figures.frontier"), [chart], keys, note)
+    yield "frontier", frontier_figure(points, len(points) - 1, say("figures.frontier"), note)
 
 
 @torch.inference_mode()
@@ -76,7 +64,7 @@ def reconstructions(
     """Ten images (10, *image_shape) at some levels of noise, each above what the model makes of it."""
     device = next(model.parameters()).device
     clean = as_floats(images)
-    figure = Figure(figsize=(10, 0.3 + 2.3 * len(SIGMAS)), layout="constrained")
+    figure = new_figure(say("figures.reconstructions", title=title), 10, 0.3 + 2.3 * len(SIGMAS))
     axes = figure.subplots(2 * len(SIGMAS), len(clean))
     for level, sigma in enumerate(SIGMAS):
         noisy = add_noise(clean, sigma, torch.Generator().manual_seed(0))
@@ -90,14 +78,13 @@ def reconstructions(
                 ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
                 ax.set(xticks=[], yticks=[])
             axes[row][0].set_ylabel(what)
-    figure.suptitle(say("figures.reconstructions", title=title), parse_math=False)
     return figure
 
 
 def class_maps(statistics: LatentStatistics, about: About) -> Figure:
     """The mean activation of every latent for each class, all on one scale, 900 latents as 30 x 30."""
     rows = math.ceil(len(about.classes) / 5)
-    figure = Figure(figsize=(11, 2.5 * rows), layout="constrained")
+    figure = new_figure(say("figures.class-maps", title=about.title), 11, 2.5 * rows)
     axes = figure.subplots(rows, 5, squeeze=False).ravel()
     for unused in axes[len(about.classes) :]:
         unused.remove()
@@ -108,5 +95,4 @@ def class_maps(statistics: LatentStatistics, about: About) -> Figure:
         ax.set_title(name, parse_math=False)  # it may have a $ in it
         ax.set(xticks=[], yticks=[])
     figure.colorbar(image, ax=list(axes), label=say("figures.class-maps-bar"))
-    figure.suptitle(say("figures.class-maps", title=about.title), parse_math=False)
     return figure

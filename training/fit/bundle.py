@@ -6,7 +6,7 @@ from sae_model.architectures import ARCHITECTURES
 from sae_model.methods import METHODS, sparsity_from_config
 
 from ..words import say, word_of
-from .recipe import for_noise, tuned
+from .recipe import DEFAULT_ARCHITECTURE, Recipe, for_noise, tuned
 
 NOISE = 0.6
 """Largest sigma on which the variants called `noise` are trained."""
@@ -28,3 +28,15 @@ FAMILIES = (
 def family_title(family: str) -> str:
     """What a family is called on the page and below a chart."""
     return word_of(METHODS[family], "title") if family in METHODS else say(f"families.{family}")
+
+
+def value_label(name: str, recipe: Recipe) -> str:
+    """The value of a model's hyperparameter as short as it can be, such as ".05"; its name where there is none."""
+    if recipe.architecture != DEFAULT_ARCHITECTURE or recipe.sparsity.value is None:
+        return name
+    return short_number(recipe.sparsity.value)
+
+
+def short_number(value: float) -> str:
+    """A number as short as it can be, such as ".05"."""
+    return f"{value:g}".removeprefix("0") or "0"
