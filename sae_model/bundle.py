@@ -6,6 +6,7 @@ A checkout has their weights. A package that was installed from a Space has none
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -36,8 +37,10 @@ def load_variant(name: str) -> SparseAutoencoder:
         ModelLoadError: no such variant, or its weights cannot be had or were damaged.
     """
     if name not in list_variants():
+        nearest = get_close_matches(str(name), list_variants(), cutoff=0)
         raise ModelLoadError(
-            f"There is no bundled variant {name!r}; there are: {', '.join(list_variants()) or 'none'}."
+            f"There is no bundled variant {name!r:.80}. The nearest ones: {', '.join(nearest) or 'none'}; "
+            "list_variants() has all."
         )
     if (BUNDLE / name / WEIGHTS_NAME).is_file():
         return SparseAutoencoder.from_pretrained(BUNDLE / name)

@@ -168,7 +168,7 @@ def sparsity_from_config(config: Any) -> Sparsity:
         raise ValueError(f'A sparsity method is written as {{"kind": "l1", "beta": 0.1}}; got {config!r:.80}.')
     if config["kind"] not in METHODS:
         raise ValueError(
-            f"Unknown sparsity method: {config['kind']!r:.80}. Known ones: {one_line(', '.join(METHODS), 50)}."
+            f"Unknown sparsity method: {config['kind']!r:.80}. Known ones: {one_line(', '.join(METHODS), 150)}."
         )
     cls = METHODS[config["kind"]]
     values = {name: value for name, value in config.items() if name != "kind"}

@@ -35,7 +35,7 @@ from .fit.recipe import Recipe, check_size, for_any_range, for_noise, recipe_for
 from .measure.evaluation import FULL, QUICK, Measure
 from .measure.history import read_history
 from .publish.hub import HubError, check_login, push, push_all
-from .publish.record import Record
+from .publish.record import Record, data_set_of
 from .runs import load_data, measured, run_all, run_one, to_probe
 from .sweep import spread
 
@@ -55,9 +55,11 @@ def option(help: str, default: str | bool = True, **more: Any) -> Any:
 
 
 DATASET_HELP = (
-    f"One of: {', '.join(DATASETS)}; or a folder of images, a .npz or .safetensors file, or hub:OWNER/NAME[@REVISION]."
+    f"One of: {', '.join(DATASETS)}; or a folder of images, a .npy, .npz or .safetensors file, or "
+    "hub:OWNER/NAME[@REVISION]."
 )
 DatasetOption = Annotated[str, option(DATASET_HELP)]
+MeasuredOnOption = Annotated[str | None, option(DATASET_HELP, "that of the model's recipe.json, or mnist")]
 ImageSizeOption = Annotated[int | None, option("Scale images to so many pixels a side.", "as they are")]
 GreyOption = Annotated[bool, typer.Option("--grey", help="Turn images in colour grey.")]
 SkipBrokenOption = Annotated[bool, typer.Option("--skip-broken", help="Leave out image files that cannot be read.")]
@@ -287,7 +289,7 @@ def push_command(
 @app.command("evaluate")
 def evaluate_command(
     model: Annotated[str, typer.Argument(help="A folder, or the id of a repo on the Hub.", metavar="FOLDER_OR_REPO")],
-    dataset: DatasetOption = DEFAULT.dataset,
+    dataset: MeasuredOnOption = None,
     split: Annotated[
         str, typer.Option(help="test, or validation: its folder, or the last 5,000 training images, or a twelfth.")
     ] = "test",
@@ -303,6 +305,7 @@ def evaluate_command(
         raise UserError(f"A model is measured on the test or the validation split; got {split!r}.")
     _set_threads(threads)
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(as_device(None)))
+    dataset = data_set_of(model, dataset)
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
     images.check("test")
     probe = to_probe(images) if measure == FULL else None
@@ -318,7 +321,7 @@ def report_command(
     beside: Annotated[
         str | None, option("With --html: a model, as of another seed, to compare atoms with.", metavar="FOLDER_OR_REPO")
     ] = None,
-    dataset: DatasetOption = DEFAULT.dataset,
+    dataset: MeasuredOnOption = None,
     data_dir: DataDirOption = DATA_DIR,
     image_size: ImageSizeOption = None,
     grey: GreyOption = False,
@@ -333,6 +336,7 @@ def report_command(
     from .draw.latents_report import latents_report
 
     check_empty(output)
+    dataset = data_set_of(model, dataset)
     check_outside(output, dataset)
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(as_device(None)))
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
@@ -425,7 +429,7 @@ CTRL_C = 130
 def main() -> None:
     """Run the command line. What a person can mend ends in one line and exit code 1."""
     try:
-        app(spread(sys.argv[1:]), prog_name="python -m training")
+        app(spread(sys.argv[1:]), prog_name=f"python -m {__package__}")
     except UserError as error:
         _end(f"Error: {error}")
     except ModuleNotFoundError as error:

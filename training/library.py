@@ -105,6 +105,8 @@ def train(
             is no longer a number. CheckpointError: the folder is of another run. ValueError: arguments out of range.
         ModelLoadError: there is no such device.
     """
+    if not isinstance(sparsity, Sparsity):
+        raise ValueError(f"sparsity is a sparsity method with its values, such as TopK(32); got {sparsity!r:.80}.")
     images = as_images(data.images if isinstance(data, Split) else data)
     if loss is None:
         loss = "mse" if images.ndim == 2 and images.dtype != torch.uint8 else "bce"

@@ -256,5 +256,5 @@ def test_sparse_activations_are_easier_to_classify_than_dense_ones() -> None:
 
 
 def test_an_unknown_variant_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ModelLoadError, match=r"no bundled variant 'l1-7'; there are: dense, "):
+    with pytest.raises(ModelLoadError, match=r"no bundled variant 'l1-7'\. The nearest ones: l1-"):
         load_variant("l1-7")

@@ -200,6 +200,21 @@ def test_floats_stay_within_their_range_when_they_are_scaled(tmp_path: Path, dty
         assert 0 <= scaled.min() <= scaled.max() <= 1
 
 
+def test_one_array_alone_is_images_without_labels(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(300, 7)).astype(np.float16)
+    np.save(tmp_path / "rows.npy", rows)
+    dataset = open_dataset(str(tmp_path / "rows.npy"), bounded=False)
+    found = torch.cat([dataset.half("train").images, dataset.half("test").images])
+    assert dataset.classes == ("rows",)
+    assert found.dtype == torch.float16
+    assert sorted(map(tuple, found.flatten(1).tolist())) == sorted(map(tuple, rows.tolist()))
+
+
+def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"There is no file .*none\.npz: check --dataset"):
+        open_dataset(str(tmp_path / "none.npz"))
+
+
 def test_vectors_stay_vectors(tmp_path: Path) -> None:
     vectors = np.random.default_rng(0).normal(size=(150, 9)).astype(np.float16)
     dataset = open_dataset(write(tmp_path / "vectors.npz", images=vectors), bounded=False)

@@ -211,6 +211,14 @@ def test_a_model_that_makes_no_numbers_cannot_be_measured(tmp_path: Path, few_di
         assert_refused(done, "This model")
 
 
+def test_a_model_is_measured_on_what_it_was_trained_on(tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(1_000, 8)).astype(np.float32))
+    output = ("--output", tmp_path / "model")
+    done = succeeded("fit", "--dataset", tmp_path / "rows.npy", "--loss", "mse", "--latent-dim", "20", *output)
+    assert succeeded("evaluate", tmp_path / "model").stdout == done.stdout
+    assert_refused(run("evaluate", tmp_path / "model", "--dataset", "mnist"), "cannot be measured on these images")
+
+
 def test_vectors_far_from_0_are_fitted_and_measured(tmp_path: Path) -> None:
     values = 1e6 + 100 * np.random.default_rng(0).standard_normal((300, 16, 1, 1))
     np.savez(tmp_path / "far.npz", images=values.astype(np.float32), labels=np.arange(300) % 3)

@@ -1,4 +1,5 @@
-"""A file of arrays as a data set: .npz or .safetensors with `images` and, if there are any, `labels` and others."""
+"""A file of arrays as a data set: .npz or .safetensors with `images` and, if there are any, `labels` and others; or
+.npy, with images alone."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from sae_model.storage import LFS_ADVICE, is_lfs_pointer
 from .image_store import SEED, Piece, halves, held_out_groups, stored
 from .images import DataError, Half, Places, Split, resized
 
-ENDINGS = (".npz", ".safetensors")
+ENDINGS = (".npy", ".npz", ".safetensors")
 BATCH = 1000
 MOST_CLASSES = 10_000
 WHOLE = {"labels": "labels are whole numbers from 0", "groups": "groups are whole numbers"}
@@ -165,7 +166,9 @@ def _arrays(path: Path) -> tuple[Arrays, Arrays | None]:
     if is_lfs_pointer(path):
         raise DataError(f"{path} is {LFS_ADVICE}.")
     try:
-        if path.suffix == ".npz":
+        if path.suffix == ".npy":
+            found = {"images": _as_tensor(path, "images", {"images": np.load(path, "c", allow_pickle=False)})}
+        elif path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:
                 found = {name: _as_tensor(path, name, file) for name in NAMES if name in file}
         else:

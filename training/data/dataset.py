@@ -96,8 +96,8 @@ def open_dataset(
     """A data set by its name.
 
     Args:
-        name: one in `DATASETS`; a folder of image files; a .npz or .safetensors file; or `hub:OWNER/NAME[@REVISION]`, a
-            repo of image files.
+        name: one in `DATASETS`; a folder of image files; a .npy, .npz or .safetensors file; or
+            `hub:OWNER/NAME[@REVISION]`, a repo of image files.
         data_dir: the folder that holds those in `DATASETS`, or to which they are downloaded once.
         image_size: the middle square of each image is scaled to this many pixels a side.
         grey: turn images in colour grey.
@@ -163,10 +163,12 @@ def _read(
         classes, halves, validation = image_folder.read_folder(path, image_size, grey, skip_broken)
     elif path.suffix in array_file.ENDINGS and path.is_file():
         classes, halves, validation = array_file.read_arrays(path, image_size, grey, bounded)
+    elif path.suffix in array_file.ENDINGS:
+        raise DataError(f"There is no file {path}: check --dataset.")
     else:
         raise DataError(
             f"Unknown data set {name!r:.80}. Known ones: {', '.join(DATASETS)}; a folder of images, a file ending in "
-            f"{' or '.join(array_file.ENDINGS)}, or {HUB}OWNER/NAME."
+            f"{', '.join(array_file.ENDINGS)}, or {HUB}OWNER/NAME."
         )
     place = path.resolve()
     title = hub.rpartition("/")[2] if hub else folder_layout.title(place) if place.is_dir() else place.stem

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from sae_model import SparseAutoencoder, unit_activation
 
-from ..data import Images, as_floats
+from ..data import Images, as_floats, as_images
 
 BATCH = 1000
 TOP = 12
@@ -37,26 +39,28 @@ class Latents:
 @torch.inference_mode()
 def look_at_latents(
     model: SparseAutoencoder,
-    data: Images,
-    labels: Tensor | None = None,
+    data: Any,
+    labels: Any = None,
     k: int | None = None,
     beta: float | None = None,
 ) -> Latents:
     """Encode all rows once, in batches.
 
     Args:
-        data: (n, *image_shape), bytes or floats; where they are.
+        data: (n, *image_shape), as for `train`: a tensor, an array or anything with a length and slices.
         labels: (n,), whole numbers from 0, where there are any.
         k, beta: as in `model.encode`.
 
     Raises:
-        ValueError: no rows, or another number of labels.
+        ValueError: no rows, or another number of labels. DataError: data of another shape or type.
     """
+    labels = None if labels is None else torch.as_tensor(np.asarray(labels)).long()
     if len(data) == 0 or (labels is not None and len(labels) != len(data)):
         count = "no" if labels is None else len(labels)
         raise ValueError(
             f"It takes rows, and a label for each where there are any; got {len(data)} and {count} labels."
         )
+    data = as_images(data)
     device = next(model.parameters()).device
     on, activation = (torch.zeros(model.latent_dim, dtype=torch.float64) for _ in range(2))
     classes = 0 if labels is None else int(labels.max()) + 1

@@ -75,6 +75,13 @@ class Record:
             ) from error
 
 
+def data_set_of(model: str, given: str | None) -> str:
+    """The data set to measure a model on: the one given, or that of the recipe in its folder, or the usual one."""
+    if given is None and (Path(model) / RECIPE_NAME).is_file():
+        return Record.read(Path(model)).recipe.dataset
+    return given or Recipe().dataset
+
+
 def versions() -> dict[str, str]:
     """Of what runs here."""
     return {"sae_model": sae_model.__version__, "torch": torch.__version__, "Python": platform.python_version()}
