@@ -2,8 +2,9 @@
 
 A method is a frozen dataclass whose fields are its hyperparameters, with `@method` above it. Its class variables are
 the words for the page, the command line and the model card; `penalty`, `training_k` or `gate` is the method itself;
-`refinement` is how far its codes are refined; `recipe` is how it is trained best. Nothing else in the project names a
-method: the command line's options, the bundle, the page's controls and the cards are made from the classes here.
+`refinement` is how far its codes are refined; `recipe` is how it is trained best. The command line's options, the
+bundle, the page's controls and the cards are made from the classes here. Other files name a method where they need a
+default (`ARCHITECTURES`), or compare or explain certain models (`training.results`, the lessons of the page).
 """
 
 from __future__ import annotations
@@ -390,7 +391,7 @@ JUMP_WIDTH = 0.2
 
 @dataclass(frozen=True)
 class _Kept(Sparsity):
-    """What both top-k methods have: how many latents of an image are kept."""
+    """What all top-k methods have: how many latents of an image are kept."""
 
     k: int = field(default=25, metadata=K)
     label = "Latents kept (k)"

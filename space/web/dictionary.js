@@ -4,7 +4,7 @@
 //     logits(z) = b + z D
 //     z_0 = relu(W x + c)
 //     y_i = the k largest of z_(i-1), or z_(i-1) itself where k is null
-//     z_i = relu(y_i + eta_i D (x - p_i) - t_i)        p_i = sigmoid(b + y_i D)        i = 1, 2, 3
+//     z_i = relu(y_i + eta_i D (x - p_i) - t_i)        p_i = sigmoid(b + y_i D)        i = 1 ... steps
 
 import { OUTPUTS } from "./outputs.js";
 import { accumulate, all, correlate, keepTopK } from "./products.js";

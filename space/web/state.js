@@ -1,6 +1,7 @@
 /** The page's state: one object, one table of its properties, and the address that is written and read by that table. */
 
 import { LONGEST_TEXT } from "./digit.js";
+import { TABS } from "./tabs.js";
 
 /**
  * @typedef {{digit: number, draw: string, sigma: number, seed: number, family: string, stop: string,
@@ -9,7 +10,6 @@ import { LONGEST_TEXT } from "./digit.js";
  */
 /** @typedef {import("./lab.js").Lab} Lab */
 
-export const TABS = ["see", "atoms", "classes", "learn", "rates", "frontier"];
 /** @type {Record<string, string>} tabs that have another name now */
 const OF_EARLIER_LINKS = { strokes: "atoms", figures: "see" };
 const LARGEST_SEED = 2 ** 32 - 1;

@@ -294,7 +294,10 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 @torch.no_grad()
 def round_to_half(model: SparseAutoencoder) -> None:
-    """Round every weight to the nearest number that half precision can hold, in place; not those beyond all of them."""
+    """Round every weight to the nearest number that half precision can hold, in place.
+
+    A tensor with a value beyond the range of half precision is left as it is, whole.
+    """
     threshold = model.threshold  # None where the method has none; a parameter where it is learned
     thresholds = [] if threshold is None or model.sparsity.learns_threshold else [threshold]
     for parameter in [*model.parameters(), *thresholds]:
