@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sae_model.outputs import OUTPUTS
-from sae_model.refinement import Decoder, Refinement, few_atoms, fit_values, refine
+from sae_model.refinement import Decoder, Refinement, atoms_to_collect, fit_values, refine
 from sae_model.sparsity import keep_top_k
 
 ImageShape = tuple[int, ...]
@@ -179,7 +179,7 @@ class Dictionary(nn.Module):
         x, decoder = images.flatten(1), self._decoder
         each = x.new_ones(len(x), 1)
         step = decoder.step(each) if step is None else step
-        fit = fit_values(x, latents, 0 * each, steps * each, step, decoder, few_atoms(latents))
+        fit = fit_values(x, latents, 0 * each, steps * each, step, decoder, atoms_to_collect(latents))
         return fit.latents, fit.step
 
     @property

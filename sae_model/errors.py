@@ -37,13 +37,13 @@ def plain(value: Any) -> Any:
     return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
 
 
-def is_whole(value: Any) -> bool:
+def is_integer(value: Any) -> bool:
     """Whether a value is a whole number; True and False are none."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number that a float can hold; True and False are none."""
-    if is_whole(value):
+    if is_integer(value):
         return abs(value) < 10**300
     return isinstance(value, float) and math.isfinite(value)

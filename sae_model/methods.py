@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from sae_model.errors import is_number, is_whole, one_line, plain
+from sae_model.errors import is_integer, is_number, one_line, plain
 from sae_model.refinement import Refinement
 from sae_model.sparsity import bernoulli_kl, count_above, jump_relu, unit_activation
 
@@ -194,7 +194,7 @@ TARGET = {
 K = {
     "help": "Number of latents that a top-k method keeps.",
     "rule": "k is a whole number of at least 1",
-    "holds": lambda k: is_whole(k) and k >= 1,
+    "holds": lambda k: is_integer(k) and k >= 1,
 }
 
 

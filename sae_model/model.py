@@ -20,7 +20,7 @@ from huggingface_hub import HfApi, ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from sae_model.architectures import ARCHITECTURES, Dictionary
-from sae_model.errors import is_number, is_whole, one_line, plain
+from sae_model.errors import is_integer, is_number, one_line, plain
 from sae_model.hub import find_files
 from sae_model.methods import Dense, Sparsity, sparsity_from_config
 from sae_model.outputs import OUTPUTS
@@ -111,7 +111,7 @@ class SparseAutoencoder(
             raise ValueError(f"Unknown step loss: {step_loss!r:.80}. Known ones: {', '.join(STEP_LOSSES)}.")
         if step_loss == "mse" and output == "linear":
             raise ValueError("With a linear output the steps descend on the squared error anyway: leave step_loss out.")
-        if not is_whole(steps) or not 0 <= steps <= MOST_STEPS:
+        if not is_integer(steps) or not 0 <= steps <= MOST_STEPS:
             raise ValueError(f"steps is a whole number from 0 to {MOST_STEPS}; got {steps!r:.80}.")
         if sparsity is None:
             sparsity = Dense()
@@ -434,4 +434,4 @@ def mix_of(beta: Tensor, betas: tuple[float, ...]) -> Tensor:
 
 
 def _is_size(value: Any) -> bool:
-    return is_whole(value) and value >= 1
+    return is_integer(value) and value >= 1

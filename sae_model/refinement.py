@@ -89,7 +89,7 @@ def refine(images: Tensor, latents: Tensor, decoder: Decoder, refinement: Refine
     if images.shape[0] == 0:  # not len, which torch.export would take for a constant
         return latents
     latent_dim, pixels = decoder.dictionary.shape
-    count, most = latents.count_nonzero(1), few_atoms(latents)
+    count, most = latents.count_nonzero(1), atoms_to_collect(latents)
     static = torch.compiler.is_compiling()  # then no values are looked at: loops have their full length
     size = None if most is None else max(1, CHUNK // (most * pixels))
     weight = _per_image(refinement.beta, images) * decoder.output.squared_error_per_loss(pixels) / latent_dim
@@ -109,8 +109,8 @@ def refine(images: Tensor, latents: Tensor, decoder: Decoder, refinement: Refine
 Product = Callable[[Tensor], Tensor]
 
 
-def few_atoms(latents: Tensor) -> int | None:
-    """How many latents an image has on at most, where it pays to collect the atoms of each; None where it does not."""
+def atoms_to_collect(latents: Tensor) -> int | None:
+    """The largest number of latents that an image has on, if it is faster to collect the atoms of each; else None."""
     if torch.compiler.is_compiling():
         return None
     most = max(1, int(latents.count_nonzero(1).max())) if len(latents) else 1

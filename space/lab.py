@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sae_model import SparseAutoencoder, effective_l0, unit_activation
-from sae_model.errors import is_number, is_whole
+from sae_model.errors import is_integer, is_number
 from space.collection import Collection, bundled
 from space.errors import InputError
 from space.live_training import LiveTrainings
@@ -266,11 +266,11 @@ class Lab:
     def images_of(self, specimen: Specimen) -> tuple[Tensor, Tensor]:
         """The clean and the noisy image, (1, channels, height, width) each."""
         index, sigma, seed, count = specimen.digit, specimen.sigma, specimen.seed, len(self.images)
-        if not is_whole(index) or not 0 <= index < count:
+        if not is_integer(index) or not 0 <= index < count:
             raise InputError("errors.digit_index", last=count - 1, value=index)
         if not is_number(sigma) or not 0 <= sigma <= 1:
             raise InputError("errors.sigma", value=sigma)
-        if not is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
+        if not is_integer(seed) or not 0 <= seed <= LARGEST_SEED:
             raise InputError("errors.seed", last=LARGEST_SEED, value=seed)
         image = self.images[index : index + 1]
         clean = image.double() if image.is_floating_point() else image.double() / 255

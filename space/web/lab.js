@@ -14,7 +14,7 @@ import { noise } from "./noise.js";
 /**
  * One image and what one model makes of it; all images are values of pixels.
  * @typedef {{stop: Stop, clean: Float64Array, noisy: Float64Array, seen: Float64Array, latents: Float64Array,
- *   reconstruction: Float64Array, plain: Look | null, atoms?: Map<number, ArrayLike<number>>, bias?: ArrayLike<number>}} Look
+ *   reconstruction: Float64Array, unedited: Look | null, atoms?: Map<number, ArrayLike<number>>, bias?: ArrayLike<number>}} Look
  */
 /** @typedef {{digit: number, draw: string, sigma: number, seed: number}} Specimen */
 /**
@@ -166,7 +166,7 @@ export class Lab {
     const noisy = clean.map((value, i) => value + specimen.sigma * random[i]);
     const seen = model.output === "sigmoid" ? noisy.map((value) => Math.min(1, Math.max(0, value))) : noisy;
     const latents = model.encode(noisy, stop);
-    const look = { stop, clean, noisy, seen, latents, reconstruction: model.decode(latents), plain: null };
+    const look = { stop, clean, noisy, seen, latents, reconstruction: model.decode(latents), unedited: null };
     this.looks.set(key, look);
     return look;
   }
@@ -193,7 +193,7 @@ export class Lab {
     if (!model || !Object.keys(edits).length) return look;
     const latents = look.latents.slice();
     for (const [latent, value] of Object.entries(edits)) latents[Number(latent)] = value;
-    return { ...look, latents, reconstruction: model.decode(latents), plain: look };
+    return { ...look, latents, reconstruction: model.decode(latents), unedited: look };
   }
 
   /** A model; null while its weights are under way, and asks for them. @param {string} name */

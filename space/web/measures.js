@@ -1,4 +1,5 @@
-// What is measured of an image, of latents and of activations.
+// Formulas for images, latents and activations, and how numbers are written. metrics.js applies them to one look;
+// numbers.js shows the results.
 
 /** How far a latent is switched on, tanh(|z| / 2).
  * @param {number} z any sign

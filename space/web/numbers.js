@@ -1,4 +1,4 @@
-/** Both histograms of the lecture, and the table of metrics, of the models that are shown. */
+/** What the tab See shows below the images: both histograms of the lecture, and the table of metrics (metrics.js). */
 
 import { h } from "./dom.js";
 import { histograms } from "./histogram.js";

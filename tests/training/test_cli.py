@@ -68,8 +68,8 @@ sys.argv = ["training", "--help"]
 try:
     runpy.run_module("training", run_name="__main__")
 except SystemExit:
-    from training.fit.threads import THEY_SLEEP
-    print(THEY_SLEEP)
+    from training.fit.threads import THREADS_SLEEP
+    print(THREADS_SLEEP)
 """
 
 

@@ -37,7 +37,7 @@ class Checkpoint:
         self.path = checkpoint_path(output)
         digest = hashlib.sha256(recipe.to_json().encode())
         digest.update(repr((tuple(images.shape), images.dtype)).encode())
-        for batch in _looked_at(images):
+        for batch in _to_be_hashed(images):
             digest.update(batch.cpu().contiguous().flatten(1).view(torch.uint8).numpy().data)
         self.run = digest.hexdigest()
 
@@ -70,8 +70,8 @@ class Checkpoint:
         return snapshot
 
 
-def _looked_at(images: Images) -> Iterator[Tensor]:
-    """What tells images from others: all of a tensor, and some of what may be larger than the memory."""
+def _to_be_hashed(images: Images) -> Iterator[Tensor]:
+    """Yield the images by which a checkpoint knows its data: all of a tensor, or a sample of what may exceed memory."""
     if isinstance(images, Tensor):
         yield from images.split(BATCH)
     else:

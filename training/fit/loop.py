@@ -24,7 +24,8 @@ from .recipe import Recipe
 STEPS_PER_REPORT = 20
 DEAD_AFTER = 10_000
 """A latent that was on for none of so many images in a row counts as dead while a model is trained."""
-HAVE_STATES = ("model", "optimizer", "schedule")
+PARTS_WITH_STATE = ("model", "optimizer", "schedule")
+"""The attributes of a run whose `state_dict` a snapshot holds."""
 
 Snapshot = dict[str, Any]
 
@@ -270,14 +271,14 @@ class _Run:
         return (self.last_on <= self.step - steps).float().mean().item()
 
     def snapshot(self) -> Snapshot:
-        states = {name: getattr(self, name).state_dict() for name in HAVE_STATES}
+        states = {name: getattr(self, name).state_dict() for name in PARTS_WITH_STATE}
         return {"step": self.step, "order": self.order, "generator": self.generator.get_state(), **states}
 
     def restore(self, snapshot: Snapshot) -> None:
         try:
             self.step, self.order = snapshot["step"], snapshot["order"]
             self.generator.set_state(snapshot["generator"])
-            for name in HAVE_STATES:
+            for name in PARTS_WITH_STATE:
                 getattr(self, name).load_state_dict(snapshot[name])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise TrainingError(

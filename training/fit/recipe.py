@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sae_model import Dense, SparseAutoencoder, Sparsity
 from sae_model.architectures import ARCHITECTURES, Dictionary
-from sae_model.errors import UserError, is_number, is_whole, plain
+from sae_model.errors import UserError, is_integer, is_number, plain
 from sae_model.methods import sparsity_from_config
 
 from ..data import Images, as_floats
@@ -87,9 +87,9 @@ class Recipe:
         sizes = ("epochs", "batch_size", "latent_dim", "limit", "image_size")
         for name in (*sizes, "seed", "steps", "squared_error", "load_balancing", "noise", "weight_decay"):
             value, low = getattr(self, name), 1 if name in sizes else 0
-            is_one = is_whole if name in (*sizes, "seed", "steps") else is_number
-            if value is not None and not (is_one(value) and value >= low):
-                raise ValueError(f"{name} is a {'whole ' * (is_one is is_whole)}number of at least {low}; got {value}.")
+            fits = is_integer if name in (*sizes, "seed", "steps") else is_number
+            if value is not None and not (fits(value) and value >= low):
+                raise ValueError(f"{name} is a {'whole ' * (fits is is_integer)}number of at least {low}; got {value}.")
         if self.seed >= 2**63:
             raise ValueError(f"seed is below 2^63; got {self.seed}.")
         for name in ("learning_rate", "gradient_norm", "initial_step"):

@@ -21,7 +21,8 @@ NOISE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5)
 SIGMA = 0.3
 """The noise under which models are compared."""
 KEPT = (10, 25, 50, 100)
-DEAD_AFTER = 25
+DEAD_RANK = 25
+"""A latent that is among so many largest ones of no image counts as dead; of a top-k model, among its k largest."""
 BY_NAMES = {"k": "evaluation_by_k.json", "beta": "evaluation_by_beta.json"}
 """What a model for every k, or for every beta, is measured at -> the file of those metrics."""
 BINS = 10
@@ -231,7 +232,7 @@ def metrics(
     """What needs neither labels nor a second look, of a model in eval mode; `fvu` is None for images all alike."""
     device = next(model.parameters()).device
     any_k = "k" in model.sparsity.measured_at
-    dead_after = k or model.sparsity.default_k or DEAD_AFTER
+    dead_rank = k or model.sparsity.default_k or DEAD_RANK
     generator = torch.Generator().manual_seed(NOISE_SEED)
     n, pixels = len(images), math.prod(images.shape[1:])
     mean_image = torch.stack([as_floats(batch).sum(0, dtype=torch.float64) for batch in images.split(BATCH)]).sum(0) / n
@@ -267,7 +268,7 @@ def metrics(
             kept_error[kept] += _squared_error(model.decode(largest), clean)
         activation_counts += torch.histc(activations.float().cpu(), BINS, 0, 1)
         activation_sums += activations.sum(0, dtype=torch.float64).cpu()
-        alive |= (keep_top_k(latents, min(dead_after, model.latent_dim)) != 0).any(0).cpu()
+        alive |= (keep_top_k(latents, min(dead_rank, model.latent_dim)) != 0).any(0).cpu()
     latent_means, variance = (activation_sums / n).float(), sums["variance"]
     return Evaluation(
         bce=sums["bce"] / (n * pixels) if model.output == "sigmoid" else None,
