@@ -1,4 +1,4 @@
-"""What is wrong with a value, and how it is said: every error message is one line of under 300 characters."""
+"""Checks of values, and error messages: each message is one line of under 300 characters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LONGEST_MESSAGE = 299
 
 
 class UserError(Exception):
-    """What a person can mend. The message says what is wrong, where, and what to do.
+    """An error that the user can fix. The message says what is wrong, where, and what to do.
 
     Messages quote names, files and answers that anybody may have written, so they are made one printable line here.
     """
@@ -19,7 +19,7 @@ class UserError(Exception):
 
 
 def one_line(words: object, most: int = LONGEST_MESSAGE) -> str:
-    """Words as one line of at most so many printable characters; what is too long loses its middle."""
+    """Make words one line of at most `most` printable characters; a longer one loses its middle."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in str(words)).split())
     if len(line) <= most:
         return line

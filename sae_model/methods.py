@@ -246,7 +246,7 @@ class L1(Sparsity):
         return Refinement(steps, beta=self.beta) if steps else None
 
     def recipe(self) -> dict[str, Any]:
-        """A weak penalty is trained as none is; a strong one turns latents off for good without some balancing."""
+        """A weak penalty is trained like no penalty; a strong one needs load balancing, or latents die for good."""
         if self.beta < 0.05:
             return Dense().recipe()
         return {"load_balancing": 3e-2 / (1 + 10 * self.beta) + min(1e-3 * self.beta, 1e-2)}
@@ -259,8 +259,8 @@ L1_STEPS = 12
 def _l1_steps(beta: Tensor) -> Tensor:
     """Steps of the refinement under an L1 penalty: none up to beta 0.3, all from 1 on.
 
-    The weaker the penalty, the more latents are on, and the dearer is a step. A code without penalty is not refined:
-    it copies, and is shown as it is.
+    The weaker the penalty, the more latents are on, and the more expensive each step is. A code without
+    penalty is not refined: it copies, and is shown as it is.
     """
     return (L1_STEPS * _l1_part(beta.log())).round().clamp(0, L1_STEPS)
 

@@ -77,7 +77,7 @@ class SparseAutoencoder(
             whose codes are not refined either.
 
     Raises:
-        ValueError: a size that is no positive whole number, an unknown architecture, output or step loss, or a
+        ValueError: a size that is not a positive whole number, an unknown architecture, output or step loss, or a
             sparsity that is not a sparsity method.
     """
 
@@ -180,7 +180,7 @@ class SparseAutoencoder(
         """Images (batch, *image_shape), floats in [0, 1] or noisy -> latents (batch, latent_dim).
 
         In eval mode the code is refined, as the sparsity method has it (`sae_model.refinement`). In training it is
-        not: that would cost several times as much, and trained no better.
+        not: that would cost several times as much, and did not train better.
 
         Args:
             images: what to encode. Those of another precision than the model's are converted to it.

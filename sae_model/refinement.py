@@ -33,15 +33,15 @@ MOMENTUM = 0.8
 LONGER, SHORTER = 1.2, 0.5
 """Factors of the step after one that lowered F, and after one that did not."""
 FEW = 8
-"""Below one latent in so many, it is faster to collect the atoms of each image than to multiply by all of them."""
+"""With fewer than one latent in 8 on, it is faster to collect the atoms of each image than to multiply by all atoms."""
 FEW_IMAGES = 8
-"""For so few images it is faster below one latent in two: a product with all atoms is as slow for one as for ten."""
+"""For up to 8 images it is faster below one in two already: a product with all atoms takes as long for 1 as for 10."""
 WORTH_A_STEP, WORTH_A_CHOICE = 1e-6, 1e-4
-"""By which part of itself F has to fall: less may be rounding, and then another CPU would decide otherwise."""
+"""The part of F by which a step, or a choice, has to lower it: less may be rounding, which differs between CPUs."""
 CHUNK = 2_000_000
 """Numbers that are collected at a time: they stay in the cache of a CPU."""
 MOST_PRODUCTS = 5
-"""Gradient steps on the values of an image cost at most as much as so many products with the whole dictionary."""
+"""Gradient steps on the values of an image cost at most as much as this many products with the whole dictionary."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Refinement:
     beta: float | Tensor = 0.0
     """Weight of the mean activation in the loss; one number, or one for each image, (batch, 1)."""
     most_steps: int = 0
-    """No image has more `steps`, where those are not one number."""
+    """An upper bound of `steps`, where these differ between images."""
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """What a code is refined with."""
+    """The decoder, as the refinement uses it."""
 
     dictionary: Tensor
     """D, (latent_dim, pixels)."""

@@ -31,7 +31,7 @@ from training.measure.evaluation import SIGMA, Evaluation
 
 LARGEST_SEED = 2**32 - 1
 SEVERAL = 64
-"""So many for the histogram of the latents' means; the lecture takes its first 64."""
+"""Images for the histogram of the latents' means; the lecture takes its first 64."""
 BETWEEN = 80
 """Steps of a slider between two values at which its model was measured."""
 
@@ -145,7 +145,7 @@ class Lab:
     A family is the stops of one slider, as `Recipe.family` tells it; but a model of another architecture is the last
     stop of the family of its sparsity method.
 
-    Whoever asks for what is not there, or for a value out of its range, gets an InputError.
+    What is not there, and a value out of its range, raises an InputError.
     """
 
     def __init__(self, collection: Collection | None = None) -> None:

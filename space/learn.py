@@ -78,7 +78,7 @@ class Learn:
         self.lab, self.files, self.trainings = lab, files, lab.trainings
 
     def wire(self, bench: Bench, answers: Answers) -> None:
-        """Let them answer."""
+        """Register the handlers of the page's events."""
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         # One training at a time; others wait here and see their place in the line, or that there is none.
         line = quiet | {"concurrency_id": "training", "concurrency_limit": MOST_WAITING + 4, "trigger_mode": "once"}
@@ -142,11 +142,11 @@ class Learn:
             trim()
 
     def pause(self, _: State, request: gr.Request) -> None:
-        """The training rests after this moment."""
+        """Let the training rest after this moment."""
         self._hold(str(request.session_hash))
 
     def stop(self, _: State, request: gr.Request) -> str:
-        """The training ends as it is: it may be kept, and the next start begins anew."""
+        """End the training as it is: it may be kept, and the next start begins a new one."""
         training = self.trainings.find(str(request.session_hash))
         if training is None:
             return self.discard(_, request)

@@ -48,13 +48,13 @@ class State:
     tab: str
     lang: str
     bins: str
-    """Of the histograms."""
+    """The kind of bins of the histograms."""
     label: int
-    """The class in the tab of classes."""
+    """The class that the tab Classes shows."""
     reveal: int
-    """How many latents are added in the tab of atoms."""
+    """How many atoms the tab Atoms adds up."""
     target: float
-    """The target rate in the tab of rates."""
+    """The target rate in the tab Rates."""
 
     @property
     def specimen(self) -> Specimen:

@@ -59,7 +59,7 @@ NUMBERS: dict[str, Callable[[Evaluation], float]] = {
 
 
 def results(with_seeds: bool) -> list[str]:
-    """The tables as Markdown. With seeds the headline variants are trained anew for a last one, which takes minutes."""
+    """The tables as Markdown. `with_seeds` adds one for which the headline variants are trained again, for minutes."""
     evaluations = {recipe.name: Evaluation.read(BUNDLE / recipe.name / "evaluation.json") for recipe in RECIPES}
     tables = [table(evaluations) for table in TABLES]
     if with_seeds:

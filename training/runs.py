@@ -158,7 +158,7 @@ def measured(
     except (ValueError, RuntimeError) as error:
         raise UserError(f"This model cannot be measured on these images: {first_line(error)}") from error
     if not math.isfinite(evaluation.mse + evaluation.mean_activation + evaluation.effective_l0):
-        raise UserError("This model makes no numbers of these images, so it cannot be measured: train it anew.")
+        raise UserError("This model makes no numbers of these images, so it cannot be measured: train it again.")
     return evaluation
 
 

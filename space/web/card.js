@@ -1,4 +1,4 @@
-/** The card of a latent: what it is, and what it does in the image of now; where it is open, one may change it. */
+/** The card of a latent: what it is, and what it does in the current image; where it is open, one may change it. */
 
 import { clamp, fill, h } from "./dom.js";
 import { activation } from "./measures.js";

@@ -36,7 +36,7 @@ export class Dictionary {
     this.thresholds = get("threshold");
     this.latents = all(this.firstBias.length);
     const atoms = (this.atoms = get("atoms"));
-    /** By what each row of the atoms is multiplied to be one of D. The rows themselves stay as they are stored. */
+    /** The factor that turns each row of the atoms into one of D. The rows themselves stay as they are stored. */
     this.factors = Float64Array.from(this.latents, (i) => {
       const squares = atoms.subarray(i * pixels, (i + 1) * pixels).reduce((sum, value) => sum + value * value, 0);
       return this.atomLength / Math.sqrt(squares + 1e-12);

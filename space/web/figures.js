@@ -57,7 +57,7 @@ export function summaryOf(page, look) {
 }
 
 /**
- * The loss that the model was trained with, and its two terms for the image of now.
+ * The loss that the model was trained with, and its two terms for the current image.
  * @param {Page} page
  * @param {import("./lab.js").Look} look
  */

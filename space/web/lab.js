@@ -35,7 +35,7 @@ export class Lab {
     this.models = new Models((name) => index.models[name]);
     /** @type {Map<string, any>} stop -> its statistics; null while they are under way */
     this.statisticsOf = new Map();
-    /** @type {Map<string, Look>} the looks at the image of now */
+    /** @type {Map<string, Look>} the looks at the current image */
     this.looks = new Map();
     this.specimen = "";
     this.onArrival = () => {};
@@ -208,7 +208,7 @@ export class Lab {
     if (this.models.weights.has(name) || this.failed.has(name)) return;
     if (this.first && name !== this.first) return;
     const other = this.models.underWay.get(name);
-    if (other) return other.promise.catch(() => {}); // whoever asked first says what went wrong
+    if (other) return other.promise.catch(() => {}); // the request that came first says what went wrong
     try {
       await this.models.want(name);
       for (const stop of this.measuredStops()) if (stop.model === name) this.statistics(stop.key);
@@ -219,7 +219,7 @@ export class Lab {
     this.onArrival();
   }
 
-  /** The one model that may be fetched while the page opens: it has the whole line. */
+  /** The one model that may be fetched while the page opens: it gets the whole bandwidth. */
   first = "";
 
   /** @type {Map<string, Error>} models whose weights could not be fetched just now */

@@ -69,7 +69,7 @@ export function histogramOf(values) {
   return { zero, log, linear, mean: mean(singles) };
 }
 
-/** A number with so many decimals; halves go to the even neighbour, as in Python.
+/** A number with `digits` decimals; halves go to the even neighbour, as in Python.
  * @param {number} value
  * @param {number} digits
  * @returns {string} */

@@ -79,7 +79,7 @@ export function bins(page) {
   };
 }
 
-/** The metrics of the models shown, for the image of now and for the test split. @param {Page} page */
+/** The metrics of the models shown, for the current image and for the test split. @param {Page} page */
 export function metricsOf(page) {
   const { sigma } = page.state;
   const span = page.lab.index.range[1] - page.lab.index.range[0];

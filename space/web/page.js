@@ -97,7 +97,7 @@ export class Page {
     }, REST);
   }
 
-  /** Draws anew when something was fetched, at most once in a frame. */
+  /** Draws again when something was fetched, at most once in a frame. */
   arrive() {
     this.arrival ||= requestAnimationFrame(() => {
       this.arrival = 0;
@@ -170,7 +170,7 @@ export class Page {
   }
 
   /**
-   * What a stop's model makes of the image of now; null while its weights are under way.
+   * What a stop's model makes of the current image; null while its weights are under way.
    * @param {string} [key]
    * @param {boolean} [withEdits]
    * @returns {Look | null}

@@ -16,7 +16,7 @@ const LARGEST_SEED = 2 ** 32 - 1;
 const MOST_EDITS = 50;
 const LARGEST_VALUE = 1e4; // of a latent that is set by hand; the largest that the models have is about 50
 
-/** A part of a link that names what there is not; `say(error.key, error.values)` says so. */
+/** A part of a link that names something that does not exist; `say(error.key, error.values)` says so. */
 export class Problem extends Error {
   /** @param {string} key @param {Record<string, any>} [values] */
   constructor(key, values = {}) {
@@ -88,7 +88,7 @@ export function query(state, lab) {
  * @param {Lab} lab
  * @param {State} from what the query does not name
  * @returns {{state: State, missing: string}}
- * @throws {Problem} a part of the query names what there is not
+ * @throws {Problem} a part of the query names something that does not exist
  */
 export function restored(text, lab, from) {
   const given = new URLSearchParams(text.slice(0, 20000));

@@ -175,7 +175,7 @@ def _arrays(path: Path) -> tuple[Arrays, Arrays | None]:
         raise
     except Exception as error:  # of numpy, zip, zlib, Python's own parser: anybody may have written the file
         raise DataError(
-            f"{path} is no whole {path.suffix} file of numbers ({str(error)[:80]}): write it again."
+            f"{path} is not a complete {path.suffix} file of numbers ({str(error)[:80]}): write it again."
         ) from error
     if "images" not in found:
         raise DataError(f"{path} has no array `images`: it needs one of (n, channels, height, width) or (n, length).")

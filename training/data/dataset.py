@@ -119,7 +119,7 @@ def open_dataset(
 
 @contextmanager
 def _errors_of(name: str) -> Iterator[None]:
-    """What goes wrong while a data set is read, as a DataError."""
+    """Turn a failure to read a data set into a DataError; errors of the system stay what they are."""
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -129,7 +129,7 @@ def _errors_of(name: str) -> Iterator[None]:
 
 
 def read_places(name: str) -> Places | None:
-    """Where the rows of the test half of a data set are from, of a file of arrays that says it; None of all others."""
+    """Read where the test rows of a data set come from, if it is a file of arrays that says so; else None."""
     path = Path(name).expanduser()
     is_file = name not in DATASETS and path.suffix in array_file.ENDINGS and path.is_file()
     return array_file.read_places(path) if is_file else None

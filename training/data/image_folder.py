@@ -28,7 +28,7 @@ from .image_store import Contents, Piece, halves, shuffled, stored
 from .images import DataError, Half, Part, Split, resized
 
 BATCH = 256
-FILES_A_WORKER = 2_000  # starting one takes about as long as reading so many small files
+FILES_A_WORKER = 2_000  # starting one takes about as long as reading this many small files
 GROUND = "white"
 """What lies behind transparent pixels."""
 DEPTHS = (8, 10, 12, 14, 16)
@@ -135,8 +135,8 @@ def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[
     if one_size and first and other:
         (one, (w, h)), (path, (v, g)) = first, other
         raise DataError(
-            f"Images have different sizes: {one} has {w} x {h} pixels, {path} has {v} x {g}. Bring all to one by "
-            "--image-size N."
+            f"Images have different sizes: {one} has {w} x {h} pixels, {path} has {v} x {g}. Resize them "
+            "with --image-size N."
         )
     bits = next(bits for bits in DEPTHS if highest < 2**bits)
     if highest and bits < 16:
@@ -174,7 +174,7 @@ def _tried(work: Callable[[ImageFile.ImageFile], Found], path: str) -> Found | s
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # SyntaxError is PIL's word for a broken PNG
         if isinstance(error, UnidentifiedImageError) and is_lfs_pointer(Path(path)):
             return f"it is {LFS_ADVICE}"
-        return getattr(error, "strerror", None) or "it is no whole image"
+        return getattr(error, "strerror", None) or "it is not a complete image"
 
 
 def _look(image: ImageFile.ImageFile) -> Look:

@@ -1,7 +1,7 @@
 """Runs that can be killed at any moment and taken up again.
 
-A run that writes to `my-model` keeps one file beside it, `my-model.checkpoint`, and replaces it, whole, on a steady
-beat. It is gone when the model is there.
+A run that writes to `my-model` keeps one file beside it, `my-model.checkpoint`, and replaces it, whole, at regular
+intervals. It is gone when the model is there.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Checkpoint:
             content = torch.load(self.path, map_location="cpu", weights_only=True)
             run, snapshot = content["run"], content["snapshot"]
         except Exception as error:  # of whatever is in the file
-            raise CheckpointError(f"{self.path} is no whole checkpoint: remove it, and begin anew.") from error
+            raise CheckpointError(f"{self.path} is not a complete checkpoint: remove it, and start again.") from error
         if run != self.run:
             raise CheckpointError(
                 f"{self.path} was left by a run of another recipe or other images: repeat that command with --resume "

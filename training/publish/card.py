@@ -267,7 +267,7 @@ def merge_cards(new: str, old: str) -> str:
         mine, kept = ours.data.to_dict(), theirs.data.to_dict()
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise ValueError(
-            f"the front matter of its README.md cannot be read ({first_line(error)}): mend it there"
+            f"the front matter of its README.md cannot be read ({first_line(error)}): correct it there"
         ) from error
     for key, value in kept.items():
         if key not in mine:

@@ -40,7 +40,7 @@ def hub_errors(undone: str) -> Iterator[None]:
 
 
 def check_repo_id(repo_id: str) -> None:
-    """Refuse what is no `owner/name`.
+    """Refuse an id that is not `owner/name`.
 
     Raises:
         HubError: it is not a repo id.
@@ -115,7 +115,7 @@ def push(
             commit_message=f"{record.recipe.name}, trained on {record.about.title}",
             revision=branch,
             create_pr=create_pr,
-            parent_commit=parent,  # whoever changes the card meanwhile is not overwritten
+            parent_commit=parent,  # a change that somebody else makes meanwhile is not overwritten
         )
     return commit.pr_url or commit.commit_url
 

@@ -30,12 +30,12 @@ class Record:
 
     recipe: Recipe
     versions: dict[str, str]
-    """Of what ran the recipe."""
+    """Of the software that ran the recipe."""
     test_images: int
     """How many images the evaluation is of."""
     evaluation: Evaluation
     data: About | None = None
-    """What is known about the data set; written where `DATASETS` does not have it, or something else was given."""
+    """What is known about the data set. It is written where `DATASETS` lacks the data set, or says something else."""
 
     @property
     def about(self) -> About:
@@ -71,10 +71,10 @@ class Record:
             return record
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise RecordError(
-                f"{folder} holds no record of this version ({type(error).__name__}: {error}): train it anew."
+                f"{folder} holds no record of this version ({type(error).__name__}: {error}): train it again."
             ) from error
 
 
 def versions() -> dict[str, str]:
-    """Of what runs here."""
+    """The versions of the software that runs here."""
     return {"sae_model": sae_model.__version__, "torch": torch.__version__, "Python": platform.python_version()}
