@@ -33,7 +33,7 @@ def first_line(error: BaseException) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A number of numpy or torch, such as np.int64(3) or torch.tensor(3), as Python's; anything else as it is."""
+    """Convert a number of numpy or torch, such as np.int64(3) or torch.tensor(3), to Python's; leave anything else."""
     return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
 
 

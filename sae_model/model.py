@@ -345,7 +345,7 @@ class SparseAutoencoder(
         return super().push_to_hub(repo_id, **kwargs)
 
     def generate_model_card(self, *_: Any, **__: Any) -> ModelCard:
-        """A plain card, for a model whose training is unknown."""
+        """Write a plain card, for a model whose training is unknown."""
         shape = " x ".join(map(str, self.image_shape))
         of, unit = (f"images of {shape}", "pixels") if len(self.image_shape) > 1 else (f"vectors of {shape}", "values")
         sizes = f"{self.latent_dim} latents for {math.prod(self.image_shape)} {unit}, sparsity `{self.sparsity.name}`"

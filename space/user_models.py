@@ -181,7 +181,7 @@ class UserModels:
             process.communicate()
 
     def _read(self, address: Address, config: dict[str, Any], folder: Path) -> UserModel:
-        """The model that the process left in a folder, with what it measured."""
+        """Read the model that the process left in a folder, with what it measured."""
         model = SparseAutoencoder.from_pretrained(folder)
         evaluation = Evaluation.read(folder / EVALUATION_NAME)
         weights, statistics = ((folder / name).read_bytes() for name in (WEIGHTS_NAME, STATISTICS_NAME))
@@ -227,7 +227,7 @@ def _written(files: dict[str, bytes], folder: Path) -> str:
 
 
 def _without(scratch: str, name: str, message: dict[str, Any]) -> dict[str, Any]:
-    """The values of an error message without the folders of the server, for which a visitor has no use."""
+    """Leave the server's folders out of the values of an error message: a visitor has no use for them."""
     values = message["error"]["values"]
     hidden = rf"{re.escape(scratch)}\S*/"
     return {key: re.sub(hidden, f"{name}/", of) if isinstance(of, str) else of for key, of in values.items()}

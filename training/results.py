@@ -74,7 +74,7 @@ def write_tables(tables: Sequence[str]) -> None:
 
 
 def with_tables(text: str, tables: Sequence[str]) -> str:
-    """A Markdown text with each of some tables in place of the one that begins with the same two cells."""
+    """Replace each table of a Markdown text by the given one that begins with the same two cells."""
     for table in tables:
         first = re.escape("|".join(table.split("|")[:3]) + "|")
         text = re.sub(rf"^{first}.*\n(\|.*(\n|$))*", f"{table}\n".replace("\\", r"\\"), text, flags=re.MULTILINE)

@@ -335,7 +335,7 @@ def test_a_folder_that_is_no_trained_model_is_not_pushed(hub: LoopbackHub, copie
     with pytest.raises(ModelLoadError, match="SHA-256 differs"):
         push(copied, ID)
     for wrong in ("first", "ada/", "a b/c", "ada/first/more"):
-        with pytest.raises(HubError, match="is no Hub id of the form owner/name"):
+        with pytest.raises(HubError, match="is not a Hub id of the form owner/name"):
             push(copied, wrong)
     assert hub.repos == {}
 

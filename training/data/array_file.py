@@ -226,7 +226,7 @@ def _checked_images(path: Path, name: str, images: Tensor) -> Tensor:
 
 
 def _as_tensor(path: Path, name: str, file: Mapping[str, np.ndarray]) -> Tensor:
-    """An array of an .npz file; the file is closed after it."""
+    """Read an array of an .npz file; the caller may close the file then."""
     kind = name.removeprefix("test_")
     what = WHOLE.get(kind, "images are bytes or floats")
     number = f": np.unique({name}, return_inverse=True)[1] numbers them" if kind in WHOLE else ""

@@ -136,7 +136,7 @@ def read_places(name: str) -> Places | None:
 
 
 def load_split(dataset: str, part: Part, data_dir: Path = DATA_DIR, limit: int | None = None) -> Split:
-    """A part of a data set by its name; see `open_dataset` and `Dataset.split`."""
+    """Load a part of a data set by its name; see `open_dataset` and `Dataset.split`."""
     return open_dataset(dataset, data_dir).split(part, limit)
 
 
@@ -174,7 +174,7 @@ def _read(
 
 
 def _fetch(repo_id: str, revision: str | None) -> Path:
-    """The folder of a data set's repo on the Hub: its image files, fetched or cached."""
+    """Fetch the image files of a data set's repo on the Hub, or find them in the cache; returns their folder."""
     where = f"The data set {repo_id} on the Hub"
     patterns = [f"*{case}" for ending in folder_layout.ENDINGS for case in (ending, ending.upper())]
     try:

@@ -192,13 +192,13 @@ def _decode(image: ImageFile.ImageFile, in_colour: bool, image_size: int | None,
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """An image as the camera was held."""
+    """Turn an image upright, as the camera was held."""
     ImageOps.exif_transpose(image, in_place=True)
     return image
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """An image in front of the ground, where parts of it are transparent."""
+    """Put an image in front of the ground, where parts of it are transparent."""
     if not image.has_transparency_data:
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, GROUND), image.convert("RGBA"))
@@ -236,7 +236,7 @@ def _sixteen_bits(image: ImageFile.ImageFile) -> np.ndarray | None:
 
 
 def _tile(where: list[Any], packed: str) -> Any:
-    """A tile as a plain tuple, which Pillow takes too: its own class has no public name."""
+    """Make a tile a plain tuple, which Pillow takes too: its own class has no public name."""
     return (*where, packed)
 
 

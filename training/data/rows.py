@@ -29,7 +29,7 @@ class Rows:
             mapped into memory may be larger than the memory: see `_File`.
 
     Raises:
-        DataError: the source has no length, no slices, no rows, or rows that are no images and no vectors.
+        DataError: the source has no length, no slices, no rows, or rows that are neither images nor vectors.
     """
 
     def __init__(self, source: Any) -> None:

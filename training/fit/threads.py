@@ -20,7 +20,7 @@ THREADS_SLEEP = os.environ.get(POLICY, "").upper() == ASLEEP
 
 @contextmanager
 def no_spinning() -> Iterator[None]:
-    """One thread for the time of the block, where more would wait by spinning."""
+    """Use one thread for the time of the block, where more would wait by spinning."""
     threads = torch.get_num_threads()
     torch.set_num_threads(threads if THREADS_SLEEP else 1)
     try:

@@ -249,7 +249,7 @@ def _by_class(record: Record) -> str:
 
 
 def cell(text: str) -> str:
-    """A text as it can stand in a cell of a Markdown table."""
+    """Escape a text for a cell of a Markdown table."""
     return escape(text.replace("|", "/"))
 
 
@@ -260,7 +260,7 @@ def merge_cards(new: str, old: str) -> str:
     stay, and entries that a person added to a list of it (tags, data sets) follow the generated ones.
 
     Raises:
-        ValueError: the metadata of the old card is no YAML, or none of the Hub's.
+        ValueError: the metadata of the old card is not YAML, or not the Hub's.
     """
     try:
         ours, theirs = ModelCard(new), ModelCard(old, ignore_metadata_errors=True)

@@ -56,7 +56,7 @@ class Record:
         """Read a record back.
 
         Raises:
-            RecordError: a file is missing or is no such record.
+            RecordError: a file is missing or is not such a record.
         """
         for name in (RECIPE_NAME, EVALUATION_NAME):
             if not (folder / name).is_file():
