@@ -1,4 +1,7 @@
-"""Sparse autoencoders that people understand by touching them."""
+"""The model: sparse autoencoders, their sparsity methods, loading and saving, and the bundled variants.
+
+It imports nothing of `training` or `space`.
+"""
 
 from sae_model.bundle import list_variants, load_variant
 from sae_model.methods import (

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sae_model.outputs import OUTPUTS
-from sae_model.refinement import Decoder, Refinement, few_atoms, fit_values, refine
+from sae_model.refinement import Decoder, Refinement, atoms_to_collect, fit_values, refine
 from sae_model.sparsity import keep_top_k
 
 ImageShape = tuple[int, ...]
@@ -49,7 +49,8 @@ class Dictionary(nn.Module):
 
     With `step_loss` "mse" the steps descend on the squared error: the residual times 4 p_i (1 - p_i).
 
-    With settings, c, eta and t are mixed for each image of as many tables: one encoder for a whole range of beta.
+    With `settings`, c, eta and t are interpolated for each image between that many tables: one encoder for a whole
+    range of beta.
     """
 
     STEPS: ClassVar[int] = 3  # where no other number is asked for
@@ -74,8 +75,8 @@ class Dictionary(nn.Module):
         pixels = math.prod(image_shape)
         self.output = output
         self.step_loss = step_loss
-        # The same picture with four times as many pixels has the same latents, by atoms of twice the length and steps
-        # of a quarter.
+        # A picture of four times the pixels has the same latents if the atoms are twice as long and the steps a quarter
+        # as large.
         self.relative_size = pixels / self.USUAL_PIXELS if output == "sigmoid" else 1.0
         self.atom_length = (
             self.ATOM_LENGTH * math.sqrt(self.relative_size) if output == "sigmoid" else self.LINEAR_ATOM_LENGTH
@@ -179,7 +180,7 @@ class Dictionary(nn.Module):
         x, decoder = images.flatten(1), self._decoder
         each = x.new_ones(len(x), 1)
         step = decoder.step(each) if step is None else step
-        fit = fit_values(x, latents, 0 * each, steps * each, step, decoder, few_atoms(latents))
+        fit = fit_values(x, latents, 0 * each, steps * each, step, decoder, atoms_to_collect(latents))
         return fit.latents, fit.step
 
     @property

@@ -1,4 +1,4 @@
-"""What is wrong with a value, and how it is said: every error message is one line of under 300 characters."""
+"""Checks of values, and error messages: each message is one line of under 300 characters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LONGEST_MESSAGE = 299
 
 
 class UserError(Exception):
-    """What a person can mend. The message says what is wrong, where, and what to do.
+    """An error that the user can fix. The message says what is wrong, where, and what to do.
 
     Messages quote names, files and answers that anybody may have written, so they are made one printable line here.
     """
@@ -19,7 +19,7 @@ class UserError(Exception):
 
 
 def one_line(words: object, most: int = LONGEST_MESSAGE) -> str:
-    """Words as one line of at most so many printable characters; what is too long loses its middle."""
+    """Make words one line of at most `most` printable characters; a longer one loses its middle."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in str(words)).split())
     if len(line) <= most:
         return line
@@ -33,17 +33,17 @@ def first_line(error: BaseException) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A number of numpy or torch, such as np.int64(3) or torch.tensor(3), as Python's; anything else as it is."""
+    """Convert a number of numpy or torch, such as np.int64(3) or torch.tensor(3), to Python's; leave anything else."""
     return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
 
 
-def is_whole(value: Any) -> bool:
+def is_integer(value: Any) -> bool:
     """Whether a value is a whole number; True and False are none."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number that a float can hold; True and False are none."""
-    if is_whole(value):
+    if is_integer(value):
         return abs(value) < 10**300
     return isinstance(value, float) and math.isfinite(value)

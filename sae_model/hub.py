@@ -40,7 +40,7 @@ def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: A
             hub_options["local_files_only"] = not _hub_answers(folder_or_repo, revision, hub_options.get("token"))
         if hub_options["local_files_only"] and hub_options.get("force_download"):
             raise ModelLoadError(
-                f"{folder_or_repo!r:.80} was not fetched anew, as force_download asks: the Hub does not answer, or is "
+                f"{folder_or_repo!r:.80} was not fetched again, as force_download asks: the Hub does not answer, or is "
                 "switched off. Leave force_download out to load what the cache holds."
             )
         paths = []
@@ -50,8 +50,8 @@ def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: A
         return paths
     except ModelLoadError:
         raise
-    except Exception as error:  # the Hub's answers, and those of whoever it redirects to, may be anything
-        place = f"{folder_or_repo!r:.80} is no folder here, and on the Hub it"
+    except Exception as error:  # the answers of the Hub, and of servers it redirects to, may be anything
+        place = f"{folder_or_repo!r:.80} is not a folder here, and on the Hub it"
         if isinstance(error, errors.EntryNotFoundError) and not isinstance(error, errors.LocalEntryNotFoundError):
             raise ModelLoadError(f"{place} has no {filename}, so it holds no model of this family.") from error
         raise ModelLoadError(f"{place} {why_not_read(error, asked)}") from error
@@ -78,13 +78,13 @@ def why_not_read(error: BaseException, revision: str | None) -> str:
 
 
 def as_folder(name: str) -> Path | None:
-    """The folder of a name, or None where there is none."""
+    """The folder at this path, or None."""
     path = _as_path(name)
     return path if path is not None and path.is_dir() else None
 
 
 def _as_path(name: str) -> Path | None:
-    """The path of a name, or None where there is nothing."""
+    """The path of this name, or None where nothing is at it."""
     try:
         path = Path(name).expanduser()
         return path if name and path.exists() else None
@@ -96,7 +96,7 @@ def _hub_answers(repo: str, revision: str | None, token: str | bool | None) -> b
     """Whether the Hub can be asked for a repo; False where it is down, silent, failing, or was switched off.
 
     Raises:
-        HTTPError: it answers, and refuses. HFValidationError: this is no id.
+        HTTPError: it answers, and refuses. HFValidationError: this is not an id.
     """
     try:
         HfApi(token=token).model_info(repo, revision=revision, timeout=SECONDS_TO_ANSWER)

@@ -2,8 +2,9 @@
 
 A method is a frozen dataclass whose fields are its hyperparameters, with `@method` above it. Its class variables are
 the words for the page, the command line and the model card; `penalty`, `training_k` or `gate` is the method itself;
-`refinement` is how far its codes are refined; `recipe` is how it is trained best. Nothing else in the project names a
-method: the command line's options, the bundle, the page's controls and the cards are made from the classes here.
+`refinement` is how far its codes are refined; `recipe` is how it is trained best. The command line's options, the
+bundle, the page's controls and the cards are made from the classes here. Other files name a method where they need a
+default (`ARCHITECTURES`), or compare or explain certain models (`training.results`, the lessons of the page).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from sae_model.errors import is_number, is_whole, one_line, plain
+from sae_model.errors import is_integer, is_number, one_line, plain
 from sae_model.refinement import Refinement
 from sae_model.sparsity import bernoulli_kl, count_above, jump_relu, unit_activation
 
@@ -193,7 +194,7 @@ TARGET = {
 K = {
     "help": "Number of latents that a top-k method keeps.",
     "rule": "k is a whole number of at least 1",
-    "holds": lambda k: is_whole(k) and k >= 1,
+    "holds": lambda k: is_integer(k) and k >= 1,
 }
 
 
@@ -245,7 +246,7 @@ class L1(Sparsity):
         return Refinement(steps, beta=self.beta) if steps else None
 
     def recipe(self) -> dict[str, Any]:
-        """A weak penalty is trained as none is; a strong one turns latents off for good without some balancing."""
+        """A weak penalty is trained like no penalty; a strong one needs load balancing, or latents die for good."""
         if self.beta < 0.05:
             return Dense().recipe()
         return {"load_balancing": 3e-2 / (1 + 10 * self.beta) + min(1e-3 * self.beta, 1e-2)}
@@ -258,8 +259,8 @@ L1_STEPS = 12
 def _l1_steps(beta: Tensor) -> Tensor:
     """Steps of the refinement under an L1 penalty: none up to beta 0.3, all from 1 on.
 
-    The weaker the penalty, the more latents are on, and the dearer is a step. A code without penalty is not refined:
-    it copies, and is shown as it is.
+    The weaker the penalty, the more latents are on, and the more expensive each step is. A code without
+    penalty is not refined: it copies, and is shown as it is.
     """
     return (L1_STEPS * _l1_part(beta.log())).round().clamp(0, L1_STEPS)
 
@@ -390,7 +391,7 @@ JUMP_WIDTH = 0.2
 
 @dataclass(frozen=True)
 class _Kept(Sparsity):
-    """What both top-k methods have: how many latents of an image are kept."""
+    """What all top-k methods have: how many latents of an image are kept."""
 
     k: int = field(default=25, metadata=K)
     label = "Latents kept (k)"

@@ -20,7 +20,7 @@ from huggingface_hub import HfApi, ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from sae_model.architectures import ARCHITECTURES, Dictionary
-from sae_model.errors import is_number, is_whole, one_line, plain
+from sae_model.errors import is_integer, is_number, one_line, plain
 from sae_model.hub import find_files
 from sae_model.methods import Dense, Sparsity, sparsity_from_config
 from sae_model.outputs import OUTPUTS
@@ -77,7 +77,7 @@ class SparseAutoencoder(
             whose codes are not refined either.
 
     Raises:
-        ValueError: a size that is no positive whole number, an unknown architecture, output or step loss, or a
+        ValueError: a size that is not a positive whole number, an unknown architecture, output or step loss, or a
             sparsity that is not a sparsity method.
     """
 
@@ -111,7 +111,7 @@ class SparseAutoencoder(
             raise ValueError(f"Unknown step loss: {step_loss!r:.80}. Known ones: {', '.join(STEP_LOSSES)}.")
         if step_loss == "mse" and output == "linear":
             raise ValueError("With a linear output the steps descend on the squared error anyway: leave step_loss out.")
-        if not is_whole(steps) or not 0 <= steps <= MOST_STEPS:
+        if not is_integer(steps) or not 0 <= steps <= MOST_STEPS:
             raise ValueError(f"steps is a whole number from 0 to {MOST_STEPS}; got {steps!r:.80}.")
         if sparsity is None:
             sparsity = Dense()
@@ -180,7 +180,7 @@ class SparseAutoencoder(
         """Images (batch, *image_shape), floats in [0, 1] or noisy -> latents (batch, latent_dim).
 
         In eval mode the code is refined, as the sparsity method has it (`sae_model.refinement`). In training it is
-        not: that would cost several times as much, and trained no better.
+        not: that would cost several times as much, and did not train better.
 
         Args:
             images: what to encode. Those of another precision than the model's are converted to it.
@@ -345,7 +345,7 @@ class SparseAutoencoder(
         return super().push_to_hub(repo_id, **kwargs)
 
     def generate_model_card(self, *_: Any, **__: Any) -> ModelCard:
-        """A plain card, for a model whose training is unknown."""
+        """Write a plain card, for a model whose training is unknown."""
         shape = " x ".join(map(str, self.image_shape))
         of, unit = (f"images of {shape}", "pixels") if len(self.image_shape) > 1 else (f"vectors of {shape}", "values")
         sizes = f"{self.latent_dim} latents for {math.prod(self.image_shape)} {unit}, sparsity `{self.sparsity.name}`"
@@ -434,4 +434,4 @@ def mix_of(beta: Tensor, betas: tuple[float, ...]) -> Tensor:
 
 
 def _is_size(value: Any) -> bool:
-    return is_whole(value) and value >= 1
+    return is_integer(value) and value >= 1

@@ -33,15 +33,15 @@ MOMENTUM = 0.8
 LONGER, SHORTER = 1.2, 0.5
 """Factors of the step after one that lowered F, and after one that did not."""
 FEW = 8
-"""Below one latent in so many, it is faster to collect the atoms of each image than to multiply by all of them."""
+"""With fewer than one latent in 8 on, it is faster to collect the atoms of each image than to multiply by all atoms."""
 FEW_IMAGES = 8
-"""For so few images it is faster below one latent in two: a product with all atoms is as slow for one as for ten."""
+"""For up to 8 images it is faster below one in two already: a product with all atoms takes as long for 1 as for 10."""
 WORTH_A_STEP, WORTH_A_CHOICE = 1e-6, 1e-4
-"""By which part of itself F has to fall: less may be rounding, and then another CPU would decide otherwise."""
+"""The part of F by which a step, or a choice, has to lower it: less may be rounding, which differs between CPUs."""
 CHUNK = 2_000_000
 """Numbers that are collected at a time: they stay in the cache of a CPU."""
 MOST_PRODUCTS = 5
-"""Gradient steps on the values of an image cost at most as much as so many products with the whole dictionary."""
+"""Gradient steps on the values of an image cost at most as much as this many products with the whole dictionary."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Refinement:
     beta: float | Tensor = 0.0
     """Weight of the mean activation in the loss; one number, or one for each image, (batch, 1)."""
     most_steps: int = 0
-    """No image has more `steps`, where those are not one number."""
+    """An upper bound of `steps`, where these differ between images."""
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """What a code is refined with."""
+    """The decoder, as the refinement uses it."""
 
     dictionary: Tensor
     """D, (latent_dim, pixels)."""
@@ -89,7 +89,7 @@ def refine(images: Tensor, latents: Tensor, decoder: Decoder, refinement: Refine
     if images.shape[0] == 0:  # not len, which torch.export would take for a constant
         return latents
     latent_dim, pixels = decoder.dictionary.shape
-    count, most = latents.count_nonzero(1), few_atoms(latents)
+    count, most = latents.count_nonzero(1), atoms_to_collect(latents)
     static = torch.compiler.is_compiling()  # then no values are looked at: loops have their full length
     size = None if most is None else max(1, CHUNK // (most * pixels))
     weight = _per_image(refinement.beta, images) * decoder.output.squared_error_per_loss(pixels) / latent_dim
@@ -109,8 +109,8 @@ def refine(images: Tensor, latents: Tensor, decoder: Decoder, refinement: Refine
 Product = Callable[[Tensor], Tensor]
 
 
-def few_atoms(latents: Tensor) -> int | None:
-    """How many latents an image has on at most, where it pays to collect the atoms of each; None where it does not."""
+def atoms_to_collect(latents: Tensor) -> int | None:
+    """The largest number of latents that an image has on, if it is faster to collect the atoms of each; else None."""
     if torch.compiler.is_compiling():
         return None
     most = max(1, int(latents.count_nonzero(1).max())) if len(latents) else 1

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_model.errors import is_whole, plain
+from sae_model.errors import is_integer, plain
 
 # Bernoulli rates are kept this far from 0 and 1, where the divergence is infinite and its gradient useless.
 RATE_MARGIN = 1e-6
@@ -98,8 +98,8 @@ def keep_top_k(latents: Tensor, k: int | Tensor) -> Tensor:
             least, most = (int(k.min()), int(k.max())) if len(latents) else (1, 1)
     else:
         least = most = k
-    if not is_whole(most) or not 1 <= least <= most <= latent_dim:
-        wrong = most if not is_whole(most) or least >= 1 else least
+    if not is_integer(most) or not 1 <= least <= most <= latent_dim:
+        wrong = most if not is_integer(most) or least >= 1 else least
         raise ValueError(f"k lies between 1 and the number of latents, {latent_dim}; got {wrong!r:.80}.")
     with torch.no_grad():
         largest = latents.abs().topk(most, dim=-1, sorted=isinstance(k, Tensor)).indices

@@ -88,17 +88,17 @@ def write_model(folder: Path, state: dict[str, Tensor], config: dict[str, Any]) 
     """Write weights and config to a staged folder, the checksum of the one inside the other.
 
     Raises:
-        ValueError: weights that would not come back exactly, or are no finite numbers.
+        ValueError: weights that would not come back exactly, or are not finite.
     """
     weights = save({name: _smallest_exact(name, tensor) for name, tensor in state.items()}, metadata={"format": "pt"})
-    (folder / WEIGHTS_NAME).write_bytes(weights)  # not save_file: it hides what the disk says
+    (folder / WEIGHTS_NAME).write_bytes(weights)  # not save_file, which hides the system's error message
     sha256 = hashlib.sha256(weights).hexdigest()
     described = {"model_type": MODEL_TYPE, "sae_model_version": VERSION, **config, "weights_sha256": sha256}
     (folder / CONFIG_NAME).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
 def _smallest_exact(name: str, tensor: Tensor) -> Tensor:
-    """A copy in half precision where that loses nothing, else in single. Models trained here are rounded.
+    """Copy a tensor, in half precision where that loses nothing, else in single. Models trained here are rounded.
 
     Tensors that share their memory are thus stored one by one.
     """
@@ -106,7 +106,7 @@ def _smallest_exact(name: str, tensor: Tensor) -> Tensor:
     if not tensor.is_floating_point():
         return tensor
     if not bool(tensor.isfinite().all()):
-        raise ValueError(f"{name} holds values that are no finite numbers, so it would not be loaded again.")
+        raise ValueError(f"{name} holds values that are not finite, so it would not be loaded again.")
     single = tensor.float()
     if tensor.dtype == torch.float64 and not torch.equal(single.double(), tensor):
         raise ValueError(f"{name} in double precision would not come back exactly: save model.float() instead.")
@@ -115,7 +115,7 @@ def _smallest_exact(name: str, tensor: Tensor) -> Tensor:
 
 @contextmanager
 def load_errors(path: Path, what: str, advice: str = ADVICE) -> Iterator[None]:
-    """Whatever goes wrong with a file, which anybody may have written, as a ModelLoadError."""
+    """Turn any failure to read an untrusted file into a ModelLoadError."""
     try:
         yield
     except (ModelLoadError, MemoryError):
@@ -125,7 +125,7 @@ def load_errors(path: Path, what: str, advice: str = ADVICE) -> Iterator[None]:
 
 
 def as_device(name: str | torch.device | None) -> torch.device:
-    """The device of a name; None takes a GPU where there is one.
+    """Resolve a device name; None selects a GPU where there is one.
 
     Raises:
         ModelLoadError: there is no such device here, or it holds no numbers ("meta").
@@ -135,7 +135,7 @@ def as_device(name: str | torch.device | None) -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()
-    except Exception as error:  # torch knows names of devices whose packages are not here
+    except Exception as error:  # torch knows names of devices whose backends are not installed
         raise ModelLoadError(
             f"There is no device {str(name)!r:.40} here: name cpu, or cuda where there is a GPU."
         ) from error
@@ -149,10 +149,10 @@ def is_lfs_pointer(path: Path) -> bool:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The content of a config.json, known to be of this family.
+    """Read a config.json, and check that it is of this family.
 
     Raises:
-        ModelLoadError: it is no JSON object, or describes some other kind of model.
+        ModelLoadError: it is not a JSON object, or describes some other kind of model.
     """
     with load_errors(path, "cannot be read as JSON"):
         if path.stat().st_size > LARGEST_HEADER:
@@ -170,7 +170,7 @@ def read_config(path: Path) -> dict[str, Any]:
 def read_weights(
     path: Path, expected: dict[str, Tensor], sha256: str | None, advice: str = ADVICE
 ) -> dict[str, Tensor]:
-    """The tensors of a model.safetensors in single precision, known to be exactly the expected ones.
+    """Read the tensors of a model.safetensors in single precision, and check that they are exactly the expected ones.
 
     Names, types and shapes are compared before any tensor is read: a file is never larger than its config says.
 
@@ -182,20 +182,20 @@ def read_weights(
     Raises:
         ModelLoadError: truncated, missing, extra, misshapen or non-finite weights, or another checksum.
     """
-    with load_errors(path, "is no whole safetensors file"), path.open("rb") as file:
+    with load_errors(path, "is not a complete safetensors file"), path.open("rb") as file:
         if is_lfs_pointer(path):
             raise ModelLoadError(f"{path} is {LFS_ADVICE}.")
         header = _read_header(file)
         size = file.tell() + _compared(path, header, expected, advice)
         if os.fstat(file.fileno()).st_size != size:
-            raise ValueError(f"it has not the {size:,} bytes that its header speaks of")
+            raise ValueError(f"it does not have the {size:,} bytes that its header declares")
         file.seek(0)
         content = file.read()
         stored = load(content)
         weights = {name: stored[name].to(tensor.dtype) for name, tensor in expected.items()}
     for name, tensor in weights.items():
         if not bool(tensor.isfinite().all()):
-            raise ModelLoadError(f"{path} holds values in {name} that are no finite numbers: its training went wrong.")
+            raise ModelLoadError(f"{path} holds values in {name} that are not finite: its training went wrong.")
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ModelLoadError(
             f"{path} is not the file that its config.json was written for (SHA-256 differs): fetch it again."
@@ -240,6 +240,6 @@ def _compared(
 
 
 def _listed(names: list[str]) -> str:
-    """The first names of many: anybody may have chosen them."""
+    """Write out the first two names, cut short: anybody may have chosen them."""
     shown = ", ".join(one_line(name, 40) for name in names[:2])
     return shown + (f" and {len(names) - 2} more" if len(names) > 2 else "")

@@ -39,7 +39,7 @@ from training.data import DATA_DIR
 
 MOST_SESSIONS = 200
 """Gradio keeps half a megabyte for each. A page whose session is forgotten goes on, since its browser holds what is on
-it; only its lessons start anew, and a model of its own has to be loaded again, as a reload does."""
+it; only its lessons start again, and a model of its own has to be loaded again, as a reload does."""
 FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
 THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_mono=["ui-monospace", "monospace"]).set(
     block_info_text_color="*neutral_600",

@@ -26,9 +26,9 @@ from training.publish.run_folder import FILES
 TAG = "sparse-autoencoder"
 """What the card of each of our models is tagged with on the Hub."""
 MOST_IMAGES = 10_000
-"""So many test images a page shows; MNIST has as many."""
+"""The most test images that a page shows; MNIST has 10,000."""
 MOST_BYTES, FEWEST_IMAGES = 32_000_000, 300
-"""Of all of them, as a browser fetches them, and how many there are at least however large they are."""
+"""The most bytes of all images, as a browser fetches them; and the fewest images, however large they are."""
 
 
 class CollectionError(UserError):
@@ -130,10 +130,10 @@ def _folders(models: str) -> dict[str, Path]:
         folders = {id.rpartition("/")[2]: Path(snapshot_download(id, allow_patterns=list(FILES))) for id in repos}
     except (HTTPError, HFValidationError, OSError) as error:
         raise CollectionError(
-            f"{models!r:.80} is no folder here, and its models on the Hub cannot be had ({type(error).__name__})."
+            f"{models!r:.80} is not a folder here, and its models on the Hub cannot be had ({type(error).__name__})."
         ) from error
     if not folders:
-        raise CollectionError(f"{models!r:.80} is no folder here, and no owner of models tagged {TAG} on the Hub.")
+        raise CollectionError(f"{models!r:.80} is not a folder here, and no owner of models tagged {TAG} on the Hub.")
     return folders
 
 

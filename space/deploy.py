@@ -52,7 +52,7 @@ FOLDERS = ("sae_model/", "training/", "space/")
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a Space runs on, and the versions that are to be had there."""
+    """What a Space runs on, and the versions that are available there."""
 
     flavor: SpaceHardware
     title: str
@@ -146,7 +146,7 @@ def _front_page(api: HfApi, owner: str, hardware: Hardware) -> str:
 
 
 def _requirements(hardware: Hardware) -> str:
-    """requirements.txt, with the versions that are to be had on some hardware."""
+    """requirements.txt, with the versions that some hardware offers."""
     text = (ROOT / REQUIREMENTS).read_text(encoding="utf-8")
     for package, version in hardware.pins.items():
         text = re.sub(rf"(?m)^{package}==.*$", f"{package}=={version}", text)

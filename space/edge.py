@@ -19,7 +19,7 @@ from space.languages import CATALOGS, DEFAULT
 GRADIO = b"<gradio-app"
 """What Gradio's page has, and no other that the server sends."""
 FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
-"""Headers by which a proxy tells that the request is another one's."""
+"""Headers in which a proxy says that it passes on the request of another client."""
 
 
 def is_hosted() -> bool:

@@ -38,7 +38,7 @@ def told(error: Exception) -> dict[str, Any]:
 
 
 def _plain(value: object) -> float | str:
-    """A value as JSON has it: a number, or words of bounded length."""
+    """Make a value one of JSON: a number, or words of bounded length."""
     if is_number(value) and abs(value) < 1e300:  # type: ignore[arg-type]
         return value  # type: ignore[return-value]
     words = value if isinstance(value, str) else repr(value)

@@ -101,7 +101,7 @@ class Files:
         for name, checksum in shown.items():
             self.table[f"models/{name}/model.safetensors"] = File(lab.models[name].weights, BINARY, False, checksum)
         for stop in index.labelled(lab):
-            # What they are of is known without computing them: the weights, the stop, the images.
+            # Their version follows from what they are computed from: the weights, the stop, the images.
             version = None if lab.is_bundled else _hash(f"{shown[stop.model]} {stop.key} {self._images_hash}".encode())
             self.table[_statistics_name(stop)] = File(partial(_statistics, lab, stop), version=version)
         packed = self._packed_images()

@@ -38,7 +38,7 @@ PLAIN = "".join(map(chr, range(33, 127))).translate(str.maketrans("", "", '"#%<>
 def head(lab: Lab, entry: str) -> tuple[str, str]:
     """The elements that come first and last in the head, for a page that a module of web/ starts.
 
-    The modules come before the host's, which would keep them waiting, the style sheets after.
+    The modules come before the host's scripts, which would delay them; the style sheets come after.
 
     Args:
         entry: one of `ENTRIES`.

@@ -196,7 +196,7 @@ def _refinement(sparsity: Sparsity, stop: Stop) -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Any:
-    """Numbers with so many digits as are ever shown."""
+    """Round numbers to the digits that are shown."""
     if isinstance(value, dict):
         return {name: _rounded(of) for name, of in value.items()}
     if isinstance(value, list):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sae_model import SparseAutoencoder, effective_l0, unit_activation
-from sae_model.errors import is_number, is_whole
+from sae_model.errors import is_integer, is_number
 from space.collection import Collection, bundled
 from space.errors import InputError
 from space.live_training import LiveTrainings
@@ -30,7 +30,7 @@ from training.measure.evaluation import SIGMA, Evaluation
 
 LARGEST_SEED = 2**32 - 1
 SEVERAL = 64
-"""So many for the histogram of the latents' means; the lecture takes its first 64."""
+"""Images for the histogram of the latents' means; the lecture takes its first 64."""
 BETWEEN = 80
 """Steps of a slider between two values at which its model was measured."""
 
@@ -144,7 +144,7 @@ class Lab:
     A family is the stops of one slider, as `Recipe.family` tells it; but a model of another architecture is the last
     stop of the family of its sparsity method.
 
-    Whoever asks for what is not there, or for a value out of its range, gets an InputError.
+    What is not there, and a value out of its range, raises an InputError.
     """
 
     def __init__(self, collection: Collection | None = None) -> None:
@@ -265,11 +265,11 @@ class Lab:
     def images_of(self, specimen: Specimen) -> tuple[Tensor, Tensor]:
         """The clean and the noisy image, (1, channels, height, width) each."""
         index, sigma, seed, count = specimen.digit, specimen.sigma, specimen.seed, len(self.images)
-        if not is_whole(index) or not 0 <= index < count:
+        if not is_integer(index) or not 0 <= index < count:
             raise InputError("errors.digit_index", last=count - 1, value=index)
         if not is_number(sigma) or not 0 <= sigma <= 1:
             raise InputError("errors.sigma", value=sigma)
-        if not is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
+        if not is_integer(seed) or not 0 <= seed <= LARGEST_SEED:
             raise InputError("errors.seed", last=LARGEST_SEED, value=seed)
         image = self.images[index : index + 1]
         clean = image.double() if image.is_floating_point() else image.double() / 255

@@ -7,7 +7,7 @@ from typing import Any
 
 from sae_model.methods import METHODS
 from training.fit.bundle import FAMILIES
-from training.measure.evaluation import DEAD_AFTER
+from training.measure.evaluation import DEAD_RANK
 from training.words import CATALOGS, DEFAULT, add_words, say, speaking, word_of
 
 __all__ = ["CATALOGS", "DEFAULT", "catalog", "say"]
@@ -30,7 +30,7 @@ def catalog(code: str) -> dict[str, Any]:
             words |= {f"family.{key.removeprefix('method.')}": of for key, of in own.items()}
             if family not in METHODS:
                 words[f"family.{family}.title"] = say(f"families.{family}")
-    words["terms.dead.tip"] = words["terms.dead.tip"].format(after=DEAD_AFTER)
+    words["terms.dead.tip"] = words["terms.dead.tip"].format(after=DEAD_RANK)
     for key, of in list(words.items()):
         if isinstance(of, list | tuple):
             del words[key]

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sae_model.errors import is_number, is_whole
+from sae_model.errors import is_integer, is_number
 from sae_model.methods import METHODS, Sparsity, sparsity_from_config
 from space.bench import Answers, Bench
 from space.edge import HAS_LOGIN, address_of, is_owner
@@ -47,8 +47,8 @@ from training.publish.run_folder import save_run
 
 MOMENT = 0.3
 """Seconds of training between two answers."""
-MOST_UNREAD = 3
-"""So many moments may be on their way to the visitor; the training waits with the next one."""
+MOST_UNREAD_MOMENTS = 3
+"""Moments that the visitor has not read; the training waits before it sends one more."""
 EPOCHS, FEWEST_STEPS = 2, 300
 """Passes over the images; more of them where that makes too few steps."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
@@ -78,7 +78,7 @@ class Learn:
         self.lab, self.files, self.trainings = lab, files, lab.trainings
 
     def wire(self, bench: Bench, answers: Answers) -> None:
-        """Let them answer."""
+        """Register the handlers of the page's events."""
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         # One training at a time; others wait here and see their place in the line, or that there is none.
         line = quiet | {"concurrency_id": "training", "concurrency_limit": MOST_WAITING + 4, "trigger_mode": "once"}
@@ -128,7 +128,7 @@ class Learn:
                     return
                 is_last = training.paused or training.finished or time.monotonic() - began > LONGEST
                 yield answer(about, status=_status(training, is_last), moment=moment)
-                while unread(request) > MOST_UNREAD and time.monotonic() - began < LONGEST:
+                while unread(request) > MOST_UNREAD_MOMENTS and time.monotonic() - began < LONGEST:
                     time.sleep(MOMENT)
                 if is_last or training.paused:
                     break
@@ -142,11 +142,11 @@ class Learn:
             trim()
 
     def pause(self, _: State, request: gr.Request) -> None:
-        """The training rests after this moment."""
+        """Let the training rest after this moment."""
         self._hold(str(request.session_hash))
 
     def stop(self, _: State, request: gr.Request) -> str:
-        """The training ends as it is: it may be kept, and the next start begins anew."""
+        """End the training as it is: it may be kept, and the next start begins a new one."""
         training = self.trainings.find(str(request.session_hash))
         if training is None:
             return self.discard(_, request)
@@ -230,11 +230,11 @@ class Learn:
 
     def _recipe(self, data: object) -> Recipe:
         kind, named, size, noise, seed = (_field(data, name) for name in ("kind", "strength", "size", "noise", "seed"))
-        if not is_whole(seed) or not 0 <= seed <= LARGEST_SEED:
+        if not is_integer(seed) or not 0 <= seed <= LARGEST_SEED:
             raise InputError("errors.seed", last=LARGEST_SEED, value=seed)
         if not is_number(noise) or not 0 <= noise <= MOST_NOISE:
             raise InputError("errors.sigma", value=noise)
-        if not is_whole(size) or size not in SIZES:
+        if not is_integer(size) or size not in SIZES:
             raise InputError("errors.size", sizes=", ".join(map(str, SIZES)), value=size)
         method = _method(kind)
         strengths = {strength(method, values): values for values in method.bundled}

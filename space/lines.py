@@ -15,7 +15,7 @@ from gradio.utils import run_coro_in_background
 
 MOST_IN_A_LINE = 100
 """Events of one kind that wait; more of them are refused, and all others go on."""
-MOST_UNREAD = 50
+MOST_UNREAD_MESSAGES = 50
 """Messages to a session; it sends no more events until it has read them."""
 PATIENCE = 10.0
 """Seconds after which a session has no events any more, waiting or under way, if it does not read what it is sent."""
@@ -57,7 +57,7 @@ class Lines(Queue):
         messages = self.pending_messages_per_session
         if session not in messages:
             messages[session] = Messages()
-        if messages[session].qsize() >= MOST_UNREAD:
+        if messages[session].qsize() >= MOST_UNREAD_MESSAGES:
             return False, "Read the answers to what was sent first.", "queue_full"
         return await super().push(body, request, username)
 

@@ -1,4 +1,4 @@
-"""Trainings that visitors watch: one goes on while its next moment is asked for, and never by itself."""
+"""Trainings that visitors watch: each takes steps only while its next moment is asked for."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class LiveTraining:
         """Held while a step is taken, or the weights are read."""
 
     def advance(self, seconds: float) -> None:
-        """Train for at least so long, but not beyond the end.
+        """Train for at least this long, but not beyond the end.
 
         Raises:
-            InputError: the loss is no number any more.
+            InputError: the loss is not a number any more.
         """
         until = time.monotonic() + seconds
         try:
@@ -110,7 +110,7 @@ class LiveTrainings:
         self._lock = Lock()
 
     def begin(self, session: str, recipe: Recipe) -> LiveTraining:
-        """Begin anew.
+        """Start a new training.
 
         Raises:
             DataError: there are no training images.

@@ -17,7 +17,7 @@ from space.user_models import title
 
 
 def loader(lab: Lab, files: Files) -> Callable[[State, gr.EventData, gr.Request], Iterator[str]]:
-    """The handler of the event `load`."""
+    """The handler of the page's event `load`, which Gradio knows as `load_model`."""
 
     def load(_: State, event: gr.EventData, request: gr.Request) -> Iterator[str]:
         try:

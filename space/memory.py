@@ -1,4 +1,4 @@
-"""Memory that is free goes back to the system."""
+"""Give free memory back to the operating system."""
 
 from __future__ import annotations
 

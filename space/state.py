@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sae_model.errors import is_number, is_whole
+from sae_model.errors import is_integer, is_number
 from space.errors import InputError
 from space.lab import LARGEST_SEED, Lab, Specimen
 from space.languages import CATALOGS
@@ -48,13 +48,13 @@ class State:
     tab: str
     lang: str
     bins: str
-    """Of the histograms."""
+    """The kind of bins of the histograms."""
     label: int
-    """The class in the tab of classes."""
+    """The class that the tab Classes shows."""
     reveal: int
-    """How many latents are added in the tab of atoms."""
+    """How many atoms the tab Atoms adds up."""
     target: float
-    """The target rate in the tab of rates."""
+    """The target rate in the tab Rates."""
 
     @property
     def specimen(self) -> Specimen:
@@ -77,10 +77,10 @@ def read(text: object, lab: Lab) -> State:
         InputError: the page writes no such state.
     """
     holds: dict[str, Callable[[Any], bool]] = {
-        "digit": lambda value: _is_whole(value, len(lab.images) - 1),
+        "digit": lambda value: _is_integer_up_to(value, len(lab.images) - 1),
         "draw": lambda value: isinstance(value, str) and re.fullmatch(DRAWING, value) is not None,
         "sigma": lambda value: is_number(value) and 0 <= value <= 1,
-        "seed": lambda value: _is_whole(value, LARGEST_SEED),
+        "seed": lambda value: _is_integer_up_to(value, LARGEST_SEED),
         "family": _is_name,
         "stop": _is_name,
         "edits": _are_edits,
@@ -88,8 +88,8 @@ def read(text: object, lab: Lab) -> State:
         "tab": lambda value: isinstance(value, str) and value in TABS,
         "lang": lambda value: isinstance(value, str) and value in CATALOGS,
         "bins": lambda value: isinstance(value, str) and value in BINS,
-        "label": lambda value: _is_whole(value, len(lab.classes) - 1),
-        "reveal": lambda value: _is_whole(value, 10**6),
+        "label": lambda value: _is_integer_up_to(value, len(lab.classes) - 1),
+        "reveal": lambda value: _is_integer_up_to(value, 10**6),
         "target": lambda value: is_number(value) and 0 < value < 1,
     }
     try:
@@ -106,8 +106,8 @@ def read(text: object, lab: Lab) -> State:
     return State(**values)
 
 
-def _is_whole(value: Any, most: int) -> bool:
-    return is_whole(value) and 0 <= value <= most
+def _is_integer_up_to(value: Any, most: int) -> bool:
+    return is_integer(value) and 0 <= value <= most
 
 
 def _is_name(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """A process of its own for one user's model: it fetches, checks and measures it, and then ends.
 
-Whatever is in the files, nothing but this process stops or grows: it has a limit on time, memory and the size of files,
-and works at a low priority. `user_models` starts it with a folder in which job.json and test.safetensors lie; it says
+Whatever the files hold, only this process can fail: it has a limit on time, memory and the size of files, and works at
+a low priority. `user_models` starts it with a folder in which job.json and test.safetensors lie; it says
 what it does on stdout, a line of JSON each, and leaves the model, evaluation.json and statistics.safetensors in `model`
 of that folder. Starting it costs two seconds; the measuring that follows costs ten for a model of 900 latents.
 """
@@ -33,7 +33,7 @@ from training.measure.latent_statistics import SAMPLE, STATISTICS_NAME, latent_s
 from training.publish.record import EVALUATION_NAME
 
 LARGEST_SIZE = 2048
-"""Latents. Of the methods the one for every k takes longest to measure: 45 seconds on one core for so many."""
+"""Latents. The method for every k takes longest to measure: 45 seconds on one core for this many."""
 LARGEST_FILE = 50_000_000
 """Bytes; the largest model that fits has 30 MB."""
 MEMORY = 3_000_000_000
@@ -79,7 +79,7 @@ def _measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
     """All metrics of a model that is not folded.
 
     Raises:
-        InputError: its latents or reconstructions are no numbers.
+        InputError: its latents or reconstructions are not numbers.
     """
     try:
         evaluation = evaluate(model, test, sigmas=(SIGMA,))  # all that the page shows

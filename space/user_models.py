@@ -35,8 +35,8 @@ INHERITED = {
     "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_XET", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY",
     "SSL_CERT_FILE",
 }  # fmt: skip
-"""What the process of a user's model gets of the page's environment, in which there may be secrets: what Python and the
-Hub's client need."""
+"""The only environment variables of the page that the process of a user's model gets, since others may be secrets:
+Python and the Hub's client need them."""
 MOST_SECONDS = 400
 """For one model, from the first question to the Hub to the last metric."""
 LONGEST_ADDRESS = 200
@@ -134,7 +134,7 @@ class UserModels:
             with self._one_at_a_time, tempfile.TemporaryDirectory() as scratch:
                 save_file(self._test._asdict(), Path(scratch) / "test.safetensors")
                 source = address.source if address.files is None else _written(address.files, Path(scratch) / "given")
-                # For others it fetches anew each time, so that the disk does not fill, and without the owner's token.
+                # For others it fetches again each time, so that the disk does not fill, and without the owner's token.
                 hub = {"token": None} if address.is_owners else {"token": False, "cache_dir": scratch}
                 job: dict[str, Any] = {
                     "name": address.name,
@@ -161,7 +161,7 @@ class UserModels:
             raise InputError("box.disk", name=address.name, reason=error.strerror) from error
 
     def _messages(self, folder: Path, is_owner: bool) -> Generator[dict[str, Any], None, None]:
-        """What the process that works in a folder says; it is killed when its time is over, or nobody listens."""
+        """Yield what the process that works in a folder says; it is killed when its time is over, or nobody listens."""
         inherited = {name for name in os.environ if name.upper() in INHERITED or (is_owner and name == "HF_TOKEN")}
         process = subprocess.Popen(
             [sys.executable, "-m", "space.user_model_process", str(folder)],
@@ -181,7 +181,7 @@ class UserModels:
             process.communicate()
 
     def _read(self, address: Address, config: dict[str, Any], folder: Path) -> UserModel:
-        """The model that the process left in a folder, with what it measured."""
+        """Read the model that the process left in a folder, with what it measured."""
         model = SparseAutoencoder.from_pretrained(folder)
         evaluation = Evaluation.read(folder / EVALUATION_NAME)
         weights, statistics = ((folder / name).read_bytes() for name in (WEIGHTS_NAME, STATISTICS_NAME))
@@ -227,7 +227,7 @@ def _written(files: dict[str, bytes], folder: Path) -> str:
 
 
 def _without(scratch: str, name: str, message: dict[str, Any]) -> dict[str, Any]:
-    """The values of an error message without the folders of the server, for which a visitor has no use."""
+    """Leave the server's folders out of the values of an error message: a visitor has no use for them."""
     values = message["error"]["values"]
     hidden = rf"{re.escape(scratch)}\S*/"
     return {key: re.sub(hidden, f"{name}/", of) if isinstance(of, str) else of for key, of in values.items()}

@@ -5,7 +5,7 @@ import sys
 
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    if "torch" in sys.modules and os.name == "posix":  # it has read the variable already: begin anew
+    if "torch" in sys.modules and os.name == "posix":  # it has read the variable already: start again
         os.execv(sys.executable, sys.orig_argv)
 
 from .cli import main

@@ -50,7 +50,7 @@ DEFAULT = Recipe()
 
 
 def option(help: str, default: str | bool = True, **more: Any) -> Any:
-    """An option of a command; `default` is what its help calls the default, where that is no value."""
+    """Define an option of a command; `default` is what its help shows as the default, where that is not a value."""
     return typer.Option(help=help, show_default=default, **more)
 
 
@@ -60,8 +60,8 @@ DATASET_HELP = (
 )
 DatasetOption = Annotated[str, option(DATASET_HELP)]
 MeasuredOnOption = Annotated[str | None, option(DATASET_HELP, "that of the model's recipe.json, or mnist")]
-ImageSizeOption = Annotated[int | None, option("Scale images to so many pixels a side.", "as they are")]
-GreyOption = Annotated[bool, typer.Option("--grey", help="Turn images in colour grey.")]
+ImageSizeOption = Annotated[int | None, option("Resize images to N x N pixels.", "as they are")]
+GreyOption = Annotated[bool, typer.Option("--grey", help="Convert colour images to greyscale.")]
 SkipBrokenOption = Annotated[bool, typer.Option("--skip-broken", help="Leave out image files that cannot be read.")]
 MeasureOption = Annotated[
     Measure, option("full; or quick: one level of noise, no fvu_refit, no probe errors, no other k or beta.")
@@ -108,7 +108,7 @@ def fit_command(
         str | None, option(f"One of: {', '.join(ARCHITECTURES)}.", f"that of --init, or {DEFAULT.architecture}")
     ] = None,
     epochs: Annotated[int | None, option("Passes over the images.", "as measured best")] = None,
-    batch_size: Annotated[int | None, option("Images a step.", "as measured best")] = None,
+    batch_size: Annotated[int | None, option("Images per step.", "as measured best")] = None,
     learning_rate: Annotated[
         float | None, option("Of AdamW: its peak, or constant for the lecture's network.", "as measured best")
     ] = None,
@@ -128,9 +128,9 @@ def fit_command(
         str | None, option("bce, for images in [0, 1]; or mse, for values of any range.", "that of --init, or bce")
     ] = None,
     seed: Annotated[int | None, option("Fixes first weights, order and noise.", "0, the lecture's 42")] = None,
-    limit: Annotated[int | None, option("Train on the first so many images only.")] = None,
+    limit: Annotated[int | None, option("Only the first N images.")] = None,
     init: Annotated[str | None, option("Fine-tune this model.", metavar="FOLDER_OR_REPO")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the same run, where it was killed.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume this run from its last checkpoint.")] = False,
     device: Annotated[str | None, option("cpu, or cuda.", "a GPU where there is one")] = None,
     threads: ThreadsOption = None,
     measure: MeasureOption = FULL,
@@ -199,7 +199,7 @@ def sweep_command(
     dataset: DatasetOption = DEFAULT.dataset,
     data_dir: DataDirOption = DATA_DIR,
     loss: Annotated[str | None, option("bce, for images in [0, 1]; or mse, for values of any range.", "bce")] = None,
-    limit: Annotated[int | None, option("Train on the first so many images only.")] = None,
+    limit: Annotated[int | None, option("Only the first N images.")] = None,
     device: Annotated[str | None, option("cpu, or cuda.", "a GPU where there is one")] = None,
     threads: ThreadsOption = None,
     measure: MeasureOption = QUICK,
@@ -254,7 +254,7 @@ def bundle_command(
         str | None, typer.Option("--push", help="Publish the bundle as it is, instead.", metavar="OWNER")
     ] = None,
 ) -> None:
-    """Train every bundled variant anew and replace it. One folder each; each is replaced whole when it is done.
+    """Train every bundled variant again and replace it. One folder each; each is replaced whole when it is done.
 
     With --push nothing is trained: the bundle as it is goes to the Hub, one repo each, and into a Collection.
     """
@@ -391,7 +391,7 @@ def benchmark_command(
 @app.command("peers")
 def peers_command(
     epochs: Annotated[int, typer.Option(help="Passes over the digits.", min=1)] = 20,
-    limit: Annotated[int | None, option("Train on the first so many digits only.")] = None,
+    limit: Annotated[int | None, option("Only the first N digits.")] = None,
 ) -> None:
     """Train this package and other libraries on the same digits, 900 latents and k = 25, and print how they did.
 
@@ -427,7 +427,7 @@ CTRL_C = 130
 
 
 def main() -> None:
-    """Run the command line. What a person can mend ends in one line and exit code 1."""
+    """Run the command line. An error that the user can fix ends in one line and exit code 1."""
     try:
         app(spread(sys.argv[1:]), prog_name=f"python -m {__package__}")
     except UserError as error:
@@ -441,7 +441,7 @@ def main() -> None:
         _end(one_line(f"Error: {error.strerror or error}{place}. Nothing was half-written."))
     except SystemExit as done:  # which is what typer makes of a KeyboardInterrupt
         if done.code == CTRL_C and os.environ.get("RANK", "0") == "0":
-            _say("Stopped. Nothing was half-written; `fit --resume` goes on from its last checkpoint, or begins anew.")
+            _say("Stopped. Nothing was half-written; `fit --resume` goes on from its last checkpoint, or starts again.")
         raise
 
 

@@ -162,7 +162,7 @@ def evaluate(
         data: as for `train`, of the shape that the model takes.
         labels: (n,), whole numbers from 0, where there are any: codes are then measured class by class too.
         k, beta: measure the model at this k or beta, as in `model.encode`.
-        measure: "quick", or "full": with noise of five sigmas, and with the values of latents fitted anew.
+        measure: "quick", or "full": with noise of five sigmas, and with the values of latents fitted again.
 
     Returns:
         The metrics; printed, they are a short table.

@@ -34,7 +34,7 @@ TEXTS = (Path(__file__).parents[1] / "README.md", Path(__file__).with_name("RESU
 """Where the tables stand."""
 
 KEPT = ("10", "25", "50", "100")
-METRICS: dict[str, Callable[[Evaluation], str]] = {
+TABLE_METRICS: dict[str, Callable[[Evaluation], str]] = {
     "bce": lambda e: f"{e.bce:.4f}",
     "fvu": lambda e: f"{e.fvu:.4f}",
     "mean activation": lambda e: f"{e.mean_activation:.3f}",
@@ -45,6 +45,7 @@ METRICS: dict[str, Callable[[Evaluation], str]] = {
     "denoise mse at 0.3": lambda e: f"{e.denoise_mse['0.3']:.4f}",
     "fvu top 10 / 25 / 50 / 100": lambda e: " / ".join(f"{e.fvu_top_k[k]:.3f}" for k in KEPT),
 }
+"""Metric -> its cell in the tables."""
 NUMBERS: dict[str, Callable[[Evaluation], float]] = {
     "bce": lambda e: known(e.bce),
     "fvu": lambda e: known(e.fvu),
@@ -54,10 +55,11 @@ NUMBERS: dict[str, Callable[[Evaluation], float]] = {
     "fvu top 25": lambda e: e.fvu_top_k["25"],
     "probe error, all": lambda e: e.probe_error["all"],
 }
+"""Metric -> its value, of which the table of seeds has mean and deviation."""
 
 
 def results(with_seeds: bool) -> list[str]:
-    """The tables as Markdown. With seeds the headline variants are trained anew for a last one, which takes minutes."""
+    """The tables as Markdown. `with_seeds` adds one for which the headline variants are trained again, for minutes."""
     evaluations = {recipe.name: Evaluation.read(BUNDLE / recipe.name / "evaluation.json") for recipe in RECIPES}
     tables = [table(evaluations) for table in TABLES]
     if with_seeds:
@@ -72,7 +74,7 @@ def write_tables(tables: Sequence[str]) -> None:
 
 
 def with_tables(text: str, tables: Sequence[str]) -> str:
-    """A Markdown text with each of some tables in place of the one that begins with the same two cells."""
+    """Replace each table of a Markdown text by the given one that begins with the same two cells."""
     for table in tables:
         first = re.escape("|".join(table.split("|")[:3]) + "|")
         text = re.sub(rf"^{first}.*\n(\|.*(\n|$))*", f"{table}\n".replace("\\", r"\\"), text, flags=re.MULTILINE)
@@ -81,14 +83,14 @@ def with_tables(text: str, tables: Sequence[str]) -> str:
 
 def variants_table(evaluations: dict[str, Evaluation]) -> str:
     """Every variant's metrics on the test split."""
-    rows = [[f"`{name}`", *(of(e) for of in METRICS.values())] for name, e in evaluations.items()]
-    return _table(["variant", *METRICS], rows)
+    rows = [[f"`{name}`", *(of(e) for of in TABLE_METRICS.values())] for name, e in evaluations.items()]
+    return _table(["variant", *TABLE_METRICS], rows)
 
 
 def lecture_table(evaluations: dict[str, Evaluation]) -> str:
     """The lecture's network beside some of ours, by every metric."""
     names = [LECTURE.name, *BESIDE_LECTURE]
-    metrics = METRICS | {
+    metrics = TABLE_METRICS | {
         f"probe error, {how}": lambda e, which=which: f"{e.probe_error[which]:.2%}" for which, how in PROBED.items()
     }
     rows = [[metric, *(of(evaluations[name]) for name in names)] for metric, of in metrics.items()]

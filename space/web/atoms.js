@@ -105,7 +105,7 @@ export function build(page) {
       );
       paint.grey(figures.clean.picture, look.clean, shape, range);
       figures.clean.say(say("see.clean_alt", { name }), say("see.clean"), say("atoms.wanted"));
-      fill(edits, look.plain && summaryOf(page, look));
+      fill(edits, look.unedited && summaryOf(page, look));
       if (drawn !== look) drawAtoms(look, ordered);
       drawn = look;
       [...atoms.children].forEach((figure_, i) => {

@@ -1,4 +1,4 @@
-/** The card of a latent: what it is, and what it does in the image of now; where it is open, one may change it. */
+/** The card of a latent: what it is, and what it does in the current image; where it is open, one may change it. */
 
 import { clamp, fill, h } from "./dom.js";
 import { activation } from "./measures.js";
@@ -161,7 +161,7 @@ export class Card {
     if (this.isWaiting && this.page.lab.statistics(stop) && this.page.lab.images) this.fillBody();
     if (!look || latent >= look.latents.length) return fill(this.facts, say("page.under_way"));
     const value = look.latents[latent];
-    const encoded = (look.plain ?? look).latents;
+    const encoded = (look.unedited ?? look).latents;
     const values = {
       sign: say(value === 0 ? "latent.off" : value > 0 ? "latent.on" : "latent.negative"),
       value,
@@ -177,7 +177,7 @@ export class Card {
     };
     const rank = encoded.filter((z) => Math.abs(z) > Math.abs(encoded[latent])).length + 1;
     const on = encoded.filter((z) => z !== 0).length;
-    const edited = look.plain && encoded[latent] !== value;
+    const edited = look.unedited && encoded[latent] !== value;
     fill(
       this.facts,
       rich(edited ? "latent.encoded" : "latent.share", values),

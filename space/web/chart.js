@@ -31,7 +31,7 @@ const SHAPES = [
 const STAR = "M0-10 2.4-3.2 9.5-3.1 3.8 1.2 5.9 8.1 0 4-5.9 8.1-3.8 1.2-9.5-3.1-2.4-3.2Z";
 
 /**
- * A chart that is drawn anew when its container has another width. What has the focus keeps it, if it has a `data-key`.
+ * A chart that is drawn again when its container has another width. What has the focus keeps it, if it has a `data-key`.
  * @param {(width: number) => SVGElement} render
  * @param {string} [name] a class of the container
  * @returns {{element: HTMLElement, draw: () => void}}

@@ -129,7 +129,12 @@ function describe(page) {
   return rich(`description.${key}`, { description: words, noise });
 }
 
-/** The sliders over the stops of a method, and over the noise. @param {Page} page @returns {View} */
+/**
+ * The sliders over the stops of a method, and over the noise. The slider with the id `beta` goes over k or a target rate
+ * where the method has those.
+ * @param {Page} page
+ * @returns {View}
+ */
 function sliders(page) {
   const title = h("span", {});
   const name = h("output", {});

@@ -4,7 +4,7 @@
 //     logits(z) = b + z D
 //     z_0 = relu(W x + c)
 //     y_i = the k largest of z_(i-1), or z_(i-1) itself where k is null
-//     z_i = relu(y_i + eta_i D (x - p_i) - t_i)        p_i = sigmoid(b + y_i D)        i = 1, 2, 3
+//     z_i = relu(y_i + eta_i D (x - p_i) - t_i)        p_i = sigmoid(b + y_i D)        i = 1 ... steps
 
 import { OUTPUTS } from "./outputs.js";
 import { accumulate, all, correlate, keepTopK } from "./products.js";
@@ -36,7 +36,7 @@ export class Dictionary {
     this.thresholds = get("threshold");
     this.latents = all(this.firstBias.length);
     const atoms = (this.atoms = get("atoms"));
-    /** By what each row of the atoms is multiplied to be one of D. The rows themselves stay as they are stored. */
+    /** The factor that turns each row of the atoms into one of D. The rows themselves stay as they are stored. */
     this.factors = Float64Array.from(this.latents, (i) => {
       const squares = atoms.subarray(i * pixels, (i + 1) * pixels).reduce((sum, value) => sum + value * value, 0);
       return this.atomLength / Math.sqrt(squares + 1e-12);

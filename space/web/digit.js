@@ -10,9 +10,9 @@ export { resized } from "./resample.js";
 export const SIDE = 28;
 /** Characters of a text; a drawing has about 250, and never more than 540. */
 export const LONGEST_TEXT = 1000;
-const BOX = 20; // into a square of so many pixels LeCun et al. (1998) scaled each digit
+const BOX = 20; // LeCun et al. (1998) scaled each digit into a square of this many pixels a side
 const LEVELS = 16;
-const LEAST_CONTRAST = 0.05; // what is not so much brighter than its border shows nothing
+const LEAST_CONTRAST = 0.05; // an image whose ink is not brighter than its border by this shows nothing
 const LEAST_INK = 0.05; // a pixel with less than this share of the brightest one's ink is dust, outside the digit's box
 const PIECE = 16; // bytes that are unpacked at once: at most 17 KB come out, whatever they are
 

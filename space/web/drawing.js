@@ -9,7 +9,7 @@ import { say } from "./words.js";
 
 const SIDE = 112;
 const PAUSE = 200; // milliseconds between two texts during a stroke
-const CLOSE = 1 / 30 + 1e-6; // so near to a pixel is what its text makes of it
+const CLOSE = 1 / 30 + 1e-6; // the most by which a pixel and what its text makes of it differ
 
 /** @typedef {import("./brush.js").Point} Point */
 /**

@@ -1,4 +1,4 @@
-/** A small curve below the slider of a method: the error at each stop, of the image of now and over the test images. */
+/** A small curve below the slider of a method: the error at each stop, of the current image and over the test images. */
 
 import { boxesAlong, figure, legend, line, placeWords, responsive, stroke, text, widthOf } from "./chart.js";
 import { fill, h, svg } from "./dom.js";

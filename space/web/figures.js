@@ -32,7 +32,7 @@ export function figure(className) {
 export function summaryOf(page, look) {
   const span = page.lab.index.range[1] - page.lab.index.range[0];
   const m = metrics(look, span);
-  if (look.plain) {
+  if (look.unedited) {
     const undo = Object.entries(page.state.edits[look.stop.key]).map(([latent, value]) => {
       const { [latent]: _, ...others } = page.state.edits[look.stop.key];
       const click = () => page.set({ edits: { ...page.state.edits, [look.stop.key]: others } });
@@ -43,7 +43,7 @@ export function summaryOf(page, look) {
         `${words} ✕`,
       );
     });
-    return rich("see.edits", { undo: h("span", {}, undo), mse: m.mse, plain: metrics(look.plain, span).mse });
+    return rich("see.edits", { undo: h("span", {}, undo), mse: m.mse, plain: metrics(look.unedited, span).mse });
   }
   const latents = look.latents.length;
   return rich("see.summary", {
@@ -57,7 +57,7 @@ export function summaryOf(page, look) {
 }
 
 /**
- * The loss that the model was trained with, and its two terms for the image of now.
+ * The loss that the model was trained with, and its two terms for the current image.
  * @param {Page} page
  * @param {import("./lab.js").Look} look
  */

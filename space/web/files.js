@@ -4,7 +4,7 @@
 import { readSafetensors } from "./safetensors.js";
 import { Model } from "./model.js";
 
-const MOST_MODELS = 12; // that are ready for use, 6 MB each; the others are made anew from their weights, half as large
+const MOST_MODELS = 12; // that are ready for use, 6 MB each; the others are made again from their weights, half as large
 const base = () => new URL("files/", document.baseURI);
 
 /** The address of a file that lab.json names. @param {string} path */
@@ -34,7 +34,7 @@ export function json(path) {
 }
 
 /**
- * A file that is compressed with gzip, whoever unpacks it.
+ * The content of a file that is compressed with gzip; the browser may have unpacked it already.
  * @param {string} path
  * @returns {Promise<ArrayBuffer>}
  */

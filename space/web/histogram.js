@@ -18,8 +18,8 @@ const LOWEST = 1e-3; // where the first logarithmic bin ends
 /**
  * Both histograms side by side.
  * @param {import("./page.js").Page} _page
- * @returns {{element: HTMLElement, draw: (models: Measured[], isEqual: boolean) => void}} `models`: one or two; of the
- *   second one bars are outlines. `isEqual`: ten equal bins of [0, 1]; else a bar for exactly 0, and logarithmic ones
+ * @returns {{element: HTMLElement, draw: (models: Measured[], isEqual: boolean) => void}} `models`: one or two; the
+ *   bars of the second are outlines. `isEqual`: ten equal bins of [0, 1]; else a bar for exactly 0, and logarithmic ones
  */
 export function histograms(_page) {
   const [all, means] = [histogram("all"), histogram("means")];
@@ -147,7 +147,7 @@ function meanLines(models, width, top, base, x) {
 }
 
 /**
- * The share of each bin as a number above its bars; a step higher than its neighbour where they would collide.
+ * Writes the share of each bin above its bars, one step higher than its neighbour where they would overlap.
  * @param {number[]} of
  * @param {(bin: number) => number[]} place (x, y)
  */

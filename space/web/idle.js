@@ -3,7 +3,7 @@
 const SLICE = 8; // ms
 const PATIENCE = 300; // ms; then a slice is due, even where the page is never idle
 
-/** @typedef {{steps: Iterator<void>, cost: number}} Job `cost`: ms of its longest step of late */
+/** @typedef {{steps: Iterator<void>, cost: number}} Job `cost`: ms of its longest recent step */
 
 /** Jobs with work left, by name; each does a step in turn. @type {Map<string, Job>} */
 const waiting = new Map();
@@ -44,5 +44,5 @@ function step() {
   waiting.delete(name);
   const isDone = job.steps.next().done;
   job.cost = Math.max(performance.now() - began, job.cost / 2);
-  if (!isDone && !waiting.has(name)) waiting.set(name, job); // behind the others; a step may have started its job anew
+  if (!isDone && !waiting.has(name)) waiting.set(name, job); // behind the others; a step may have started its job again
 }

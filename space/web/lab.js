@@ -14,7 +14,7 @@ import { noise } from "./noise.js";
 /**
  * One image and what one model makes of it; all images are values of pixels.
  * @typedef {{stop: Stop, clean: Float64Array, noisy: Float64Array, seen: Float64Array, latents: Float64Array,
- *   reconstruction: Float64Array, plain: Look | null, atoms?: Map<number, ArrayLike<number>>, bias?: ArrayLike<number>}} Look
+ *   reconstruction: Float64Array, unedited: Look | null, atoms?: Map<number, ArrayLike<number>>, bias?: ArrayLike<number>}} Look
  */
 /** @typedef {{digit: number, draw: string, sigma: number, seed: number}} Specimen */
 /**
@@ -35,7 +35,7 @@ export class Lab {
     this.models = new Models((name) => index.models[name]);
     /** @type {Map<string, any>} stop -> its statistics; null while they are under way */
     this.statisticsOf = new Map();
-    /** @type {Map<string, Look>} the looks at the image of now */
+    /** @type {Map<string, Look>} the looks at the current image */
     this.looks = new Map();
     this.specimen = "";
     this.onArrival = () => {};
@@ -166,7 +166,7 @@ export class Lab {
     const noisy = clean.map((value, i) => value + specimen.sigma * random[i]);
     const seen = model.output === "sigmoid" ? noisy.map((value) => Math.min(1, Math.max(0, value))) : noisy;
     const latents = model.encode(noisy, stop);
-    const look = { stop, clean, noisy, seen, latents, reconstruction: model.decode(latents), plain: null };
+    const look = { stop, clean, noisy, seen, latents, reconstruction: model.decode(latents), unedited: null };
     this.looks.set(key, look);
     return look;
   }
@@ -193,7 +193,7 @@ export class Lab {
     if (!model || !Object.keys(edits).length) return look;
     const latents = look.latents.slice();
     for (const [latent, value] of Object.entries(edits)) latents[Number(latent)] = value;
-    return { ...look, latents, reconstruction: model.decode(latents), plain: look };
+    return { ...look, latents, reconstruction: model.decode(latents), unedited: look };
   }
 
   /** A model; null while its weights are under way, and asks for them. @param {string} name */
@@ -208,7 +208,7 @@ export class Lab {
     if (this.models.weights.has(name) || this.failed.has(name)) return;
     if (this.first && name !== this.first) return;
     const other = this.models.underWay.get(name);
-    if (other) return other.promise.catch(() => {}); // whoever asked first says what went wrong
+    if (other) return other.promise.catch(() => {}); // the request that came first says what went wrong
     try {
       await this.models.want(name);
       for (const stop of this.measuredStops()) if (stop.model === name) this.statistics(stop.key);
@@ -219,7 +219,7 @@ export class Lab {
     this.onArrival();
   }
 
-  /** The one model that may be fetched while the page opens: it has the whole line. */
+  /** The one model that may be fetched while the page opens: it gets the whole bandwidth. */
   first = "";
 
   /** @type {Map<string, Error>} models whose weights could not be fetched just now */

@@ -45,7 +45,7 @@ class Training {
       const answer = /** @type {CustomEvent} */ (event).detail;
       if (answer.key) this.said = answer;
       take(answer);
-      this.requests.heard(this.isOpen());
+      this.requests.noteAnswer(this.isOpen());
       this.draw();
     });
   }

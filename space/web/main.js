@@ -53,7 +53,7 @@ export async function start(element, ask) {
 async function fetchRest(page) {
   const { lab, host } = page;
   try {
-    lab.pictures.fetchLabels().catch(() => {}); // without them no image of a class can be chosen; it is tried again below
+    lab.pictures.fetchLabels().catch(() => {}); // needed to choose an image of a class; fetched again below if this fails
     await lab.want(lab.first);
     for (const { code } of host.languages) await json(`words/${code}.json`);
     await lab.pictures.fetch();

@@ -1,4 +1,5 @@
-// What is measured of an image, of latents and of activations.
+// Formulas for images, latents and activations, and how numbers are written. metrics.js applies them to one look;
+// numbers.js shows the results.
 
 /** How far a latent is switched on, tanh(|z| / 2).
  * @param {number} z any sign
@@ -68,7 +69,7 @@ export function histogramOf(values) {
   return { zero, log, linear, mean: mean(singles) };
 }
 
-/** A number with so many decimals; halves go to the even neighbour, as in Python.
+/** A number with `digits` decimals; halves go to the even neighbour, as in Python.
  * @param {number} value
  * @param {number} digits
  * @returns {string} */

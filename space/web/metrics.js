@@ -1,4 +1,4 @@
-/** The metrics of one image. */
+/** All metrics of one look, that is of one image and one model, by the formulas of measures.js. */
 
 import { activation, effectiveL0, mse, psnr } from "./measures.js";
 

@@ -11,7 +11,7 @@ import { keepTopK } from "./products.js";
  * @property {number} latent_dim
  * @property {string} output "sigmoid" | "linear"
  * @property {string} step_loss "bce" | "mse"
- * @property {number} [steps] of the encoder, where they are not three */
+ * @property {number} [steps] of the encoder; 3 where it is left out */
 
 /** @typedef {object} Stop How a model is used.
  * @property {number | null} k how many latents a top-k model keeps; null where all are kept, or those above a threshold

@@ -1,4 +1,4 @@
-/** Both histograms of the lecture, and the table of metrics, of the models that are shown. */
+/** What the tab See shows below the images: both histograms of the lecture, and the table of metrics (metrics.js). */
 
 import { h } from "./dom.js";
 import { histograms } from "./histogram.js";
@@ -79,7 +79,7 @@ export function bins(page) {
   };
 }
 
-/** The metrics of the models shown, for the image of now and for the test split. @param {Page} page */
+/** The metrics of the models shown, for the current image and for the test split. @param {Page} page */
 export function metricsOf(page) {
   const { sigma } = page.state;
   const span = page.lab.index.range[1] - page.lab.index.range[0];

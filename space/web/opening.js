@@ -28,7 +28,7 @@ export function carried(opening, lab, { seed, sigma }) {
   const noisy = clean.map((value, i) => value + sigma * random[i]);
   const seen = lab.index.output === "sigmoid" ? noisy.map((value) => Math.min(1, Math.max(0, value))) : noisy;
   return Object.entries(opening.looks).map(([key, { latents, reconstruction, bias, atoms }]) => ({
-    ...{ stop: lab.stop(key), clean, noisy, seen, plain: null },
+    ...{ stop: lab.stop(key), clean, noisy, seen, unedited: null },
     latents: numbers(latents),
     reconstruction: numbers(reconstruction),
     bias: bias && numbers(bias),

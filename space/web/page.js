@@ -38,10 +38,10 @@ export class Page {
     /** @type {{key: string, values: any} | null} */
     this.trouble = null;
     this.wanted = ""; // a user's model that a link names and that is not here yet
-    this.turn = 0; // counts drawings and links: one that is read late must not replace what came after it
-    this.written = -Infinity;
-    this.resting = 0;
-    this.arrival = 0;
+    this.turn = 0; // counts the drawings and links that were read: a late result must not replace a newer one
+    this.written = -Infinity; // when the address was last written, ms
+    this.resting = 0; // the timer that runs until what may lag behind is drawn; 0 where there is none
+    this.arrival = 0; // the frame in which fetched data will be drawn; 0 where none is asked for
     lab.onArrival = () => this.arrive();
     lab.models.onProgress = () => this.arrive();
   }
@@ -97,7 +97,7 @@ export class Page {
     }, REST);
   }
 
-  /** Draws anew when something was fetched, at most once in a frame. */
+  /** Draws again when something was fetched, at most once in a frame. */
   arrive() {
     this.arrival ||= requestAnimationFrame(() => {
       this.arrival = 0;
@@ -170,7 +170,7 @@ export class Page {
   }
 
   /**
-   * What a stop's model makes of the image of now; null while its weights are under way.
+   * What a stop's model makes of the current image; null while its weights are under way.
    * @param {string} [key]
    * @param {boolean} [withEdits]
    * @returns {Look | null}

@@ -29,7 +29,7 @@ export const ACTIVATION = table(
 export const SIGNED = table("1d4ed8 ffffff b45309");
 export const GREY = table("000000 ffffff");
 
-/** How many cells a map of so many latents has in a row. @param {number} latents */
+/** How many cells a map of latents has in a row. @param {number} latents */
 export const mapSide = (latents) => Math.ceil(Math.sqrt(latents));
 
 /**

@@ -4,7 +4,7 @@ const DISC = 0.13; // radius of a disc that is wider than a stroke, as a share o
 const REACH = 0.06; // half as wide may ink be where it crosses the border, as a share of the whole border
 
 /**
- * The value that so many of the values are below, as a share.
+ * The value below which this share of the values lies.
  * @param {Float32Array} levels
  * @param {number} share
  */

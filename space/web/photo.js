@@ -5,11 +5,11 @@ import { DrawingError } from "./digit.js";
 import { levelAt, mean, paperBelow } from "./paper.js";
 
 const BORDER = 0.06; // width, as a share of the shorter side
-const NEAR = 0.06; // paper is so near to its usual level, as a share of the range of levels: it has grain
-const FADE = 0.15; // what stands out by less than this share of the most is no ink
+const NEAR = 0.06; // paper, which has grain, differs from its usual level by this share of the range of levels at most
+const FADE = 0.15; // what stands out by less than this share of the most is not ink
 const SOME = 0.5; // under uneven light a stroke is what stands out by this share of the most ...
 const STRONG = 0.75; // ... and somewhere by this one: what is left of a shadow does not
-const FAR = 0.2; // so far away, as a share of the longer side, there is paper beside a stroke
+const FAR = 0.2; // the distance from a stroke, as a share of the longer side, within which there is paper
 const LEAST = 12; // levels: what stands out by less shows nothing
 
 /**

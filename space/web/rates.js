@@ -101,7 +101,7 @@ function stating(page) {
       rate <= high && plot.upright(rate, say("rates.at", { rate }), "mean", 1),
     ];
     const spoken = say("charts.cost_spoken", { target: p, note: say("charts.cost_note", costNote(p)) });
-    // The chart is drawn anew while one drags in it, so its container listens.
+    // The chart is drawn again while one drags in it, so its container listens.
     chart.element.onpointerdown = chart.element.onpointermove = ({ buttons, clientX }) => {
       if (buttons !== 1) return;
       const value = plot.valueAt(clientX - chart.element.getBoundingClientRect().left);

@@ -24,7 +24,7 @@ const LONGER = 1.2; // factor of the step after one that lowered F
 const SHORTER = 0.5; // and after one that did not
 const WORTH_A_STEP = 1e-6; // by which part of itself F has to fall
 const WORTH_A_CHOICE = 1e-4;
-const MOST_PRODUCTS = 5; // all gradient steps cost at most as much as so many products with the whole dictionary
+const MOST_PRODUCTS = 5; // all gradient steps cost at most as much as this many products with the whole dictionary
 
 /** Lower F from a code on.
  * @param {Float64Array} x image (pixels)

@@ -17,7 +17,7 @@ export function resized(image, height, width, channels = 1) {
   return all;
 }
 
-/** @typedef {{reach: number, at: (x: number) => number}} Filter what an old pixel counts, so many new ones away */
+/** @typedef {{reach: number, at: (x: number) => number}} Filter `at`: the weight of an old pixel that is x new ones away */
 
 /** Each new pixel is the mean of the old ones whose centres it covers, or the nearest one. @type {Filter} */
 export const box = { reach: 0.5, at: (x) => Number(x > -0.5 && x <= 0.5) };
@@ -46,7 +46,7 @@ export function scaled(image, width, height, newWidth, newHeight, filter) {
 }
 
 /**
- * For each new pixel the old ones that count, and how much, which is 1 together.
+ * For each new pixel, the old pixels that contribute, and their weights, whose sum is 1.
  * @param {number} size
  * @param {number} newSize
  * @param {Filter} filter

@@ -33,7 +33,7 @@ const DECODED = {
 /** The tensors in a safetensors file: floats of any precision as Float32Array, whole numbers as arrays of their type.
  * @param {ArrayBuffer} file
  * @returns {Map<string, {shape: number[], data: any}>}
- * @throws {Error} it is no whole safetensors file; the message is one line */
+ * @throws {Error} it is not a complete safetensors file; the message is one line */
 export function readSafetensors(file) {
   try {
     const start = 8 + Number(new DataView(file).getBigUint64(0, true));

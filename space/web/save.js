@@ -1,4 +1,4 @@
-/** A figure of the page as a file: what is seen becomes one SVG, letters, pictures and all; or a PNG of that. */
+/** Saves a figure of the page as a file: one SVG with its letters and pictures as they are seen, or a PNG of that. */
 
 import { h, svg } from "./dom.js";
 import { say } from "./words.js";

@@ -8,10 +8,10 @@ import * as paint from "./paint.js";
 import { format, rich, say } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
-/** @typedef {{count: number, rates: number[], carried: number[]}} Curves means of so many images, at all `SCALES` */
+/** @typedef {{count: number, rates: number[], carried: number[]}} Curves means of `count` images, at all `SCALES` */
 
 const IMAGES = 100;
-const FIRST = 10; // after so many the chart is drawn for the first time
+const FIRST = 10; // images after which the chart is drawn for the first time
 const LOWEST = 0.001;
 const SCALES = Array.from({ length: 31 }, (_, i) => LOWEST ** (1 - i / 30));
 

@@ -52,7 +52,7 @@ export function build(page) {
       cancelAnimationFrame(pending);
       if (others.length) pending = requestAnimationFrame(() => setTimeout(() => others.forEach((row) => row.draw())));
       const look = page.look();
-      if (look) mark(look.atoms ? "first image" : "live image");
+      if (look) measureMark(look.atoms ? "first image" : "live image");
       fill(summary, look ? summaryOf(page, look) : null);
       page.mark(sum, wanted);
     },
@@ -68,7 +68,7 @@ export function build(page) {
 }
 
 /** Marks when something was drawn for the first time; what measures the page reads that. @param {string} name */
-const mark = (name) => performance.getEntriesByName(name).length || performance.mark(name);
+const measureMark = (name) => performance.getEntriesByName(name).length || performance.mark(name);
 
 /** The clean and the noisy image. @param {Page} page */
 function givenImages(page) {
@@ -116,7 +116,7 @@ class Row {
     this.page = page;
     this.stop = stop;
     this.first = first;
-    this.isFree = page.lab.stop(stop).method === "none";
+    this.hasNoPenalty = page.lab.stop(stop).method === "none";
     this.title = h("h2", {});
     this.map = latentMap(page, stop, first ? { id: "latents" } : {});
     this.latents = h(
@@ -152,7 +152,7 @@ class Row {
       h(
         "span",
         { class: "muted" },
-        this.isFree && [say("see.without_penalty"), " "],
+        this.hasNoPenalty && [say("see.without_penalty"), " "],
         rich("see.carried", { effective_l0: m.effectiveL0, latents, term: term("effective L0") }),
       ),
     );
@@ -161,7 +161,7 @@ class Row {
     const words = rich("see.error", { mse: m.mse, PSNR: term("PSNR"), psnr: m.psnr });
     this.reconstruction.say(
       say("see.reconstruction_alt", { name }),
-      say(look.plain ? "see.edited" : "see.reconstruction"),
+      say(look.unedited ? "see.edited" : "see.reconstruction"),
       words,
     );
     this.sum.draw(look);

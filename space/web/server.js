@@ -20,19 +20,19 @@ export class Requests {
   /** @param {string} name @param {any} [data] */
   ask(name, data) {
     this.page.ask(name, data);
-    if (this.page.host.ask) this.heard(true);
+    if (this.page.host.ask) this.noteAnswer(true);
   }
 
   /** An answer came. @param {boolean} isOpen whether more are to come */
-  heard(isOpen) {
+  noteAnswer(isOpen) {
     this.isOpen = isOpen;
-    this.told(false);
+    this.noteGone(false);
     clearTimeout(this.timer);
     if (isOpen) this.timer = window.setTimeout(() => this.look(PATIENCE), PATIENCE);
   }
 
-  /** @param {boolean} isGone */
-  told(isGone) {
+  /** Whether the server is gone was found out. @param {boolean} isGone */
+  noteGone(isGone) {
     if (isGone === this.isGone) return;
     this.isGone = isGone;
     this.changed(isGone);
@@ -42,7 +42,7 @@ export class Requests {
   async look(pause) {
     const isGone = !(await answers());
     const wasGone = this.isGone;
-    this.told(isGone);
+    this.noteGone(isGone);
     if (wasGone && !isGone) this.isOpen = false; // what was open is lost
     if (this.isOpen)
       this.timer = window.setTimeout(() => this.look(Math.min(2 * pause, LONGEST)), isGone ? pause / 3 : pause);

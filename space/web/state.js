@@ -1,6 +1,7 @@
 /** The page's state: one object, one table of its properties, and the address that is written and read by that table. */
 
 import { LONGEST_TEXT } from "./digit.js";
+import { TABS } from "./tabs.js";
 
 /**
  * @typedef {{digit: number, draw: string, sigma: number, seed: number, family: string, stop: string,
@@ -9,14 +10,13 @@ import { LONGEST_TEXT } from "./digit.js";
  */
 /** @typedef {import("./lab.js").Lab} Lab */
 
-export const TABS = ["see", "atoms", "classes", "learn", "rates", "frontier"];
 /** @type {Record<string, string>} tabs that have another name now */
 const OF_EARLIER_LINKS = { strokes: "atoms", figures: "see" };
 const LARGEST_SEED = 2 ** 32 - 1;
 const MOST_EDITS = 50;
 const LARGEST_VALUE = 1e4; // of a latent that is set by hand; the largest that the models have is about 50
 
-/** A part of a link that names what there is not; `say(error.key, error.values)` says so. */
+/** A part of a link that names something that does not exist; `say(error.key, error.values)` says so. */
 export class Problem extends Error {
   /** @param {string} key @param {Record<string, any>} [values] */
   constructor(key, values = {}) {
@@ -88,7 +88,7 @@ export function query(state, lab) {
  * @param {Lab} lab
  * @param {State} from what the query does not name
  * @returns {{state: State, missing: string}}
- * @throws {Problem} a part of the query names what there is not
+ * @throws {Problem} a part of the query names something that does not exist
  */
 export function restored(text, lab, from) {
   const given = new URLSearchParams(text.slice(0, 20000));

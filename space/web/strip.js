@@ -1,4 +1,4 @@
-/** The image of now with every model of the chosen method, as small pictures that choose one. */
+/** The current image with every model of the chosen method, as small pictures that choose one. */
 
 import { fill, h } from "./dom.js";
 import { idle } from "./idle.js";
@@ -8,7 +8,7 @@ import { rich, say } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
 
-/** Every labelled stop of the chosen family, for the image of now. @param {Page} page */
+/** Every labelled stop of the chosen family, for the current image. @param {Page} page */
 export function thumbnails(page) {
   const row = h("div", { class: "strip" });
   const element = h("section", { id: "strip" }, h("h2", {}, rich("see.strip")), row);

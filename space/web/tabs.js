@@ -7,13 +7,14 @@ import * as frontier from "./frontier.js";
 import * as learn from "./learn.js";
 import * as rates from "./rates.js";
 import * as see from "./see.js";
-import { TABS } from "./state.js";
 import { say } from "./words.js";
 
 /** @typedef {{build: (page: import("./page.js").Page) => import("./page.js").View}} Tab */
 
 /** @type {Record<string, Tab>} */
 const MODULES = { see, atoms, classes, learn, rates, frontier };
+/** The names of the tabs, from left to right; space/state.py has the same. */
+export const TABS = Object.keys(MODULES);
 
 /** @param {import("./page.js").Page} page @returns {import("./page.js").View} */
 export function build(page) {

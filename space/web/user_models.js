@@ -24,7 +24,7 @@ class Box {
 
   /** @param {any} answer */
   hear(answer) {
-    this.requests.heard(!answer.error && !answer.choose && !answer.news && answer.key !== "page.no_server");
+    this.requests.noteAnswer(!answer.error && !answer.choose && !answer.news && answer.key !== "page.no_server");
     const { lab } = this.page;
     if (answer.news) {
       lab.add(answer.news);

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sae_model import L1, KLPerImage, SparseAutoencoder, TopK
-from sae_model.errors import is_number, is_whole, plain
+from sae_model.errors import is_integer, is_number, plain
 from training.fit.recipe import Recipe
 
 WHOLE = {
@@ -68,7 +68,7 @@ def test_each_image_may_have_a_k_out_of_an_array() -> None:
 
 def test_what_is_no_number_stays_none() -> None:
     for value in (True, np.bool_(True), torch.tensor(True), "3", np.array([3]), None, 3.5, np.float32(3)):
-        assert not is_whole(plain(value))
+        assert not is_integer(plain(value))
     for value in (np.nan, np.float32("inf"), torch.tensor(float("nan")), np.array("3"), np.datetime64("2020")):
         assert not is_number(plain(value))
     with pytest.raises(ValueError, match="latent_dim is a whole number"):

@@ -12,7 +12,7 @@ import torch
 from sae_model import L1, AdaptiveTopK, Dense, SparseAutoencoder, TopK, effective_l0, load_variant
 from sae_model.methods import AdaptiveL1, BatchTopK, JumpReLU, KLPerImage, KLPerNeuron, Matryoshka
 from sae_model.outputs import OUTPUTS
-from sae_model.refinement import MOST_PRODUCTS, Decoder, Refinement, few_atoms, fit_values, refine
+from sae_model.refinement import MOST_PRODUCTS, Decoder, Refinement, atoms_to_collect, fit_values, refine
 from training.data import Split, add_noise, as_floats
 
 
@@ -71,8 +71,8 @@ def test_collected_atoms_and_all_atoms_give_the_same_code() -> None:
     decoder = a_decoder(latent_dim=400)
     x, z = torch.rand(20, 30), torch.zeros(20, 400)
     z[:, 5:12] = torch.rand(20, 7)
-    assert few_atoms(z) == 7
-    assert few_atoms(z + 1) is None
+    assert atoms_to_collect(z) == 7
+    assert atoms_to_collect(z + 1) is None
     each = torch.ones(20, 1)
     start = x, z, 0.1 * each, 6 * each, decoder.step(each), decoder
     torch.testing.assert_close(fit_values(*start, most=None).latents, fit_values(*start, most=7).latents)

@@ -223,8 +223,8 @@ BROKEN = {
         r"Unknown sparsity method: 'l7'.*9\.1 wrote it, and could load it",
     ),
     "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "has no model.safetensors"),
-    "truncated weights": (truncate, "is no whole safetensors file"),
-    "weights are no safetensors": (lambda f: (f / "model.safetensors").write_bytes(b"x" * 99), "no whole safetensors"),
+    "truncated weights": (truncate, "is not a complete safetensors file"),
+    "no safetensors": (lambda f: (f / "model.safetensors").write_bytes(b"x" * 99), "not a complete safetensors"),
     "missing weight": (edit_weights(lambda w: w.pop("network.threshold")), "lacks network.threshold"),
     "extra weight": (edit_weights(lambda w: w.update(more=torch.ones(2))), "has the foreign more"),
     "many strange weights": (
@@ -236,7 +236,7 @@ BROKEN = {
         rf"network.threshold is \(7,\) and should be \({Dictionary.STEPS}, 30\)",
     ),
     "another size in the config": (edit_config(latent_dim=31), "does not fit its config.json"),
-    "not a number": (edit_weights(lambda w: w["network.bias"].fill_(float("nan"))), "no finite numbers"),
+    "not a number": (edit_weights(lambda w: w["network.bias"].fill_(float("nan"))), "not finite"),
     "double precision": (
         edit_weights(lambda w: w.update({"network.bias": torch.full((784,), 1e300, dtype=torch.float64)})),
         "network.bias is stored as F64, and should be F16 or BF16 or F32",
@@ -245,13 +245,13 @@ BROKEN = {
         edit_weights(lambda w: w.update({"network.bias": torch.zeros(784, dtype=torch.float8_e4m3fn)})),
         "network.bias is stored as F8_E4M3, and should be",
     ),
-    "bytes behind the weights": (append, "it has not the [0-9,]+ bytes that its header speaks of"),
-    "header longer than the file": (write_header({}, length=90_000), "no whole safetensors file"),
+    "bytes behind the weights": (append, "it does not have the [0-9,]+ bytes that its header declares"),
+    "header longer than the file": (write_header({}, length=90_000), "not a complete safetensors file"),
     "header longer than any": (write_header({}, length=2**63), "its header has more than 100,000 bytes"),
-    "header is a list": (write_header([1]), "no whole safetensors file"),
-    "header of deep nesting": (write_header(b"[" * 90_000), "no whole safetensors file"),
-    "header without shapes": (write_header({"a": {}}), "no whole safetensors file"),
-    "nothing but the header": (lambda f: (f / "model.safetensors").write_bytes(b""), "no whole safetensors file"),
+    "header is a list": (write_header([1]), "not a complete safetensors file"),
+    "header of deep nesting": (write_header(b"[" * 90_000), "not a complete safetensors file"),
+    "header without shapes": (write_header({"a": {}}), "not a complete safetensors file"),
+    "nothing but the header": (lambda f: (f / "model.safetensors").write_bytes(b""), "not a complete safetensors file"),
     "flipped bit": (flip_a_bit, "SHA-256 differs"),
     "no checksum": (edit_config(weights_sha256=None), "SHA-256 differs"),
 }
@@ -367,7 +367,7 @@ def test_any_bytes_in_the_weights_file_load_or_are_refused(saved: Path, position
 )
 def test_a_folder_that_is_not_there_is_refused_on_one_line(source: str) -> None:
     with pytest.raises(
-        ModelLoadError, match="is no folder here, and on the Hub it cannot be: an id has the form owner/name"
+        ModelLoadError, match="is not a folder here, and on the Hub it cannot be: an id has the form owner/name"
     ) as caught:
         SparseAutoencoder.from_pretrained(source)
     assert "\n" not in str(caught.value)
@@ -375,7 +375,7 @@ def test_a_folder_that_is_not_there_is_refused_on_one_line(source: str) -> None:
 
 def test_weights_that_would_not_load_are_not_saved(tiny_model: SparseAutoencoder, tmp_path: Path) -> None:
     tiny_model.network.bias.data[3] = torch.nan
-    with pytest.raises(ValueError, match=r"network\.bias holds values that are no finite numbers"):
+    with pytest.raises(ValueError, match=r"network\.bias holds values that are not finite"):
         tiny_model.save_pretrained(tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 

@@ -42,7 +42,7 @@ def test_the_same_call_gets_the_same_answer(client: Client) -> None:
 
 
 def test_wrong_arguments_are_answered_with_an_error_message(client: Client) -> None:
-    with pytest.raises(AppError, match="sigma is a number from 0 to 1"):
+    with pytest.raises(AppError, match="sigma must be a number from 0 to 1"):
         client.predict(0, None, "dense", 0, api_name="/reconstruct")
 
 

@@ -90,7 +90,7 @@ def test_names_differ_where_the_files_do() -> None:
 
 def test_a_broken_model_is_refused_without_a_path_of_the_server(models: UserModels, folder: Path) -> None:
     address = address_of_files(sent({CONFIG_NAME: (folder / CONFIG_NAME).read_bytes(), WEIGHTS_NAME: b"nothing"}))
-    with pytest.raises(InputError, match="no whole safetensors file") as error:
+    with pytest.raises(InputError, match="not a complete safetensors file") as error:
         list(models.load(address))
     assert f"{address.name}/{WEIGHTS_NAME}" in str(error.value)
     assert "/tmp" not in str(error.value)

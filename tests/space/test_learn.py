@@ -120,7 +120,7 @@ def test_what_is_no_name_is_refused(keeper: Client) -> None:
 @pytest.mark.usefixtures("kept")
 def test_what_was_kept_is_pushed_with_ones_own_login(visitor: Client, keeper: Client, hub: LoopbackHub) -> None:
     assert visitor.send("send", {"repo": "ada/learned"}).key == "learn.not_kept"
-    assert "is no Hub id" in keeper.send("send", {"repo": "no id"}).said["values"]["words"]
+    assert "is not a Hub id" in keeper.send("send", {"repo": "no id"}).said["values"]["words"]
     keeper.send("discard")  # what was kept stays
     said = keeper.send("send", {"repo": "ada/learned"}).said
     assert (said["key"], said["values"]) == ("learn.pushed", {"repo": "ada/learned"})

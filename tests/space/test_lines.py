@@ -101,7 +101,7 @@ def test_an_answer_is_kept_for_a_while(app: App) -> None:
 
 
 def test_a_session_that_does_not_read_sends_no_more(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "MOST_UNREAD", 10)
+    monkeypatch.setattr(lines, "MOST_UNREAD_MESSAGES", 10)
     statuses = [app.post("quick", "one") for _ in range(50)]
     assert statuses[0] == 200
     assert statuses[-1] == 503

@@ -72,7 +72,7 @@ def test_a_broken_model_ends_in_an_error_message_and_all_else_stays(page: Page, 
     before = page.url, page.evaluate(CHOSEN)
     ask_for(page, folder)
     page.wait_for_selector("#message.error", timeout=PATIENCE)
-    assert "no whole safetensors file" in page.inner_text("#message")
+    assert "not a complete safetensors file" in page.inner_text("#message")
     assert (page.url, page.evaluate(CHOSEN)) == before
     assert page.get_attribute("#message", "role") == "status"
     page.get_by_role("button", name="Русский").click()

@@ -223,7 +223,7 @@ def test_a_model_is_loaded_from_the_hub_at_a_revision(models: UserModels, folder
         assert models.find(text).config["latent_dim"] == latents
     with pytest.raises(InputError, match="no revision 'v9'"):
         load(models, "ada/mine@v9")
-    with pytest.raises(InputError, match="'ada/nothing' is no folder here, and on the Hub it is not there"):
+    with pytest.raises(InputError, match="'ada/nothing' is not a folder here, and on the Hub it is not there"):
         load(models, "ada/nothing")
 
 
@@ -240,7 +240,7 @@ def test_for_others_no_files_are_kept_no_paths_shown_and_no_private_repos_loaded
     load(models, "ada/secret")  # the owner may load them
     (folder / WEIGHTS).write_bytes(b"x" * 50)
     push(folder, "ada/broken")
-    with pytest.raises(InputError, match=r"^ada/broken/model\.safetensors is no whole safetensors file"):
+    with pytest.raises(InputError, match=r"^ada/broken/model\.safetensors is not a complete safetensors file"):
         load(models, "ada/broken", is_owner=False)
 
 

@@ -163,9 +163,9 @@ def test_arrays_that_only_numpy_stores_are_named(tmp_path: Path, wrong: str) -> 
 @pytest.mark.parametrize(
     ("content", "words"),
     {
-        "nothing": (b"", "is no whole {} file"),
-        "something else": (b"nothing", "is no whole {} file"),
-        "cut": (None, "is no whole {} file"),
+        "nothing": (b"", "is not a complete {} file"),
+        "something else": (b"nothing", "is not a complete {} file"),
+        "cut": (None, "is not a complete {} file"),
         "pointer": (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n",
             "is a pointer of Git LFS.*lfs pull",
@@ -186,7 +186,7 @@ def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
     content = bytearray((tmp_path / "a.npz").read_bytes())
     content[60:100] = bytes(40)
     (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(DataError, match=r"is no whole \.npz file of numbers"):
+    with pytest.raises(DataError, match=r"is not a complete \.npz file of numbers"):
         open_dataset(str(tmp_path / "a.npz"))
 
 

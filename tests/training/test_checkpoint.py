@@ -85,7 +85,7 @@ def test_a_checkpoint_of_another_run_is_refused(checkpoint: Checkpoint, training
 def test_a_damaged_checkpoint_is_refused(checkpoint: Checkpoint, content: bytes | None) -> None:
     whole = checkpoint.path.read_bytes()
     checkpoint.path.write_bytes(whole[: len(whole) // 2] if content is None else content)
-    with pytest.raises(CheckpointError, match="no whole checkpoint: remove it"):
+    with pytest.raises(CheckpointError, match="not a complete checkpoint: remove it"):
         checkpoint.read()
 
 
@@ -162,7 +162,7 @@ def test_an_unfinished_run_is_not_overwritten_and_a_finished_one_is_not_repeated
     assert process.returncode == 130
     assert (
         said(log).splitlines()[-1]
-        == "Stopped. Nothing was half-written; `fit --resume` goes on from its last checkpoint, or begins anew."
+        == "Stopped. Nothing was half-written; `fit --resume` goes on from its last checkpoint, or starts again."
     )
     assert "Traceback" not in said(log)
     left = Path(f"{output}.checkpoint").read_bytes()

@@ -68,8 +68,8 @@ sys.argv = ["training", "--help"]
 try:
     runpy.run_module("training", run_name="__main__")
 except SystemExit:
-    from training.fit.threads import THEY_SLEEP
-    print(THEY_SLEEP)
+    from training.fit.threads import THREADS_SLEEP
+    print(THREADS_SLEEP)
 """
 
 
@@ -134,7 +134,7 @@ WRONG = {
     "a hyperparameter": (("--beta", "-1"), "beta is a number of at least 0"),
     "no data folder": (("--data-dir", "no/such"), "There is no folder no/such"),
     "images too large for their data set": (("--image-size", "100000"), "mnist cannot be read"),
-    "no model to fine-tune": (("--init", "no/such"), "'no/such' is no folder here"),
+    "no model to fine-tune": (("--init", "no/such"), "'no/such' is not a folder here"),
     "no device": (("--device", "abacus"), "There is no device 'abacus' here"),
     "device without numbers": (("--device", "meta"), "There is no device 'meta' here"),
     "device that torch only knows by name": (("--device", "hpu"), "There is no device 'hpu' here"),
@@ -185,7 +185,7 @@ def test_report_draws_every_figure_or_nothing(fitted: Fitted, few_digits: Path, 
     figures = {f"{name}.{ending}" for name in (*charts, "reconstructions", "class-maps") for ending in ("png", "svg")}
     assert {path.name for path in (tmp_path / "figures").iterdir()} == figures
     assert_refused(run("report", folder, "--output", tmp_path / "figures"), "nothing is overwritten")
-    assert_refused(run("report", tmp_path / "none", "--output", tmp_path / "more"), "is no folder here")
+    assert_refused(run("report", tmp_path / "none", "--output", tmp_path / "more"), "is not a folder here")
     assert not (tmp_path / "more").exists()
 
 

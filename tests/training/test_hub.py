@@ -190,7 +190,7 @@ def test_branches_tags_shas_and_pull_requests_load_what_they_hold(hub: LoopbackH
     assert_same(SparseAutoencoder.from_pretrained(ID, revision="sparser", local_files_only=True), second)
     with pytest.raises(ModelLoadError, match="could not be asked for: it is not in the local cache"):
         SparseAutoencoder.from_pretrained(ID, revision="v2")
-    with pytest.raises(ModelLoadError, match="was not fetched anew, as force_download asks: the Hub does not"):
+    with pytest.raises(ModelLoadError, match="was not fetched again, as force_download asks: the Hub does not"):
         SparseAutoencoder.from_pretrained(ID, force_download=True)
 
 
@@ -335,7 +335,7 @@ def test_a_folder_that_is_no_trained_model_is_not_pushed(hub: LoopbackHub, copie
     with pytest.raises(ModelLoadError, match="SHA-256 differs"):
         push(copied, ID)
     for wrong in ("first", "ada/", "a b/c", "ada/first/more"):
-        with pytest.raises(HubError, match="is no Hub id of the form owner/name"):
+        with pytest.raises(HubError, match="is not a Hub id of the form owner/name"):
             push(copied, wrong)
     assert hub.repos == {}
 

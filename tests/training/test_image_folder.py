@@ -368,7 +368,7 @@ def test_an_unreadable_image_is_named_or_skipped(
 ) -> None:
     path = folder / "train" / "star" / "007.png"
     path.write_bytes(damaged(kind))
-    what = "a pointer of Git LFS.*`git lfs pull`" if kind == "pointer" else r"no whole image\. .*--skip-broken"
+    what = "a pointer of Git LFS.*`git lfs pull`" if kind == "pointer" else r"not a complete image\. .*--skip-broken"
     assert str(path) in refused(rf"007\.png cannot be read: it is {what}", folder)
     assert not list(cache.rglob("images.bin"))
     assert not [path for path in cache.rglob("*") if path.name.startswith(".writing")]

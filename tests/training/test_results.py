@@ -57,7 +57,7 @@ def test_the_lecture_stands_beside_some_of_ours(evaluations: dict[str, Evaluatio
     names = [name.strip("`") for name in shown["metric"]]
     assert names[:2] == ["lecture", "dense"]
     assert shown["bce"] == [f"{evaluations[name].bce:.4f}" for name in names]
-    assert len(shown) == 2 + len(results.METRICS) + 2  # and both classifiers
+    assert len(shown) == 2 + len(results.TABLE_METRICS) + 2  # and both classifiers
     assert [f"{evaluations[name].probe_error['all']:.2%}" for name in names] in list(shown.values())
 
 

@@ -178,7 +178,7 @@ def _arrays(path: Path) -> tuple[Arrays, Arrays | None]:
         raise
     except Exception as error:  # of numpy, zip, zlib, Python's own parser: anybody may have written the file
         raise DataError(
-            f"{path} is no whole {path.suffix} file of numbers ({str(error)[:80]}): write it again."
+            f"{path} is not a complete {path.suffix} file of numbers ({str(error)[:80]}): write it again."
         ) from error
     if "images" not in found:
         raise DataError(f"{path} has no array `images`: it needs one of (n, channels, height, width) or (n, length).")
@@ -229,7 +229,7 @@ def _checked_images(path: Path, name: str, images: Tensor) -> Tensor:
 
 
 def _as_tensor(path: Path, name: str, file: Mapping[str, np.ndarray]) -> Tensor:
-    """An array of an .npz file; the file is closed after it."""
+    """Read an array of an .npz file; the caller may close the file then."""
     kind = name.removeprefix("test_")
     what = WHOLE.get(kind, "images are bytes or floats")
     number = f": np.unique({name}, return_inverse=True)[1] numbers them" if kind in WHOLE else ""

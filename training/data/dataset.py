@@ -119,7 +119,7 @@ def open_dataset(
 
 @contextmanager
 def _errors_of(name: str) -> Iterator[None]:
-    """What goes wrong while a data set is read, as a DataError."""
+    """Turn a failure to read a data set into a DataError; errors of the system stay what they are."""
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -129,14 +129,14 @@ def _errors_of(name: str) -> Iterator[None]:
 
 
 def read_places(name: str) -> Places | None:
-    """Where the rows of the test half of a data set are from, of a file of arrays that says it; None of all others."""
+    """Read where the test rows of a data set come from, if it is a file of arrays that says so; else None."""
     path = Path(name).expanduser()
     is_file = name not in DATASETS and path.suffix in array_file.ENDINGS and path.is_file()
     return array_file.read_places(path) if is_file else None
 
 
 def load_split(dataset: str, part: Part, data_dir: Path = DATA_DIR, limit: int | None = None) -> Split:
-    """A part of a data set by its name; see `open_dataset` and `Dataset.split`."""
+    """Load a part of a data set by its name; see `open_dataset` and `Dataset.split`."""
     return open_dataset(dataset, data_dir).split(part, limit)
 
 
@@ -176,7 +176,7 @@ def _read(
 
 
 def _fetch(repo_id: str, revision: str | None) -> Path:
-    """The folder of a data set's repo on the Hub: its image files, fetched or cached."""
+    """Fetch the image files of a data set's repo on the Hub, or find them in the cache; returns their folder."""
     where = f"The data set {repo_id} on the Hub"
     patterns = [f"*{case}" for ending in folder_layout.ENDINGS for case in (ending, ending.upper())]
     try:

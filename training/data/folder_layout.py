@@ -57,7 +57,7 @@ def find_images(folder: Path) -> tuple[tuple[str, ...], dict[Part, Files]]:
 
 
 def title(folder: Path) -> str:
-    """Its name, with a replacement character for each byte that is no Unicode."""
+    """Its name, with a replacement character for each byte that is not Unicode."""
     return os.fsencode(folder.name).decode(errors="replace")
 
 

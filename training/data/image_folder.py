@@ -28,7 +28,7 @@ from .image_store import Contents, Piece, halves, shuffled, stored
 from .images import DataError, Half, Part, Split, resized
 
 BATCH = 256
-FILES_A_WORKER = 2_000  # starting one takes about as long as reading so many small files
+FILES_A_WORKER = 2_000  # starting one takes about as long as reading this many small files
 GROUND = "white"
 """What lies behind transparent pixels."""
 DEPTHS = (8, 10, 12, 14, 16)
@@ -135,8 +135,8 @@ def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[
     if one_size and first and other:
         (one, (w, h)), (path, (v, g)) = first, other
         raise DataError(
-            f"Images have different sizes: {one} has {w} x {h} pixels, {path} has {v} x {g}. Bring all to one by "
-            "--image-size N."
+            f"Images have different sizes: {one} has {w} x {h} pixels, {path} has {v} x {g}. Resize them "
+            "with --image-size N."
         )
     bits = next(bits for bits in DEPTHS if highest < 2**bits)
     if highest and bits < 16:
@@ -174,7 +174,7 @@ def _tried(work: Callable[[ImageFile.ImageFile], Found], path: str) -> Found | s
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # SyntaxError is PIL's word for a broken PNG
         if isinstance(error, UnidentifiedImageError) and is_lfs_pointer(Path(path)):
             return f"it is {LFS_ADVICE}"
-        return getattr(error, "strerror", None) or "it is no whole image"
+        return getattr(error, "strerror", None) or "it is not a complete image"
 
 
 def _look(image: ImageFile.ImageFile) -> Look:
@@ -192,13 +192,13 @@ def _decode(image: ImageFile.ImageFile, in_colour: bool, image_size: int | None,
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """An image as the camera was held."""
+    """Turn an image upright, as the camera was held."""
     ImageOps.exif_transpose(image, in_place=True)
     return image
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """An image in front of the ground, where parts of it are transparent."""
+    """Put an image in front of the ground, where parts of it are transparent."""
     if not image.has_transparency_data:
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, GROUND), image.convert("RGBA"))
@@ -236,7 +236,7 @@ def _sixteen_bits(image: ImageFile.ImageFile) -> np.ndarray | None:
 
 
 def _tile(where: list[Any], packed: str) -> Any:
-    """A tile as a plain tuple, which Pillow takes too: its own class has no public name."""
+    """Make a tile a plain tuple, which Pillow takes too: its own class has no public name."""
     return (*where, packed)
 
 

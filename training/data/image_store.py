@@ -148,7 +148,7 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
     if contents.repeated:
         print(
             f"{contents.repeated:,} of the {len(contents.labels['test']):,} test images have the same pixels as an "
-            "image of the training half: metrics come out too good by them.",
+            "image of the training half, so metrics will look better than they are.",
             file=sys.stderr,
         )
     return contents, _mapped(place / IMAGES_NAME, contents)

@@ -50,7 +50,7 @@ def wrong_values(images: Tensor, bounded: bool) -> str | None:
         return None
     low, high = (value.item() for value in images.aminmax())
     if not math.isfinite(low) or not math.isfinite(high):
-        return "The data hold NaN or infinity, so the loss is no finite number: leave such rows out."
+        return "The data hold NaN or infinity, so the loss is not finite: leave such rows out."
     if bounded and not 0 <= low <= high <= 1:
         return (
             f"The data have values from {low:.3g} to {high:.3g}, and the cross-entropy is for values in [0, 1]: scale "

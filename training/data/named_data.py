@@ -59,7 +59,7 @@ class Named:
 
 
 def _read_idx(source: str, data_dir: Path, half: Half) -> Split:
-    """A half of a data set in IDX files; `source` is its class in `torchvision.datasets`, and its folder."""
+    """Read a half of a data set in IDX files; `source` is its class in `torchvision.datasets`, and its folder."""
     prefix = "t10k" if half == "test" else "train"
     raw = _raw_folder(source, data_dir, prefix)
     images = _idx_file(raw, f"{prefix}-images-idx3-ubyte", dimensions=3)

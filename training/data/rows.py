@@ -29,7 +29,7 @@ class Rows:
             mapped into memory may be larger than the memory: see `_File`.
 
     Raises:
-        DataError: the source has no length, no slices, no rows, or rows that are no images and no vectors.
+        DataError: the source has no length, no slices, no rows, or rows that are neither images nor vectors.
     """
 
     def __init__(self, source: Any) -> None:
@@ -58,7 +58,7 @@ class Rows:
         return torch.cat([self._slice(row, row + 1) for row in rows.tolist()])
 
     def split(self, size: int) -> Iterator[Tensor]:
-        """The rows in order, so many at a time."""
+        """Yield the rows in order, in batches."""
         return (self._slice(start, start + size) for start in range(0, self._length, size))
 
     def _slice(self, start: int, stop: int) -> Tensor:
@@ -111,7 +111,7 @@ class _File:
                 end += 1
             there = os.preadv(self._number, [into[first * size : end * size]], self._start + numbers[first] * size)
             if there != (end - first) * size:
-                raise DataError(f"{self._like.filename} has become shorter than it was: map it anew.")
+                raise DataError(f"{self._like.filename} has become shorter than it was: map it again.")
             first = end
         return _as_tensor(read)
 

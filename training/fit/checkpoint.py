@@ -1,7 +1,7 @@
 """Runs that can be killed at any moment and taken up again.
 
-A run that writes to `my-model` keeps one file beside it, `my-model.checkpoint`, and replaces it, whole, on a steady
-beat. It is gone when the model is there.
+A run that writes to `my-model` keeps one file beside it, `my-model.checkpoint`, and replaces it, whole, at regular
+intervals. It is gone when the model is there.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Checkpoint:
         self.path = checkpoint_path(output)
         digest = hashlib.sha256(recipe.to_json().encode())
         digest.update(repr((tuple(images.shape), images.dtype)).encode())
-        for batch in _looked_at(images):
+        for batch in _to_be_hashed(images):
             digest.update(batch.cpu().contiguous().flatten(1).view(torch.uint8).numpy().data)
         self.run = digest.hexdigest()
 
@@ -61,7 +61,7 @@ class Checkpoint:
             content = torch.load(self.path, map_location="cpu", weights_only=True)
             run, snapshot = content["run"], content["snapshot"]
         except Exception as error:  # of whatever is in the file
-            raise CheckpointError(f"{self.path} is no whole checkpoint: remove it, and begin anew.") from error
+            raise CheckpointError(f"{self.path} is not a complete checkpoint: remove it, and start again.") from error
         if run != self.run:
             raise CheckpointError(
                 f"{self.path} was left by a run of another recipe or other images: repeat that command with --resume "
@@ -70,8 +70,8 @@ class Checkpoint:
         return snapshot
 
 
-def _looked_at(images: Images) -> Iterator[Tensor]:
-    """What tells images from others: all of a tensor, and some of what may be larger than the memory."""
+def _to_be_hashed(images: Images) -> Iterator[Tensor]:
+    """Yield the images by which a checkpoint knows its data: all of a tensor, or a sample of what may exceed memory."""
     if isinstance(images, Tensor):
         yield from images.split(BATCH)
     else:

@@ -23,8 +23,9 @@ from .recipe import Recipe
 
 STEPS_PER_REPORT = 20
 DEAD_AFTER = 10_000
-"""A latent that was on for none of so many images in a row counts as dead while a model is trained."""
-HAVE_STATES = ("model", "optimizer", "schedule")
+"""A latent that was on for none of this many images in a row counts as dead while a model is trained."""
+PARTS_WITH_STATE = ("model", "optimizer", "schedule")
+"""The attributes of a run whose `state_dict` a snapshot holds."""
 
 Snapshot = dict[str, Any]
 
@@ -60,7 +61,7 @@ class Progress:
 
 
 class Steps(Generator[Progress, None, None]):
-    """A training whose steps are taken as its progress is asked for. One that nobody asks trains nothing, and warns."""
+    """A training that takes its steps when its progress is asked for. If nothing asks, it trains nothing, and warns."""
 
     _waits = False
 
@@ -96,9 +97,9 @@ def fit(
 ) -> Steps:
     """Train a model in place, in a loop `for progress in fit(...)`. Prints nothing, writes nothing.
 
-    The loop gets its progress every so many steps and at the end. When it is done the model is in eval mode and its
-    weights are rounded to half precision (they stay single-precision tensors), so that the small file that is saved
-    holds exactly the model that was measured.
+    The loop gets its progress every `steps_per_report` steps and at the end. When it is done the model is in eval mode
+    and its weights are rounded to half precision (they stay single-precision tensors), so that the small file that is
+    saved holds exactly the model that was measured.
 
     Started by torchrun, inside `parallel.joined`, several processes train one model together.
 
@@ -108,17 +109,17 @@ def fit(
             file that is mapped into memory (`training.data.rows`), and each batch is moved to the model's device.
         snapshot: where an earlier run of the same model, images and recipe was left; the rest of it is then done, and
             on the same machine ends with the same bits.
-        steps_per_report, after_epochs: yield after every so many steps, and after every epoch too.
+        steps_per_report, after_epochs: yield after each such number of steps, and after every epoch too.
 
     Raises:
         TrainingError: a model that is not the recipe's (`Recipe.new_model` makes it), no images, more processes than
-            images in a batch or than batch norm allows; values that are no numbers, or outside of [0, 1] where the loss
+            images in a batch or than batch norm allows; values that are not numbers, or outside of [0, 1] if the loss
             is the cross-entropy; or a loss that is no longer a finite number.
     """
     for field in ("sparsity", "architecture", "latent_dim", "step_loss", "steps"):
         has, asked = getattr(model, field), getattr(recipe, field)
         if has != asked:
-            raise TrainingError(f"The model's {field} is {has}, and the recipe's is {asked}: train one that it makes.")
+            raise TrainingError(f"The model's {field} is {has}, and the recipe's is {asked}: use Recipe.new_model.")
     if len(images) == 0:
         raise TrainingError("There are no images to train on.")
     if tuple(images.shape[1:]) != model.image_shape:
@@ -138,7 +139,7 @@ def fit(
 def _take_steps(
     run: _Run, images: Images, batch_size: int, steps_per_report: int, after_epochs: bool
 ) -> Generator[Progress, None, None]:
-    """What `fit` does in its loop."""
+    """Take the steps of `fit`, and yield their progress."""
     model, batches, first = run.model, len(images) // batch_size, run.step
     model.train()
     began = time.perf_counter()
@@ -176,7 +177,7 @@ class _Forward(nn.Module):
     def forward(self, noisy: Tensor, k: Tensor | None, beta: Tensor | None) -> tuple[Tensor, Tensor]:
         """Images (batch, *image_shape) -> latents (batch, latent_dim), and logits of the pixels.
 
-        The logits of one prefix of the latents after the other, (prefixes * batch, *image_shape).
+        The logits are those of each prefix of the latents, one after the other, (prefixes * batch, *image_shape).
         """
         latents = self.model.encode(noisy, k, beta)
         sizes = self.model.sparsity.prefixes(self.model.latent_dim)
@@ -216,7 +217,7 @@ class _Run:
         learn just what one does.
 
         Returns:
-            A function that tells what `Progress` says of a batch, which costs time.
+            A function that measures what `Progress` reports of this batch; it takes time, so only reports call it.
         """
         batch_size, mine = len(clean), parallel.my_share(len(clean))
         noisy = clean[mine]
@@ -254,7 +255,7 @@ class _Run:
         def measure() -> dict[str, float]:
             mean = parallel.total(reconstruction_loss).item() / parallel.count()
             if not math.isfinite(mean + penalty.item() + balance.item()):
-                raise TrainingError(f"The loss is no finite number at step {self.step}: try a smaller beta.")
+                raise TrainingError(f"The loss is not finite at step {self.step}: try a smaller beta.")
             found = latents.detach()
             return {
                 "reconstruction_loss": mean,
@@ -266,35 +267,38 @@ class _Run:
         return measure
 
     def dead_fraction(self, steps: int) -> float:
-        """Share of latents that were on in none of the last so many steps."""
+        """Share of latents that were on in none of the last `steps` steps."""
         return (self.last_on <= self.step - steps).float().mean().item()
 
     def snapshot(self) -> Snapshot:
-        states = {name: getattr(self, name).state_dict() for name in HAVE_STATES}
+        states = {name: getattr(self, name).state_dict() for name in PARTS_WITH_STATE}
         return {"step": self.step, "order": self.order, "generator": self.generator.get_state(), **states}
 
     def restore(self, snapshot: Snapshot) -> None:
         try:
             self.step, self.order = snapshot["step"], snapshot["order"]
             self.generator.set_state(snapshot["generator"])
-            for name in HAVE_STATES:
+            for name in PARTS_WITH_STATE:
                 getattr(self, name).load_state_dict(snapshot[name])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise TrainingError(
                 f"The checkpoint is from a run on another device than {self.device.type}: name that one by --device, "
-                "or remove the checkpoint and begin anew."
+                "or remove the checkpoint and start again."
             ) from error
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 products pay: always on a GPU, on a CPU only with instructions for them (else slower)."""
+    """Whether bfloat16 products are faster: always on a GPU, on a CPU only if it has instructions for them."""
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}  # not in torch 2.8
     return device.type != "cpu" or bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 @torch.no_grad()
 def round_to_half(model: SparseAutoencoder) -> None:
-    """Round every weight to the nearest number that half precision can hold, in place; not those beyond all of them."""
+    """Round every weight to the nearest number that half precision can hold, in place.
+
+    A tensor with a value beyond the range of half precision is left as it is, whole.
+    """
     threshold = model.threshold  # None where the method has none; a parameter where it is learned
     thresholds = [] if threshold is None or model.sparsity.learns_threshold else [threshold]
     for parameter in [*model.parameters(), *thresholds]:

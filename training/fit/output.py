@@ -22,7 +22,7 @@ try:
 except ImportError:  # on Windows two runs on one output are not kept apart
     fcntl = None
 
-LONGEST_NAME = 230  # of an output, beside which there are files of longer names; 255 is what systems bear
+LONGEST_NAME = 230  # bytes of an output's name; files beside it have longer names, and systems allow 255
 
 
 class OutputError(UserError):
@@ -30,7 +30,7 @@ class OutputError(UserError):
 
 
 def check_place(output: Path) -> None:
-    """Refuse what no folder can be made of.
+    """Refuse a path at which no folder can be made.
 
     Raises:
         OutputError: it lies in a file, or its name is too long.
@@ -45,7 +45,7 @@ def check_place(output: Path) -> None:
 
 
 def check_empty(output: Path) -> None:
-    """Refuse before the training what would overwrite something after it.
+    """Refuse, before the training, an output that the run would overwrite.
 
     Raises:
         OutputError: no folder can be made of it, or it holds something.

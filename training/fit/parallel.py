@@ -43,7 +43,7 @@ def count() -> int:
 
 @contextmanager
 def first_process_first() -> Iterator[None]:
-    """The first process does the block before the others do: what it leaves on disk is then found by them."""
+    """Let the first process do the block before the others, which then find what it left on disk."""
     if rank() > 0:
         dist.barrier()
     yield
@@ -57,7 +57,7 @@ def my_share(batch_size: int) -> slice:
 
 
 def data_parallel(model: nn.Module) -> nn.Module:
-    """The model, such that gradients are averaged over processes as they come."""
+    """Wrap a model, so that gradients are averaged over processes as they come."""
     return nn.parallel.DistributedDataParallel(model) if count() > 1 else model
 
 
@@ -76,7 +76,7 @@ def whole_batch(latents: Tensor, batch_size: int) -> Tensor:
 
 
 def total(value: Tensor) -> Tensor:
-    """The sum of a value over processes, without gradient."""
+    """Sum a value over processes, without gradient."""
     value = value.detach().clone()
     if count() > 1:
         dist.all_reduce(value)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sae_model import Dense, SparseAutoencoder, Sparsity
 from sae_model.architectures import ARCHITECTURES, Dictionary
-from sae_model.errors import UserError, is_number, is_whole, plain
+from sae_model.errors import UserError, is_integer, is_number, plain
 from sae_model.methods import sparsity_from_config
 
 from ..data import Images, as_floats
@@ -41,7 +41,7 @@ class Recipe:
     grey: bool = False
     """Whether its images in colour are turned grey."""
     limit: int | None = None
-    """Train on the first so many images only; None takes all."""
+    """Train on this many images, the first ones; None takes all."""
     loss: Literal["bce", "mse"] = "bce"
     """Cross-entropy, for images in [0, 1]; or squared error, for values of any range, with a linear output."""
     step_loss: Literal["bce", "mse"] = "bce"
@@ -71,7 +71,7 @@ class Recipe:
     atoms_from_images: bool = False
     """Whether the first atoms are half noise and half training images, or noise alone."""
     initial_step: float = 0.15
-    """Step size of the encoder at the start, on MNIST. Atoms from images overlap, and bear smaller steps only."""
+    """Step size of the encoder at the start, on MNIST. Atoms from images overlap, and tolerate only smaller steps."""
     noise: float = 0.0
     """Each training image gets Gaussian noise of a sigma drawn from 0 to this; the clean image is the target."""
     bfloat16: bool = True
@@ -87,9 +87,9 @@ class Recipe:
         sizes = ("epochs", "batch_size", "latent_dim", "limit", "image_size")
         for name in (*sizes, "seed", "steps", "squared_error", "load_balancing", "noise", "weight_decay"):
             value, low = getattr(self, name), 1 if name in sizes else 0
-            is_one = is_whole if name in (*sizes, "seed", "steps") else is_number
-            if value is not None and not (is_one(value) and value >= low):
-                raise ValueError(f"{name} is a {'whole ' * (is_one is is_whole)}number of at least {low}; got {value}.")
+            fits = is_integer if name in (*sizes, "seed", "steps") else is_number
+            if value is not None and not (fits(value) and value >= low):
+                raise ValueError(f"{name} is a {'whole ' * (fits is is_integer)}number of at least {low}; got {value}.")
         if self.seed >= 2**63:
             raise ValueError(f"seed is below 2^63; got {self.seed}.")
         for name in ("learning_rate", "gradient_norm", "initial_step"):
@@ -131,7 +131,7 @@ class Recipe:
         """The opposite of `to_dict`.
 
         Raises:
-            ValueError, TypeError, KeyError: these are no hyperparameters of a recipe.
+            ValueError, TypeError, KeyError: these are not the hyperparameters of a recipe.
         """
         return cls(**values | {"sparsity": sparsity_from_config(values["sparsity"])})
 
@@ -144,7 +144,7 @@ class Recipe:
             pretrained: the model of `init`, where it was loaded already.
 
         Raises:
-            ValueError: sizes that there cannot be, or that are not those of `init`.
+            ValueError: impossible sizes, or sizes that are not those of `init`.
             ModelLoadError: `init` cannot be loaded.
         """
         shape = tuple(images.shape[1:])
@@ -178,10 +178,10 @@ class Recipe:
 
 
 def check_size(recipe: Recipe, image_shape: tuple[int, ...] = (1, 28, 28)) -> None:
-    """Refuse what cannot be, or does not fit into this machine's memory: weights, gradients, and AdamW's two means.
+    """Refuse impossible sizes, and models that do not fit into memory with their gradients and AdamW's two means.
 
     Raises:
-        ValueError: sizes that there cannot be. UserError: too large.
+        ValueError: impossible sizes. UserError: too large for this machine's memory.
     """
     try:
         with torch.device("meta"):
@@ -266,7 +266,7 @@ def for_noise(recipe: Recipe, noise: float) -> Recipe:
 def for_any_range(recipe: Recipe) -> Recipe:
     """The same recipe for values of any range: the loss is the squared error.
 
-    Atoms of length 1 bear larger steps. With exactly k latents more of them would die than with a sigmoid.
+    Atoms of length 1 tolerate larger steps. With exactly k latents more of them would die than with a sigmoid.
     """
     balancing = recipe.load_balancing * (6 if recipe.sparsity.default_k else 1)
     return replace(recipe, loss="mse", squared_error=0.0, initial_step=0.5, load_balancing=balancing)

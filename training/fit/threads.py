@@ -14,14 +14,15 @@ from contextlib import contextmanager
 import torch
 
 POLICY, ASLEEP = "OMP_WAIT_POLICY", "PASSIVE"
-THEY_SLEEP = os.environ.get(POLICY, "").upper() == ASLEEP
+THREADS_SLEEP = os.environ.get(POLICY, "").upper() == ASLEEP
+"""Whether threads sleep while they wait for each other."""
 
 
 @contextmanager
 def no_spinning() -> Iterator[None]:
-    """One thread for the time of the block, where more would wait by spinning."""
+    """Use one thread for the time of the block, where more would wait by spinning."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(threads if THEY_SLEEP else 1)
+    torch.set_num_threads(threads if THREADS_SLEEP else 1)
     try:
         yield
     finally:

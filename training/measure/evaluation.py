@@ -21,7 +21,8 @@ NOISE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5)
 SIGMA = 0.3
 """The noise under which models are compared."""
 KEPT = (10, 25, 50, 100)
-DEAD_AFTER = 25
+DEAD_RANK = 25
+"""A latent is dead if it is among the 25 largest of no image; in a top-k model, among the k largest."""
 BY_NAMES = {"k": "evaluation_by_k.json", "beta": "evaluation_by_beta.json"}
 """What a model for every k, or for every beta, is measured at -> the file of those metrics."""
 BINS = 10
@@ -57,7 +58,7 @@ class Evaluation:
     l0: float
     """Latents that are not exactly zero, per image."""
     dead_fraction: float
-    """Latents that are non-zero among the 25 largest |z| of no image (the k largest of a top-k model), in [0, 1]."""
+    """Share of latents that are on and among the 25 largest |z| of no image (the k largest, of a top-k model)."""
     fvu_top_k: dict[str, float]
     """k -> fvu when only the k largest |z| of each image are kept (a top-k model has no more than its own k)."""
     activation_histogram: list[float]
@@ -68,8 +69,8 @@ class Evaluation:
     """sigma -> mean squared error of the noisy images themselves as they are seen: clipped to [0, 1] where the output
     is a sigmoid, though the model is given them unclipped."""
     fvu_refit: float | None = None
-    """fvu when the values of each image's latents are fitted to it anew, the same ones kept, on the first 1,000 images,
-    converged to 1e-3. None where the decoder is not linear, or where it had to be quick."""
+    """fvu when the values of each image's latents are fitted to it again, the same ones kept, on the first 1,000
+    images, converged to 1e-3. None where the decoder is not linear, or where it had to be quick."""
     l0_by_class: list[float] = field(default_factory=list)
     """`l0` of the images of each class, in the order of the classes; empty where there are fewer than two."""
     mean_activation_by_class: list[float] = field(default_factory=list)
@@ -95,10 +96,10 @@ class Evaluation:
 
 
 def known(metric: float | None) -> float:
-    """A metric that there is of every model and image it is asked of.
+    """The metric itself, which must have been measured.
 
     Raises:
-        TypeError: there is none.
+        TypeError: it was not.
     """
     if metric is None:
         raise TypeError("a metric that is needed here was not measured")
@@ -228,10 +229,10 @@ def metrics(
     sigmas: tuple[float, ...] = NOISE_LEVELS,
     tops: tuple[int, ...] = KEPT,
 ) -> Evaluation:
-    """What needs neither labels nor a second look, of a model in eval mode; `fvu` is None for images all alike."""
+    """Compute the metrics that need no labels and one pass, in eval mode; `fvu` is None where all images are alike."""
     device = next(model.parameters()).device
     any_k = "k" in model.sparsity.measured_at
-    dead_after = k or model.sparsity.default_k or DEAD_AFTER
+    dead_rank = k or model.sparsity.default_k or DEAD_RANK
     generator = torch.Generator().manual_seed(NOISE_SEED)
     n, pixels = len(images), math.prod(images.shape[1:])
     mean_image = torch.stack([as_floats(batch).sum(0, dtype=torch.float64) for batch in images.split(BATCH)]).sum(0) / n
@@ -267,7 +268,7 @@ def metrics(
             kept_error[kept] += _squared_error(model.decode(largest), clean)
         activation_counts += torch.histc(activations.float().cpu(), BINS, 0, 1)
         activation_sums += activations.sum(0, dtype=torch.float64).cpu()
-        alive |= (keep_top_k(latents, min(dead_after, model.latent_dim)) != 0).any(0).cpu()
+        alive |= (keep_top_k(latents, min(dead_rank, model.latent_dim)) != 0).any(0).cpu()
     latent_means, variance = (activation_sums / n).float(), sums["variance"]
     return Evaluation(
         bce=sums["bce"] / (n * pixels) if model.output == "sigmoid" else None,

@@ -55,7 +55,7 @@ def write_history(folder: Path, history: Sequence[Epoch]) -> None:
 
 
 def read_history(folder: str | Path) -> list[Epoch]:
-    """What `write_history` wrote; nothing where there is no such file, or none that can be read."""
+    """Read what `write_history` wrote; nothing where there is no such file, or none that can be read."""
     path = Path(folder) / HISTORY_NAME
     try:
         history = [Epoch(**epoch) for epoch in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []

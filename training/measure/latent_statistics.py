@@ -20,7 +20,7 @@ from sae_model.bundle import BUNDLE, list_variants
 from sae_model.sparsity import keep_top_k
 
 from ..data import Split, as_floats, load_split
-from .evaluation import DEAD_AFTER
+from .evaluation import DEAD_RANK
 
 BATCH = 1000
 TOP_IMAGES = 12
@@ -77,7 +77,7 @@ def latent_statistics(
     class_means = torch.stack([of_class.mean(0) if len(of_class) else of_class.sum(0) for of_class in labelled])
     top_images = activations.topk(TOP_IMAGES, dim=0).indices.T
     peak = latents.gather(0, top_images[:, :1].T)[0]
-    largest = keep_top_k(latents, min(k or model.sparsity.default_k or DEAD_AFTER, model.latent_dim))
+    largest = keep_top_k(latents, min(k or model.sparsity.default_k or DEAD_RANK, model.latent_dim))
     on = (latents != 0).float().mean(0)
     return LatentStatistics(class_means, top_images, peak, on, (largest != 0).any(0))
 

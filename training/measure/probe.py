@@ -18,7 +18,7 @@ from ..data import Split, as_floats
 FEW = 10
 """Images of each class, for the classifier with few labels."""
 DRAWS = 10
-"""Disjoint sets of so many images; the error is the mean over them, as one set alone is luck."""
+"""Disjoint sets of this many images; the error is the mean over them, as one set alone is luck."""
 PENALTY = {"100": 1e-3, "all": 1e-5}
 """Weights of the L2 penalty, in nats an image, chosen on the validation split."""
 STEPS = 15

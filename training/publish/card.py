@@ -249,7 +249,7 @@ def _by_class(record: Record) -> str:
 
 
 def cell(text: str) -> str:
-    """A text as it can stand in a cell of a Markdown table."""
+    """Escape a text for a cell of a Markdown table."""
     return escape(text.replace("|", "/"))
 
 
@@ -260,14 +260,14 @@ def merge_cards(new: str, old: str) -> str:
     stay, and entries that a person added to a list of it (tags, data sets) follow the generated ones.
 
     Raises:
-        ValueError: the metadata of the old card is no YAML, or none of the Hub's.
+        ValueError: the metadata of the old card is not YAML, or not the Hub's.
     """
     try:
         ours, theirs = ModelCard(new), ModelCard(old, ignore_metadata_errors=True)
         mine, kept = ours.data.to_dict(), theirs.data.to_dict()
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise ValueError(
-            f"the front matter of its README.md cannot be read ({first_line(error)}): mend it there"
+            f"the front matter of its README.md cannot be read ({first_line(error)}): correct it there"
         ) from error
     for key, value in kept.items():
         if key not in mine:

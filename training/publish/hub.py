@@ -40,7 +40,7 @@ def hub_errors(undone: str) -> Iterator[None]:
 
 
 def check_repo_id(repo_id: str) -> None:
-    """Refuse what is no `owner/name`.
+    """Refuse an id that is not `owner/name`.
 
     Raises:
         HubError: it is not a repo id.
@@ -51,7 +51,7 @@ def check_repo_id(repo_id: str) -> None:
     except errors.HFValidationError:
         owner = name = ""
     if not owner or not name:
-        raise HubError(f"{repo_id!r} is no Hub id of the form owner/name.")
+        raise HubError(f"{repo_id!r} is not a Hub id of the form owner/name.")
 
 
 def check_login(repo_id: str) -> None:
@@ -115,13 +115,13 @@ def push(
             commit_message=f"{record.recipe.name}, trained on {record.about.title}",
             revision=branch,
             create_pr=create_pr,
-            parent_commit=parent,  # whoever changes the card meanwhile is not overwritten
+            parent_commit=parent,  # a change that somebody else makes meanwhile is not overwritten
         )
     return commit.pr_url or commit.commit_url
 
 
 def _make_sure_there_is(api: HfApi, repo_id: str, private: bool, branch: str | None) -> None:
-    """A repo, and a branch of it."""
+    """Make a repo, and a branch of it."""
     try:
         info = api.model_info(repo_id, timeout=SECONDS_TO_ANSWER)
         if private and not info.private:
@@ -133,7 +133,7 @@ def _make_sure_there_is(api: HfApi, repo_id: str, private: bool, branch: str | N
 
 
 def _read(api: HfApi, repo_id: str, filename: str, revision: str | None) -> str | None:
-    """A text file of a commit, or None where there is none."""
+    """Fetch a text file of a commit, or None where there is none."""
     try:
         return Path(api.hf_hub_download(repo_id, filename, revision=revision)).read_text(encoding="utf-8")
     except errors.EntryNotFoundError:

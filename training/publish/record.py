@@ -30,12 +30,12 @@ class Record:
 
     recipe: Recipe
     versions: dict[str, str]
-    """Of what ran the recipe."""
+    """Of the software that ran the recipe."""
     test_images: int
     """How many images the evaluation is of."""
     evaluation: Evaluation
     data: About | None = None
-    """What is known about the data set; written where `DATASETS` does not have it, or something else was given."""
+    """What is known about the data set. It is written where `DATASETS` lacks the data set, or says something else."""
 
     @property
     def about(self) -> About:
@@ -56,7 +56,7 @@ class Record:
         """Read a record back.
 
         Raises:
-            RecordError: a file is missing or is no such record.
+            RecordError: a file is missing or is not such a record.
         """
         for name in (RECIPE_NAME, EVALUATION_NAME):
             if not (folder / name).is_file():
@@ -71,7 +71,7 @@ class Record:
             return record
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise RecordError(
-                f"{folder} holds no record of this version ({type(error).__name__}: {error}): train it anew."
+                f"{folder} holds no record of this version ({type(error).__name__}: {error}): train it again."
             ) from error
 
 
@@ -83,5 +83,5 @@ def data_set_of(model: str, given: str | None) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of what runs here."""
+    """The versions of the software that runs here."""
     return {"sae_model": sae_model.__version__, "torch": torch.__version__, "Python": platform.python_version()}

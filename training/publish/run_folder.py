@@ -15,7 +15,7 @@ from ..measure.history import HISTORY_NAME, Epoch, write_history
 from .card import IMAGE_NAME, render_card
 from .record import EVALUATION_NAME, RECIPE_NAME, Record
 
-# All that `save_run` writes, less the card, which a push writes anew.
+# All that `save_run` writes, less the card, which a push writes again.
 FILES = (CONFIG_NAME, WEIGHTS_NAME, RECIPE_NAME, EVALUATION_NAME, *BY_NAMES.values(), HISTORY_NAME, IMAGE_NAME)
 
 
