@@ -24,7 +24,7 @@ from space.noise import noise
 from space.user_models import UserModels
 from training.data import as_floats
 from training.draw.card_image import value_range
-from training.fit.bundle import FAMILIES, short_number, value_label
+from training.fit.bundled_recipes import FAMILIES, short_number, value_label
 from training.fit.recipe import DEFAULT_ARCHITECTURE, OUTPUT_OF, Recipe
 from training.measure.evaluation import SIGMA, Evaluation
 

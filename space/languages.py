@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sae_model.methods import METHODS
-from training.fit.bundle import FAMILIES
+from training.fit.bundled_recipes import FAMILIES
 from training.measure.evaluation import DEAD_RANK
 from training.words import CATALOGS, DEFAULT, add_words, say, speaking, word_of
 

@@ -22,7 +22,7 @@ from space import app, lines, live_training, user_model_process, user_models
 from space.lab import BETWEEN
 from training.data import Split, add_noise, as_floats, load_split
 from training.data.dataset import FEWEST, VALIDATION_IMAGES
-from training.fit.bundle import LECTURE, RECIPES
+from training.fit.bundled_recipes import LECTURE, RECIPES
 from training.fit.checkpoint import STEPS_PER_CHECKPOINT
 from training.measure.evaluation import NOISE_LEVELS, Evaluation, read_by
 from training.publish.card import render_card

@@ -14,7 +14,7 @@ import pytest
 from sae_model.bundle import BUNDLE
 from sae_model.methods import METHODS
 from training import results
-from training.fit.bundle import RECIPES
+from training.fit.bundled_recipes import RECIPES
 from training.measure.evaluation import Evaluation
 from training.results import TABLES
 

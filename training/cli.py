@@ -28,7 +28,7 @@ from sae_model.storage import CONFIG_NAME, as_device, staged_folder
 from .data import DATA_DIR, DATASETS, open_dataset, read_places
 from .data.images import Part
 from .fit import parallel
-from .fit.bundle import RECIPES
+from .fit.bundled_recipes import RECIPES
 from .fit.checkpoint import Checkpoint, remove_checkpoint
 from .fit.output import check_empty, check_outside, check_place, reserved
 from .fit.recipe import Recipe, check_size, for_any_range, for_noise, recipe_for, too_few_steps

@@ -14,7 +14,7 @@ from sae_model.bundle import BUNDLE
 from sae_model.methods import METHODS
 
 from .data import load_split
-from .fit.bundle import LECTURE, RECIPES
+from .fit.bundled_recipes import LECTURE, RECIPES
 from .fit.loop import fit
 from .fit.recipe import Recipe
 from .measure.evaluation import Evaluation, evaluate, known, read_by

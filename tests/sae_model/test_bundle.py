@@ -14,7 +14,7 @@ import torch
 from sae_model import ModelLoadError, list_variants, load_variant
 from sae_model.bundle import BUNDLE
 from training.data import Split, add_noise, as_floats
-from training.fit.bundle import LECTURE, RECIPES
+from training.fit.bundled_recipes import LECTURE, RECIPES
 from training.measure.evaluation import Evaluation, metrics, read_by
 from training.publish.record import Record
 

@@ -139,7 +139,7 @@ import sys
 
 from training.cli import main
 from training.draw.model_charts import bundled_points
-from training.fit.bundle import RECIPES, family_title
+from training.fit.bundled_recipes import RECIPES, family_title
 from sae_model import SparseAutoencoder
 
 folder = sys.argv[-1]

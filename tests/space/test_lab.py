@@ -19,7 +19,7 @@ from space.lab import Lab, Specimen
 from space.noise import noise
 from tests.space.server import ROOT
 from training.data import as_floats
-from training.fit.bundle import FAMILIES
+from training.fit.bundled_recipes import FAMILIES
 
 APART = {"lecture", "batch-topk", "jumprelu", "matryoshka"}
 """Models that stand beside their slider."""
@@ -178,7 +178,7 @@ from space.lab import Lab
 from training.data import load_split
 from training.measure.evaluation import evaluate
 from training.publish.record import Record
-from training.fit.bundle import RECIPES
+from training.fit.bundled_recipes import RECIPES
 
 test, evaluation = load_split("mnist", "test", limit=100), None
 for recipe in RECIPES:

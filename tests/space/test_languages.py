@@ -12,7 +12,7 @@ from space.head import WEB
 from space.languages import CATALOGS, DEFAULT, catalog
 from tests.training.test_words import CATALOGS as OF_TRAINING
 from tests.training.test_words import keys_in_code, values_of
-from training.fit.bundle import FAMILIES
+from training.fit.bundled_recipes import FAMILIES
 
 OTHERS = sorted(set(CATALOGS) - {DEFAULT})
 MODULES = list(WEB.glob("*.js"))

@@ -18,7 +18,7 @@ from training.draw.charts import save
 from training.draw.histograms import histogram_figure
 from training.draw.history_charts import history_figure
 from training.draw.model_charts import Point, bundled_points, cost_figure, cost_note, frontier_figure
-from training.fit.bundle import FAMILIES, RECIPES, family_title
+from training.fit.bundled_recipes import FAMILIES, RECIPES, family_title
 from training.measure.histogram import EDGES, Histogram, histogram_of, percent
 from training.measure.history import Epoch
 

@@ -23,7 +23,7 @@ import torch
 from sae_model import AdaptiveTopK, KLPerNeuron, SparseAutoencoder
 from tests.command_line import assert_refused, run, succeeded
 from training.data import Split
-from training.fit.bundle import LECTURE
+from training.fit.bundled_recipes import LECTURE
 from training.fit.checkpoint import Checkpoint, CheckpointError, remove_checkpoint
 from training.fit.loop import fit
 from training.fit.output import OutputError, locked

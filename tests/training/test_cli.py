@@ -18,7 +18,7 @@ from tests.command_line import assert_refused, run, succeeded
 from tests.idx import write_idx
 from training import cli
 from training.data import Split, load_split
-from training.fit.bundle import LECTURE
+from training.fit.bundled_recipes import LECTURE
 from training.measure.evaluation import evaluate
 from training.publish.record import Record
 

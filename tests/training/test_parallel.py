@@ -14,7 +14,7 @@ import torch
 from sae_model import SparseAutoencoder
 from tests.command_line import run
 from training.fit import loop, parallel
-from training.fit.bundle import LECTURE
+from training.fit.bundled_recipes import LECTURE
 from training.publish.record import Record
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from torch import Tensor
 from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, SparseAutoencoder, TopK
 from sae_model.methods import METHODS
 from training.data import Split, load_split
-from training.fit.bundle import FAMILIES, LECTURE, RECIPES, family_title
+from training.fit.bundled_recipes import FAMILIES, LECTURE, RECIPES, family_title
 from training.fit.recipe import Recipe, fine_tuning, for_any_range, tuned
 
 SHORT = Recipe(sparsity=L1(0.1), latent_dim=60, epochs=2, batch_size=50)

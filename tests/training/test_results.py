@@ -11,7 +11,7 @@ import pytest
 from sae_model.bundle import BUNDLE
 from tests.command_line import succeeded
 from training import results
-from training.fit.bundle import RECIPES
+from training.fit.bundled_recipes import RECIPES
 from training.fit.recipe import Recipe
 from training.measure.evaluation import Evaluation, read_by
 

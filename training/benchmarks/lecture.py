@@ -1,7 +1,7 @@
 """The lecture's training loop, as it stands there, so that the benchmark can race it. Nothing else uses it.
 
 Torchvision's MNIST decoded image by image, a shuffled DataLoader, plain Adam in single precision. The network is the
-architecture `lecture`, the hyperparameters those of `training.fit.bundle.LECTURE`.
+architecture `lecture`, the hyperparameters those of `training.fit.bundled_recipes.LECTURE`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sae_model import SparseAutoencoder
 
 from ..data.dataset import DATA_DIR, VALIDATION_IMAGES
 from ..data.torchvision_import import datasets, transforms
-from ..fit.bundle import LECTURE
+from ..fit.bundled_recipes import LECTURE
 
 
 def unpack_mnist(folder: Path) -> None:

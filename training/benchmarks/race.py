@@ -25,7 +25,7 @@ from sae_model import L1, SparseAutoencoder
 from sae_model.bundle import BUNDLE
 
 from ..data import Split, as_floats, load_split
-from ..fit.bundle import LECTURE
+from ..fit.bundled_recipes import LECTURE
 from ..fit.loop import fit, has_fast_bfloat16
 from ..fit.recipe import Recipe
 from ..measure.evaluation import Evaluation, evaluate, known

@@ -18,7 +18,7 @@ from sae_model import bernoulli_kl
 from sae_model.bundle import BUNDLE
 from sae_model.sparsity import RATE_MARGIN
 
-from ..fit.bundle import FAMILIES, RECIPES, family_title, short_number, value_label
+from ..fit.bundled_recipes import FAMILIES, RECIPES, family_title, short_number, value_label
 from ..fit.recipe import Recipe
 from ..measure.evaluation import Evaluation, known, read_by
 from ..words import say

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sae_model import L1, SparseAutoencoder
 from training.data import Split, as_floats
-from training.fit.bundle import LECTURE
+from training.fit.bundled_recipes import LECTURE
 from training.fit.loop import fit
 
 
