@@ -230,7 +230,7 @@ class L1(Sparsity):
     title = "L1 penalty"
     label = "Sparsity (beta)"
     ends = ("copies", "too sparse")
-    asks_for = "a low mean activation; how low depends on beta, and cannot be stated"
+    asks_for = "a low mean activation; beta says how strongly, but not which value results"
     purpose = "where an image may have a code as long as it needs, and no rate has to be stated"
     hyperparameter = "beta"
     bundled = tuple({"beta": beta} for beta in (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0))
@@ -340,7 +340,7 @@ class KLPerImage(_TargetRate):
     kind = "kl-image"
     title = "KL per image"
     asks_for = "a mean activation of p in every image; which latents are on is left open"
-    purpose = "where every image is to have a code of the same stated size"
+    purpose = "where every image is to have the same stated mean activation"
     weighs = "divergence"
 
     def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
@@ -364,8 +364,8 @@ class KLPerNeuron(_TargetRate):
 
     kind = "kl-neuron"
     title = "KL per latent"
-    asks_for = "a mean activation of p of every latent over the images, so that none is left unused"
-    purpose = "where every latent is to be used equally often, at a stated rate"
+    asks_for = "a mean activation of p from every latent, averaged over the images"
+    purpose = "where no latent is to be left unused, at a stated rate"
 
     def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
         """(batch, latent_dim) -> scalar, beta * KL(target || mean over the batch), averaged over latents."""
@@ -479,8 +479,8 @@ class JumpReLU(Sparsity):
     title = "JumpReLU"
     label = "Sparsity (beta)"
     ends = ("many on", "few on")
-    asks_for = "few latents above thresholds that are learned, whatever their values"
-    purpose = "where large latents are not to be made smaller, as an L1 penalty does, and no k is given"
+    asks_for = "as few latents as possible above learned thresholds, however large they are"
+    purpose = "where each latent is to have a threshold of its own, and no k is given"
     has_threshold = True
     learns_threshold = True
 
@@ -516,7 +516,10 @@ class Matryoshka(_Kept):
     follows = "topk"
     short = "matryoshka"
     title = "Matryoshka"
-    asks_for = "the k largest latents of every image, and that the first 1/9, 2/9 and 4/9 of them reconstruct it alone"
+    asks_for = (
+        "the k largest latents of every image, and that the first 1/9, 2/9 and 4/9 of all latents also reconstruct it "
+        "alone"
+    )
     purpose = "where coarse and fine features are to be told apart: the first latents learn what matters most"
     remark = (
         "Its FVU is above that of `topk` with the same k, since the first latents have to reconstruct the image "

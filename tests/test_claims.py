@@ -217,7 +217,12 @@ def test_the_table_of_methods_has_all_of_them_and_their_words() -> None:
     (table,) = re.findall(r"^\| `--sparsity` .*\n\|-.*\n((?:\|.*\n)+)", RESEARCHERS, re.M)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()]
     assert rows == [
-        [f"`{kind}`", ", ".join(f"`--{field.name}`" for field in fields(method)), method.asks_for]
+        [
+            f"`{kind}`",
+            f"`{method.__name__}({', '.join(field.name for field in fields(method))})`",
+            ", ".join(f"`--{field.name}`" for field in fields(method)),
+            method.asks_for,
+        ]
         for kind, method in METHODS.items()
     ]
 

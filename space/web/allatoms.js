@@ -47,7 +47,14 @@ export function atomBrowser(page) {
       const never = statistics.frequency.reduce((sum, share) => sum + (share ? 0 : 1), 0);
       fill(
         head,
-        rich("atoms.all_intro", { title: stop, latents: by.length, dead, never, sample: page.lab.index.sample }),
+        rich("atoms.all_intro", {
+          title: stop,
+          latents: by.length,
+          dead,
+          never,
+          sample: page.lab.index.sample,
+          share: page.lab.evaluation(page.lab.stop(stop)).dead_fraction,
+        }),
       );
       const tiles = [];
       for (const [i, latent] of order.entries()) {

@@ -118,6 +118,7 @@ export function errorCurve(page) {
     return figure(width, HEIGHT, spoken, inside, { role: "group", on });
   }
 
-  const title = h("p", { class: "muted" }, say("curve.error"));
-  return { element: h("div", { class: "error-curve" }, title, chart.element, keys), draw };
+  const title = h("summary", { class: "muted" }, say("curve.error"));
+  const open = !matchMedia("(max-width: 760px)").matches; // where the sliders stay in reach, it would cover the image
+  return { element: h("details", { class: "error-curve", open }, title, chart.element, keys), draw };
 }

@@ -38,7 +38,7 @@ export function takeHome(page) {
       blob = URL.createObjectURL(new Blob([JSON.stringify(config, null, 2)], { type: "application/json" }));
       fill(
         links,
-        say("home.files"),
+        rich("home.files"),
         " ",
         download(blob, "config.json"),
         " ",

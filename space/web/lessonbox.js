@@ -134,8 +134,9 @@ export function build(page) {
     fill(
       why,
       h("p", {}, rich(verdict, { answer })),
-      h("p", {}, h("b", {}, say("lessons.why")), " ", rich(`lessons.${open}_why`, { ...values, ...words })),
+      h("p", {}, h("b", {}, say("lessons.why")), " ", rich(`lessons.${open}_why`, { ...lesson.values?.(page), ...values, ...words })),
       lesson.table?.(page),
+      lesson.isOfNow && !lesson.isDone(page) && h("p", { class: "muted" }, say("lessons.then")),
     );
   };
   if (open) layOut();
@@ -145,11 +146,12 @@ export function build(page) {
     draw() {
       const label = page.state.draw ? null : page.lab.label(page.state.digit);
       if (label !== null) seen.add(page.lab.index.classes[label]);
+      seen.add(page.state.sigma > 0 ? "noisy" : "clean");
     },
     drawLater() {
       const lesson = lessons.find((other) => other.key === open);
-      if (lesson && page.look() && lesson.isDone(page)) {
-        keep(open, { done: true, values: { ...lesson.values?.(page) } });
+      if (lesson && page.look()) {
+        if (lesson.isDone(page)) keep(open, { done: true, values: { ...lesson.values?.(page) } });
         explain();
       }
       const next = lessons.find(({ key }) => !kept[key]?.done)?.key;

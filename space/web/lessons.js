@@ -8,9 +8,9 @@ import { say, term } from "./words.js";
 /** @typedef {import("./lab.js").Stop} Stop */
 /**
  * @typedef {{key: string, needs: string[], from: (page: Page) => Partial<import("./state.js").State>, right: number,
- *   isDone: (page: Page) => boolean, values?: (page: Page) => Record<string, any>, table?: (page: Page) => HTMLElement, tab?: string, place?: string}} Lesson
+ *   isDone: (page: Page) => boolean, isOfNow?: boolean, values?: (page: Page) => Record<string, any>, table?: (page: Page) => HTMLElement, tab?: string, place?: string}} Lesson
  *   `needs` stops of the page; `from` where it starts, so that no lesson opens on its own answer; `right` the number of
- *   the right prediction; `place` what the page scrolls to
+ *   the right prediction; `isOfNow` whether its numbers are of the current image; `place` what the page scrolls to
  */
 
 export const FEW = 30;
@@ -40,12 +40,14 @@ export const LESSONS = [
     from: (page) => ({ ...at(page, "l1-1"), sigma: 0, tab: "see" }),
     right: 2,
     isDone: (page) => stopOf(page).model === "dense" && page.state.sigma >= page.lab.index.sigma,
+    isOfNow: true,
     values: (page) => ({
       sigma: page.lab.index.sigma,
       noisy_test: evaluation(page, "dense").noisy_mse[page.lab.index.sigma],
       dense_test: noisy(page, "dense"),
       on: now(page)?.l0,
       latents: page.look()?.latents.length,
+      pixels: page.look()?.clean.length,
       mse: now(page)?.mse,
       noise_mse: now(page)?.noiseMse,
     }),
@@ -56,6 +58,7 @@ export const LESSONS = [
     from: (page) => ({ ...at(page, "dense"), tab: "see" }),
     right: 1,
     isDone: (page) => page.state.family === "l1" && (now(page)?.effectiveL0 ?? FEW) < FEW,
+    isOfNow: true,
     values: (page) => ({
       effective_l0: now(page)?.effectiveL0,
       psnr: now(page)?.psnr,
@@ -107,6 +110,11 @@ export const LESSONS = [
     from: (page) => ({ ...at(page, "l1-1"), sigma: 0, tab: "see" }),
     right: 0,
     isDone: (page) => stopOf(page).model === "l1-1" && ["1", "8"].every((name) => seen.has(name)),
+    values(page) {
+      const { classes } = page.lab.index;
+      const { l0_by_class: l0 } = evaluation(page, "l1-1");
+      return { on_1: l0[classes.indexOf("1")], on_8: l0[classes.indexOf("8")] };
+    },
     table: byClass,
   },
   {
@@ -131,16 +139,12 @@ export const LESSONS = [
     from: (page) => ({ ...at(page, "l1-1"), tab: "see" }),
     right: 2,
     isDone: (page) => stopOf(page).k === null && Number(evaluation(page, page.state.stop).dead_fraction.toFixed(3)) >= 0.02, // as the table shows it
-    values(page) {
-      const peaks = page.lab.statistics(page.state.stop)?.peak;
-      const never = peaks ? peaks.reduce((sum, peak) => sum + Number(peak === 0), 0) / peaks.length : 0;
-      return {
-        title: page.state.stop,
-        dead: evaluation(page, page.state.stop).dead_fraction,
-        never,
-        sample: page.lab.index.sample,
-      };
-    },
+    isOfNow: true,
+    values: (page) => ({
+      title: page.state.stop,
+      dead: evaluation(page, page.state.stop).dead_fraction,
+      latents: page.look()?.latents.length,
+    }),
     tab: "atoms",
   },
   {
@@ -149,11 +153,16 @@ export const LESSONS = [
     from: (page) => ({ ...at(page, "l1-1"), sigma: 0, tab: "see" }),
     right: 1,
     isDone: (page) => stopOf(page).target === 0.05 && page.state.sigma >= page.lab.index.sigma,
+    isOfNow: true,
     values: (page) => ({
       title: page.state.stop,
       clean: evaluation(page, page.state.stop).mean_activation,
       now: now(page)?.meanActivation,
       sigma: page.state.sigma,
+      dead_latent: evaluation(page, "kl-neuron-0.05").dead_fraction,
+      dead_image: evaluation(page, "kl-image-0.05").dead_fraction,
+      fvu_latent: evaluation(page, "kl-neuron-0.05").fvu,
+      fvu_image: evaluation(page, "kl-image-0.05").fvu,
     }),
     tab: "rates",
   },
@@ -162,7 +171,8 @@ export const LESSONS = [
     needs: ["topk-10", "topk-25", "topk-50"],
     from: (page) => ({ ...at(page, "topk-10"), sigma: 0, tab: "see" }),
     right: 2,
-    isDone: (page) => page.state.stop === "topk-50",
+    isDone: (page) => page.state.stop === "topk-50" && ["clean", "noisy"].every((name) => seen.has(name)),
+    values: (page) => ({ lost_10: evaluation(page, "topk-10").fvu, lost_25: evaluation(page, "topk-25").fvu }),
     table: byK,
   },
   {
@@ -172,12 +182,13 @@ export const LESSONS = [
     place: "#draw",
     right: 1,
     isDone: (page) => page.state.draw !== "",
+    isOfNow: true,
     values: (page) => ({ title: page.state.stop, mse: now(page)?.mse, test: evaluation(page, page.state.stop).mse }),
     tab: "atoms",
   },
 ];
 
-/** The classes that were on the bench since a lesson was opened. @type {Set<string>} */
+/** What was on the bench since a lesson was opened: classes, and "clean" or "noisy". @type {Set<string>} */
 export const seen = new Set();
 
 /** Mean activation, or the number of latents, for each class and penalty. @param {Page} page */
