@@ -61,7 +61,7 @@ Measured on the {images} images of {dataset}'s test split, by `python -m trainin
 {init}{epochs} epochs over {limit}{dataset}'s training images (less the last ones, which are the validation split) in
 batches of {batch_size}, with AdamW at a learning rate of {learning_rate:g}{schedule} (weight decay {weight_decay:g}).
 Seed: {seed}. The loss is {loss}{squared}{balanced} plus the penalty. `recipe.json`
-holds every hyperparameter; the same recipe on the same machine gives the same weights.
+holds the hyperparameters; the same recipe on the same machine gives the same weights.
 
 Versions: {versions}.
 
