@@ -273,6 +273,7 @@ def test_what_the_lessons_say_of_the_bundle_is_so() -> None:
     assert min(by_k, key=noisy) == "topk-25"
     assert noisy("dense") / ALL["dense"].noisy_mse["0.3"] == pytest.approx(0.9, abs=0.05)  # a tenth less
     assert ALL["l1-30"].dead_fraction > 0.3 > 10 * ALL["l1-1"].dead_fraction
+    assert max(BY_BETA, key=lambda name: ALL[name].dead_fraction) == "l1-30"
     spread = {
         name: max(of) / min(of) for name, of in ((name, ALL[name].mean_activation_by_class) for name in ALL) if of
     }

@@ -138,7 +138,10 @@ export const LESSONS = [
     needs: ["l1-0.1-noise-0.6", "l1-1"],
     from: (page) => ({ ...at(page, "l1-1"), tab: "see" }),
     right: 2,
-    isDone: (page) => stopOf(page).k === null && Number(evaluation(page, page.state.stop).dead_fraction.toFixed(3)) >= 0.02, // as the table shows it
+    isDone(page) {
+      const { key, penalty } = stopOf(page);
+      return Boolean(penalty) && Number(evaluation(page, key).dead_fraction.toFixed(3)) >= 0.02; // as the table shows it
+    },
     isOfNow: true,
     values: (page) => ({
       title: page.state.stop,
