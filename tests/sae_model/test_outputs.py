@@ -51,6 +51,15 @@ def test_it_begins_at_the_mean_and_in_units_of_the_distance_from_it(
         model.centre_on(vectors[:1].expand(5, -1, -1, -1))
 
 
+def test_values_are_fitted_to_vectors_in_their_own_units(model: SparseAutoencoder) -> None:
+    """Far from 0 and of any scale: the values of two latents that made the vectors are found again."""
+    made = torch.zeros(20, 30)
+    made[:, [3, 7]] = torch.rand(20, 2) + 0.5
+    vectors = model.decode(made)
+    found, _ = model.fit_values(vectors, 0.1 * (made > 0), steps=200)
+    torch.testing.assert_close(found, made, atol=1e-2, rtol=0)
+
+
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_the_gradient_of_the_loss_in_the_logits_is_the_residual(output: str) -> None:
     kind, images = OUTPUTS[output], torch.rand(1, 1, 3, 4)

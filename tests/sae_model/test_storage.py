@@ -94,6 +94,16 @@ def test_a_failure_while_saving_leaves_what_was_there(saved: Path, monkeypatch: 
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
 
+def test_config_json_is_replaced_last(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a folder without one, in which a first save was cut off, holds no model."""
+    replaced, real = [], Path.replace
+    monkeypatch.setattr(Path, "replace", lambda path, target: replaced.append(path.name) or real(path, target))
+    (saved / "README.md").unlink()
+    SparseAutoencoder(latent_dim=31).save_pretrained(saved)
+    assert sorted(replaced[:-1]) == ["README.md", "model.safetensors"]
+    assert replaced[-1] == "config.json"
+
+
 def test_a_model_cannot_be_saved_onto_a_file(tiny_model: SparseAutoencoder, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(OSError, match="is a file"):

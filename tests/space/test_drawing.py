@@ -470,6 +470,24 @@ def test_digits_on_unevenly_lit_paper_are_read(digits: Split, page: Page) -> Non
     assert all(said == "draw.uneven" for *_, said in worse), worse
 
 
+def test_a_stroke_at_one_side_has_no_neighbours_at_the_other(page: Page) -> None:
+    """What is left of a shadow at the left side is no part of the stroke at the right one."""
+    ink = np.zeros((60, 40))
+    ink[15:45, 18:21] = ink[25:31, 37:] = 0.8
+    ink[25:31, :3] = 0.5
+    level = 220 * (1 - ink) * (1 - 0.5 * np.arange(40) / 40)
+    found = page.evaluate(
+        """async (level) => {
+          const { standsOut } = await import('/space/web/photo.js');
+          return [...standsOut(Float32Array.from(level), 40, 60).ink];
+        }""",
+        level.flatten().tolist(),
+    )
+    of_all = np.reshape(found, ink.shape)
+    assert of_all[26:30, 38:].min() > 200
+    assert of_all[:, :10].max() == 0
+
+
 def test_evenly_lit_photos_are_read_as_the_drawing(digits: Split, page: Page) -> None:
     for number in range(6):
         ink = large(digits, number)

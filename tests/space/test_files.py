@@ -13,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load, save_file
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse
+from starlette.datastructures import Headers
+from starlette.responses import HTMLResponse, Response
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
@@ -195,6 +196,17 @@ def test_of_gradios_scripts_only_whole_answers_are_kept(missing: int) -> None:
     client = TestClient(PackedAssets(gradio))
     assert [client.get("/assets/a.js").content for _ in range(2)][1] == script
     assert len(asked) == 1 + missing
+
+
+def test_a_part_of_a_script_is_gradios_to_answer() -> None:
+    async def gradio(scope: Scope, receive: Receive, send: Send) -> None:
+        part = "range" in Headers(scope=scope)
+        await Response(b"let" if part else b"let a = 1;", 206 if part else 200)(scope, receive, send)
+
+    client = TestClient(PackedAssets(gradio))
+    assert client.get("/assets/a.js").content == b"let a = 1;"
+    answer = client.get("/assets/a.js", headers={"range": "bytes=0-2"})
+    assert (answer.status_code, answer.content) == (206, b"let")
 
 
 def test_the_built_app_is_small(lab: Lab) -> None:

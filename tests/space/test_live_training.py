@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from sae_model import L1
+from sae_model import L1, SparseAutoencoder
 from space.errors import InputError
 from space.live_training import MOST_OF_AN_ADDRESS, MOST_TRAININGS, MOST_WAITING, LiveTraining, LiveTrainings
 from training.data import Split, as_floats, open_dataset
@@ -57,6 +59,21 @@ def test_it_rests_when_nobody_asks_and_can_be_looked_at(digits: Split) -> None:
     training.advance(0.0)
     assert not torch.equal(training.trained().network.atoms, before)
     assert [step for step, _ in training.history] == [4, 8]
+
+
+def test_the_weights_are_taken_between_two_steps(digits: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other threads take steps while one saves."""
+    training, held = begin(digits), []
+
+    def deepcopy(model: SparseAutoencoder) -> SparseAutoencoder:
+        held.append(training.lock.locked())
+        return copy.deepcopy(model)
+
+    training.advance(0.0)
+    monkeypatch.setattr("space.live_training.copy", SimpleNamespace(deepcopy=deepcopy))
+    training.trained()
+    assert held == [True]
+    assert not training.lock.locked()
 
 
 def test_each_session_has_its_own_and_too_many_are_dropped(trainings: LiveTrainings) -> None:

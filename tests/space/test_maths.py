@@ -301,19 +301,39 @@ def test_measures_and_the_words_for_shares_agree(tab: Page) -> None:
     values = torch.cat([of_latents, EDGES.double(), torch.linspace(0, 1, 11, dtype=torch.float64), torch.zeros(3)])
     shares = [i / 1600 for i in range(1, 1601)] + [0.00049, 0.0005, 0.9895, 0.99949, 0.9995, 1e-9]
     rates = [0, 1e-9, 0.02, 0.05, 0.5, 0.98, 1]
-    histogram, words, exact, halves, divergences = tab.evaluate(
+    histogram, words, exact, halves, divergences, ratios = tab.evaluate(
         """async ([values, shares, rates]) => {
-          const {bernoulliKl, fixed, histogramOf, percent} = await import('/web/measures.js');
+          const {bernoulliKl, fixed, histogramOf, percent, psnr} = await import('/web/measures.js');
           return [histogramOf(Float64Array.from(values)), shares.map((share) => percent(share)),
             shares.map((share) => percent(share, true)),
             shares.map((share) => [fixed(100 * share, 1), fixed(-40 * share, 0), fixed(share, 3)]),
-            rates.map((p) => rates.map((q) => bernoulliKl(p, q)))];
+            rates.map((p) => rates.map((q) => bernoulliKl(p, q))), [psnr(0.01, 1), psnr(0.01, 40), psnr(0, 1)]];
         }""",
         [values.tolist(), shares, rates],
     )
     same_histogram(histogram, values)
+    assert ratios == pytest.approx([20, 20 + 20 * math.log10(40), 100])
     assert words == [percent(share) for share in shares]
     assert exact == [percent(share, exact=True) for share in shares]
     assert halves == [[f"{100 * share:.1f}", f"{-40 * share:.0f}", f"{share:.3f}"] for share in shares]
     for p, found in zip(rates, divergences, strict=True):
         near(found, bernoulli_kl(p, torch.tensor(rates, dtype=torch.float64)), 1e-12)
+
+
+def test_pixels_are_drawn_in_their_channels(tab: Page) -> None:
+    """Three channels are red, green and blue, one after the other; of two, and of a vector, one sees shades of grey."""
+    drawn = tab.evaluate(
+        """async () => {
+          const {canvas, grey} = await import('/web/paint.js');
+          return [[3, 1, 2], [2, 1, 3], [6, 1, 1]].map((shape) => {
+            const sheet = canvas();
+            grey(sheet, [0, 0.2, 0.4, 0.8, 0.6, 0.8], shape);
+            const {width, height} = sheet;
+            return [width, height, [...sheet.getContext('2d').getImageData(0, 0, width, height).data]];
+          });
+        }"""
+    )
+    of_colour, of_two, of_vector = ([*size, np.reshape(data, (-1, 4))[:, :3].tolist()] for *size, data in drawn)
+    assert of_colour == [2, 1, [[0, 102, 153], [51, 204, 204]]]
+    assert of_two == [3, 1, [[level] * 3 for level in (102, 102, 153)]]
+    assert of_vector == [3, 3, [[level] * 3 for level in (0, 51, 102, 204, 153, 204, 0, 0, 0)]]

@@ -107,6 +107,19 @@ def test_every_lesson_opens_undone_and_is_done_by_hand(open_tab: Callable[[str],
     assert page.locator("#lessons input[type=radio]").first.is_checked()
 
 
+def test_a_lesson_is_not_done_by_half(open_tab: Callable[[str], Page], site: str) -> None:
+    page = open_tab(site)
+    page.locator("#lessons [data-lesson=k]").click()
+    wait_for_models(page)
+    page.locator("#lessons input[type=radio]").first.check()
+    page.locator("#beta .ticks button", has_text="50").click()
+    wait_for_models(page)
+    page.wait_for_timeout(150)
+    assert page.locator("#lessons .why > *").count() == 0
+    slide(page, "#noise", 0.3)
+    page.wait_for_selector("#lessons .why > *")
+
+
 def test_what_needs_no_server_goes_on_without_one(browser: Browser, server: str) -> None:
     page = open_page(browser, server)
     page.wait_for_function("() => !document.querySelector('.strip .waiting')")

@@ -249,6 +249,15 @@ def test_groups_stay_whole_in_every_part(tmp_path: Path, own_test: bool, capsys:
     assert sorted(torch.cat([rows[:, 1] for rows in parts.values()]).tolist()) == list(range(240))
 
 
+def test_at_most_5000_of_many_rows_with_groups_are_for_validation(tmp_path: Path) -> None:
+    groups = np.arange(72_000) // 4
+    dataset = open_dataset(
+        write(tmp_path / "many.npz", images=groups[:, None].astype(np.float32), groups=groups), bounded=False
+    )
+    assert len(dataset.half("test").images) == 7_200
+    assert len(dataset.split("validation").images) == 5_000
+
+
 def test_a_file_may_bring_its_own_test_split(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     images, labels = numbered(200), np.repeat(np.arange(4), 50)
     arrays = {"images": images[:150], "labels": labels[:150], "test_images": images[150:], "test_labels": labels[150:]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -17,12 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 import pytest
 import torch
 
 from sae_model import AdaptiveTopK, KLPerNeuron, SparseAutoencoder
 from tests.command_line import assert_refused, run, succeeded
-from training.data import Split
+from training.data import Rows, Split
 from training.fit.bundled_recipes import LECTURE
 from training.fit.checkpoint import Checkpoint, CheckpointError, remove_checkpoint
 from training.fit.loop import fit
@@ -79,6 +81,13 @@ def test_a_checkpoint_of_another_run_is_refused(checkpoint: Checkpoint, training
         with pytest.raises(CheckpointError, match="another recipe or other images"):
             Checkpoint(output, recipe, other).read()
     assert Checkpoint(output, SHORT, images).read()["step"] == 20
+
+
+def test_rows_that_differ_from_somewhere_on_are_other_data(tmp_path: Path) -> None:
+    """Of rows that may exceed the memory a sample is looked at, from the first to the last."""
+    rows = np.zeros((5_000, 3), dtype=np.float32)
+    others = [np.where(np.arange(5_000)[:, None] < first, rows, 1) for first in (0, 2_500, 4_999)]
+    assert len({Checkpoint(tmp_path / "model", SHORT, Rows(data)).run for data in (rows, *others)}) == 4
 
 
 @pytest.mark.parametrize("content", [b"", b".", b"nothing", None])
@@ -208,6 +217,26 @@ def test_the_lock_of_a_killed_run_blocks_nobody(tmp_path: Path) -> None:
     process.wait()
     assert (tmp_path / ".model.lock").exists()
     with locked(output):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_on_a_file_that_another_run_removed_just_then_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between opening the file and locking it one run ends, and another one makes a new file."""
+    real, lock, asked = fcntl.flock, tmp_path / ".model.lock", []
+
+    def flock(file: IO[str], how: int) -> None:
+        if not asked:
+            lock.unlink()
+            lock.touch()
+        asked.append(file)
+        real(file, how)
+
+    monkeypatch.setattr("training.fit.output.fcntl.flock", flock)
+    output = tmp_path / "model"
+    with locked(output), pytest.raises(OutputError, match="is being written by another run"), locked(output):
         pass
     assert list(tmp_path.iterdir()) == []
 

@@ -202,6 +202,7 @@ def test_a_k_that_is_asked_for_is_kept_in_all_that_is_measured(digits: Split, tr
     for name in ("bce", "fvu", "denoise_mse", "mean_activation", "l0", "effective_l0", "dead_fraction", "probe_error"):
         assert getattr(asked, name) == getattr(alone, name), name
     assert asked.l0 <= 3 < evaluate(model, test).l0 <= 7
+    assert evaluate(fixed, test, k=7).dead_fraction == evaluate(model, test).dead_fraction  # of as many largest ones
     # Only a model for every k has more latents to give than it keeps.
     assert asked.fvu_top_k == {}
     assert len(set(alone.fvu_top_k.values())) > 1

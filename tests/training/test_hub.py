@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.loopback_hub import READ_TOKEN, STRANGER_TOKEN, TOKEN, LoopbackHub
 from tests.sae_model.test_storage import assert_same
 from training.data import DATASETS, Split
 from training.fit.recipe import Recipe
-from training.publish.card import BEGIN, END
+from training.publish.card import BEGIN, END, merge_cards, render_card
 from training.publish.hub import HubError, push, push_all
 from training.publish.record import Record, RecordError
 from training.publish.run_folder import FILES
@@ -138,6 +139,14 @@ def test_what_a_person_wrote_into_the_card_stays(hub: LoopbackHub, copied: Path)
     commits = hub.commits(ID)
     push(copied, ID)
     assert hub.commits(ID) == commits  # and merging again changes nothing
+
+
+def test_metrics_of_before_do_not_stay_beside_the_new_ones(trained: Path) -> None:
+    model, record = SparseAutoencoder.from_pretrained(trained), Record.read(trained)
+    before = replace(record, evaluation=replace(record.evaluation, mse=0.5))
+    new, old = (render_card(model, of, ID) for of in (record, before))
+    merged, expected = (ModelCard(card).data.to_dict() for card in (merge_cards(new, old), new))
+    assert merged["model-index"] == expected["model-index"]
 
 
 def test_a_card_that_was_all_written_by_hand_stays_whole(hub: LoopbackHub, trained: Path) -> None:
@@ -279,6 +288,23 @@ def test_a_failing_push_leaves_what_was_there_and_succeeds_again(hub: LoopbackHu
         push(copied, ID)
         assert_same(SparseAutoencoder.from_pretrained(copied), SparseAutoencoder.from_pretrained(ID))
         with_other_weights(copied)
+
+
+def test_what_somebody_else_pushed_meanwhile_is_not_overwritten(
+    hub: LoopbackHub, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = HfApi.create_commit
+
+    def commit_second(api: HfApi, *arguments: object, **options: object) -> object:
+        monkeypatch.undo()
+        api.upload_file(path_or_fileobj=b"theirs", path_in_repo="README.md", repo_id=ID)
+        return commit(api, *arguments, **options)
+
+    monkeypatch.setattr(HfApi, "create_commit", commit_second)
+    with pytest.raises(HubError, match="somebody else changed it meanwhile"):
+        push(trained, ID)
+    assert hub.files(ID)["README.md"] == b"theirs"
+    assert "model.safetensors" not in hub.files(ID)
 
 
 def test_a_hub_that_is_down_is_an_error_message(hub: LoopbackHub, trained: Path) -> None:

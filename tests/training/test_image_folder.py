@@ -155,6 +155,7 @@ def test_a_folder_of_validation_images_is_the_validation_split(
         path = folder / "Valid" / CLASSES[label] / f"{int(image[0, 0, 0]):03d}.png"
         assert torch.equal(image, pixels(path))
     dataset.check("train")
+    dataset.check("test")  # in which validation images do not count
     shutil.rmtree(folder / "test")
     assert len(open_dataset(str(folder)).split("validation").images) == 21
     assert len(open_dataset(str(folder)).split("test").images) == 15

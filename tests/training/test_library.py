@@ -187,6 +187,7 @@ def test_groups_stay_whole_when_rows_are_held_out(as_groups: type) -> None:
 def test_rows_without_groups_are_held_out_one_by_one() -> None:
     rows, held_out = hold_out(50)
     assert (len(rows), len(held_out)) == (45, 5)
+    assert [len(part) for part in hold_out(4, share=0.99)] == [1, 3]  # one is left to train on
     with pytest.raises(DataError, match="All rows are of one group"):
         hold_out([3, 3, 3])
     with pytest.raises(ValueError, match=r"share lies between 0 and 1; got 1\.5"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -73,6 +75,17 @@ def test_progress_is_yielded_on_a_steady_beat_and_where_asked_after_each_epoch(t
     assert [report.epochs for report in reports] == [0.8, 1, 1.6, 2]
     assert {report.steps for report in reports} == {50}
     assert all(report.images_per_second > 0 for report in reports)
+
+
+def test_the_rate_of_a_run_that_was_taken_up_again_is_that_since_then(
+    training_digits: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that goes on by one second whenever somebody looks at it."""
+    monkeypatch.setattr("training.fit.loop.time", SimpleNamespace(perf_counter=count().__next__))
+    recipe, images = replace(SHORT, batch_size=10), training_digits.images[:250]
+    snapshot = next(fit(recipe.new_model(images), images, recipe)).snapshot()
+    again = fit(recipe.new_model(images), images, recipe, snapshot)
+    assert [(report.step, report.images_per_second) for report in again] == [(40, 200), (50, 150)]
 
 
 def test_reported_losses_are_those_of_the_model(training_digits: Split) -> None:

@@ -118,6 +118,7 @@ def test_fewer_than_ten_of_a_class_are_all_taken(fitted: list[tuple[Tensor, Tens
     labels = torch.tensor([0] * 30 + [1] * 4 + [5] * 12)
     few = Split(torch.rand(46, 3), labels)
     probe_errors(as_they_are, few, few)
+    assert len(fitted) == 2  # no further draw, in which that class would be missing; and all images
     assert fitted[0][1].bincount().tolist() == [10, 4, 0, 0, 0, 10]
 
 

@@ -96,6 +96,13 @@ def test_a_file_that_is_not_what_was_mapped_is_not_read(tmp_path: Path) -> None:
     assert torch.equal(Rows(source)[:9], torch.from_numpy(VECTORS[:9]))
 
 
+def test_what_was_written_to_a_copy_of_a_mapped_file_is_read(tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", VECTORS)
+    source = np.load(tmp_path / "rows.npy", mmap_mode="c")
+    source[17] = 4  # in memory alone; the first and the last row are as in the file
+    assert np.array_equal(Rows(source)[10:20].numpy(), source[10:20])
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
