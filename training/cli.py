@@ -351,7 +351,8 @@ def report_command(
         with staged_folder(output) as stage:
             (stage / "latents.html").write_text(page, encoding="utf-8")
         return
-    figures = draw_report(loaded, measured(loaded, test), test, images.about, history=read_history(model))
+    evaluation = measured(loaded, test, measure=QUICK)
+    figures = draw_report(loaded, evaluation, test, images.about, history=read_history(model))
     with staged_folder(output) as stage:
         for name, figure in tqdm(figures, desc="figures", unit=" figures"):
             save(figure, stage / name)

@@ -197,13 +197,14 @@ def compare(epochs: int = EPOCHS, limit: int | None = None) -> str:
 
     Args:
         epochs: passes over the training digits.
-        limit: train on the first so many of them only.
+        limit: train and measure on the first so many of each split only.
     """
     torch.set_num_threads(1)
     if find_spec("torchvision"):
         import_module("..data.torchvision_import", __package__)  # they import it, also where its operators cannot load
-    images = as_floats(load_split("mnist", "train", limit=limit).images).flatten(1)
-    validation, test = (as_floats(load_split("mnist", part).images).flatten(1) for part in ("validation", "test"))
+    images, validation, test = (
+        as_floats(load_split("mnist", part, limit=limit).images).flatten(1) for part in ("train", "validation", "test")
+    )
     there = {name: one for name, one in PEERS.items() if one.module is None or find_spec(one.module)}
     trainings = tqdm([(name, rate) for name, library in there.items() for rate in library.rates], unit=" trainings")
     best: dict[str, tuple[float, Result]] = {}
