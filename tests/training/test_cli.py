@@ -216,6 +216,9 @@ def test_a_model_is_measured_on_what_it_was_trained_on(tmp_path: Path) -> None:
     output = ("--output", tmp_path / "model")
     done = succeeded("fit", "--dataset", tmp_path / "rows.npy", "--loss", "mse", "--latent-dim", "20", *output)
     assert succeeded("evaluate", tmp_path / "model").stdout == done.stdout
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "A sparse autoencoder for vectors of 8 values" in card
+    assert "a vector for each latent" in card
     assert_refused(run("evaluate", tmp_path / "model", "--dataset", "mnist"), "cannot be measured on these images")
 
 

@@ -103,9 +103,10 @@ def render_card(model: SparseAutoencoder, record: Record, repo_id: str | None = 
     """
     recipe, evaluation = record.recipe, record.evaluation
     about, sparsity, bounded = record.about, recipe.sparsity, recipe.loss == "bce"
-    sizes, is_vector = " x ".join(map(str, model.image_shape)), model.image_shape[1:] == (1, 1)
+    sizes, is_vector = " x ".join(map(str, model.image_shape)), set(model.image_shape[1:]) <= {1}
     values = ", ".join(f"{name} = {value:g}" for name, value in dataclasses.asdict(sparsity).items())
-    linear = "\n`model.dictionary` holds its atoms, an image for each latent." if model.is_linear else ""
+    one = "a vector" if is_vector else "an image"
+    linear = f"\n`model.dictionary` holds its atoms, {one} for each latent." if model.is_linear else ""
     body = BODY.format(
         name=recipe.name,
         kind="vectors" if is_vector else "images",
