@@ -305,7 +305,7 @@ def evaluate_command(
         raise UserError(f"A model is measured on the test or the validation split; got {split!r}.")
     _set_threads(threads)
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(as_device(None)))
-    dataset = data_set_of(model, dataset)
+    dataset = data_set_of(model, dataset, loaded.image_shape)
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
     images.check("test")
     probe = to_probe(images) if measure == FULL else None
@@ -336,9 +336,9 @@ def report_command(
     from .draw.latents_report import latents_report
 
     check_empty(output)
-    dataset = data_set_of(model, dataset)
-    check_outside(output, dataset)
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(as_device(None)))
+    dataset = data_set_of(model, dataset, loaded.image_shape)
+    check_outside(output, dataset)
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
     images.check("test")
     test = images.split("test")

@@ -158,7 +158,8 @@ def test_a_model_of_other_images_cannot_be_measured_or_fine_tuned(tmp_path: Path
     SparseAutoencoder(latent_dim=20, image_shape=(3, 16, 20)).save_pretrained(tmp_path / "other")
     for command in (("evaluate",), ("report", "--output", tmp_path / "figures")):
         name, *options = command
-        done = run(name, tmp_path / "other", *options, "--data-dir", few_digits)
+        assert_refused(run(name, tmp_path / "other", *options), "name the data with --dataset")
+        done = run(name, tmp_path / "other", *options, "--dataset", "mnist", "--data-dir", few_digits)
         assert_refused(done, "cannot be measured on these images: Images come as (batch, 3, 16, 20)")
     done = run("fit", "--init", tmp_path / "other", "--architecture", "lecture", "--output", tmp_path / "next")
     assert_refused(done, "has the architecture dictionary: leave --architecture out")
@@ -197,7 +198,8 @@ def test_data_on_which_nothing_can_be_measured_are_refused_before_the_training(t
 
 
 def test_an_output_inside_the_data_set_is_refused(tmp_path: Path) -> None:
-    for command in (("fit",), ("report", tmp_path)):
+    SparseAutoencoder(20).save_pretrained(tmp_path / "model")
+    for command in (("fit",), ("report", tmp_path / "model")):
         done = run(*command, "--dataset", tmp_path, "--output", tmp_path / "within" / "model")
         assert_refused(done, f"lies in the data set {tmp_path}, and would become a part of it")
 

@@ -75,10 +75,19 @@ class Record:
             ) from error
 
 
-def data_set_of(model: str, given: str | None) -> str:
-    """The data set to measure a model on: the one given, or that of the recipe in its folder, or the usual one."""
+def data_set_of(model: str, given: str | None, shape: tuple[int, ...]) -> str:
+    """The data set to measure a model on: the one given, or that of the recipe in its folder, or MNIST.
+
+    Args:
+        shape: of the model's images.
+
+    Raises:
+        RecordError: nothing is given, there is no recipe, and the model is not for images such as those of MNIST.
+    """
     if given is None and (Path(model) / RECIPE_NAME).is_file():
         return Record.read(Path(model)).recipe.dataset
+    if given is None and shape != (1, 28, 28):
+        raise RecordError(f"{model} does not say what its model was trained on: name the data with --dataset.")
     return given or Recipe().dataset
 
 
