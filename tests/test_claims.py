@@ -109,6 +109,7 @@ IN_README = (
     f"{ALL['l1-1'].effective_l0:.0f} effective latents instead of {ALL['dense'].effective_l0:.0f}",
     f"mean activation of {ALL['lecture'].mean_activation:.3f}, yet {ALL['lecture'].effective_l0:.0f} effective latents",
     f"The noisy image itself has {ALL['dense'].noisy_mse[NOISE]:.4f}",
+    f"the learning rate of `l1-1`, {RECIPE['l1-1'].learning_rate:g},",
 )
 IN_RESULTS = (
     f"has an error of {ALL['dense'].noisy_mse[NOISE]:.4f} as it is seen",
@@ -274,6 +275,12 @@ def test_what_the_lessons_say_of_the_bundle_is_so() -> None:
     assert noisy("dense") / ALL["dense"].noisy_mse["0.3"] == pytest.approx(0.9, abs=0.05)  # a tenth less
     assert ALL["l1-30"].dead_fraction > 0.3 > 10 * ALL["l1-1"].dead_fraction
     assert max(BY_BETA, key=lambda name: ALL[name].dead_fraction) == "l1-30"
+    per_image, per_latent = ALL["kl-image-0.05"], ALL["kl-neuron-0.05"]
+    assert per_latent.dead_fraction < per_image.dead_fraction
+    assert per_latent.fvu > per_image.fvu
+    assert all(int(name[5:]) - 0.2 < ALL[name].l0 < int(name[5:]) for name in by_k)  # now and then one fewer is on
+    ones, eights = ALL["l1-1"].l0_by_class[1], ALL["l1-1"].l0_by_class[8]
+    assert eights > 2 * ones
     spread = {
         name: max(of) / min(of) for name, of in ((name, ALL[name].mean_activation_by_class) for name in ALL) if of
     }

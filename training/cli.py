@@ -35,7 +35,7 @@ from .fit.recipe import Recipe, check_size, for_any_range, for_noise, recipe_for
 from .measure.evaluation import FULL, QUICK, Measure
 from .measure.history import read_history
 from .publish.hub import HubError, check_login, push, push_all
-from .publish.record import Record, data_set_of
+from .publish.record import Record, data_of
 from .runs import load_data, measured, run_all, run_one, to_probe
 from .sweep import spread
 
@@ -305,7 +305,7 @@ def evaluate_command(
         raise UserError(f"A model is measured on the test or the validation split; got {split!r}.")
     _set_threads(threads)
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(as_device(None)))
-    dataset = data_set_of(model, dataset, loaded.image_shape)
+    dataset, image_size, grey = data_of(model, loaded.image_shape, dataset, image_size, grey)
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
     images.check("test")
     probe = to_probe(images) if measure == FULL else None
@@ -337,7 +337,7 @@ def report_command(
 
     check_empty(output)
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(as_device(None)))
-    dataset = data_set_of(model, dataset, loaded.image_shape)
+    dataset, image_size, grey = data_of(model, loaded.image_shape, dataset, image_size, grey)
     check_outside(output, dataset)
     images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
     images.check("test")

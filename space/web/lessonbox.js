@@ -49,6 +49,7 @@ export function build(page) {
   const body = h("div", { class: "lesson", role: "group", hidden: true });
   const count = h("span", { class: "muted" });
   const why = h("div", { class: "why", role: "status" });
+  let said = ""; // what `why` says now, so that a screen reader hears it once, and what has the focus keeps it
   const element = h(
     "section",
     { id: "lessons", class: "box" },
@@ -125,18 +126,23 @@ export function build(page) {
   const explain = () => {
     const lesson = lessons.find((other) => other.key === open);
     const { done, predicted, values } = kept[open] ?? {};
-    if (!lesson || !done) return fill(why);
+    if (!lesson || !done) return (said = "", fill(why));
     body.querySelectorAll("input").forEach((input) => (input.disabled = predicted !== undefined)); // which stays
     const answer = say(`lessons.${open}_answer_${lesson.right}`);
     const words = { threshold: term("threshold"), load_balancing: term("load balancing") };
     const verdict =
       predicted === undefined ? "lessons.answer" : predicted === lesson.right ? "lessons.right" : "lessons.wrong";
+    const numbers = { ...lesson.values?.(page), ...values };
+    const isPast = lesson.isOfNow && !lesson.isDone(page);
+    const saying = JSON.stringify([open, predicted, numbers, isPast]);
+    if (saying === said) return;
+    said = saying;
     fill(
       why,
       h("p", {}, rich(verdict, { answer })),
-      h("p", {}, h("b", {}, say("lessons.why")), " ", rich(`lessons.${open}_why`, { ...lesson.values?.(page), ...values, ...words })),
+      h("p", {}, h("b", {}, say("lessons.why")), " ", rich(`lessons.${open}_why`, { ...numbers, ...words })),
       lesson.table?.(page),
-      lesson.isOfNow && !lesson.isDone(page) && h("p", { class: "muted" }, say("lessons.then")),
+      isPast && h("p", { class: "muted" }, say("lessons.then")),
     );
   };
   if (open) layOut();

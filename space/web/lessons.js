@@ -8,7 +8,8 @@ import { say, term } from "./words.js";
 /** @typedef {import("./lab.js").Stop} Stop */
 /**
  * @typedef {{key: string, needs: string[], from: (page: Page) => Partial<import("./state.js").State>, right: number,
- *   isDone: (page: Page) => boolean, isOfNow?: boolean, values?: (page: Page) => Record<string, any>, table?: (page: Page) => HTMLElement, tab?: string, place?: string}} Lesson
+ *   isDone: (page: Page) => boolean, isOfNow?: boolean, values?: (page: Page) => Record<string, any>,
+ *   table?: (page: Page) => HTMLElement, tab?: string, place?: string}} Lesson
  *   `needs` stops of the page; `from` where it starts, so that no lesson opens on its own answer; `right` the number of
  *   the right prediction; `isOfNow` whether its numbers are of the current image; `place` what the page scrolls to
  */
@@ -139,8 +140,9 @@ export const LESSONS = [
     from: (page) => ({ ...at(page, "l1-1"), tab: "see" }),
     right: 2,
     isDone(page) {
-      const { key, penalty } = stopOf(page);
-      return Boolean(penalty) && Number(evaluation(page, key).dead_fraction.toFixed(3)) >= 0.02; // as the table shows it
+      const { key, k, method } = stopOf(page);
+      const dead = Number(evaluation(page, key).dead_fraction.toFixed(3)); // as the table shows it
+      return k === null && method !== "none" && dead >= 0.02;
     },
     isOfNow: true,
     values: (page) => ({

@@ -31,7 +31,7 @@ export class Requests {
     if (isOpen) this.timer = window.setTimeout(() => this.look(PATIENCE), PATIENCE);
   }
 
-  /** Whether the server is gone was found out. @param {boolean} isGone */
+  /** Notes whether the server is gone. @param {boolean} isGone */
   noteGone(isGone) {
     if (isGone === this.isGone) return;
     this.isGone = isGone;

@@ -118,6 +118,22 @@ def test_a_lesson_is_not_done_by_half(open_tab: Callable[[str], Page], site: str
     assert page.locator("#lessons .why > *").count() == 0
     slide(page, "#noise", 0.3)
     page.wait_for_selector("#lessons .why > *")
+    page.evaluate("window.said = document.querySelector('#lessons .why > *')")
+    slide(page, "#noise", 0.4)
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.said.isConnected")  # a screen reader hears it once
+
+
+def test_a_model_with_dead_latents_needs_a_penalty_for_the_lesson(open_tab: Callable[[str], Page], site: str) -> None:
+    page = open_tab(site)
+    page.locator("#lessons [data-lesson=dead]").click()
+    page.locator("#beta .ticks button").first.click()
+    wait_for_models(page)
+    page.wait_for_timeout(150)
+    assert page.locator("#lessons .why > *").count() == 0
+    page.get_by_label("Top k", exact=True).check()
+    page.locator(".others button", has_text="jumprelu").click()
+    page.wait_for_selector("#lessons .why > *", timeout=20_000)
 
 
 def test_what_needs_no_server_goes_on_without_one(browser: Browser, server: str) -> None:

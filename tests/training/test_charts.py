@@ -56,6 +56,7 @@ def test_the_bar_of_zeros_is_of_all_and_the_other_bars_are_of_the_rest() -> None
     heights, edges, _ = rest.patches[0].get_data()
     assert np.allclose(heights, [0, 0.25, *[0] * 8, 0.75, 0])
     assert np.allclose(edges, EDGES)
+    assert [words.get_text() for words in rest.get_xticklabels()] == ["≤0.001", "0.01", "0.1", "1"]
 
 
 @pytest.mark.parametrize("linear", [False, True])

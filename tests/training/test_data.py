@@ -6,9 +6,11 @@ import gzip
 import hashlib
 import pickle
 import shutil
+import sys
 from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
@@ -317,3 +319,10 @@ def test_labels_beyond_the_classes_are_noticed(data_dir: Path) -> None:
     write_idx(data_dir / "MNIST" / "raw", "t10k", np.zeros((10, 28, 28)), np.full(10, 10))
     with pytest.raises(DataError, match="MNIST has labels from 10 to 10; its 10 classes are numbered from 0"):
         load_split("mnist", "test", data_dir)
+
+
+def test_a_torchvision_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    monkeypatch.delitem(sys.modules, "training.data.torchvision_import")
+    with pytest.raises(DataError, match="is not installed: pip install torchvision"):
+        import_module("training.data.torchvision_import")

@@ -100,8 +100,9 @@ def test_without_classes_there_are_no_class_maps_and_no_probes(shapes: Path, tmp
     assert (recipe["image_size"], recipe["grey"]) == (8, True)
     assert "photos: licence unknown." in (tmp_path / "model" / "README.md").read_text()
     same = ("--dataset", flat, "--image-size", "8", "--grey")
-    assert json.loads(run("evaluate", tmp_path / "model", *same).stdout) == json.loads(done.stdout)
-    succeeded("report", tmp_path / "model", *same, "--output", tmp_path / "figures")
+    for named in (same, ()):  # where nothing is named, recipe.json has all three
+        assert json.loads(run("evaluate", tmp_path / "model", *named).stdout) == json.loads(done.stdout)
+    succeeded("report", tmp_path / "model", "--output", tmp_path / "figures")
     assert not list((tmp_path / "figures").glob("class-maps*"))
 
 

@@ -13,8 +13,9 @@ from sae_model import L1, SparseAutoencoder
 from sae_model.errors import UserError
 from tests.command_line import assert_refused, run, succeeded
 from training.measure.evaluation import Evaluation
+from training.publish.record import Record
 from training.runs import run_one
-from training.sweep import spread
+from training.sweep import frontier, spread
 
 QUICK = ("--epochs", "1", "--latent-dim", "20", "--limit", "300")
 
@@ -73,6 +74,10 @@ def test_a_sweep_trains_each_tells_all_and_goes_on_where_it_was_stopped(
     chart = (tmp_path / "sweep" / "frontier.svg").read_text()
     best = min((float(row.split("|")[2]), row.split("|")[1].strip()) for row in rows)[1]
     assert f">{best}<" in chart
+    records = {name: Record.read(tmp_path / "sweep" / name) for name in folders}
+    drawn = frontier([(name, of.recipe, of.evaluation) for name, of in records.items()], "digits").axes[0].lines
+    points = {tuple(at) for line in drawn if line.get_marker() != "None" for at in line.get_xydata()}
+    assert points == {(max(of.evaluation.effective_l0, 1e-3), of.evaluation.fvu) for of in records.values()}
     recipe = json.loads((tmp_path / "sweep" / "l1-10-seed-1" / "recipe.json").read_text())
     assert (recipe["seed"], recipe["limit"]) == (1, 300)
     other = run("sweep", "--sparsity", "l1", "--beta", "0.1", "10", "--seed", "0", "1", *QUICK, "--epochs", "2", *where)

@@ -197,7 +197,7 @@ def compare(epochs: int = EPOCHS, limit: int | None = None) -> str:
 
     Args:
         epochs: passes over the training digits.
-        limit: train and measure on the first so many of each split only.
+        limit: train and measure on the first `limit` images of each split.
     """
     torch.set_num_threads(1)
     if find_spec("torchvision"):

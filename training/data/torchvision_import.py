@@ -16,7 +16,9 @@ _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 try:
     import torchvision  # noqa: F401
 except ModuleNotFoundError as error:
-    raise DataError("torchvision, which reads this data set, is not installed: pip install torchvision.") from error
+    raise DataError(
+        "torchvision, which reads or downloads this data set, is not installed: pip install torchvision."
+    ) from error
 except RuntimeError as error:
     if "torchvision::" not in str(error):
         raise

@@ -21,7 +21,7 @@ GREY = "#52525b"
 
 
 def new_figure(title: str, width: float, height: float) -> Figure:
-    """An empty figure of so many inches, with a title."""
+    """An empty figure of `width` x `height` inches, with a title."""
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle(title, parse_math=False)
     return figure

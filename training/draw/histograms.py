@@ -39,6 +39,7 @@ def _draw_logarithmic(part: SubFigure, h: Histogram) -> list[Axes]:
     zero.set(ylim=(0, 1.1))
     rest.stairs([count / max(sum(h.log), 1) for count in h.log], EDGES.tolist(), fill=True, color=COLOURS[0])
     rest.set(xscale="log", xlim=(LOWEST, 1), ylabel=say("charts.rest"))
+    rest.set_xticks([LOWEST, 0.01, 0.1, 1], [f"≤{LOWEST:g}", "0.01", "0.1", "1"])  # the first bin takes all below it
     return [zero, rest]
 
 

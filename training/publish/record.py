@@ -75,20 +75,26 @@ class Record:
             ) from error
 
 
-def data_set_of(model: str, given: str | None, shape: tuple[int, ...]) -> str:
-    """The data set to measure a model on: the one given, or that of the recipe in its folder, or MNIST.
+def data_of(
+    model: str, shape: tuple[int, ...], dataset: str | None, image_size: int | None, grey: bool
+) -> tuple[str, int | None, bool]:
+    """The data to measure a model on: what is given, or else what the recipe in its folder says, or MNIST.
 
     Args:
         shape: of the model's images.
+        dataset, image_size, grey: as for `open_dataset`; without a data set the recipe has the others too.
 
     Raises:
-        RecordError: nothing is given, there is no recipe, and the model is not for images such as those of MNIST.
+        RecordError: no data set is given, there is no recipe, and the model is not for images such as those of MNIST.
     """
-    if given is None and (Path(model) / RECIPE_NAME).is_file():
-        return Record.read(Path(model)).recipe.dataset
-    if given is None and shape != (1, 28, 28):
+    if dataset is not None:
+        return dataset, image_size, grey
+    if (Path(model) / RECIPE_NAME).is_file():
+        recipe = Record.read(Path(model)).recipe
+        return recipe.dataset, image_size or recipe.image_size, grey or recipe.grey
+    if shape != (1, 28, 28):
         raise RecordError(f"{model} does not say what its model was trained on: name the data with --dataset.")
-    return given or Recipe().dataset
+    return Recipe().dataset, image_size, grey
 
 
 def versions() -> dict[str, str]:
