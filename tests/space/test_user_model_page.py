@@ -136,8 +136,12 @@ def test_files_that_are_too_large_are_not_sent(page: Page, tmp_path: Path) -> No
         file.truncate(LARGEST_FILE + 1)
     sent: list[str] = []
     page.on("request", lambda request: request.method == "POST" and sent.append(request.url))
+    page.evaluate(
+        "() => { File.prototype.arrayBuffer = async () => { window.isRead = true; return new ArrayBuffer(0); } }"
+    )
     page.set_input_files("#model-files", tmp_path / "large.zip")
     page.wait_for_function("document.querySelector('#message.error')?.innerText.startsWith('large.zip: 50 MB')")
+    assert not page.evaluate("window.isRead")
     assert sent == []
 
 
