@@ -18,7 +18,7 @@ def test_strokes_build_the_image_and_come_nearer_to_it(page: Page) -> None:
     quality = []
     for count in (0, 1, 5, 60):
         slide(page, "#reveal", count)
-        quality.append(float(re.search(r"(\d+\.\d) dB", page.inner_text(".built .main figcaption"))[1]))
+        quality.append(float(re.search(r"(\d+\.\d)\sdB", page.inner_text(".built .main figcaption"))[1]))
         assert page.locator(".atoms .in").count() >= min(count, 54)
     assert quality == sorted(quality)
     assert pixels(page, ".built .main canvas") == pixels(page, ".built figure:nth-child(3) canvas")
