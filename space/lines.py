@@ -13,6 +13,8 @@ from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Queue
 from gradio.utils import run_coro_in_background
 
+BETWEEN_LOOKS = 0.02
+"""Seconds between two looks for a waiting event. Gradio's 0.001 costs several percent of a core while nobody waits."""
 MOST_IN_A_LINE = 100
 """Events of one kind that wait; more of them are refused, and all others go on."""
 MOST_UNREAD_MESSAGES = 50
@@ -43,6 +45,7 @@ class Lines(Queue):
 
     def __init__(self, blocks: gr.Blocks) -> None:
         super().__init__(True, blocks.max_threads, 1, None, blocks)
+        self.sleep_when_free = BETWEEN_LOOKS
 
     def start(self) -> None:
         super().start()
