@@ -6,8 +6,9 @@
 //     y_i = the k largest of z_(i-1), or z_(i-1) itself where k is null
 //     z_i = relu(y_i + eta_i D (x - p_i) - t_i)        p_i = sigmoid(b + y_i D)        i = 1 ... steps
 
+import { matrix } from "./matrix.js";
 import { OUTPUTS } from "./outputs.js";
-import { accumulate, all, correlate, keepTopK } from "./products.js";
+import { all, keepTopK } from "./products.js";
 import { refine } from "./refine.js";
 
 const USUAL_PIXELS = 28 * 28;
@@ -29,13 +30,14 @@ export class Dictionary {
     const pixels = this.bias.length;
     this.relativeSize = config.output === "sigmoid" ? pixels / USUAL_PIXELS : 1;
     this.atomLength = config.output === "sigmoid" ? 10 * Math.sqrt(this.relativeSize) : 1;
-    this.first = get("first.weight");
+    this.first = matrix(get("first.weight"), pixels);
     this.firstBias = get("first.bias");
     this.firstBiases = betas && get("first_bias");
     this.logSteps = get("log_step");
     this.thresholds = get("threshold");
     this.latents = all(this.firstBias.length);
-    const atoms = (this.atoms = get("atoms"));
+    const atoms = get("atoms");
+    this.atoms = matrix(atoms, pixels);
     /** The factor that turns each row of the atoms into one of D. The rows themselves stay as they are stored. */
     this.factors = Float64Array.from(this.latents, (i) => {
       const squares = atoms.subarray(i * pixels, (i + 1) * pixels).reduce((sum, value) => sum + value * value, 0);
@@ -48,7 +50,7 @@ export class Dictionary {
    * @param {Float64Array} values of those
    * @returns {Float64Array} logits (pixels) */
   draw(on, values) {
-    return accumulate(this.atoms, on, values.map((z, i) => z * this.factors[on[i]]), this.bias.slice());
+    return this.atoms.accumulate(on, values.map((z, i) => z * this.factors[on[i]]), this.bias.slice());
   }
 
   /** D times a vector (pixels), for some latents.
@@ -56,7 +58,7 @@ export class Dictionary {
    * @param {Int32Array} [latents]
    * @returns {Float64Array} one number for each of those */
   correlate(vector, latents = this.latents) {
-    return correlate(this.atoms, latents, vector).map((product, i) => product * this.factors[latents[i]]);
+    return this.atoms.correlate(vector, latents).map((product, i) => product * this.factors[latents[i]]);
   }
 
   /** Latents -> the image before the sigmoid, if there is one.
@@ -76,7 +78,7 @@ export class Dictionary {
     const mix = this.betas ? mixOf(beta, this.betas) : [1];
     const more = this.firstBiases ? mixed(mix, this.firstBiases, 0, latentDim) : new Float64Array(latentDim);
     /** @type {Float64Array} */
-    let z = correlate(this.first, this.latents, x).map((y, i) => Math.max(0, y + this.firstBias[i] + more[i]));
+    let z = this.first.correlate(x).map((y, i) => Math.max(0, y + this.firstBias[i] + more[i]));
     for (let i = 0; i < this.logSteps.length / mix.length; i++) {
       const eta = Math.exp(mixed(mix, this.logSteps, i, 1)[0]) / this.relativeSize;
       const threshold = mixed(mix, this.thresholds, i, latentDim);

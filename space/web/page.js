@@ -39,7 +39,8 @@ export class Page {
     this.trouble = null;
     this.wanted = ""; // a user's model that a link names and that is not here yet
     this.turn = 0; // counts the drawings and links that were read: a late result must not replace a newer one
-    this.written = -Infinity; // when the address was last written, ms
+    this.written = -Infinity; // when the address last changed, ms
+    this.writing = 0; // the timer that runs until it is written
     this.resting = 0; // the timer that runs until what may lag behind is drawn; 0 where there is none
     this.arrival = 0; // the frame in which fetched data will be drawn; 0 where none is asked for
     lab.onArrival = () => this.arrive();
@@ -105,21 +106,28 @@ export class Page {
     });
   }
 
-  /** Writes the state into the address; what follows each other at once makes one entry of the history. */
+  /** Writes the state into the address, in a drag when the hand rests: that takes time, and Safari bounds how often. What
+   * follows each other soon makes one entry of the history. */
   write() {
+    const now = performance.now();
+    const since = now - this.written;
+    this.written = now;
+    clearTimeout(this.writing);
+    if (since < REST) {
+      this.writing = setTimeout(() => this.write(), REST);
+      return;
+    }
     const others = [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("__"));
     const address =
       query(this.state, this.lab) + others.map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("");
-    const now = performance.now();
-    if (address !== location.search)
-      history[now - this.written < DRAG ? "replaceState" : "pushState"](null, "", address);
-    this.written = now;
+    if (address !== location.search) history[since < DRAG ? "replaceState" : "pushState"](null, "", address);
   }
 
   /** Takes in the state of an address. @param {string} text */
   async restore(text) {
     const first = opening(this.lab, this.state.lang);
     const turn = ++this.turn;
+    clearTimeout(this.writing);
     this.trouble = null;
     this.wanted = "";
     try {

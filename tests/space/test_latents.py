@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.space.browser import NARROW, open_page, pixels
 
@@ -56,14 +57,14 @@ def test_a_latent_can_be_switched_off_and_set_and_the_error_changes(page: Page) 
     page.get_by_role("button", name="Switch it off").click()
     assert error(page) > 2 * unedited
     assert pixels(page, "#reconstruction canvas") != before
-    assert f"set={latent}:0" in page.url
+    expect(page).to_have_url(re.compile(f"set={latent}:0"))
     assert page.locator("#latents .ring.edited").count() == 1
     page.locator("#card input").fill("3")
     assert page.inner_text("#card output") == "3.00"
-    assert f"set={latent}:3" in page.url
+    expect(page).to_have_url(re.compile(f"set={latent}:3"))
     page.get_by_role("button", name="As encoded").click()
     assert pixels(page, "#reconstruction canvas") == before
-    assert "set=" not in page.url
+    expect(page).not_to_have_url(re.compile("set="))
     page.get_by_role("button", name="Switch it off").click()
     page.keyboard.press("Escape")
     assert page.locator("#card").is_hidden()
@@ -95,7 +96,7 @@ def test_the_keys_alone_reach_a_latent_and_change_it(page: Page) -> None:
     assert page.inner_text("#card h2") != first
     page.keyboard.press("Enter")
     page.keyboard.press("End")  # on the slider of the card
-    assert "set=" in page.url
+    expect(page).to_have_url(re.compile("set="))
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.id") == "latents"
 

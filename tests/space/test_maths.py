@@ -7,8 +7,9 @@ by hardly more than it must is taken on one side and not on the other: of 500 co
 
 from __future__ import annotations
 
+import base64
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from wasmtime import wat2wasm
 
 from sae_model import SparseAutoencoder, bernoulli_kl, unit_activation
 from sae_model.bundle import BUNDLE, list_variants
@@ -228,6 +230,46 @@ def test_models_of_other_shapes_outputs_and_methods_agree(tab: Page, folder: Pat
     on = model.encode(clean).count_nonzero(1)
     assert 0 < on.min() <= on.max() < 61
     agree(tab, f"/{name}", model, clean)
+
+
+PRODUCTS = """async ([rows, width, some]) => {
+  const {matrix} = await import('/web/matrix.js');
+  const {all, accumulate, correlate} = await import('/web/products.js');
+  const numbers = (count) => Float64Array.from({length: count}, (_, i) => Math.sin(1 + i * i));
+  const data = Float32Array.from(numbers(rows * width)), vector = numbers(width), weights = numbers(some.length);
+  const picked = Int32Array.from(some), WithCode = globalThis.WebAssembly;
+  const results = (one) => [one.correlate(vector), one.correlate(vector, picked),
+    one.accumulate(picked, weights, vector.slice()), one.correlate(vector)].map((numbers) => [...numbers]);
+  const fast = results(matrix(data, width));
+  delete globalThis.WebAssembly;
+  const without = results(matrix(data, width));
+  globalThis.WebAssembly = WithCode;
+  const plain = [correlate(data, all(rows), vector), correlate(data, picked, vector),
+    accumulate(data, picked, weights, vector.slice()), correlate(data, all(rows), vector)].map((one) => [...one]);
+  return [fast, without, plain];
+}"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "width", "some"),
+    [(900, 784, range(0, 900, 7)), (7, 9, [6, 0, 3]), (1, 1, [0]), (5, 2, []), (4, 3, [0, 1, 2, 3]), (5, 6, range(5))],
+)
+def test_products_are_the_same_with_and_without_web_assembly(
+    tab: Page, rows: int, width: int, some: Iterable[int]
+) -> None:
+    picked = list(some)
+    numbers = [np.sin(1 + np.arange(count, dtype=np.float64) ** 2) for count in (rows * width, width, len(picked))]
+    data = numbers[0].astype(np.float32).astype(np.float64).reshape(rows, width)
+    every = data @ numbers[1]
+    expected = [every, every[picked], numbers[1] + numbers[2] @ data[picked], every]
+    for found in tab.evaluate(PRODUCTS, [rows, width, picked]):
+        for one, other in zip(found, expected, strict=True):
+            assert one == pytest.approx(other, abs=1e-11)
+
+
+def test_the_code_of_the_products_is_the_text_beside_it() -> None:
+    code = base64.b64encode(wat2wasm((WEB / "matrix.wat").read_text(encoding="utf-8"))).decode()
+    assert f'"{code}"' in (WEB / "matrix.js").read_text(encoding="utf-8"), f"CODE in matrix.js has to be {code}"
 
 
 def test_weights_of_every_type_are_read(tab: Page, folder: Path) -> None:

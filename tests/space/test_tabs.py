@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from playwright.sync_api import expect
+
 from space.state import TABS
 from tests.space.browser import english_in, open_page, pixels, slide, stroke, wait_for_models
 
@@ -51,6 +53,7 @@ def test_the_language_changes_on_the_spot_and_nothing_is_lost(page: Page) -> Non
     stroke(page, (0.3, 0.2), (0.3, 0.8))
     page.wait_for_function("() => location.search.includes('draw=')")
     slide(page, "#noise", 0.1)
+    expect(page).to_have_url(re.compile("sigma=0.1"))
     before, shown = page.url, pixels(page, "#reconstruction canvas")
     page.evaluate("window.same = true")
     page.locator("#languages button").click()
