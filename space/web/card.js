@@ -40,6 +40,8 @@ export class Card {
   /** Says its own words; after a change of language. */
   speak() {
     this.element.ariaLabel = say("latent.card");
+    for (const said of [this.heading, this.facts, this.body, this.hint]) fill(said);
+    this.slider.ariaLabel = null;
     const button = (/** @type {string} */ name, /** @type {() => void} */ click) =>
       h("button", { type: "button", class: name, on: { click } }, say(`latent.${name}`));
     fill(

@@ -53,6 +53,7 @@ def test_the_language_changes_on_the_spot_and_nothing_is_lost(page: Page) -> Non
     stroke(page, (0.3, 0.2), (0.3, 0.8))
     page.wait_for_function("() => location.search.includes('draw=')")
     slide(page, "#noise", 0.1)
+    page.hover("#latents")  # opens a card
     expect(page).to_have_url(re.compile("sigma=0.1"))
     before, shown = page.url, pixels(page, "#reconstruction canvas")
     page.evaluate("window.same = true")
