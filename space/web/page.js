@@ -16,6 +16,7 @@ import { lang, rich, say, setWords } from "./words.js";
 /** @typedef {{element: HTMLElement, draw: () => void, drawLater?: () => void}} View `draw` what one looks at while a slider moves */
 
 const DRAG = 800; // milliseconds: changes that follow each other faster make one entry of the history
+const LATER = 2000; // milliseconds until an address that the browser refused is written
 const REST = 120; // milliseconds after the last change, until what may lag behind is drawn
 
 export class Page {
@@ -106,8 +107,8 @@ export class Page {
     });
   }
 
-  /** Writes the state into the address, in a drag when the hand rests: that takes time, and Safari bounds how often. What
-   * follows each other soon makes one entry of the history. */
+  /** Writes the state into the address; in a drag when the hand rests. What follows each other soon makes one entry of
+   * the history. */
   write() {
     const now = performance.now();
     const since = now - this.written;
@@ -120,7 +121,12 @@ export class Page {
     const others = [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("__"));
     const address =
       query(this.state, this.lab) + others.map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("");
-    if (address !== location.search) history[since < DRAG ? "replaceState" : "pushState"](null, "", address);
+    if (address === location.search) return;
+    try {
+      history[since < DRAG ? "replaceState" : "pushState"](null, "", address);
+    } catch {
+      this.writing = setTimeout(() => this.write(), LATER); // Safari refuses more than 100 in 10 or 30 seconds
+    }
   }
 
   /** Takes in the state of an address. @param {string} text */
