@@ -40,6 +40,7 @@ NEEDED = (
     "space/web/*.js",
     "space/web/*.css",
     "space/web/*.html",
+    "space/web/*.wat",  # the text of the code in matrix.js
     "space/words/*.toml",
     "space/*.png",  # README shows these
     "space/*.webp",
