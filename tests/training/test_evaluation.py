@@ -149,6 +149,15 @@ def test_denoising_is_measured_against_the_clean_image(
     assert measured.denoise_mse == pytest.approx(expected, rel=1e-4)
 
 
+def test_a_level_of_noise_is_the_same_whatever_else_is_measured(
+    measured: Evaluation, brief_model: SparseAutoencoder, some: Split
+) -> None:
+    """In several batches."""
+    quick = evaluate(brief_model, some, measure="quick")
+    for name in ("denoise_mse", "noisy_mse"):
+        assert getattr(quick, name) == {"0.3": getattr(measured, name)["0.3"]}
+
+
 def test_order_does_not_matter_and_floats_are_as_good_as_bytes(
     measured: Evaluation, brief_model: SparseAutoencoder, some: Split
 ) -> None:

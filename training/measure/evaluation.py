@@ -143,7 +143,7 @@ def evaluate(
         test: what to measure on: images (n, *image_shape), bytes or floats, and labels (n,), 0 where there are none.
         train: what the linear classifier of `probe_error` is fitted on; without it there is no `probe_error`.
         k, beta: measure the model at this k or beta, as in `model.encode`; at a k there is no `fvu_top_k`.
-        sigmas: of the noise; by default five of them, or 0.3 alone where it has to be quick.
+        sigmas: of the noise, among `NOISE_LEVELS`; by default all five, or 0.3 alone where it has to be quick.
         measure: how thoroughly; `train` counts either way.
 
     Raises:
@@ -247,7 +247,7 @@ def metrics(
         if wrong:
             raise ValueError(wrong)
         clean = as_floats(batch)
-        noisy = {sigma: add_noise(clean, sigma, generator).to(device) for sigma in sigmas}
+        noisy = {sigma: given.to(device) for sigma, given in _noisy(clean, sigmas, generator).items()}
         sums["variance"] += (clean - mean_image).square().sum().item()
         clean = clean.to(device)
         latents = model.encode(clean, k, beta)
@@ -284,6 +284,12 @@ def metrics(
         activation_histogram=(activation_counts / activation_counts.sum()).tolist(),
         latent_histogram=(torch.histc(latent_means, BINS, 0, 1) / model.latent_dim).tolist(),
     )
+
+
+def _noisy(clean: Tensor, sigmas: tuple[float, ...], generator: torch.Generator) -> dict[float, Tensor]:
+    """Images with noise of each sigma. Noise of every level is drawn, so that one is the same beside any others."""
+    every = {level: add_noise(clean, level, generator) for level in NOISE_LEVELS if sigmas}
+    return {sigma: every[sigma] for sigma in sigmas}
 
 
 def _squared_error(reconstruction: Tensor, clean: Tensor) -> float:
