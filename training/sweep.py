@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sae_model.errors import UserError
 from sae_model.methods import METHODS, sparsity_from_config
 from sae_model.storage import CONFIG_NAME, write_file
 
@@ -94,7 +95,8 @@ def run_sweep(
         The name of the folder, the recipe and the metrics of each.
 
     Raises:
-        RecordError: a folder holds another model. Otherwise as for `run_one`.
+        RecordError: a folder holds another model. UserError: images from which nothing can be learned. Otherwise as for
+            `run_one`.
     """
     for name, recipe in zip(folder_names(wanted), wanted, strict=True):
         folder = output / name
@@ -106,7 +108,10 @@ def run_sweep(
             yield name, recipe, record.evaluation
             continue
         with locked(folder):
-            model = recipe.new_model(data.train.images).to(place)
+            try:
+                model = recipe.new_model(data.train.images).to(place)
+            except ValueError as error:
+                raise UserError(str(error)) from error
             checkpoint = Checkpoint(folder, recipe, data.train.images)
             evaluation = run_one(recipe, model, data, folder, checkpoint, measure)
         assert evaluation is not None, "a sweep runs in one process"

@@ -202,7 +202,7 @@ def too_few_steps(recipe: Recipe, count: int) -> str | None:
     if recipe.epochs * a_pass >= FEW_STEPS:
         return None
     return (
-        f"Only {recipe.epochs * a_pass} steps: {recipe.epochs} epochs of {count:,} images in batches of "
+        f"Only {recipe.epochs * a_pass} steps: {recipe.epochs} epochs of {count:,} rows in batches of "
         f"{recipe.batch_size}. A model takes several hundred; {-(-FEW_STEPS // a_pass)} epochs make {FEW_STEPS}."
     )
 

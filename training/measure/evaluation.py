@@ -45,7 +45,7 @@ class Evaluation:
     bce: float | None
     """Mean binary cross-entropy of the reconstruction, nats per pixel. None where the output is linear."""
     mse: float
-    """Mean squared error per pixel, pixels in [0, 1]."""
+    """Mean squared error per value, pixels in [0, 1]."""
     fvu: float | None
     """Fraction of variance unexplained: squared error over the variance about the per-pixel mean of these images. None
     where they are all alike, which `evaluate` refuses."""
@@ -156,14 +156,14 @@ def evaluate(
         sigmas = NOISE_LEVELS if measure == FULL else (SIGMA,)
     if len(test.images) == 0 or len(test.images) != len(test.labels):
         raise ValueError(
-            f"An evaluation needs images and a label for each; got {len(test.images)} and {len(test.labels)}."
+            f"An evaluation needs rows and a label for each; got {len(test.images)} and {len(test.labels)}."
         )
     was_training = model.training
     model.eval()
     try:
         evaluation = metrics(model, test.images, k, beta, sigmas, KEPT if k is None else ())
         if evaluation.fvu is None:
-            raise ValueError("These images are all alike, so there is no variance to explain: evaluate several.")
+            raise ValueError("These rows are all alike, so there is no variance to explain: evaluate several.")
         if measure == FULL:
             evaluation = replace(evaluation, fvu_refit=fvu_refit(model, test.images[:REFIT_IMAGES], k, beta))
         if int(test.labels.max()) > 0:
