@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -121,10 +120,6 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """All hyperparameters, as JSON-able values."""
         return asdict(self) | {"sparsity": self.sparsity.to_config()}
-
-    def to_json(self) -> str:
-        """The same as JSON."""
-        return json.dumps(self.to_dict(), indent=2)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
