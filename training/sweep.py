@@ -17,6 +17,7 @@ from .fit.checkpoint import Checkpoint
 from .fit.output import locked
 from .fit.recipe import Recipe, for_any_range, tuned
 from .measure.evaluation import Evaluation, Measure, known
+from .publish.card import as_markdown
 from .publish.record import Record, RecordError
 from .runs import Data, folder_names, run_one
 from .words import say
@@ -131,8 +132,7 @@ def write_sweep(output: Path, done: Sequence[tuple[str, Recipe, Evaluation]], ti
 def sweep_table(done: Sequence[tuple[str, Recipe, Evaluation]]) -> str:
     """A line for each model, the sparsest first."""
     rows = [[name, *(of(e) for of in COLUMNS.values())] for name, _, e in sorted(done, key=lambda one: one[2].l0)]
-    lines = [["model", *COLUMNS], ["---"] * (1 + len(COLUMNS)), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return as_markdown(["model", *COLUMNS], rows)
 
 
 def frontier(done: Sequence[tuple[str, Recipe, Evaluation]], title: str) -> Figure:

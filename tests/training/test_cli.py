@@ -175,7 +175,7 @@ def test_the_lectures_network_is_trained_as_the_lecture_does(tmp_path: Path, few
     model = SparseAutoencoder.from_pretrained(folder)
     assert (model.architecture, model.latent_dim) == ("lecture", 900)
     card = (folder / "README.md").read_text()
-    assert "900 latents, the network of a lecture" in card
+    assert "900 latents, the architecture `lecture`" in card
     assert "model.dictionary" not in card
 
 

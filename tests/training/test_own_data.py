@@ -136,6 +136,9 @@ def test_vectors_of_any_range_go_the_whole_way(hub: LoopbackHub, tmp_path: Path)
     succeeded("push", model, "ada/vectors")
     card = hub.files("ada/vectors")["README.md"].decode()
     assert "A sparse autoencoder for vectors of 13 values" in card
+    assert "squared error per value" in card
+    assert "at noise in the units of the data, 0.3" in card
+    assert "pixel" not in card.partition("## Licence")[0]
     assert "`bce`" not in card
     assert "The loss is the squared error over the variance" in card
     scope: dict[str, torch.Tensor] = {}
