@@ -59,6 +59,15 @@ def test_vectors_of_any_range_are_learned_and_measured(model: SparseAutoencoder)
         model.encode(HELD_OUT.numpy())
 
 
+def test_the_scale_of_vectors_changes_nothing() -> None:
+    """Neither the beta that suits them nor what comes out."""
+    of_each = [
+        evaluate(train(by * VECTORS, L1(6.0), latent_dim=64, epochs=4), by * HELD_OUT) for by in (1.0, 0.125, 8.0)
+    ]
+    for other in of_each[1:]:
+        assert (other.fvu, other.l0) == pytest.approx((of_each[0].fvu, of_each[0].l0), rel=0.01)
+
+
 def test_a_model_of_vectors_comes_back_as_it_was_saved(model: SparseAutoencoder, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "model")
     loaded = SparseAutoencoder.from_pretrained(tmp_path / "model")
