@@ -175,7 +175,7 @@ def test_the_models_mode_is_left_as_it_was(tiny_model: SparseAutoencoder, digits
 
 @pytest.mark.parametrize(("images", "labels"), [(0, 0), (5, 4)])
 def test_images_and_labels_must_match(tiny_model: SparseAutoencoder, digits: Split, images: int, labels: int) -> None:
-    with pytest.raises(ValueError, match="needs images and a label for each"):
+    with pytest.raises(ValueError, match="needs rows and a label for each"):
         evaluate(tiny_model, Split(digits.images[:images], digits.labels[:labels]))
 
 
