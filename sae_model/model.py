@@ -195,7 +195,10 @@ class SparseAutoencoder(
                 where the model has one of its own.
         """
         if not isinstance(images, Tensor):
-            raise ValueError(f"Images come as a tensor; got {type(images).__name__}: torch.as_tensor makes one.")
+            shape = ", ".join(map(str, ("n", *self.image_shape)))
+            raise ValueError(
+                f"model.encode takes a tensor ({shape}); got {type(images).__name__}: torch.as_tensor makes one."
+            )
         if tuple(images.shape[1:]) != self.image_shape or images.ndim != 1 + len(self.image_shape):
             shape = ", ".join(map(str, self.image_shape))
             what = "Images" if len(self.image_shape) > 1 else "Vectors"

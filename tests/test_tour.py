@@ -14,7 +14,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from sae_model import SparseAutoencoder
+from sae_model import SparseAutoencoder, keep_top_k
 from space.app import main
 from tests.command_line import run
 from tests.loopback_hub import LoopbackHub
@@ -54,6 +54,7 @@ def test_the_tour_runs_from_its_first_line_to_its_last(
     assert len(logged) == 3
     assert all({"reconstruction_loss", "l0", "dead_fraction"} <= names for names in logged.values())
     assert torch.allclose(scope["classical"].dictionary, scope["W_dec"], atol=1e-6)
+    assert_are_its_weights(scope["trained"], scope["weights"], scope["held_out"].float())
     assert {path.parent.name for path in Path("digits-sweep").glob("*/config.json")} == {"l1-0.3", "l1-3"}
     assert Path("digits-latents/latents.html").stat().st_size > 50_000
     assert hub.files("ada/shapes-model")["model.safetensors"] == Path("shapes-model/model.safetensors").read_bytes()
@@ -80,6 +81,15 @@ def stub(name: str, logged: dict[str, set[str]]) -> SimpleNamespace:
 
     writer = SimpleNamespace(add_scalar=note)
     return SimpleNamespace(init=lambda **_: None, log=note, SummaryWriter=lambda _: writer)
+
+
+@torch.no_grad()
+def assert_are_its_weights(model: SparseAutoencoder, weights: dict[str, torch.Tensor], rows: torch.Tensor) -> None:
+    """A classical autoencoder with these weights does what the model does."""
+    latents = keep_top_k(((rows - weights["b_dec"]) @ weights["W_enc"] + weights["b_enc"]).relu(), 10)
+    assert torch.allclose(latents, model.encode(rows), atol=1e-4)
+    assert torch.allclose(latents @ weights["W_dec"] + weights["b_dec"], model.decode(latents), atol=1e-4)
+    assert torch.allclose(weights["W_dec"].norm(dim=1), model.scale)
 
 
 def assert_is_a_dictionary_of_the_features(model: SparseAutoencoder, vectors: torch.Tensor) -> None:

@@ -112,7 +112,7 @@ def fit_command(
     learning_rate: Annotated[
         float | None, option("Of AdamW: its peak, or constant for the lecture's network.", "as measured best")
     ] = None,
-    noise: Annotated[float | None, option("Largest sigma of training noise.", "none")] = None,
+    noise: Annotated[float | None, option("Largest sigma of training noise, in the units of the data.", "none")] = None,
     latent_dim: Annotated[int | None, option("Number of latents.", "900")] = None,
     steps: Annotated[
         int | None, option("Steps of the encoder; 0 is the classical autoencoder.", "that of --init, or 3")

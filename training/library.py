@@ -91,11 +91,12 @@ def train(
         learning_rate: of AdamW, the peak of one cycle.
         loss: "bce", the cross-entropy, for values in [0, 1]; or "mse", the squared error, for values of any range, with
             a linear output. By default "mse" for vectors of floats, and "bce" for all others.
-        noise: each row gets Gaussian noise of a sigma drawn from 0 to this; the clean row is the target.
+        noise: each row gets Gaussian noise of a sigma drawn from 0 to this, in the units of the data (of bytes, the
+            range is 1); the clean row is the target.
         seed: of the first weights, the order of the rows and the noise; from 0.
         device: "cpu" or "cuda"; by default a GPU where there is one.
         resume: a folder in which a checkpoint is kept, every 500 steps and at the end. The same call goes on from it.
-        log: called as `log(metrics, step=step)` every 20 steps, with numbers by their names.
+        log: called as `log(metrics, step=step)` every 20 steps and at the end, with the numbers of `Progress`.
 
     Returns:
         The model, in eval mode. One that was trained on vectors (n, length) takes and gives those.
@@ -143,7 +144,7 @@ def logged(progress: Progress) -> dict[str, float]:
     return {
         name: float(value)
         for name, value in vars(progress).items()
-        if isinstance(value, int | float) and name != "step"
+        if isinstance(value, int | float) and name not in ("step", "steps")
     }
 
 
@@ -162,7 +163,8 @@ def evaluate(
         data: as for `train`, of the shape that the model takes.
         labels: (n,), whole numbers from 0, where there are any: codes are then measured class by class too.
         k, beta: measure the model at this k or beta, as in `model.encode`.
-        measure: "quick", or "full": with noise of five sigmas, and with the values of latents fitted again.
+        measure: "quick", or "full": with noise of five sigmas instead of 0.3 alone, all in the units of the data, and
+            with the values of latents fitted again.
 
     Returns:
         The metrics; printed, they are a short table.

@@ -19,7 +19,7 @@ from .fit.loop import fit
 from .fit.recipe import Recipe
 from .measure.evaluation import Evaluation, evaluate, known, read_by
 from .measure.probe import pixels, probe_errors
-from .publish.card import PROBED
+from .publish.card import PROBED, as_markdown
 
 SEEDS = (0, 1, 2)
 HEADLINE = ("dense", "l1-1", "l1-3", "topk-25")
@@ -84,7 +84,7 @@ def with_tables(text: str, tables: Sequence[str]) -> str:
 def variants_table(evaluations: dict[str, Evaluation]) -> str:
     """Every variant's metrics on the test split."""
     rows = [[f"`{name}`", *(of(e) for of in TABLE_METRICS.values())] for name, e in evaluations.items()]
-    return _table(["variant", *TABLE_METRICS], rows)
+    return as_markdown(["variant", *TABLE_METRICS], rows)
 
 
 def lecture_table(evaluations: dict[str, Evaluation]) -> str:
@@ -94,7 +94,7 @@ def lecture_table(evaluations: dict[str, Evaluation]) -> str:
         f"probe error, {how}": lambda e, which=which: f"{e.probe_error[which]:.2%}" for which, how in PROBED.items()
     }
     rows = [[metric, *(of(evaluations[name]) for name in names)] for metric, of in metrics.items()]
-    return _table(["metric", *(f"`{name}`" for name in names)], rows)
+    return as_markdown(["metric", *(f"`{name}`" for name in names)], rows)
 
 
 def rates_table(evaluations: dict[str, Evaluation]) -> str:
@@ -104,7 +104,7 @@ def rates_table(evaluations: dict[str, Evaluation]) -> str:
         for recipe in RECIPES
         if recipe.sparsity.hyperparameter == "target"
     ]
-    return _table(["variant", "target rate", "mean activation"], rows)
+    return as_markdown(["variant", "target rate", "mean activation"], rows)
 
 
 def every_k_table(evaluations: dict[str, Evaluation]) -> str:
@@ -113,7 +113,7 @@ def every_k_table(evaluations: dict[str, Evaluation]) -> str:
     own = {k: known(evaluations[f"topk-{k}"].fvu) for k in by_k if f"topk-{k}" in evaluations}
     every = {k: known(by_k[k].fvu) for k in own}
     rows = [[f"{k}", f"{fvu:.4f}", f"{every[k]:.4f} ({every[k] / fvu - 1:+.0%})"] for k, fvu in own.items()]
-    return _table(["k", "fvu, trained for this k", "fvu, one model for every k"], rows)
+    return as_markdown(["k", "fvu, trained for this k", "fvu, one model for every k"], rows)
 
 
 def every_beta_table(evaluations: dict[str, Evaluation]) -> str:
@@ -126,7 +126,7 @@ def every_beta_table(evaluations: dict[str, Evaluation]) -> str:
         dead = [e and f"{e.dead_fraction:.1%}" for e in (own, one)]
         rows.append([f"{beta:g}", *(cell or "" for pair in (loss, tops, dead) for cell in pair)])
     names = ("bce + beta x mean activation", "fvu top 10 / 25 / 50 / 100", "dead latents")
-    return _table(["beta", *(f"{name}, {which}" for name in names for which in ("own model", "adaptive"))], rows)
+    return as_markdown(["beta", *(f"{name}, {which}" for name in names for which in ("own model", "adaptive"))], rows)
 
 
 def _loss(e: Evaluation, beta: float) -> float:
@@ -148,7 +148,7 @@ def fields_table(evaluations: dict[str, Evaluation]) -> str:
         ]
         for name, e in ((name, evaluations[name]) for name in OF_THE_FIELD)
     ]
-    return _table(
+    return as_markdown(
         ["about 25 on", "L0", "fvu", "fvu refit", "effective L0", "denoise mse at 0.3", "dead", "use it"], rows
     )
 
@@ -163,7 +163,7 @@ def by_class_table(evaluations: dict[str, Evaluation]) -> str:
             ("L0", "{:.1f}", evaluations[name].l0_by_class),
         )
     ]
-    return _table(["code by digit", "metric", *map(str, range(10))], rows)
+    return as_markdown(["code by digit", "metric", *map(str, range(10))], rows)
 
 
 def probe_table(evaluations: dict[str, Evaluation]) -> str:
@@ -172,7 +172,7 @@ def probe_table(evaluations: dict[str, Evaluation]) -> str:
     errors = {"pixels": probe_errors(pixels, train, test)}
     errors |= {f"`{name}`": e.probe_error for name, e in evaluations.items()}
     rows = [[name, f"{error['100']:.1%}", f"{error['all']:.2%}"] for name, error in errors.items()]
-    return _table(["features", "error, 10 labels of each class", "error, all labels"], rows)
+    return as_markdown(["features", "error, 10 labels of each class", "error, all labels"], rows)
 
 
 TABLES = (
@@ -196,7 +196,7 @@ def seeds_table(evaluations: dict[str, Evaluation]) -> str:
         values = [[of(e) for e in several] for of in NUMBERS.values()]
         means = [f"{statistics.mean(column):.4g} ± {statistics.stdev(column):.2g}" for column in values]
         rows.append([f"`{recipe.name}`", *means])
-    return _table([f"{len(SEEDS)} seeds", *NUMBERS], rows)
+    return as_markdown([f"{len(SEEDS)} seeds", *NUMBERS], rows)
 
 
 def _trained(recipe: Recipe) -> Evaluation:
@@ -205,8 +205,3 @@ def _trained(recipe: Recipe) -> Evaluation:
     for _progress in fit(model, train.images, recipe):
         pass
     return evaluate(model, load_split(recipe.dataset, "test"), train)
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

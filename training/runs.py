@@ -151,14 +151,14 @@ def measured(
     """The metrics of a model, as `evaluate` tells them.
 
     Raises:
-        UserError: these images do not fit this model, or its output for them is not finite.
+        UserError: these data do not fit this model, or its output for them is not finite.
     """
     try:
         evaluation = evaluate(model, test, train, k, beta, sigmas, measure)
     except (ValueError, RuntimeError) as error:
-        raise UserError(f"This model cannot be measured on these images: {first_line(error)}") from error
+        raise UserError(f"This model cannot be measured on these data: {first_line(error)}") from error
     if not math.isfinite(evaluation.mse + evaluation.mean_activation + evaluation.effective_l0):
-        raise UserError("This model's output for these images is not finite, so it cannot be measured: train it again.")
+        raise UserError("This model's output for these data is not finite, so it cannot be measured: train it again.")
     return evaluation
 
 

@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sae_model.errors import UserError
 from sae_model.methods import METHODS, sparsity_from_config
 from sae_model.storage import CONFIG_NAME, write_file
 
@@ -16,6 +17,7 @@ from .fit.checkpoint import Checkpoint
 from .fit.output import locked
 from .fit.recipe import Recipe, for_any_range, tuned
 from .measure.evaluation import Evaluation, Measure, known
+from .publish.card import as_markdown
 from .publish.record import Record, RecordError
 from .runs import Data, folder_names, run_one
 from .words import say
@@ -94,7 +96,8 @@ def run_sweep(
         The name of the folder, the recipe and the metrics of each.
 
     Raises:
-        RecordError: a folder holds another model. Otherwise as for `run_one`.
+        RecordError: a folder holds another model. UserError: images from which nothing can be learned. Otherwise as for
+            `run_one`.
     """
     for name, recipe in zip(folder_names(wanted), wanted, strict=True):
         folder = output / name
@@ -106,7 +109,10 @@ def run_sweep(
             yield name, recipe, record.evaluation
             continue
         with locked(folder):
-            model = recipe.new_model(data.train.images).to(place)
+            try:
+                model = recipe.new_model(data.train.images).to(place)
+            except ValueError as error:
+                raise UserError(str(error)) from error
             checkpoint = Checkpoint(folder, recipe, data.train.images)
             evaluation = run_one(recipe, model, data, folder, checkpoint, measure)
         assert evaluation is not None, "a sweep runs in one process"
@@ -126,8 +132,7 @@ def write_sweep(output: Path, done: Sequence[tuple[str, Recipe, Evaluation]], ti
 def sweep_table(done: Sequence[tuple[str, Recipe, Evaluation]]) -> str:
     """A line for each model, the sparsest first."""
     rows = [[name, *(of(e) for of in COLUMNS.values())] for name, _, e in sorted(done, key=lambda one: one[2].l0)]
-    lines = [["model", *COLUMNS], ["---"] * (1 + len(COLUMNS)), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return as_markdown(["model", *COLUMNS], rows)
 
 
 def frontier(done: Sequence[tuple[str, Recipe, Evaluation]], title: str) -> Figure:

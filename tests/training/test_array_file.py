@@ -68,6 +68,7 @@ def test_images_are_scaled_and_turned_grey(tmp_path: Path) -> None:
     both = open_dataset(write(tmp_path / "a.npz", images=images), image_size=3, grey=True)
     plain = open_dataset(str(tmp_path / "a.npz"))
     assert torch.equal(both.half("test").images, resized(plain.half("test").images, 3, grey=True))
+    assert resized(plain.half("test").images, 6, grey=False) is plain.half("test").images  # no copy
     assert both.half("test").images.shape == (15, 1, 3, 3)
 
 
@@ -92,9 +93,9 @@ def with_nan(value: float) -> np.ndarray:
 WRONG = {
     "labels below 0": (bad(labels=np.arange(150) % 3 - 1), "go from -1 to 1; they are whole numbers from 0"),
     "labels far above": (bad(labels=np.full(150, 10**9)), "go from 1000000000 to 1000000000"),
-    "labels with a gap": (bad(labels=np.arange(150) % 3 * 2), "go up to 4, and no image has the label 1"),
+    "labels with a gap": (bad(labels=np.arange(150) % 3 * 2), "go up to 4, and no row has the label 1"),
     "labels that are floats": (bad(labels=np.zeros(150, np.float32)), "is of float32; labels are whole numbers"),
-    "too few labels": (bad(labels=np.zeros(149, int)), r"shape \(149,\) for 150 images; it needs \(150,\)"),
+    "too few labels": (bad(labels=np.zeros(149, int)), r"shape \(149,\) for 150 rows; it needs \(150,\)"),
     "a class of one": (bad(labels=np.append(np.zeros(149, int), 1)), "has 1 image.* of the class '1'; it takes two"),
     "whole numbers": (bad(images=numbered(150).astype(np.int64)), "is of int64; it holds bytes"),
     "no channels": (
@@ -105,14 +106,17 @@ WRONG = {
     "no array": ({"pictures": numbered(150)}, "has no array `images`"),
     "NaN": (
         {"images": with_nan(np.nan)},
-        r"NaN or infinity in 1 image.*, first in images\[77\]: leave such images out",
+        r"NaN or infinity in 1 row.*, first in images\[77\]: leave such rows out",
     ),
-    "infinity": ({"images": with_nan(-np.inf)}, r"holds NaN or infinity in 1 image.*, first in images\[77\]"),
-    "several NaN": ({"images": with_nan(np.nan)[74:].repeat(2, 0)}, r"in 2 image.*, first in images\[6\]"),
+    "infinity": ({"images": with_nan(-np.inf)}, r"holds NaN or infinity in 1 row.*, first in images\[77\]"),
+    "several NaN": ({"images": with_nan(np.nan)[74:].repeat(2, 0)}, r"in 2 row.*, first in images\[6\]"),
     "channels last": (bad(images=numbered(150, (28, 28, 3))), r"\(150, 28, 28, 3\).*images.transpose\(0, 3, 1, 2\)"),
     "one channel last": (bad(images=numbered(150, (9, 7, 1))), r"images.transpose\(0, 3, 1, 2\)"),
     "alpha last": (bad(images=numbered(150, (9, 7, 4))), r"images.transpose\(0, 3, 1, 2\)"),
-    "values above 1": ({"images": with_nan(1.5)}, r"have values from 0 to 1.5; floats lie in \[0, 1\].*--loss mse"),
+    "values above 1": (
+        {"images": with_nan(1.5)},
+        r"have values from 0 to 1.5; floats lie in \[0, 1\].*--loss mse, in Python bounded=False",
+    ),
 }
 
 
@@ -211,8 +215,20 @@ def test_one_array_alone_is_images_without_labels(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"There is no file .*none\.npz: check --dataset"):
+    with pytest.raises(DataError, match=r"There is no file .*none\.npz: check the path \(--dataset\)"):
         open_dataset(str(tmp_path / "none.npz"))
+
+
+def test_what_is_said_of_vectors_calls_them_rows(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    vectors = np.random.default_rng(0).normal(size=(150, 9))
+    vectors[149] = vectors[0]
+    open_dataset(write(tmp_path / "own.npz", images=vectors, test_images=vectors[100:120]), bounded=False)
+    open_dataset(write(tmp_path / "few.npz", images=vectors[:40]), bounded=False)
+    said = capsys.readouterr().err
+    assert "20 of the 20 test rows have the same values as a row of the training half" in said
+    assert "has no test half: 4 of its 40 rows" in said
+    with pytest.raises(DataError, match="few has 36 rows in the train half"):
+        open_dataset(str(tmp_path / "few.npz"), bounded=False).check("train")
 
 
 def test_vectors_stay_vectors(tmp_path: Path) -> None:

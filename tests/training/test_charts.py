@@ -16,8 +16,7 @@ from matplotlib.figure import Figure
 from sae_model import list_variants
 from training.draw.charts import save
 from training.draw.histograms import histogram_figure
-from training.draw.history_charts import history_figure
-from training.draw.model_charts import Point, bundled_points, cost_figure, cost_note, frontier_figure
+from training.draw.model_charts import Point, bundled_points, cost_figure, cost_note, frontier_figure, history_figure
 from training.fit.bundled_recipes import FAMILIES, RECIPES, family_title
 from training.measure.histogram import EDGES, Histogram, histogram_of, percent
 from training.measure.history import Epoch
@@ -141,6 +140,8 @@ def test_a_history_has_a_chart_for_each_metric_that_was_measured() -> None:
     titles = ["bce (nats per pixel)", "variance lost (FVU)", "effective L0", "share of dead latents"]
     assert [ax.get_title() for ax in axes] == titles
     assert axes[1].lines[0].get_ydata().tolist() == [epoch.fvu for epoch in history]
+    for ax in axes:  # no mark is cut at the upper edge
+        assert ax.get_ylim()[1] > 1.05 * max(ax.lines[0].get_ydata())
     assert len(history_figure([Epoch(1, None, 0.5, 12.0, 0.25)], "Training").axes) == 3
 
 

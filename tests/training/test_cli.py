@@ -58,7 +58,7 @@ def test_the_size_and_the_length_of_a_step_are_those_that_were_asked_for(few_dig
     done = succeeded(*FIT, *asked, "--data-dir", few_digits, "--output", tmp_path / "model")
     recipe = json.loads((tmp_path / "model" / "recipe.json").read_text())
     assert (recipe["batch_size"], recipe["learning_rate"]) == (50, 0.002)
-    assert "10 steps: 1 epochs of 500 images in batches of 50" in done.stderr
+    assert "10 steps: 1 epochs of 500 rows in batches of 50" in done.stderr
     assert json.loads(done.stdout)["probe_error"] == {}
 
 
@@ -160,7 +160,7 @@ def test_a_model_of_other_images_cannot_be_measured_or_fine_tuned(tmp_path: Path
         name, *options = command
         assert_refused(run(name, tmp_path / "other", *options), "name the data with --dataset")
         done = run(name, tmp_path / "other", *options, "--dataset", "mnist", "--data-dir", few_digits)
-        assert_refused(done, "cannot be measured on these images: Images come as (batch, 3, 16, 20)")
+        assert_refused(done, "cannot be measured on these data: Images come as (batch, 3, 16, 20)")
     done = run("fit", "--init", tmp_path / "other", "--architecture", "lecture", "--output", tmp_path / "next")
     assert_refused(done, "has the architecture dictionary: leave --architecture out")
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
@@ -175,7 +175,7 @@ def test_the_lectures_network_is_trained_as_the_lecture_does(tmp_path: Path, few
     model = SparseAutoencoder.from_pretrained(folder)
     assert (model.architecture, model.latent_dim) == ("lecture", 900)
     card = (folder / "README.md").read_text()
-    assert "900 latents, the network of a lecture" in card
+    assert "900 latents, the architecture `lecture`" in card
     assert "model.dictionary" not in card
 
 
@@ -221,7 +221,7 @@ def test_a_model_is_measured_on_what_it_was_trained_on(tmp_path: Path) -> None:
     card = (tmp_path / "model" / "README.md").read_text()
     assert "A sparse autoencoder for vectors of 8 values" in card
     assert "a vector for each latent" in card
-    assert_refused(run("evaluate", tmp_path / "model", "--dataset", "mnist"), "cannot be measured on these images")
+    assert_refused(run("evaluate", tmp_path / "model", "--dataset", "mnist"), "cannot be measured on these data")
 
 
 def test_vectors_far_from_0_are_fitted_and_measured(tmp_path: Path) -> None:

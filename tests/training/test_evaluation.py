@@ -149,6 +149,15 @@ def test_denoising_is_measured_against_the_clean_image(
     assert measured.denoise_mse == pytest.approx(expected, rel=1e-4)
 
 
+def test_a_level_of_noise_is_the_same_whatever_else_is_measured(
+    measured: Evaluation, brief_model: SparseAutoencoder, some: Split
+) -> None:
+    """In several batches."""
+    quick = evaluate(brief_model, some, measure="quick")
+    for name in ("denoise_mse", "noisy_mse"):
+        assert getattr(quick, name) == {"0.3": getattr(measured, name)["0.3"]}
+
+
 def test_order_does_not_matter_and_floats_are_as_good_as_bytes(
     measured: Evaluation, brief_model: SparseAutoencoder, some: Split
 ) -> None:
@@ -166,7 +175,7 @@ def test_the_models_mode_is_left_as_it_was(tiny_model: SparseAutoencoder, digits
 
 @pytest.mark.parametrize(("images", "labels"), [(0, 0), (5, 4)])
 def test_images_and_labels_must_match(tiny_model: SparseAutoencoder, digits: Split, images: int, labels: int) -> None:
-    with pytest.raises(ValueError, match="needs images and a label for each"):
+    with pytest.raises(ValueError, match="needs rows and a label for each"):
         evaluate(tiny_model, Split(digits.images[:images], digits.labels[:labels]))
 
 

@@ -50,6 +50,31 @@ def test_a_report_draws_every_figure(brief_model: SparseAutoencoder, digits: Spl
     assert "this model" in [words.get_text() for words in drawn["frontier"].axes[0].texts]
 
 
+def test_without_the_bundled_models_there_is_no_frontier(
+    brief_model: SparseAutoencoder, digits: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.draw.figures.bundled_points", list)
+    evaluation = Evaluation.read(BUNDLE / "dense" / "evaluation.json")
+    some = Split(digits.images[:30], digits.labels[:30])
+    about = replace(DATASETS["mnist"].about, title="mine")
+    drawn = {name for name, _ in draw_report(brief_model, evaluation, some, about)}
+    assert "cost-of-a-rate" in drawn
+    assert "frontier" not in drawn
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_class_maps_are_as_wide_as_their_classes_and_no_word_is_cut(count: int) -> None:
+    about = replace(DATASETS["mnist"].about, classes=tuple("abcdefg"[:count]))
+    means = torch.rand(count, 100)
+    figure = class_maps(LatentStatistics(means, torch.zeros(100, 12, dtype=torch.long), *torch.zeros(3, 100)), about)
+    figure.savefig(io.BytesIO())
+    *maps, bar = figure.axes
+    assert len(maps) == count
+    label = bar.yaxis.label.get_window_extent()
+    assert 0 <= label.y0 <= label.y1 <= figure.bbox.height
+    assert max(ax.get_position().x1 for ax in maps) > 0.7
+
+
 def test_the_latent_that_responds_to_a_class_is_found(tiny_model: SparseAutoencoder) -> None:
     """Images that are white for class 1 and black for class 0."""
     labels = torch.arange(40) % 2

@@ -55,8 +55,17 @@ def test_vectors_of_any_range_are_learned_and_measured(model: SparseAutoencoder)
     assert f"fvu                 {measured.fvu:.4g}\n" in str(measured)
     with pytest.raises(ValueError, match=r"Vectors come as \(batch, 24\); got \(500, 24, 1, 1\)"):
         model.encode(HELD_OUT.reshape(-1, 24, 1, 1))
-    with pytest.raises(ValueError, match="Images come as a tensor; got ndarray"):
+    with pytest.raises(ValueError, match=r"model\.encode takes a tensor \(n, 24\); got ndarray: torch"):
         model.encode(HELD_OUT.numpy())
+
+
+def test_the_scale_of_vectors_changes_nothing() -> None:
+    """Neither the beta that suits them nor what comes out."""
+    of_each = [
+        evaluate(train(by * VECTORS, L1(6.0), latent_dim=64, epochs=4), by * HELD_OUT) for by in (1.0, 0.125, 8.0)
+    ]
+    for other in of_each[1:]:
+        assert (other.fvu, other.l0) == pytest.approx((of_each[0].fvu, of_each[0].l0), rel=0.01)
 
 
 def test_a_model_of_vectors_comes_back_as_it_was_saved(model: SparseAutoencoder, tmp_path: Path) -> None:
@@ -145,7 +154,8 @@ def test_what_a_training_does_is_logged_as_the_model_says(training_digits: objec
     train(images, L1(0.3), latent_dim=50, epochs=4, log=lambda metrics, step: seen.update({step: metrics}))
     assert list(seen) == [20, 40]
     assert all(isinstance(value, float) for value in seen[40].values())
-    assert {"reconstruction_loss", "penalty", "l0", "dead_fraction", "epochs"} <= seen[40].keys()
+    named = {"reconstruction_loss", "penalty", "l0", "mean_activation", "dead_fraction", "epochs", "images_per_second"}
+    assert seen[40].keys() == named
     assert 0 < seen[40]["l0"] <= 50
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from sae_model import SparseAutoencoder
 from space.collection import open_collection
-from tests.command_line import run, succeeded
+from tests.command_line import assert_refused, run, succeeded
 from tests.loopback_hub import LoopbackHub
 
 QUICK = ("--epochs", "2", "--latent-dim", "30")
@@ -41,7 +41,7 @@ def test_a_colour_folder_goes_the_whole_way(hub: LoopbackHub, shapes: Path, tmp_
     model = tmp_path / "model"
     about = ("--license", "CC0-1.0", "--credit", "Ada Example")
     done = succeeded("fit", "--dataset", shapes, *QUICK, *about, "--output", model)
-    assert "Only 2 steps: 2 epochs of 110 images in batches of 256." in done.stderr
+    assert "Only 2 steps: 2 epochs of 110 rows in batches of 256." in done.stderr
     assert "Epoch 2 of 2, validation: bce" in done.stderr
     assert json.loads((model / "config.json").read_text())["image_shape"] == [3, 10, 12]
     evaluated = run("evaluate", model, "--dataset", shapes)
@@ -106,6 +106,23 @@ def test_without_classes_there_are_no_class_maps_and_no_probes(shapes: Path, tmp
     assert not list((tmp_path / "figures").glob("class-maps*"))
 
 
+def test_a_path_that_is_not_there_any_more_is_said_to_be_relative_to_where_fit_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.random.default_rng(0).normal(size=(150, 6))
+    np.save(tmp_path / "my.npy", values)
+    monkeypatch.chdir(tmp_path)
+    succeeded("fit", "--dataset", "my.npy", "--loss", "mse", *QUICK, "--output", "model")
+    succeeded("evaluate", "model", "--measure", "quick")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    said = "was trained on my.npy, a path from the folder where `fit` ran: there is none here"
+    assert_refused(run("evaluate", "../model"), said)
+    succeeded("evaluate", "../model", "--dataset", "../my.npy", "--measure", "quick")
+    (tmp_path / "model" / "recipe.json").unlink()
+    assert_refused(run("push", "../model", "ada/mine"), "`python -m training fit` writes it")
+
+
 def test_vectors_of_any_range_go_the_whole_way(hub: LoopbackHub, tmp_path: Path) -> None:
     values = 50 * torch.randn(300, 5, generator=torch.Generator().manual_seed(0)).repeat(1, 3)[:, :13] - 20
     save_file({"images": values.reshape(300, 13, 1, 1)}, tmp_path / "vectors.safetensors")
@@ -119,6 +136,9 @@ def test_vectors_of_any_range_go_the_whole_way(hub: LoopbackHub, tmp_path: Path)
     succeeded("push", model, "ada/vectors")
     card = hub.files("ada/vectors")["README.md"].decode()
     assert "A sparse autoencoder for vectors of 13 values" in card
+    assert "squared error per value" in card
+    assert "at noise in the units of the data, 0.3" in card
+    assert "pixel" not in card.partition("## Licence")[0]
     assert "`bce`" not in card
     assert "The loss is the squared error over the variance" in card
     scope: dict[str, torch.Tensor] = {}

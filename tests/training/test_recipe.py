@@ -21,7 +21,7 @@ SHORT = Recipe(sparsity=L1(0.1), latent_dim=60, epochs=2, batch_size=50)
 
 @pytest.mark.parametrize("recipe", [*RECIPES, SHORT], ids=lambda recipe: recipe.name)
 def test_a_recipe_comes_back_from_json(recipe: Recipe) -> None:
-    assert Recipe.from_dict(json.loads(recipe.to_json())) == recipe
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sae_model import L1, SparseAutoencoder
@@ -89,3 +90,12 @@ def test_a_sweep_that_cannot_be_is_refused_at_once(tmp_path: Path) -> None:
     done = run("sweep", "--sparsity", "topk", "--k", "5", "0", "--output", tmp_path / "sweep")
     assert_refused(done, "k is a whole number of at least 1; got 0")
     assert not (tmp_path / "sweep").exists()
+
+
+def test_a_sweep_over_rows_from_which_nothing_can_be_learned_is_refused_in_one_line(tmp_path: Path) -> None:
+    test = np.random.default_rng(0).normal(size=(20, 6))
+    np.savez(tmp_path / "alike.npz", images=np.full((200, 6), 7.0), test_images=test)
+    for command in ("sweep", "fit"):
+        done = run(command, "--loss", "mse", "--dataset", tmp_path / "alike.npz", "--output", tmp_path / command)
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].endswith("are all alike, so there is nothing to learn.")

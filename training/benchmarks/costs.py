@@ -16,6 +16,7 @@ from sae_model import L1
 from ..data import load_split
 from ..fit.loop import fit
 from ..fit.recipe import Recipe, tuned
+from ..publish.card import as_markdown
 from .machine import in_own_process, peak_bytes
 
 SIZES = ((7_500, 900), (15_000, 900), (30_000, 900), (55_000, 900), (15_000, 225), (15_000, 1_800), (15_000, 3_600))
@@ -63,7 +64,5 @@ def measure_cost(recipe: Recipe, images: Tensor) -> Cost:
 
 def costs_table(costs: list[Cost]) -> str:
     """The measurements as Markdown."""
-    rows = [
-        f"| {cost.images:,} | {cost.latents:,} | {cost.seconds:.2f} | {cost.peak_bytes / 1e6:,.0f} |" for cost in costs
-    ]
-    return "\n".join(["| images | latents | seconds an epoch | peak memory, MB |", "|---|---|---|---|", *rows])
+    rows = [[f"{c.images:,}", f"{c.latents:,}", f"{c.seconds:.2f}", f"{c.peak_bytes / 1e6:,.0f}"] for c in costs]
+    return as_markdown(["images", "latents", "seconds an epoch", "peak memory, MB"], rows)

@@ -26,6 +26,7 @@ from sae_model.methods import sparsity_from_config
 from ..data import as_floats, load_split
 from ..fit.loop import fit
 from ..fit.recipe import Recipe, for_any_range, tuned
+from ..publish.card import as_markdown
 from .machine import describe_machine
 
 LATENTS, K, EPOCHS, BATCH, SEED = 900, 25, 20, 256, 0
@@ -246,11 +247,7 @@ def measure(name: str, trained: Trained, test: Tensor) -> tuple[float, float]:
 
 def table(results: list[Result], epochs: int) -> str:
     """The results as Markdown."""
-    lines = [
-        f"{LATENTS} latents, exactly {K} kept, {epochs} epochs, one thread. {describe_machine()}.",
-        "",
-        "| library | learning rate | fvu | dead latents | CPU seconds |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [f"| {r.name} | {r.rate:g} | {r.fvu:.4f} | {r.dead_fraction:.1%} | {r.cpu_seconds:.0f} |" for r in results]
-    return "\n".join(lines)
+    head = ["library", "learning rate", "fvu", "dead latents", "CPU seconds"]
+    rows = [[r.name, f"{r.rate:g}", f"{r.fvu:.4f}", f"{r.dead_fraction:.1%}", f"{r.cpu_seconds:.0f}"] for r in results]
+    about = f"{LATENTS} latents, exactly {K} kept, {epochs} epochs, one thread. {describe_machine()}."
+    return f"{about}\n\n{as_markdown(head, rows)}"

@@ -29,6 +29,7 @@ from ..fit.bundled_recipes import LECTURE
 from ..fit.loop import fit, has_fast_bfloat16
 from ..fit.recipe import Recipe
 from ..measure.evaluation import Evaluation, evaluate, known
+from ..publish.card import as_markdown
 from . import lecture
 from .machine import describe_machine, in_own_process, matrix_product_rate, peak_bytes
 
@@ -206,9 +207,10 @@ def describe(theirs: Side, ours: Side, rates: dict[torch.dtype, float], load: fl
     lines = [
         f"{describe_machine()}. Fastest matrix products here: {fastest}.",
         "",
-        f"| | lecture's recipe{', extrapolated' * extrapolated} | ours |",
-        "|---|---|---|",
-        *(f"| {name} | {left[name]} | {right[name]} |" for name in left),
+        as_markdown(
+            ["", f"lecture's recipe{', extrapolated' * extrapolated}", "ours"],
+            [[name, left[name], right[name]] for name in left],
+        ),
         "",
         f"- The quality is that of the bundled `{LECTURE.name}` on the test split, in all of: bce {wanted.bce:.4f}, "
         f"fvu_top_k at 25 {wanted.fvu_top_k['25']:.3f}, mean activation {wanted.mean_activation:.4f}.",

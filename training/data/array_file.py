@@ -17,7 +17,7 @@ from torch import Tensor
 from sae_model.storage import LFS_ADVICE, is_lfs_pointer
 
 from .image_store import SEED, Piece, halves, held_out_groups, stored
-from .images import DataError, Half, Places, Split, resized
+from .images import DataError, Half, Places, Split, called, resized
 
 ENDINGS = (".npy", ".npz", ".safetensors")
 BATCH = 1000
@@ -74,8 +74,8 @@ def read_arrays(
     )
     if bounded and contents.dtype != "uint8" and not 0 <= contents.lowest <= contents.highest <= 1:
         raise DataError(
-            f"The images in {path} have values from {contents.lowest:.3g} to {contents.highest:.3g}; floats lie in "
-            "[0, 1]. Scale them, or train on values of any range with --loss mse."
+            f"The rows in {path} have values from {contents.lowest:.3g} to {contents.highest:.3g}; floats lie in "
+            "[0, 1]. Scale them, or allow any range: --loss mse, in Python bounded=False."
         )
     return classes, parts, validation
 
@@ -107,7 +107,7 @@ def _rows_of_halves(
     every = torch.zeros(len(train.images), dtype=torch.long) if train.labels is None else train.labels
     if train.groups is None:
         if test is None:
-            return halves(every, classes, str(path)), None
+            return halves(every, classes, str(path), called(train.images)), None
         order = torch.randperm(len(every), generator=torch.Generator().manual_seed(SEED))
         return {"train": order, "test": torch.arange(len(test.images))}, None
     rest, groups = torch.arange(len(every)), train.groups
@@ -115,8 +115,8 @@ def _rows_of_halves(
         rest, held_out = held_out_groups(groups, HELD_OUT)
         if not quiet:
             print(
-                f"{path} has no test half: {len(held_out):,} of its {len(every):,} images, whole groups chosen by "
-                "seed, are held out to measure on.",
+                f"{path} has no test half: {len(held_out):,} of its {len(every):,} {called(train.images)}, whole "
+                "groups chosen by seed, are held out to measure on.",
                 file=sys.stderr,
             )
     else:
@@ -150,8 +150,8 @@ def _check_finite(path: Path, name: str, images: Tensor) -> None:
     wrong = (~is_finite).nonzero().flatten().tolist()
     if wrong:
         raise DataError(
-            f"`{name}` of {path} holds NaN or infinity in {len(wrong):,} image(s), first in {name}[{wrong[0]}]: leave "
-            "such images out."
+            f"`{name}` of {path} holds NaN or infinity in {len(wrong):,} row(s), first in {name}[{wrong[0]}]: leave "
+            "such rows out."
         )
 
 
@@ -182,22 +182,12 @@ def _arrays(path: Path) -> tuple[Arrays, Arrays | None]:
         ) from error
     if "images" not in found:
         raise DataError(f"{path} has no array `images`: it needs one of (n, channels, height, width) or (n, length).")
-    train = Arrays(
-        _checked_images(path, "images", found["images"]),
-        _checked_whole(path, "labels", found.get("labels"), len(found["images"])),
-        _checked_whole(path, "groups", found.get("groups"), len(found["images"])),
-        found.get("positions"),
-    )
+    train = _checked(path, found, "")
     if train.labels is not None:
         _check_classes(path, train.labels)
     if "test_images" not in found:
         return train, None
-    test = Arrays(
-        _checked_images(path, "test_images", found["test_images"]),
-        _checked_whole(path, "test_labels", found.get("test_labels"), len(found["test_images"])),
-        _checked_whole(path, "test_groups", found.get("test_groups"), len(found["test_images"])),
-        found.get("test_positions"),
-    )
+    test = _checked(path, found, "test_")
     if test.images.shape[1:] != train.images.shape[1:] or test.images.dtype != train.images.dtype:
         raise DataError(
             f"`test_images` of {path} are {tuple(test.images.shape[1:])} of {_type(test.images)}, and `images` are "
@@ -208,6 +198,14 @@ def _arrays(path: Path) -> tuple[Arrays, Arrays | None]:
     if test.labels is not None and train.labels is not None and int(test.labels.max()) > int(train.labels.max()):
         raise DataError(f"`test_labels` of {path} name classes that `labels` do not: number the classes of both alike.")
     return train, test
+
+
+def _checked(path: Path, found: dict[str, Tensor], prefix: str) -> Arrays:
+    images = _checked_images(path, f"{prefix}images", found[f"{prefix}images"])
+    labels, groups = (
+        _checked_whole(path, f"{prefix}{name}", found.get(f"{prefix}{name}"), len(images)) for name in WHOLE
+    )
+    return Arrays(images, labels, groups, found.get(f"{prefix}positions"))
 
 
 def _checked_images(path: Path, name: str, images: Tensor) -> Tensor:
@@ -257,7 +255,7 @@ def _checked_whole(path: Path, name: str, numbers: Tensor | None, count: int) ->
         raise DataError(f"`{name}` of {path} is of {_type(numbers)}; {WHOLE.get(name, WHOLE['labels'])}.")
     if numbers.shape != (count,):
         raise DataError(
-            f"`{name}` of {path} has the shape {tuple(numbers.shape)} for {count} images; it needs ({count},)."
+            f"`{name}` of {path} has the shape {tuple(numbers.shape)} for {count} rows; it needs ({count},)."
         )
     numbers = numbers.long()
     if name == "test_labels" and int(numbers.min()) < 0:
@@ -274,7 +272,7 @@ def _check_classes(path: Path, labels: Tensor) -> None:
     missing = (labels.bincount() == 0).nonzero().flatten()
     if len(missing):
         raise DataError(
-            f"`labels` of {path} go up to {highest}, and no image has the label {int(missing[0])}: number classes from "
+            f"`labels` of {path} go up to {highest}, and no row has the label {int(missing[0])}: number classes from "
             "0 without gaps."
         )
 

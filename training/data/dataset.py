@@ -15,7 +15,7 @@ from sae_model.errors import first_line
 from sae_model.hub import why_not_read
 
 from . import array_file, folder_layout, image_folder
-from .images import DataError, Half, Part, Places, Split, resized
+from .images import DataError, Half, Part, Places, Split, called, resized
 from .named_data import DATASETS, About
 
 HERE = Path(__file__).parent
@@ -53,11 +53,13 @@ class Dataset:
         count = len(images) - (self.validation or 0) * (half == "train")
         if count < FEWEST[half]:
             raise DataError(
-                f"{self.about.title} has {count} images in the {half} half: it takes {FEWEST['train']} to train on and "
-                f"{FEWEST['test']} to measure on."
+                f"{self.about.title} has {count} {called(images)} in the {half} half: it takes {FEWEST['train']} to "
+                f"train on and {FEWEST['test']} to measure on."
             )
         if half == "test" and all(bool((batch == images[0]).all()) for batch in images.split(BATCH)):
-            raise DataError(f"The test images of {self.about.title} are all alike: nothing can be measured on them.")
+            raise DataError(
+                f"The test {called(images)} of {self.about.title} are all alike: nothing can be measured on them."
+            )
 
     def split(self, part: Part, limit: int | None = None) -> Split:
         """A part of the data set, or the first `limit` images of it.
@@ -69,7 +71,7 @@ class Dataset:
             DataError: images that cannot be had, labels out of range, or a limit below 1.
         """
         if limit is not None and limit < 1:
-            raise DataError(f"A limit of {limit} leaves no image to train on: give at least 1.")
+            raise DataError(f"A limit of {limit} leaves no row to train on: give at least 1.")
         images, labels = self.half("test" if part == "test" else "train")
         if not 0 <= int(labels.min()) <= int(labels.max()) < len(self.classes):
             raise DataError(
@@ -164,7 +166,7 @@ def _read(
     elif path.suffix in array_file.ENDINGS and path.is_file():
         classes, halves, validation = array_file.read_arrays(path, image_size, grey, bounded)
     elif path.suffix in array_file.ENDINGS:
-        raise DataError(f"There is no file {path}: check --dataset.")
+        raise DataError(f"There is no file {path}: check the path (--dataset).")
     else:
         raise DataError(
             f"Unknown data set {name!r:.80}. Known ones: {', '.join(DATASETS)}; a folder of images, a file ending in "

@@ -84,7 +84,7 @@ def held_out_groups(groups: Tensor, share: float, seed: int = SEED) -> tuple[Ten
     return rows[end:], rows[:end]
 
 
-def halves(labels: Tensor, classes: tuple[str, ...], where: str) -> dict[Half, Tensor]:
+def halves(labels: Tensor, classes: tuple[str, ...], where: str, rows_are: str = "images") -> dict[Half, Tensor]:
     """Hold out a seeded tenth of each class, at least one image, as the test half, and say so; the rows of both halves.
 
     In random order, because the first or last images of a part are used in several places: of a data set that is
@@ -100,13 +100,13 @@ def halves(labels: Tensor, classes: tuple[str, ...], where: str) -> dict[Half, T
         rows = order[labels[order] == label]
         if len(rows) < 2:
             raise DataError(
-                f"{where} has {len(rows)} image(s) of the class {name!r:.60}; it takes two at least, one to train on "
-                "and one to measure on."
+                f"{where} has {len(rows)} {rows_are[:-1]}(s) of the class {name!r:.60}; it takes two at least, one to "
+                "train on and one to measure on."
             )
         held_out[rows[: max(1, round(len(rows) / 10))]] = True
     print(
-        f"{where} has no test half: {held_out.sum():,} of its {len(labels):,} images, a tenth of each class chosen by "
-        "seed, are held out to measure on.",
+        f"{where} has no test half: {held_out.sum():,} of its {len(labels):,} {rows_are}, a tenth of each class chosen "
+        "by seed, are held out to measure on.",
         file=sys.stderr,
     )
     return {"train": order[~held_out[order]], "test": order[held_out[order]]}
@@ -146,9 +146,11 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
         finally:
             shutil.rmtree(stage, ignore_errors=True)
     if contents.repeated:
+        rows, alike = ("rows", "values as a row") if len(contents.shape) == 1 else ("images", "pixels as an image")
         print(
-            f"{contents.repeated:,} of the {len(contents.labels['test']):,} test images have the same pixels as an "
-            "image of the training half, so metrics will look better than they are.",
+            f"{contents.repeated:,} of the {len(contents.labels['test']):,} test {rows} "
+            f"{'has' if contents.repeated == 1 else 'have'} the same {alike} of the training half, so metrics will "
+            "look better than they are.",
             file=sys.stderr,
         )
     return contents, _mapped(place / IMAGES_NAME, contents)

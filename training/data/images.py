@@ -39,6 +39,11 @@ class Places(NamedTuple):
     positions: Tensor | None
 
 
+def called(images: Tensor) -> str:
+    """What messages call the rows of a data set: images, or rows where they are vectors."""
+    return "images" if images.ndim == 4 else "rows"
+
+
 def as_floats(images: Tensor) -> Tensor:
     """Images as floats in single precision: bytes are divided by 255, floats keep their values."""
     return images.float() if images.is_floating_point() else images.float() / 255
@@ -71,6 +76,9 @@ def resized(images: Tensor, size: int | None, grey: bool) -> Tensor:
 
     None leaves their size; `grey` makes one channel of three.
     """
+    as_wanted = size is None or tuple(images.shape[2:]) == (size, size)
+    if as_wanted and not (grey and images.shape[1] == 3):
+        return images
     return torch.cat([_resized(batch, size, grey) for batch in images.split(BATCH)])
 
 

@@ -20,8 +20,7 @@ from ..words import say
 from .card_image import as_pictures, examples, squares, value_range
 from .charts import new_figure
 from .histograms import histogram_figure
-from .history_charts import history_figure
-from .model_charts import Point, bundled_points, cost_figure, frontier_figure
+from .model_charts import Point, bundled_points, cost_figure, frontier_figure, history_figure
 
 SIGMAS = (0.0, 0.3, 0.6)
 
@@ -32,35 +31,33 @@ def draw_report(
     test: Split,
     about: About,
     history: Sequence[Epoch] = (),
-    k: int | None = None,
-    beta: float | None = None,
 ) -> Iterator[tuple[str, Figure]]:
     """Every figure of one model, as (file name without ending, figure), each drawn when it is asked for.
 
-    Without classes there are no class maps, and without a history no chart of it; `k` and `beta` are as in
-    `model.encode`.
+    Without classes there are no class maps, without a history no chart of it, and without the bundled models no
+    frontier.
     """
-    activations = activations_of(model, test.images, k, beta)
+    activations = activations_of(model, test.images)
     histograms = histogram_of(activations), histogram_of(activations.mean(0))
     yield "activation-histograms", histogram_figure(*histograms)
     yield "activation-histograms-linear", histogram_figure(*histograms, linear=True)
-    yield "reconstructions", reconstructions(model, examples(test), about.title, k, beta)
+    yield "reconstructions", reconstructions(model, examples(test), about.title)
     if len(about.classes) > 1:
-        statistics = latent_statistics(model, test.images, test.labels, len(about.classes), k, beta)
+        statistics = latent_statistics(model, test.images, test.labels, len(about.classes))
         yield "class-maps", class_maps(statistics, about)
     if history:
         yield "history", history_figure(history, say("figures.history", title=about.title))
     this = say("figures.this_model")
     yield "cost-of-a-rate", cost_figure(getattr(model.sparsity, "target", 0.1), this, evaluation.mean_activation)
-    points = [*bundled_points(), Point(this, "", evaluation.effective_l0, known(evaluation.fvu))]
-    note = say("figures.frontier-note", title=about.title) if about.title != "MNIST" else ""
-    yield "frontier", frontier_figure(points, len(points) - 1, say("figures.frontier"), note)
+    others = bundled_points()
+    if others:
+        points = [*others, Point(this, "", evaluation.effective_l0, known(evaluation.fvu))]
+        note = say("figures.frontier-note", title=about.title) if about.title != "MNIST" else ""
+        yield "frontier", frontier_figure(points, len(others), say("figures.frontier"), note)
 
 
 @torch.inference_mode()
-def reconstructions(
-    model: SparseAutoencoder, images: Tensor, title: str, k: int | None = None, beta: float | None = None
-) -> Figure:
+def reconstructions(model: SparseAutoencoder, images: Tensor, title: str) -> Figure:
     """Ten images (10, *image_shape) at some levels of noise, each above what the model makes of it."""
     device = next(model.parameters()).device
     clean = as_floats(images)
@@ -68,7 +65,7 @@ def reconstructions(
     axes = figure.subplots(2 * len(SIGMAS), len(clean))
     for level, sigma in enumerate(SIGMAS):
         noisy = add_noise(clean, sigma, torch.Generator().manual_seed(0))
-        reconstructed = model.decode(model.encode(noisy.to(device), k, beta)).cpu()
+        reconstructed = model.decode(model.encode(noisy.to(device))).cpu()
         for row, shown, what in (
             (2 * level, noisy, say("figures.sigma", sigma=sigma)),
             (2 * level + 1, reconstructed, say("figures.reconstruction")),
@@ -83,9 +80,10 @@ def reconstructions(
 
 def class_maps(statistics: LatentStatistics, about: About) -> Figure:
     """The mean activation of every latent for each class, all on one scale, 900 latents as 30 x 30."""
-    rows = math.ceil(len(about.classes) / 5)
-    figure = new_figure(say("figures.class-maps", title=about.title), 11, 2.5 * rows)
-    axes = figure.subplots(rows, 5, squeeze=False).ravel()
+    columns = min(5, len(about.classes))
+    rows = math.ceil(len(about.classes) / columns)
+    figure = new_figure(say("figures.class-maps", title=about.title), max(6.5, 1 + 2 * columns), 0.5 + 2.5 * rows)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for unused in axes[len(about.classes) :]:
         unused.remove()
     axes = axes[: len(about.classes)]

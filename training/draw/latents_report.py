@@ -61,7 +61,7 @@ def latents_report(
     similarity, nearest = nearest_atoms(model.dictionary.cpu())
     match = None if other is None else stability(model.dictionary.cpu(), other.dictionary.cpu())
     pictures, of_row = _pictures_of_rows(model, data, found)
-    edges, counts, never = log_histogram(found.frequency)
+    _, counts, never = log_histogram(found.frequency)
     filled: dict[str, Any] = {
         "summary": _summary(model, found, len(data), about),
         "lowest": LOWEST_DECADE,
@@ -73,7 +73,6 @@ def latents_report(
         "images": pictures,
         "latents": _lines(found, similarity, nearest, match, of_row, about, places),
     }
-    assert len(edges) == len(counts) + 1
     if match is not None:
         filled |= {"matches": _bars(match), "stability": match.mean().item()}
     if places is not None and places.positions is not None:

@@ -1,4 +1,4 @@
-"""What a rate costs, and what sparsity costs over all models."""
+"""What a rate costs, what sparsity costs over all models, and how a training went."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from sae_model import bernoulli_kl
 from sae_model.bundle import BUNDLE
@@ -21,12 +21,20 @@ from sae_model.sparsity import RATE_MARGIN
 from ..fit.bundled_recipes import FAMILIES, RECIPES, family_title, short_number, value_label
 from ..fit.recipe import Recipe
 from ..measure.evaluation import Evaluation, known, read_by
+from ..measure.history import Epoch
 from ..words import say
 from .charts import COLOURS, DASHES, GREY, MARKS, new_figure
 
 NEAR = 22
 """Pixels between two points that both have words beside them."""
 COSTS = ("kl", "absolute", "squared", "l1")
+OF_HISTORY = {
+    "bce": "bce (nats per pixel)",
+    "fvu": "variance lost (FVU)",
+    "effective_l0": "effective L0",
+    "dead_fraction": "share of dead latents",
+}
+"""Metric of an epoch -> the title of its chart."""
 
 
 def cost_figure(target: float, name: str, rate: float) -> Figure:
@@ -174,3 +182,16 @@ def _write(ax: Axes, point: Point, chosen: bool) -> None:
         parse_math=False,
         zorder=5,
     )
+
+
+def history_figure(history: Sequence[Epoch], title: str) -> Figure:
+    """A chart for each metric that was measured, over epochs."""
+    measured = {name: [getattr(epoch, name) for epoch in history] for name in OF_HISTORY}
+    measured = {name: values for name, values in measured.items() if None not in values}
+    figure = new_figure(title, 3 * len(measured), 3)
+    for ax, (name, values) in zip(figure.subplots(1, len(measured), squeeze=False)[0], measured.items(), strict=True):
+        ax.plot([epoch.epoch for epoch in history], values, "o-", color=COLOURS[0], markersize=4)
+        ax.set(title=OF_HISTORY[name], xlabel="epoch")
+        ax.set_ylim(0, 1.1 * max(values) or 1)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
+    return figure

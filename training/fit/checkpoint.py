@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Checkpoint:
 
     def __init__(self, output: Path, recipe: Recipe, images: Images) -> None:
         self.path = checkpoint_path(output)
-        digest = hashlib.sha256(recipe.to_json().encode())
+        digest = hashlib.sha256(json.dumps(recipe.to_dict(), indent=2).encode())
         digest.update(repr((tuple(images.shape), images.dtype)).encode())
         for batch in _to_be_hashed(images):
             digest.update(batch.cpu().contiguous().flatten(1).view(torch.uint8).numpy().data)

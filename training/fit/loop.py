@@ -121,7 +121,7 @@ def fit(
         if has != asked:
             raise TrainingError(f"The model's {field} is {has}, and the recipe's is {asked}: use Recipe.new_model.")
     if len(images) == 0:
-        raise TrainingError("There are no images to train on.")
+        raise TrainingError("There are no rows to train on.")
     if tuple(images.shape[1:]) != model.image_shape:
         raise TrainingError(f"The model takes {model.image_shape}, and the data have {tuple(images.shape[1:])} a row.")
     batch_size = min(recipe.batch_size, len(images))

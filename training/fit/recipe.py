@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -122,10 +121,6 @@ class Recipe:
         """All hyperparameters, as JSON-able values."""
         return asdict(self) | {"sparsity": self.sparsity.to_config()}
 
-    def to_json(self) -> str:
-        """The same as JSON."""
-        return json.dumps(self.to_dict(), indent=2)
-
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
         """The opposite of `to_dict`.
@@ -202,7 +197,7 @@ def too_few_steps(recipe: Recipe, count: int) -> str | None:
     if recipe.epochs * a_pass >= FEW_STEPS:
         return None
     return (
-        f"Only {recipe.epochs * a_pass} steps: {recipe.epochs} epochs of {count:,} images in batches of "
+        f"Only {recipe.epochs * a_pass} steps: {recipe.epochs} epochs of {count:,} rows in batches of "
         f"{recipe.batch_size}. A model takes several hundred; {-(-FEW_STEPS // a_pass)} epochs make {FEW_STEPS}."
     )
 

@@ -45,7 +45,7 @@ class Evaluation:
     bce: float | None
     """Mean binary cross-entropy of the reconstruction, nats per pixel. None where the output is linear."""
     mse: float
-    """Mean squared error per pixel, pixels in [0, 1]."""
+    """Mean squared error per value, pixels in [0, 1]."""
     fvu: float | None
     """Fraction of variance unexplained: squared error over the variance about the per-pixel mean of these images. None
     where they are all alike, which `evaluate` refuses."""
@@ -143,7 +143,7 @@ def evaluate(
         test: what to measure on: images (n, *image_shape), bytes or floats, and labels (n,), 0 where there are none.
         train: what the linear classifier of `probe_error` is fitted on; without it there is no `probe_error`.
         k, beta: measure the model at this k or beta, as in `model.encode`; at a k there is no `fvu_top_k`.
-        sigmas: of the noise; by default five of them, or 0.3 alone where it has to be quick.
+        sigmas: of the noise, among `NOISE_LEVELS`; by default all five, or 0.3 alone where it has to be quick.
         measure: how thoroughly; `train` counts either way.
 
     Raises:
@@ -156,14 +156,14 @@ def evaluate(
         sigmas = NOISE_LEVELS if measure == FULL else (SIGMA,)
     if len(test.images) == 0 or len(test.images) != len(test.labels):
         raise ValueError(
-            f"An evaluation needs images and a label for each; got {len(test.images)} and {len(test.labels)}."
+            f"An evaluation needs rows and a label for each; got {len(test.images)} and {len(test.labels)}."
         )
     was_training = model.training
     model.eval()
     try:
         evaluation = metrics(model, test.images, k, beta, sigmas, KEPT if k is None else ())
         if evaluation.fvu is None:
-            raise ValueError("These images are all alike, so there is no variance to explain: evaluate several.")
+            raise ValueError("These rows are all alike, so there is no variance to explain: evaluate several.")
         if measure == FULL:
             evaluation = replace(evaluation, fvu_refit=fvu_refit(model, test.images[:REFIT_IMAGES], k, beta))
         if int(test.labels.max()) > 0:
@@ -247,7 +247,7 @@ def metrics(
         if wrong:
             raise ValueError(wrong)
         clean = as_floats(batch)
-        noisy = {sigma: add_noise(clean, sigma, generator).to(device) for sigma in sigmas}
+        noisy = {sigma: given.to(device) for sigma, given in _noisy(clean, sigmas, generator).items()}
         sums["variance"] += (clean - mean_image).square().sum().item()
         clean = clean.to(device)
         latents = model.encode(clean, k, beta)
@@ -284,6 +284,12 @@ def metrics(
         activation_histogram=(activation_counts / activation_counts.sum()).tolist(),
         latent_histogram=(torch.histc(latent_means, BINS, 0, 1) / model.latent_dim).tolist(),
     )
+
+
+def _noisy(clean: Tensor, sigmas: tuple[float, ...], generator: torch.Generator) -> dict[float, Tensor]:
+    """Images with noise of each sigma. Noise of every level is drawn, so that one is the same beside any others."""
+    every = {level: add_noise(clean, level, generator) for level in NOISE_LEVELS if sigmas}
+    return {sigma: every[sigma] for sigma in sigmas}
 
 
 def _squared_error(reconstruction: Tensor, clean: Tensor) -> float:

@@ -1,8 +1,4 @@
-"""Which classes and images each latent responds to.
-
-`python -m training.measure.latent_statistics` writes those of all bundled models, beside their weights; so does
-`python -m training bundle`.
-"""
+"""Which classes and images each latent responds to. `python -m training bundle` writes it beside the weights."""
 
 from __future__ import annotations
 
@@ -15,11 +11,10 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from sae_model import SparseAutoencoder, load_variant, unit_activation
-from sae_model.bundle import BUNDLE, list_variants
+from sae_model import SparseAutoencoder, unit_activation
 from sae_model.sparsity import keep_top_k
 
-from ..data import Split, as_floats, load_split
+from ..data import Split, as_floats
 from .evaluation import DEAD_RANK
 
 BATCH = 1000
@@ -123,9 +118,3 @@ def read_statistics(folder: Path, prefix: str = "") -> bytes | None:
     tensors = load_file(folder / STATISTICS_NAME)
     names = [field.name for field in fields(LatentStatistics)]
     return save({name: tensors[prefix + name] for name in names}) if prefix + names[0] in tensors else None
-
-
-if __name__ == "__main__":
-    test = load_split("mnist", "test")
-    for name in list_variants():
-        write_statistics(BUNDLE / name, load_variant(name), test)

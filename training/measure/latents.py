@@ -27,7 +27,7 @@ class Latents:
     frequency: Tensor
     """(latent_dim,), in [0, 1]: share of rows for which it is not exactly zero."""
     mean_activation: Tensor
-    """(latent_dim,), in [0, 1): over all rows."""
+    """(latent_dim,), in [0, 1): mean of tanh(z / 2) over all rows."""
     top_rows: Tensor
     """(latent_dim, up to 12): the rows with the largest values, the largest first; -1 where there are no more."""
     top_values: Tensor

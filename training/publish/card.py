@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -30,7 +31,7 @@ A sparse autoencoder for {kind} of {shape}: {latent_dim} latents, {architecture}
 Trained on {dataset}{noisy}. Sparsity method: {method}{values}. It asks for {asks_for}.
 Use it {purpose}.{remark}
 
-![Four rows: images of {dataset} of the test split, their reconstructions, the same with noise of sigma 0.3, and the
+![Four rows: {row}s of {dataset} of the test split, their reconstructions, the same with noise of sigma 0.3, and the
 reconstructions of those]({image})
 
 ## Load it
@@ -42,23 +43,21 @@ import torch
 from sae_model import SparseAutoencoder
 
 model = SparseAutoencoder.from_pretrained("{source}")
-images = {some}(8, {image_shape})  # {values_are}
-reconstruction, latents, activations = model(images){asked}
+{row}s = {some}(8, {image_shape})  # {values_are}
+reconstruction, latents, activations = model({row}s){asked}
 ```
 
 Loading is strict: weights that are not exactly those that were saved end in an error message.{dictionary}
 
 ## What it does
 
-Measured on the {images} images of {dataset}'s test split, by `python -m training evaluate`.
+Measured on the {count} {row}s of {dataset}'s test split, by `python -m sae_model.training evaluate`.
 
-| metric | value | meaning |
-|---|---|---|
 {table}
 
 {by_class}## How it was trained
 
-{init}{epochs} epochs over {limit}{dataset}'s training images (less the last ones, which are the validation split) in
+{init}{epochs} epochs over {limit}{dataset}'s training {row}s (less the last ones, which are the validation split) in
 batches of {batch_size}, with AdamW at a learning rate of {learning_rate:g}{schedule} (weight decay {weight_decay:g}).
 Seed: {seed}. The loss is {loss}{squared}{balanced} plus the penalty. `recipe.json`
 holds the hyperparameters; the same recipe on the same machine gives the same weights.
@@ -67,8 +66,8 @@ Versions: {versions}.
 
 ## What it is not for
 
-It is made to be understood, on small images. It recognises nothing and generates nothing, and its latents are no
-measure of what an image means.
+It is made to be understood{small}. It recognises nothing and generates nothing, and its latents are no
+measure of what {a_row} means.
 
 ## Licence and citation
 
@@ -105,15 +104,19 @@ def render_card(model: SparseAutoencoder, record: Record, repo_id: str | None = 
     about, sparsity, bounded = record.about, recipe.sparsity, recipe.loss == "bce"
     sizes, is_vector = " x ".join(map(str, model.image_shape)), set(model.image_shape[1:]) <= {1}
     values = ", ".join(f"{name} = {value:g}" for name, value in dataclasses.asdict(sparsity).items())
-    one = "a vector" if is_vector else "an image"
-    linear = f"\n`model.dictionary` holds its atoms, {one} for each latent." if model.is_linear else ""
+    row, a_row, value = ("vector", "a vector", "value") if is_vector else ("image", "an image", "pixel")
+    linear = f"\n`model.dictionary` holds its atoms, {a_row} for each latent." if model.is_linear else ""
+    metrics = [[name, shown, meaning] for name, _, shown, meaning in _metrics(evaluation, row, value)]
     body = BODY.format(
         name=recipe.name,
-        kind="vectors" if is_vector else "images",
+        kind=f"{row}s",
+        row=row,
+        a_row=a_row,
+        small="" if is_vector else ", on small images",
         shape=f"{model.image_shape[0]} values" if is_vector else f"{sizes} pixels",
         image_shape=", ".join(map(str, model.image_shape)),
         latent_dim=model.latent_dim,
-        architecture="a linear dictionary" if model.is_linear else "the network of a lecture",
+        architecture="a linear dictionary" if model.is_linear else f"the architecture `{model.architecture}`",
         dictionary=linear,
         method=sparsity.title,
         values=f" ({values})" if values else "",
@@ -121,23 +124,23 @@ def render_card(model: SparseAutoencoder, record: Record, repo_id: str | None = 
         purpose=sparsity.purpose,
         remark=f" {sparsity.remark}" if sparsity.remark else "",
         asked="".join(
-            f"\nlatents = model.encode(images, {name}={stops[len(stops) // 2]:g})  # {stops[0]:g} to {stops[-1]:g}"
+            f"\nlatents = model.encode({row}s, {name}={stops[len(stops) // 2]:g})  # {stops[0]:g} to {stops[-1]:g}"
             for name, stops in sparsity.measured_at.items()
         ),
         dataset=about.title,
-        noisy=f" with noise of a sigma drawn from 0 to {recipe.noise:g} on each image" if recipe.noise else "",
+        noisy=f" with noise of a sigma drawn from 0 to {recipe.noise:g} on each {row}" if recipe.noise else "",
         image=IMAGE_NAME,
         install=INSTALL.format(space=space) if space else INSTALLED if repo_id else IN_A_FOLDER,
         source=repo_id or recipe.name,
         some="torch.rand" if bounded else "torch.randn",
-        values_are="images in [0, 1]" if bounded else "values of any range",
-        loss="the mean binary cross-entropy per pixel" if bounded else "the squared error over the variance",
-        images=f"{record.test_images:,}",
-        table="\n".join(f"| {name} | {value} | {meaning} |" for name, _, value, meaning in _metrics(evaluation)),
+        values_are=f"{row}s in [0, 1]" if bounded else "values of any range",
+        loss=f"the mean binary cross-entropy per {value}" if bounded else "the squared error over the variance",
+        count=f"{record.test_images:,}",
+        table=as_markdown(["metric", "value", "meaning"], metrics),
         by_class=_by_class(record),
         init=f"Fine-tuned from {_name_of(recipe.init)}. " if recipe.init else "",
         epochs=recipe.epochs,
-        limit=f"the first {recipe.limit:,} images of " if recipe.limit else "",
+        limit=f"the first {recipe.limit:,} {row}s of " if recipe.limit else "",
         batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
         schedule=" at the peak of one cycle" if recipe.one_cycle else "",
@@ -150,7 +153,7 @@ def render_card(model: SparseAutoencoder, record: Record, repo_id: str | None = 
         effective_l0=evaluation.effective_l0,
         fvu=evaluation.fvu,
     )
-    return f"---\n{_metadata(model, record).to_yaml()}\n---\n\n{BEGIN}\n{body}{END}\n"
+    return f"---\n{_metadata(model, record, row, value).to_yaml()}\n---\n\n{BEGIN}\n{body}{END}\n"
 
 
 def _name_of(source: str) -> str:
@@ -159,7 +162,7 @@ def _name_of(source: str) -> str:
     return source if is_id else Path(source).expanduser().resolve().name
 
 
-def _metadata(model: SparseAutoencoder, record: Record) -> ModelCardData:
+def _metadata(model: SparseAutoencoder, record: Record, row: str, unit: str) -> ModelCardData:
     """What the Hub shows and searches, every metric among it (the `model-index`)."""
     info, about = model._hub_mixin_info.model_card_data, record.about
     task, tags = info.pipeline_tag, info.tags
@@ -175,7 +178,7 @@ def _metadata(model: SparseAutoencoder, record: Record) -> ModelCardData:
             metric_name=meaning,
             metric_value=value,
         )
-        for name, value, _, meaning in _metrics(record.evaluation)
+        for name, value, _, meaning in _metrics(record.evaluation, row, unit)
     ]
     return ModelCardData(
         library_name=info.library_name,
@@ -188,55 +191,41 @@ def _metadata(model: SparseAutoencoder, record: Record) -> ModelCardData:
     )
 
 
-def _metrics(e: Evaluation) -> list[tuple[str, float, str, str]]:
-    """Every metric of an evaluation: its name, its value, the same as text, and what it means."""
-    return [
-        *((("`bce`", e.bce, f"{e.bce:.4f}", "binary cross-entropy, nats per pixel"),) if e.bce is not None else ()),
-        ("`mse`", e.mse, f"{e.mse:.5f}", "squared error per pixel"),
-        ("`fvu`", known(e.fvu), f"{e.fvu:.4f}", "share of the variance that is lost"),
+def _metrics(e: Evaluation, row: str, unit: str) -> list[tuple[str, float, str, str]]:
+    """Every metric of an evaluation: its name, its value, the same as text, and what it means.
+
+    Args:
+        row, unit: what the data are called: "image" and "pixel", or "vector" and "value".
+    """
+    a_row = "an image" if row == "image" else f"a {row}"
+    noise = "noise" if e.bce is not None else "noise in the units of the data,"
+    every: list[tuple[str, float | None, str, str]] = [
+        ("`bce`", e.bce, ".4f", f"binary cross-entropy, nats per {unit}"),
+        ("`mse`", e.mse, ".5f", f"squared error per {unit}"),
+        ("`fvu`", known(e.fvu), ".4f", "share of the variance that is lost"),
+        ("`fvu_refit`", e.fvu_refit, ".4f", "`fvu` with the values of the same latents fitted anew"),
         *(
-            (
-                (
-                    "`fvu_refit`",
-                    e.fvu_refit,
-                    f"{e.fvu_refit:.4f}",
-                    "`fvu` with the values of the same latents fitted anew",
-                ),
-            )
-            if e.fvu_refit is not None
-            else ()
+            (f"`denoise_mse` {sigma}", error, ".4f", f"error against the clean {row} at {noise} {sigma}")
+            for sigma, error in e.denoise_mse.items()
         ),
         *(
-            (f"`denoise_mse` {sigma}", value, f"{value:.4f}", f"error against the clean image at noise {sigma}")
-            for sigma, value in e.denoise_mse.items()
+            (f"`noisy_mse` {sigma}", error, ".4f", f"error of the noisy {row} itself, as seen, at {noise} {sigma}")
+            for sigma, error in e.noisy_mse.items()
+        ),
+        ("`mean_activation`", e.mean_activation, ".4f", f"in [0, 1), over latents and {row}s"),
+        ("`effective_l0`", e.effective_l0, ".1f", f"latents that carry {a_row}, whatever their scale"),
+        ("`l0`", e.l0, ".1f", "latents that are not exactly zero"),
+        ("`dead_fraction`", e.dead_fraction, ".1%", f"latents among no {row}'s largest"),
+        *(
+            (f"`fvu_top_k` {k}", fvu, ".4f", f"`fvu` with only the {k} largest latents kept")
+            for k, fvu in e.fvu_top_k.items()
         ),
         *(
-            (
-                f"`noisy_mse` {sigma}",
-                value,
-                f"{value:.4f}",
-                f"error of the noisy image itself, as seen, at noise {sigma}",
-            )
-            for sigma, value in e.noisy_mse.items()
-        ),
-        ("`mean_activation`", e.mean_activation, f"{e.mean_activation:.4f}", "in [0, 1), over latents and images"),
-        (
-            "`effective_l0`",
-            e.effective_l0,
-            f"{e.effective_l0:.1f}",
-            "latents that carry an image, whatever their scale",
-        ),
-        ("`l0`", e.l0, f"{e.l0:.1f}", "latents that are not exactly zero"),
-        ("`dead_fraction`", e.dead_fraction, f"{e.dead_fraction:.1%}", "latents among no image's largest"),
-        *(
-            (f"`fvu_top_k` {k}", value, f"{value:.4f}", f"`fvu` with only the {k} largest latents kept")
-            for k, value in e.fvu_top_k.items()
-        ),
-        *(
-            (f"`probe_error` {labels}", value, f"{value:.1%}", f"error of a linear classifier, {PROBED[labels]}")
-            for labels, value in e.probe_error.items()
+            (f"`probe_error` {labels}", error, ".1%", f"error of a linear classifier, {PROBED[labels]}")
+            for labels, error in e.probe_error.items()
         ),
     ]
+    return [(name, value, f"{value:{form}}", meaning) for name, value, form, meaning in every if value is not None]
 
 
 def _by_class(record: Record) -> str:
@@ -245,8 +234,13 @@ def _by_class(record: Record) -> str:
     if not 2 <= len(e.l0_by_class) <= min(len(names), MOST_CLASSES):
         return ""
     rows = zip(names, e.l0_by_class, e.mean_activation_by_class, strict=False)
-    lines = "\n".join(f"| {cell(name)} | {l0:.1f} | {mean:.4f} |" for name, l0, mean in rows)
-    return f"Codes by class:\n\n| class | L0 | mean activation |\n|---|---|---|\n{lines}\n\n"
+    table = [[cell(name), f"{l0:.1f}", f"{mean:.4f}"] for name, l0, mean in rows]
+    return f"Codes by class:\n\n{as_markdown(['class', 'L0', 'mean activation'], table)}\n\n"
+
+
+def as_markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as Markdown, without a last line break."""
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))
 
 
 def cell(text: str) -> str:

@@ -13,11 +13,14 @@ import sae_model
 from sae_model.errors import UserError
 
 from ..data import DATASETS, About
+from ..data.dataset import HUB
 from ..fit.recipe import Recipe
 from ..measure.evaluation import Evaluation
 
 RECIPE_NAME = "recipe.json"
 EVALUATION_NAME = "evaluation.json"
+PACKAGE = str(__package__).rpartition(".")[0]
+"""What runs here: `training` in a clone, `sae_model.training` where it is installed."""
 
 
 class RecordError(UserError):
@@ -60,7 +63,7 @@ class Record:
         """
         for name in (RECIPE_NAME, EVALUATION_NAME):
             if not (folder / name).is_file():
-                raise RecordError(f"{folder} has no {name}: `python -m training fit` writes it beside the weights.")
+                raise RecordError(f"{folder} has no {name}: `python -m {PACKAGE} fit` writes it beside the weights.")
         try:
             made = json.loads((folder / RECIPE_NAME).read_text(encoding="utf-8"))
             versions, test_images = made.pop("versions"), made.pop("test_images")
@@ -85,12 +88,19 @@ def data_of(
         dataset, image_size, grey: as for `open_dataset`; without a data set the recipe has the others too.
 
     Raises:
-        RecordError: no data set is given, there is no recipe, and the model is not for images such as those of MNIST.
+        RecordError: no data set is given, and there is no recipe, though the model is not for images such as those of
+            MNIST; or the recipe has a path that is not there, seen from here.
     """
     if dataset is not None:
         return dataset, image_size, grey
     if (Path(model) / RECIPE_NAME).is_file():
         recipe = Record.read(Path(model)).recipe
+        path = Path(recipe.dataset).expanduser()
+        if recipe.dataset not in DATASETS and not recipe.dataset.startswith(HUB) and not path.exists():
+            relative = "" if path.is_absolute() else ", a path from the folder where `fit` ran"
+            raise RecordError(
+                f"{model} was trained on {recipe.dataset}{relative}: there is none here. Name the data with --dataset."
+            )
         return recipe.dataset, image_size or recipe.image_size, grey or recipe.grey
     if shape != (1, 28, 28):
         raise RecordError(f"{model} does not say what its model was trained on: name the data with --dataset.")
