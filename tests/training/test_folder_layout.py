@@ -83,8 +83,8 @@ def test_classes_beside_a_test_half_are_the_training_half(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("places", "words"),
     {
-        "no training half": (("validation/a", "test/a"), "has a folder test, validation but none called train"),
-        "a test half alone": (("test/a", "test/b"), "has a folder test but none called train"),
+        "no training half": (("validation/a", "test/a"), "holds test and validation, and no folder called train"),
+        "a test half alone": (("test/a", "test/b"), "holds test, and no folder called train"),
         "two of one part": (("train/a", "Training/a"), "has both .*, the same part: keep one"),
         "two of validation": (("train/a", "val/a", "valid/a"), "has both .*, the same part"),
         "longer names": (("training_set/a", "test_set/a"), "has the folder test_set, which may be a part"),

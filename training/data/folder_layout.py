@@ -81,8 +81,10 @@ def _parts(root: Path) -> dict[Part, Path]:
             )
     if "train" not in places:
         if places and not others and not _own_images(root):
-            found = ", ".join(path.name for path in places.values())
-            raise DataError(f"{root} has a folder {found} but none called train to learn from: call one so.")
+            found = " and ".join(path.name for path in places.values())
+            raise DataError(
+                f"{root} holds {found}, and no folder called train: put the images to train on into a folder train."
+            )
         _check_no_parts_within(root, others)
         places["train"] = root
     elif others:
