@@ -21,7 +21,7 @@ def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: A
     says that it is not. Where it is not, what the cache holds is taken.
 
     Raises:
-        ModelLoadError: they are not there, or cannot be had.
+        ModelLoadError: they are not there, or cannot be fetched.
     """
     folder = as_folder(folder_or_repo)
     if folder is not None:

@@ -188,20 +188,20 @@ def fit_values(
         correlate = lambda pull: (atoms * pull.unsqueeze(1)).sum(2)  # noqa: E731 (a matrix product is far slower)
     on = z > 0
 
-    def look(z: Tensor) -> tuple[Tensor, Tensor]:
-        """F and the pull."""
+    def objective_of(z: Tensor) -> tuple[Tensor, Tensor]:
+        """F and the pull, as `Fit` has them."""
         reconstruction = decoder.output.reconstruction(decoder.bias + draw(z))
         residual = reconstruction - x
         error = residual.square().sum(1, keepdim=True) / 2
         penalty = weight * torch.tanh(z / 2).sum(1, keepdim=True)
         return error + penalty, residual * decoder.output.slope(reconstruction)
 
-    objective, pull = look(z)
+    objective, pull = objective_of(z)
     velocity = torch.zeros_like(z)
     gradient = correlate(pull) + _slope_of_penalty(z, weight)
     for i in range(int(steps.max()) if longest is None else longest):
         tried = F.relu(z + MOMENTUM * velocity - step * gradient) * on
-        new_objective, new_pull = look(tried)
+        new_objective, new_pull = objective_of(tried)
         better = (new_objective < (1 - WORTH_A_STEP) * objective) & (i < steps)
         velocity = torch.where(better, tried - z, 0)
         # An image whose steps are used up keeps its step: its code must not depend on the others of its batch.

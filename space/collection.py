@@ -85,7 +85,7 @@ def open_collection(models: str, dataset: str | None = None, data_dir: Path = DA
 
     Raises:
         CollectionError: there are no models, or their shapes differ from each other or from the images.
-        ModelLoadError, RecordError, DataError: one of them, or the images cannot be had.
+        ModelLoadError, RecordError, DataError: one of them, or the images, cannot be read.
     """
     folders = _folders(models)
     loaded = {name: SparseAutoencoder.from_pretrained(folder) for name, folder in folders.items()}
@@ -130,7 +130,7 @@ def _folders(models: str) -> dict[str, Path]:
         folders = {id.rpartition("/")[2]: Path(snapshot_download(id, allow_patterns=list(FILES))) for id in repos}
     except (HTTPError, HFValidationError, OSError) as error:
         raise CollectionError(
-            f"{models!r:.80} is not a folder here, and its models on the Hub cannot be had ({type(error).__name__})."
+            f"{models!r:.80} is not a folder here, and its models on the Hub cannot be fetched: {type(error).__name__}."
         ) from error
     if not folders:
         raise CollectionError(f"{models!r:.80} is not a folder here, and no owner of models tagged {TAG} on the Hub.")

@@ -34,7 +34,7 @@ HAS_LOGIN = is_hosted() and "OAUTH_CLIENT_ID" in os.environ
 def is_owner(request: gr.Request) -> bool:
     """Whether a request comes from a browser on the page's own machine, and from this page.
 
-    Its owner alone may use the machine's login and open its folders. A site that is open in the owner's browser, too,
+    Its owner alone may use the machine's login and open its folders. Another site that is open in the owner's browser
     can send requests to this address, but the browser says so in Origin; or under a name of its own for this address,
     which then stands in Host.
     """

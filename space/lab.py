@@ -219,7 +219,7 @@ class Lab:
         return int(some[7 % len(some)][0])
 
     def stop(self, key: str) -> Stop:
-        """The stop of a key; the name of a model is one, too, and leaves k and beta to the model."""
+        """The stop of a key. The name of a model is a key as well: it leaves k and beta to the model."""
         if isinstance(key, str) and key in self.stops:
             return self.stops[key]
         if not isinstance(key, str) or key not in self.models:

@@ -149,7 +149,7 @@ function sliders(page) {
     return along.length ? along : stops;
   };
   beta.addEventListener("input", () => page.set({ stop: axis()[Number(beta.value)].key }));
-  // From a model that has no place on the slider, a click where the thumb stands chooses, too.
+  // From a model that has no place on the slider, a click where the thumb stands chooses that stop as well.
   beta.addEventListener("click", () => {
     const stop = axis()[Number(beta.value)];
     if (page.lab.stop(page.state.stop).apart && stop) page.set({ stop: stop.key });

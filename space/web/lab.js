@@ -157,7 +157,7 @@ export class Lab {
     if (name !== this.specimen) this.looks.clear();
     this.specimen = name;
     const known = this.looks.get(key);
-    if (known && !known.atoms) return known;
+    if (known && !known.atoms) return known; // one with atoms came with the page, until its model is here
     const stop = this.stop(key);
     const model = this.model(stop.model);
     const clean = model && this.pictures.clean(specimen);

@@ -30,8 +30,9 @@ const SIDES = [2, 4, 8, 16, 32, 28]; // of the maps that those make
  * @property {boolean} leaky whether a leaky ReLU follows */
 
 export class Lecture {
-  /** @param {Map<string, import("./safetensors.js").Tensor>} tensors */
-  constructor(tensors) {
+  /** @param {unknown} _config
+   * @param {Map<string, import("./safetensors.js").Tensor>} tensors */
+  constructor(_config, tensors) {
     const sideOf = (/** @type {Place} */ [, side, kernel, stride, padding]) =>
       Math.floor((side + 2 * padding - kernel) / stride) + 1;
     this.down = DOWN.map((place) => layerOf(tensors, "encoder", place, sideOf(place)));

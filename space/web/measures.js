@@ -53,7 +53,7 @@ const EDGES = Array.from({ length: 11 }, (_, i) => Math.fround(10 ** (-3 + (i + 
  * @property {number[]} linear how many of all lie in each of ten equal bins
  * @property {number} mean */
 
-/** Count values in [0, 1]. They are compared in single precision, as training/draw/histograms.py does.
+/** Count values in [0, 1]. They are compared in single precision, as in training/measure/histogram.py.
  * @param {Float64Array} values
  * @returns {Histogram} */
 export function histogramOf(values) {

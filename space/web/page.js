@@ -13,7 +13,10 @@ import { lang, rich, say, setWords } from "./words.js";
 /** @typedef {import("./lab.js").Lab} Lab */
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./lab.js").Look} Look */
-/** @typedef {{element: HTMLElement, draw: () => void, drawLater?: () => void}} View `draw` what one looks at while a slider moves */
+/**
+ * A part of the page. `draw` runs on every move, `drawLater` when the hand rests.
+ * @typedef {{element: HTMLElement, draw: () => void, drawLater?: () => void}} View
+ */
 
 const DRAG = 800; // milliseconds: changes that follow each other faster make one entry of the history
 const REST = 120; // milliseconds after the last change, until what may lag behind is drawn
@@ -203,7 +206,7 @@ export class Page {
   atom(key, latent) {
     const model = this.lab.models.get(this.lab.stop(key).model);
     if (!model) return this.lab.looks.get(key)?.atoms?.get(latent) ?? null;
-    return model.isLinear ? model.atom(latent) : model.alone(latent, this.lab.statistics(key)?.peak[latent] || 1);
+    return model.alone(latent, model.isLinear ? 1 : this.lab.statistics(key)?.peak[latent] || 1);
   }
 
   /** The bias of a model in logits. @param {Look} look @returns {ArrayLike<number> | null} */

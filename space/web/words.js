@@ -62,7 +62,7 @@ export function rich(key, values = {}) {
 }
 
 /**
- * A term of the field as a button that explains it; `explain` in tips.js shows the explanation.
+ * A term of the field as a button that explains it; `explainTerms` in tips.js shows the explanation.
  * @param {string} name as in the catalogue's `terms`
  * @param {string} [words] what stands there in place of the name
  * @returns {HTMLButtonElement}

@@ -22,6 +22,7 @@ from torch import Tensor
 from wasmtime import wat2wasm
 
 from sae_model import SparseAutoencoder, bernoulli_kl, unit_activation
+from sae_model.architectures import ARCHITECTURES
 from sae_model.bundle import BUNDLE, list_variants
 from sae_model.methods import (
     L1,
@@ -69,8 +70,7 @@ LOOK = """async ([folder, stop, betas, specimens]) => {
       metrics, histogram: m.histogramOf(latents.map(m.activation))};
   });
   const last = model.latentDim - 1;
-  return {looks, isLinear: model.isLinear, bias: [...model.bias()], alone: [...model.alone(last, 2)],
-    atom: model.isLinear ? [...model.atom(last)] : null};
+  return {looks, isLinear: model.isLinear, bias: [...model.bias()], alone: [...model.alone(last, 2)]};
 }"""
 
 
@@ -123,7 +123,7 @@ def agree(tab: Page, path: str, model: SparseAutoencoder, clean: Tensor, **argum
     near(answer["bias"], bias)
     near(answer["alone"], model.logits(alone)[0] - bias)
     if model.is_linear:
-        near(answer["atom"], model.dictionary[-1])
+        near(answer["alone"], 2 * model.dictionary[-1])
     for image, specimen, found in zip(clean, specimens, answer["looks"], strict=True):
         noisy = image + specimen["sigma"] * noise(specimen["seed"], tuple(image.shape))
         latents = model.encode(noisy[None], **arguments)  # one at a time, as the page does
@@ -183,6 +183,18 @@ def test_the_browser_computes_what_python_does(tab: Page, digits: Split, name: s
     clean = digits.images[[index for index, _, _ in SPECIMENS]].double() / 255
     for arguments in stops(model.sparsity):
         agree(tab, f"/bundled/{name}", model, clean, **arguments)
+
+
+def test_the_page_has_every_architecture_and_names_one_that_it_lacks(tab: Page) -> None:
+    names, error = tab.evaluate(
+        """async () => {
+          const {ARCHITECTURES, Model} = await import('/web/model.js');
+          const config = {architecture: 'other', image_shape: [1, 2, 2]};
+          try { new Model(config, new Map()); } catch (error) { return [Object.keys(ARCHITECTURES), error.message]; }
+        }"""
+    )
+    assert names == list(ARCHITECTURES)
+    assert error == "The page does not know the architecture other."
 
 
 class _Both(L1):
