@@ -88,7 +88,7 @@ def _as_path(name: str) -> Path | None:
     try:
         path = Path(name).expanduser()
         return path if name and path.exists() else None
-    except (OSError, RuntimeError, ValueError):  # longer than a name may be, the home of nobody, a zero byte
+    except (OSError, RuntimeError, ValueError):  # too long a name, the home of no user, a zero byte
         return None
 
 

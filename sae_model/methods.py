@@ -98,7 +98,7 @@ class Sparsity:
         return None
 
     def refinement(self, beta: Tensor | None = None) -> Refinement | None:
-        """How far a code is refined at inference; None leaves it as the encoder has it.
+        """How far a code is refined at inference; None leaves it as it comes from the encoder.
 
         Args:
             beta: that of each image, (batch,), for a method that serves every beta.
@@ -293,10 +293,6 @@ class AdaptiveL1(Sparsity):
     betas = tuple(0.03 * (10 / 0.03) ** (i / 7) for i in range(8))
     measured_at: ClassVar[dict[str, tuple[float, ...]]] = {"beta": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)}
 
-    @property
-    def name(self) -> str:
-        return self.kind
-
     def refinement(self, beta: Tensor | None = None) -> Refinement:
         beta = torch.tensor([self.beta]) if beta is None else beta
         return Refinement(_l1_steps(beta).unsqueeze(1), beta=beta.unsqueeze(1), most_steps=L1_STEPS)
@@ -485,10 +481,6 @@ class JumpReLU(Sparsity):
     purpose = "where each latent is to have a threshold of its own, and no k is given"
     has_threshold = True
     learns_threshold = True
-
-    @property
-    def name(self) -> str:
-        return self.kind
 
     def refinement(self, beta: Tensor | None = None) -> Refinement:
         return Refinement(steps=8, rounds=2)

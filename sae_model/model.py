@@ -113,8 +113,7 @@ class SparseAutoencoder(
             raise ValueError("With a linear output the steps descend on the squared error anyway: leave step_loss out.")
         if not is_integer(steps) or not 0 <= steps <= MOST_STEPS:
             raise ValueError(f"steps is a whole number from 0 to {MOST_STEPS}; got {steps!r:.80}.")
-        if sparsity is None:
-            sparsity = Dense()
+        sparsity = Dense() if sparsity is None else sparsity
         self.latent_dim = latent_dim
         self.sparsity = sparsity if isinstance(sparsity, Sparsity) else sparsity_from_config(sparsity)
         self.architecture = architecture

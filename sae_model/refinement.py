@@ -33,9 +33,10 @@ MOMENTUM = 0.8
 LONGER, SHORTER = 1.2, 0.5
 """Factors of the step after one that lowered F, and after one that did not."""
 FEW = 8
-"""With fewer than one latent in 8 on, it is faster to collect the atoms of each image than to multiply by all atoms."""
+"""Where fewer than one latent in 8 is on, it is faster to collect the atoms of each image than to multiply by all."""
 FEW_IMAGES = 8
-"""For up to 8 images it is faster below one in two already: a product with all atoms takes as long for 1 as for 10."""
+"""For up to 8 images it is faster where fewer than one latent in 2 is on: a product with all atoms takes as long for 1
+image as for 10."""
 WORTH_A_STEP, WORTH_A_CHOICE = 1e-6, 1e-4
 """The part of F by which a step, or a choice, has to lower it: less may be rounding, which differs between CPUs."""
 CHUNK = 2_000_000

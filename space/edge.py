@@ -35,8 +35,8 @@ def is_owner(request: gr.Request) -> bool:
     """Whether a request comes from a browser on the page's own machine, and from this page.
 
     Its owner alone may use the machine's login and open its folders. Another site that is open in the owner's browser
-    can send requests to this address, but the browser says so in Origin; or under a name of its own for this address,
-    which then stands in Host.
+    can send requests to this address, too; the browser then names that site in Origin. Or the site gives this address a
+    name of its own, which then stands in Host.
     """
     headers, client = request.headers, request.client
     host, origin = headers.get("host", ""), headers.get("origin")
