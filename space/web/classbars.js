@@ -1,7 +1,9 @@
 /** How long the code of each class is: mean activation and L0 over its test images, relative to the mean of all. */
 
-import { bar, figure, line, responsive, saveable, text, widthOf, wrapped } from "./chart.js";
+import { bar, figure, line, responsive, text } from "./chart.js";
 import { h, svg } from "./dom.js";
+import { widthOf, wrapped } from "./labels.js";
+import { saveable } from "./save.js";
 import { format, say } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */

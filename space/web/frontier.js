@@ -1,9 +1,11 @@
 /** The tab Frontier: what sparsity costs, over all models; a click chooses one. */
 
-import { boxesAlong, choice, legend, logAxis, mark, placeWords, Plot } from "./chart.js";
-import { responsive, saveable, STYLES, text } from "./chart.js";
+import { legend, logAxis, mark, Plot, responsive, STYLES, text } from "./chart.js";
 import { clamp, fill, h, svg } from "./dom.js";
+import { choice } from "./inputs.js";
+import { boxesAlong, placeWords } from "./labels.js";
 import { choosable } from "./points.js";
+import { saveable } from "./save.js";
 import { format, rich, say } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */

@@ -1,4 +1,4 @@
-// The lecture's own network, as sae_model/architectures.py has it: strided convolutions with batch norm, for images of
+// The lecture's own network, as in sae_model/architectures.py: strided convolutions with batch norm, for images of
 // 28 x 28 pixels. Its latents have any sign, and its decoder is not linear.
 //
 // A map is a Float64Array (place, channel), so that the channels of a place are contiguous. A linear layer is a

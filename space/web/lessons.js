@@ -1,8 +1,8 @@
 /** What each lesson asks for, when it is done, and the numbers that say why. Their words are `lessons.KEY_...`. */
 
 import { h } from "./dom.js";
-import { metrics } from "./metrics.js";
-import { say, term } from "./words.js";
+import { metrics } from "./measures.js";
+import { format, say, term } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("./lab.js").Stop} Stop */
@@ -20,8 +20,7 @@ export const PAIR = ["l1-0.1-noise-0.6", "topk-50"]; // nearly the same mean act
 const stopOf = (/** @type {Page} */ page) => page.lab.stop(page.state.stop);
 const now = (/** @type {Page} */ page) => {
   const look = page.look();
-  const [low, high] = page.lab.index.range;
-  return look && metrics(look, high - low);
+  return look && metrics(look, page.lab.span);
 };
 const evaluation = (/** @type {Page} */ page, /** @type {string} */ key) => page.lab.evaluation(page.lab.stop(key));
 const noisy = (/** @type {Page} */ page, /** @type {string} */ key) =>
@@ -31,7 +30,6 @@ const at = (/** @type {Page} */ page, /** @type {string} */ key) => ({
   stop: key,
   beside: page.lab.index.opening.beside,
 });
-const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(1)}%`;
 
 /** @type {Lesson[]} */
 export const LESSONS = [
@@ -230,7 +228,7 @@ function byK(page) {
       "tr",
       {},
       h("th", { scope: "row" }, key),
-      h("td", {}, percent(evaluation(page, key).fvu)),
+      h("td", {}, format(evaluation(page, key).fvu, ".1%")),
       h("td", {}, evaluation(page, key).mse.toFixed(4)),
       h("td", {}, noisy(page, key).toFixed(4)),
     ),

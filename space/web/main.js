@@ -2,11 +2,12 @@
 
 import { takeDrops } from "./drawing.js";
 import { json } from "./files.js";
-import { openLab } from "./lab.js";
+import { Lab } from "./lab.js";
 import { carried } from "./opening.js";
 import { Page } from "./page.js";
 import { drawingOf } from "./specimen.js";
 import { opening } from "./state.js";
+import { followTheme } from "./theme.js";
 import { explainTerms } from "./tips.js";
 import { lang as spoken, setWords } from "./words.js";
 
@@ -26,11 +27,13 @@ function language(languages) {
  * @returns {Promise<Page>}
  */
 export async function start(element, ask) {
+  followTheme();
   const { textContent } = /** @type {HTMLElement} */ (document.querySelector("#host"));
   /** @type {{languages: {code: string, name: string}[], opening: any, ask: any}} */
   const host = { ...JSON.parse(textContent ?? ""), ask };
   const lang = language(host.languages.map(({ code }) => code));
-  const [lab, words] = await Promise.all([openLab(), json(`words/${lang}.json`)]);
+  const [index, words] = await Promise.all([json("lab.json"), json(`words/${lang}.json`)]);
+  const lab = new Lab(index);
   setWords(words, lang);
   const page = new Page(element, host, lab, opening(lab, lang));
   lab.carry(page.state, carried(host.opening, lab, page.state));

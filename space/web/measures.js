@@ -1,5 +1,4 @@
-// Formulas for images, latents and activations, and how numbers are written. metrics.js applies them to one look;
-// numbers.js shows the results.
+// Formulas for images, latents and activations, and how numbers are written. numbers.js shows the results.
 
 /** How far a latent is switched on, tanh(|z| / 2).
  * @param {number} z any sign
@@ -33,6 +32,22 @@ export const mse = (a, b) => mean(a.map((value, j) => (value - b[j]) ** 2));
  * @param {number} span highest less lowest value that an image can have
  * @returns {number} */
 export const psnr = (error, span) => 10 * Math.log10(span ** 2 / Math.max(error, 1e-10));
+
+/** All metrics of one image and one model.
+ * @param {import("./lab.js").Look} look
+ * @param {number} span highest less lowest value that an image can have */
+export function metrics({ clean, seen, reconstruction, latents }, span) {
+  const [error, noiseError] = [mse(reconstruction, clean), mse(seen, clean)];
+  return {
+    mse: error,
+    psnr: psnr(error, span),
+    noiseMse: noiseError,
+    noisePsnr: psnr(noiseError, span),
+    l0: l0(latents),
+    meanActivation: meanActivation(latents),
+    effectiveL0: effectiveL0(latents),
+  };
+}
 
 /** KL(Bernoulli(p) || Bernoulli(q)) in nats.
  * @param {number} p rate that one asks for, in [0, 1]

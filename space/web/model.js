@@ -4,6 +4,7 @@ import { Dictionary } from "./dictionary.js";
 import { Lecture } from "./lecture.js";
 import { OUTPUTS } from "./outputs.js";
 import { keepTopK } from "./products.js";
+import { refine } from "./refine.js";
 
 /** @typedef {object} Config What config.json says.
  * @property {string} architecture a name in `ARCHITECTURES`
@@ -17,8 +18,8 @@ import { keepTopK } from "./products.js";
  * @property {number | null} k how many latents a top-k model keeps; null where all are kept, or those above a threshold
  * @property {number} steps how far codes are refined; with no rounds either: not at all
  * @property {number} rounds
- * @property {number} beta weight of the mean activation in what the refinement lowers; of a model for every beta: the
- *     beta that it is asked for */
+ * @property {number} beta weight of the mean activation in the objective of the refinement; of a model for every beta:
+ *     the beta that it is asked for */
 
 /** What config.json calls the architectures, as sae_model/architectures.py does: one that is added there is added here.
  * @type {Record<string, new (config: Config, tensors: Map<string, any>, betas: number[] | null) => Dictionary | Lecture>} */
@@ -59,7 +60,7 @@ export class Model {
     if (k !== null) latents = keepTopK(latents, k);
     if (threshold) latents = latents.map((z, i) => (z > threshold[i] ? z : 0));
     if (steps + rounds === 0 || this.isClassical || !(network instanceof Dictionary)) return latents;
-    return network.refine(x, latents, { steps, rounds, beta });
+    return refine(x, latents, network, { steps, rounds, beta });
   }
 
   /** Latents -> image before the sigmoid, if there is one.

@@ -19,7 +19,7 @@ import { lang, rich, say, setWords } from "./words.js";
  */
 
 const DRAG = 800; // milliseconds: changes that follow each other faster make one entry of the history
-const REST = 120; // milliseconds after the last change, until what may lag behind is drawn
+const REST = 120; // milliseconds after the last change, until `drawLater` is called
 
 export class Page {
   /**
@@ -40,11 +40,10 @@ export class Page {
     this.views = [];
     /** @type {{key: string, values: any} | null} */
     this.trouble = null;
-    this.wanted = ""; // a user's model that a link names and that is not here yet
     this.turn = 0; // counts the drawings and links that were read: a late result must not replace a newer one
     this.written = -Infinity; // when the address last changed, ms
     this.writing = 0; // the timer that runs until it is written
-    this.resting = 0; // the timer that runs until what may lag behind is drawn; 0 where there is none
+    this.resting = 0; // the timer that runs until `drawLater` is called; 0 where there is none
     this.arrival = 0; // the frame in which fetched data will be drawn; 0 where none is asked for
     lab.onArrival = () => this.arrive();
     lab.models.onProgress = () => this.arrive();
@@ -75,10 +74,9 @@ export class Page {
     if ("draw" in changes) this.turn++;
     this.state = { ...this.state, ...changes };
     this.trouble = null;
-    if (!("lang" in changes)) this.wanted = "";
     if (this.lab.first) this.lab.first = this.lab.stop(this.state.stop).model;
     this.write();
-    clearTimeout(this.resting); // what may lag behind waits until the hand rests, and for no files that arrive
+    clearTimeout(this.resting); // `drawLater` waits until the hand rests, however many files arrive
     this.resting = 0;
     if (this.state.lang !== speaks) this.speak();
     else this.draw();
@@ -91,7 +89,7 @@ export class Page {
     if (turn === this.turn) this.set(changes);
   }
 
-  /** Draws everything that the state changes: first what one looks at, and what may lag behind when the hand rests. */
+  /** Draws everything that the state changes: `draw` of each view now, `drawLater` when the hand rests. */
   draw() {
     for (const view of this.views) view.draw();
     this.card.draw();
@@ -132,17 +130,15 @@ export class Page {
     const turn = ++this.turn;
     clearTimeout(this.writing);
     this.trouble = null;
-    this.wanted = "";
     try {
       const { state, missing } = restored(text, this.lab, first);
       if (state.draw) await this.lab.pictures.readDrawing(state.draw);
       if (turn !== this.turn) return;
       this.state = state;
-      this.wanted = missing;
       if (missing) this.ask("load", { address: missing });
     } catch (error) {
       this.state = first;
-      const { key, values } = /** @type {import("./state.js").Problem} */ (error);
+      const { key, values } = /** @type {import("./words.js").Problem} */ (error);
       if (!key) throw error;
       this.trouble = { key, values };
     }
@@ -217,8 +213,9 @@ export class Page {
   /** What the image is called. */
   nameOfImage() {
     const { classes } = this.lab.index;
-    if (this.state.draw) return say("see.drawing");
-    return classes.length > 1 ? classes[this.lab.label(this.state.digit) ?? this.state.label] : say("see.image");
+    const { draw, digit, label } = this.state;
+    if (draw) return say("see.drawing");
+    return classes.length > 1 ? classes[this.lab.pictures.label(digit) ?? label] : say("see.image");
   }
 
   /** Cross-entropy (or squared error) of a look against the clean image, per pixel. @param {Look} look */

@@ -1,4 +1,4 @@
-// From the encoder's code of an image to a better code with the same dictionary, as sae_model/refinement.py has it:
+// From the encoder's code of an image to a better code with the same dictionary, as in sae_model/refinement.py:
 //
 //     F(z) = |x - x-hat(z)|^2 / 2 + w sum_i tanh(z_i / 2)
 //

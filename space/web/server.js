@@ -20,7 +20,7 @@ export class Requests {
   /** @param {string} name @param {any} [data] */
   ask(name, data) {
     this.page.ask(name, data);
-    if (this.page.host.ask) this.noteAnswer(true);
+    this.noteAnswer(true);
   }
 
   /** An answer came. @param {boolean} isOpen whether more are to come */
