@@ -94,13 +94,11 @@ class EarlyHead:
 
         async def changed(message: Message) -> None:
             nonlocal start
-            if message["type"] == "http.response.start":
-                start = message
-                if not _is_page(start):
-                    await send(message)
-            elif not _is_page(start):
+            is_start = message["type"] == "http.response.start"
+            start = message if is_start else start
+            if not _is_page(start):
                 await send(message)
-            else:
+            elif not is_start:
                 parts.append(message.get("body", b""))
                 if not message.get("more_body"):
                     body = b"".join(parts)

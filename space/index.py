@@ -105,16 +105,16 @@ def news_of(lab: Lab, model: UserModel, urls: dict[str, str]) -> dict[str, Any]:
 
     Its family has the stops of its sparsity method and then the model.
     """
-    sparsity, config = model.sparsity, model.config
-    of = Recipe(sparsity).family
+    config, recipe = model.config, Recipe(model.sparsity)
     stop = Stop(model.name, "★")
     short = title(model.name).partition("@")[0].rpartition("/")[2]
     own = {"apart": False, "statistics": urls["statistics"], "users": True, "short": short}
-    others = [other.key for other in lab.families.get(of, ()) if other.label]
+    others = [other.key for other in lab.families.get(recipe.family, ()) if other.label]
+    family = {"key": USER + model.name, "of": recipe.family, "title": title(model.name), "stops": [*others, stop.key]}
     return {
-        "models": {model.name: _model(config, Recipe(sparsity), urls["weights"], len(model.weights))},
-        "stops": {stop.key: _stop(stop, sparsity, model.evaluation, config["architecture"]) | own},
-        "family": {"key": USER + model.name, "of": of, "title": title(model.name), "stops": [*others, stop.key]},
+        "models": {model.name: _model(config, recipe, urls["weights"], len(model.weights))},
+        "stops": {stop.key: _stop(stop, recipe.sparsity, model.evaluation, config["architecture"]) | own},
+        "family": family,
         "choose": stop.key,
     }
 

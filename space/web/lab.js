@@ -40,6 +40,9 @@ export class Lab {
     /** @type {Map<string, Look>} the looks at the current image */
     this.looks = new Map();
     this.specimen = "";
+    this.first = ""; // the one model that may be fetched while the page opens: it gets the whole bandwidth
+    /** @type {Set<string>} models whose weights could not be fetched just now */
+    this.failed = new Set();
     this.onArrival = () => {};
     /** @type {Map<string, Stop>} places of a slider that no model was measured at */
     this.places = new Map();
@@ -210,18 +213,12 @@ export class Lab {
     try {
       await this.models.want(name);
       for (const stop of this.measuredStops()) if (stop.model === name) this.statistics(stop.key);
-    } catch (error) {
-      this.failed.set(name, /** @type {Error} */ (error));
+    } catch {
+      this.failed.add(name);
       setTimeout(() => this.failed.delete(name), 3000); // then the next drawing tries again
     }
     this.onArrival();
   }
-
-  /** The one model that may be fetched while the page opens: it gets the whole bandwidth. */
-  first = "";
-
-  /** @type {Map<string, Error>} models whose weights could not be fetched just now */
-  failed = new Map();
 
   /**
    * Class means, peaks and top images of a stop's latents; null while they are under way, and asks for them.

@@ -7,7 +7,6 @@ import { carried } from "./opening.js";
 import { Page } from "./page.js";
 import { drawingOf } from "./specimen.js";
 import { opening } from "./state.js";
-import { followTheme } from "./theme.js";
 import { explainTerms } from "./tips.js";
 import { lang as spoken, setWords } from "./words.js";
 
@@ -18,6 +17,15 @@ function language(languages) {
     .map((tag) => tag.slice(0, 2).toLowerCase())
     .find((code) => languages.includes(code));
   return languages.includes(named) ? named : (preferred ?? languages[0]);
+}
+
+/** Makes the page dark or light, as the address or the browser says; Gradio does the same when it is there. */
+function followTheme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const named = new URLSearchParams(location.search).get("__theme");
+  const colour = () => document.body.classList.toggle("dark", named ? named === "dark" : dark.matches);
+  dark.addEventListener("change", colour);
+  colour();
 }
 
 /**
