@@ -53,7 +53,7 @@ export function atomBrowser(page) {
           dead,
           never,
           sample: page.lab.index.sample,
-          share: page.lab.evaluation(page.lab.stop(stop)).dead_fraction,
+          share: page.lab.evaluation(stop).dead_fraction,
         }),
       );
       const tiles = [];

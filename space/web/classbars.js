@@ -22,7 +22,7 @@ export function byClass(page) {
   const charts = ["mean_activation", "l0"].map((metric) => {
     const values = () =>
       page.shown().flatMap((stop) => {
-        const of = page.lab.evaluation(page.lab.stop(stop))?.[`${metric}_by_class`];
+        const of = page.lab.evaluation(stop)?.[`${metric}_by_class`];
         return of ? [{ stop, values: of }] : [];
       });
     return responsive((width) => bars(page, metric, values(), width), "class-bars");

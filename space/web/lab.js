@@ -113,13 +113,13 @@ export class Lab {
 
   /** The compared stop with the lowest error on noisy test images. @param {string} key */
   leastNoise(key) {
-    const error = (/** @type {Stop} */ stop) => this.evaluation(stop).denoise_mse[this.index.sigma];
+    const error = (/** @type {Stop} */ stop) => this.evaluation(stop.key).denoise_mse[this.index.sigma];
     return this.compared(key).reduce((best, stop) => (error(stop) < error(best) ? stop : best));
   }
 
-  /** The metrics of a stop on the test split, or of the nearest one that was measured. @param {Stop} stop */
-  evaluation(stop) {
-    return this.stop(stop.measured).evaluation;
+  /** The metrics of a stop on the test split, or of the nearest one that was measured. @param {string} key */
+  evaluation(key) {
+    return this.stop(this.stop(key).measured).evaluation;
   }
 
   /** The first family that has a stop. @param {string} key @returns {string | undefined} */

@@ -68,7 +68,7 @@ export function metricsOf(page) {
     return {
       key,
       m: look && metrics(look, page.lab.span),
-      e: page.lab.evaluation(page.lab.stop(key)),
+      e: page.lab.evaluation(key),
       at: page.lab.stop(page.lab.stop(key).measured),
     };
   });

@@ -66,7 +66,7 @@ function stating(page) {
 
   function draw() {
     const stop = page.lab.stop(page.state.stop);
-    const { mean_activation: mean } = page.lab.evaluation(stop);
+    const { mean_activation: mean } = page.lab.evaluation(stop.key);
     if (drawn !== stop.key) {
       drawn = stop.key;
       rate = mean;

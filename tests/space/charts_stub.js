@@ -57,7 +57,7 @@ const lab = {
   axis: (key) => lab.stops(key).filter(({ users, apart }) => !users && !apart),
   familyOf: (key) => index.families.find((family) => family.stops.includes(key))?.key,
   measuredStops: () => Object.values(index.stops).filter(({ evaluation }) => evaluation),
-  evaluation: ({ measured }) => stop(measured).evaluation,
+  evaluation: (key) => stop(stop(key).measured).evaluation,
   pictures: { images: true, image, label: (i) => i % 10 },
   statistics: (key) => ({ peak: new Float32Array(LATENTS).fill(1.5), means: Array.from({ length: 10 }, (_, label) => Float32Array.from({ length: LATENTS }, (_, i) => Math.max(0, Math.sin(i * (label + 1)) - 0.8) * (key === "dense" ? 1 : 0.5))) }),
 };
