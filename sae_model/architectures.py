@@ -108,7 +108,7 @@ class Dictionary(nn.Module):
 
     @torch.no_grad()
     def start_from(self, images: Tensor, generator: torch.Generator) -> None:
-        """Take the first weights from images: each atom half a random image less the mean, half noise.
+        """Take the first weights from images: each atom is half a random image minus the mean, half noise.
 
         Args:
             images: (n, channels, height, width), floats in [0, 1].

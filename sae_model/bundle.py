@@ -34,7 +34,7 @@ def load_variant(name: str) -> SparseAutoencoder:
     """Load a bundled variant, in eval mode. Where its weights are not installed, they are fetched from the Hub, once.
 
     Raises:
-        ModelLoadError: no such variant, or its weights cannot be had or were damaged.
+        ModelLoadError: no such variant, or its weights cannot be fetched or are damaged.
     """
     if name not in list_variants():
         nearest = get_close_matches(str(name), list_variants(), cutoff=0)

@@ -21,7 +21,7 @@ def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: A
     says that it is not. Where it is not, what the cache holds is taken.
 
     Raises:
-        ModelLoadError: they are not there, or cannot be had.
+        ModelLoadError: they are not there, or cannot be fetched.
     """
     folder = as_folder(folder_or_repo)
     if folder is not None:
@@ -88,7 +88,7 @@ def _as_path(name: str) -> Path | None:
     try:
         path = Path(name).expanduser()
         return path if name and path.exists() else None
-    except (OSError, RuntimeError, ValueError):  # longer than a name may be, the home of nobody, a zero byte
+    except (OSError, RuntimeError, ValueError):  # too long a name, the home of no user, a zero byte
         return None
 
 

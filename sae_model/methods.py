@@ -56,18 +56,20 @@ class Sparsity:
     bundled_on_noise: ClassVar[tuple[dict[str, Any], ...]] = ()
     """Those of the models in it that were trained on noisy images."""
     joins: ClassVar[str | None] = None
-    """Kind of the method at the start of whose slider it stands; None gives it a slider of its own."""
+    """The kind of another method: this one is the first stop of that one's slider, and has no slider of its own."""
     follows: ClassVar[str | None] = None
-    """Kind of the method at the end of whose slider it stands, apart from the others there; None as for `joins`."""
+    """The kind of another method: this one stands beside the end of that one's slider, and has no slider of its own.
+    Its models have no place on that axis."""
     short: ClassVar[str] = ""
-    """What stands under its stop at the end of that slider."""
+    """What the page calls its models there."""
     measured_at: ClassVar[dict[str, tuple[float, ...]]] = {}
     """For a method that serves every k or every beta: at which of them its models are measured, {"k": (10, 25)}."""
     betas: ClassVar[tuple[float, ...]] = ()
     """For a method that serves every beta between two: the settings of its encoder, in increasing order."""
     weighs: ClassVar[str | None] = None
-    """What of one image its penalty weighs with beta: its "mean" activation, or the "divergence" of that from the
-    target; None where one image does not tell it."""
+    """What its penalty is made of, so that the page can compute it for one image: "mean", beta times the mean
+    activation, or "divergence", beta times the divergence of that from the target. None where one image is not enough
+    to compute it."""
     has_threshold: ClassVar[bool] = False
     """Whether the model has a threshold for each latent, which `gate` uses."""
     learns_threshold: ClassVar[bool] = False
@@ -96,7 +98,7 @@ class Sparsity:
         return None
 
     def refinement(self, beta: Tensor | None = None) -> Refinement | None:
-        """How far a code is refined at inference; None leaves it as the encoder has it.
+        """How far a code is refined at inference; None leaves it as it comes from the encoder.
 
         Args:
             beta: that of each image, (batch,), for a method that serves every beta.
@@ -291,10 +293,6 @@ class AdaptiveL1(Sparsity):
     betas = tuple(0.03 * (10 / 0.03) ** (i / 7) for i in range(8))
     measured_at: ClassVar[dict[str, tuple[float, ...]]] = {"beta": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)}
 
-    @property
-    def name(self) -> str:
-        return self.kind
-
     def refinement(self, beta: Tensor | None = None) -> Refinement:
         beta = torch.tensor([self.beta]) if beta is None else beta
         return Refinement(_l1_steps(beta).unsqueeze(1), beta=beta.unsqueeze(1), most_steps=L1_STEPS)
@@ -483,10 +481,6 @@ class JumpReLU(Sparsity):
     purpose = "where each latent is to have a threshold of its own, and no k is given"
     has_threshold = True
     learns_threshold = True
-
-    @property
-    def name(self) -> str:
-        return self.kind
 
     def refinement(self, beta: Tensor | None = None) -> Refinement:
         return Refinement(steps=8, rounds=2)

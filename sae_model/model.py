@@ -113,8 +113,7 @@ class SparseAutoencoder(
             raise ValueError("With a linear output the steps descend on the squared error anyway: leave step_loss out.")
         if not is_integer(steps) or not 0 <= steps <= MOST_STEPS:
             raise ValueError(f"steps is a whole number from 0 to {MOST_STEPS}; got {steps!r:.80}.")
-        if sparsity is None:
-            sparsity = Dense()
+        sparsity = Dense() if sparsity is None else sparsity
         self.latent_dim = latent_dim
         self.sparsity = sparsity if isinstance(sparsity, Sparsity) else sparsity_from_config(sparsity)
         self.architecture = architecture
@@ -130,9 +129,9 @@ class SparseAutoencoder(
             self.threshold = nn.Parameter(threshold)
         else:
             self.register_buffer("threshold", threshold)
-        # Images enter the network less the offset and over the scale, and its logits are in the same units. With a
-        # linear output these are the mean of the training images and their distance from it, and are kept with the
-        # weights: so values of any size are learned alike.
+        # Before images enter the network, the offset is subtracted from them and they are divided by the scale; its
+        # logits are in the same units. With a linear output the offset is the mean of the training images and the scale
+        # their distance from it, so that values of any size are learned alike. Both are kept with the weights.
         if output == "linear":
             self.register_buffer("offset", torch.zeros(self.image_shape))
             self.register_buffer("scale", torch.ones(()))

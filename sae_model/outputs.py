@@ -20,7 +20,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class OutputKind:
-    """A kind of output. Images and logits come less the model's `offset` and over its `scale`: 0 and 1 for sigmoid."""
+    """A kind of output. The model's `offset` is subtracted from images and logits, and they are divided by its `scale`:
+    0 and 1 for sigmoid."""
 
     reconstruction: Callable[[Tensor], Tensor]
     """Logits, any shape -> reconstruction, the same shape."""

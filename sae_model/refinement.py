@@ -33,9 +33,10 @@ MOMENTUM = 0.8
 LONGER, SHORTER = 1.2, 0.5
 """Factors of the step after one that lowered F, and after one that did not."""
 FEW = 8
-"""With fewer than one latent in 8 on, it is faster to collect the atoms of each image than to multiply by all atoms."""
+"""Where fewer than one latent in 8 is on, it is faster to collect the atoms of each image than to multiply by all."""
 FEW_IMAGES = 8
-"""For up to 8 images it is faster below one in two already: a product with all atoms takes as long for 1 as for 10."""
+"""For up to 8 images it is faster where fewer than one latent in 2 is on: a product with all atoms takes as long for 1
+image as for 10."""
 WORTH_A_STEP, WORTH_A_CHOICE = 1e-6, 1e-4
 """The part of F by which a step, or a choice, has to lower it: less may be rounding, which differs between CPUs."""
 CHUNK = 2_000_000
@@ -188,20 +189,20 @@ def fit_values(
         correlate = lambda pull: (atoms * pull.unsqueeze(1)).sum(2)  # noqa: E731 (a matrix product is far slower)
     on = z > 0
 
-    def look(z: Tensor) -> tuple[Tensor, Tensor]:
-        """F and the pull."""
+    def objective_of(z: Tensor) -> tuple[Tensor, Tensor]:
+        """F and the pull, as `Fit` has them."""
         reconstruction = decoder.output.reconstruction(decoder.bias + draw(z))
         residual = reconstruction - x
         error = residual.square().sum(1, keepdim=True) / 2
         penalty = weight * torch.tanh(z / 2).sum(1, keepdim=True)
         return error + penalty, residual * decoder.output.slope(reconstruction)
 
-    objective, pull = look(z)
+    objective, pull = objective_of(z)
     velocity = torch.zeros_like(z)
     gradient = correlate(pull) + _slope_of_penalty(z, weight)
     for i in range(int(steps.max()) if longest is None else longest):
         tried = F.relu(z + MOMENTUM * velocity - step * gradient) * on
-        new_objective, new_pull = look(tried)
+        new_objective, new_pull = objective_of(tried)
         better = (new_objective < (1 - WORTH_A_STEP) * objective) & (i < steps)
         velocity = torch.where(better, tried - z, 0)
         # An image whose steps are used up keeps its step: its code must not depend on the others of its batch.

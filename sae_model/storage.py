@@ -204,7 +204,7 @@ def read_weights(
 
 
 def _read_header(file: BinaryIO) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Name -> type and shape of each tensor: eight bytes tell how long the header is, then it stands there as JSON."""
+    """Name -> type and shape of each tensor: eight bytes say how long the header is, then it follows as JSON."""
     length = int.from_bytes(file.read(8), "little")
     if length > LARGEST_HEADER:
         raise ValueError(f"its header has more than {LARGEST_HEADER:,} bytes")

@@ -26,7 +26,7 @@ from torch import Tensor
 from sae_model.errors import UserError
 from space import learn, load
 from space.bench import Answers, Bench
-from space.collection import bundled, open_collection
+from space.collection import open_collection
 from space.edge import HAS_LOGIN, EarlyHead, NoDeepLinks, PackedAssets, is_hosted, old_addresses
 from space.errors import InputError
 from space.files import Files
@@ -152,12 +152,10 @@ def main(
     """Load everything and serve until stopped."""
     torch.set_num_threads(1)  # one small image at a time: threads would wait for each other
     try:
-        if dataset and not models:
-            raise UserError("--dataset names the images of one's own models: give --models too.")
-        lab = Lab(open_collection(models, dataset, data_dir) if models else bundled())
+        lab = Lab(open_collection(models, dataset, data_dir))
     except UserError as error:
         sys.exit(f"Error: {error}")
-    server = {"space": os.environ.get("SPACE_ID"), "hosted": is_hosted(), "login": HAS_LOGIN}
+    server = {"space": os.environ.get("SPACE_ID"), "hosted": is_hosted()}
     files = Files(lab, server | {"largest_file": LARGEST_FILE})
     app = build_app(lab, files)
     app._queue = Lines(app)

@@ -74,19 +74,25 @@ def bundled() -> Collection:
     return Collection(_ordered(models), mnist, mnist.split("test"), {"dataset": "mnist"}, is_bundled=True)
 
 
-def open_collection(models: str, dataset: str | None = None, data_dir: Path = DATA_DIR) -> Collection:
-    """One's own models.
+def open_collection(models: str | None, dataset: str | None = None, data_dir: Path = DATA_DIR) -> Collection:
+    """One's own models, or the bundled ones.
 
     Args:
-        models: a folder of folders that `fit` wrote, one of these folders, or an owner on the Hub.
+        models: a folder of folders that `fit` wrote, one of these folders, or an owner on the Hub; None takes the
+            bundled ones.
         dataset: as in `open_dataset`; None takes the one that the models were trained on. Up to 10,000 of its test
             images are shown, in a random order that is always the same.
         data_dir: as in `open_dataset`.
 
     Raises:
-        CollectionError: there are no models, or their shapes differ from each other or from the images.
-        ModelLoadError, RecordError, DataError: one of them, or the images cannot be had.
+        CollectionError: there are no models, or their shapes differ from each other or from the images; or a data set
+            for the bundled ones.
+        ModelLoadError, RecordError, DataError: one of them, or the images, cannot be read.
     """
+    if not models:
+        if dataset:
+            raise CollectionError("--dataset names the images of one's own models: give --models too.")
+        return bundled()
     folders = _folders(models)
     loaded = {name: SparseAutoencoder.from_pretrained(folder) for name, folder in folders.items()}
     shown = _ordered({name: _shown(folder) for name, folder in folders.items()})
@@ -130,7 +136,7 @@ def _folders(models: str) -> dict[str, Path]:
         folders = {id.rpartition("/")[2]: Path(snapshot_download(id, allow_patterns=list(FILES))) for id in repos}
     except (HTTPError, HFValidationError, OSError) as error:
         raise CollectionError(
-            f"{models!r:.80} is not a folder here, and its models on the Hub cannot be had ({type(error).__name__})."
+            f"{models!r:.80} is not a folder here, and its models on the Hub cannot be fetched: {type(error).__name__}."
         ) from error
     if not folders:
         raise CollectionError(f"{models!r:.80} is not a folder here, and no owner of models tagged {TAG} on the Hub.")

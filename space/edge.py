@@ -34,9 +34,9 @@ HAS_LOGIN = is_hosted() and "OAUTH_CLIENT_ID" in os.environ
 def is_owner(request: gr.Request) -> bool:
     """Whether a request comes from a browser on the page's own machine, and from this page.
 
-    Its owner alone may use the machine's login and open its folders. A site that is open in the owner's browser, too,
-    can send requests to this address, but the browser says so in Origin; or under a name of its own for this address,
-    which then stands in Host.
+    Its owner alone may use the machine's login and open its folders. Another site that is open in the owner's browser
+    can send requests to this address, too; the browser then names that site in Origin. Or the site gives this address a
+    name of its own, which then stands in Host.
     """
     headers, client = request.headers, request.client
     host, origin = headers.get("host", ""), headers.get("origin")
@@ -94,13 +94,11 @@ class EarlyHead:
 
         async def changed(message: Message) -> None:
             nonlocal start
-            if message["type"] == "http.response.start":
-                start = message
-                if not _is_page(start):
-                    await send(message)
-            elif not _is_page(start):
+            is_start = message["type"] == "http.response.start"
+            start = message if is_start else start
+            if not _is_page(start):
                 await send(message)
-            else:
+            elif not is_start:
                 parts.append(message.get("body", b""))
                 if not message.get("more_body"):
                     body = b"".join(parts)

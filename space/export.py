@@ -11,7 +11,7 @@ import typer
 
 from sae_model.errors import UserError
 from sae_model.storage import staged_folder
-from space.collection import bundled, open_collection
+from space.collection import open_collection
 from space.files import Files
 from space.head import WEB, head
 from space.lab import Lab
@@ -48,9 +48,7 @@ def main(
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f"{folder} is not empty, and nothing is overwritten: name another folder, or remove it.")
-        if dataset and not models:
-            raise UserError("--dataset names the images of one's own models: give --models too.")
-        export(Lab(open_collection(models, dataset, data_dir) if models else bundled()), folder)
+        export(Lab(open_collection(models, dataset, data_dir)), folder)
     except UserError as error:
         sys.exit(f"Error: {error}")
     except OSError as error:

@@ -23,6 +23,7 @@ import torch
 from sae_model.methods import METHODS, Sparsity
 from space.lab import SEVERAL, Lab, Stop, is_apart
 from space.live_training import MOST_NOISE, SIZES
+from space.state import opening
 from space.user_models import UserModel, title
 from training.fit.recipe import DEFAULT_ARCHITECTURE, Recipe
 from training.measure.evaluation import SIGMA, Evaluation
@@ -44,8 +45,7 @@ def index_of(lab: Lab, urls: dict[str, dict[str, Any]], server: dict[str, Any] |
         urls: "weights" and "statistics" -> by name of a model, or by key of a stop, where they are; "images" and
             "labels" -> where they are, and how they are packed.
     """
-    family = next(iter(lab.families))
-    digit = lab.opening_digit
+    first = opening(lab)
     return {
         "bundled": lab.is_bundled,
         "noun": lab.noun,
@@ -60,20 +60,18 @@ def index_of(lab: Lab, urls: dict[str, dict[str, Any]], server: dict[str, Any] |
         "several": min(SEVERAL, len(lab.images)),
         "images": urls["images"],
         "labels": urls["labels"],
-        "models": {name: _own_model(lab, name, urls["weights"][name]) for name in lab.models},
+        "models": {
+            name: _model(shown.config, shown.recipe, urls["weights"][name], shown.weights.stat().st_size)
+            for name, shown in lab.models.items()
+        },
         "families": [_family(lab, key, stops) for key, stops in lab.families.items()],
         "stops": {
-            stop.key: _stop(stop, sparsity_of(lab, stop), lab.evaluation(stop), is_linear(lab.recipes[stop.model]))
-            | {"apart": is_apart(lab.recipes[stop.model]), "statistics": urls["statistics"][stop.key]}
+            stop.key: _stop(stop, recipe.sparsity, lab.evaluation(stop), recipe.architecture)
+            | {"apart": is_apart(recipe), "statistics": urls["statistics"][stop.key]}
             for stop in labelled(lab)
+            for recipe in [lab.recipes[stop.model]]
         },
-        "opening": {
-            "family": family,
-            "stop": lab.first(family).key,
-            "beside": labelled(lab)[0].key,  # the first model without penalty leads
-            "digit": digit,
-            "label": int(lab.labels[digit]),
-        },
+        "opening": {name: getattr(first, name) for name in ("digit", "family", "stop", "beside", "label")},
         "methods": [
             {
                 "kind": kind,
@@ -97,14 +95,9 @@ def labelled(lab: Lab) -> list[Stop]:
     return [stop for stop in lab.stops.values() if stop.label]
 
 
-def sparsity_of(lab: Lab, stop: Stop) -> Sparsity:
-    """The sparsity method of a stop's model."""
-    return lab.recipes[stop.model].sparsity
-
-
-def is_linear(recipe: Recipe) -> bool:
-    """Whether its decoder is one linear dictionary."""
-    return recipe.architecture == DEFAULT_ARCHITECTURE
+def is_linear(architecture: str) -> bool:
+    """Whether the decoder of an architecture is one linear dictionary."""
+    return architecture == DEFAULT_ARCHITECTURE
 
 
 def news_of(lab: Lab, model: UserModel, urls: dict[str, str]) -> dict[str, Any]:
@@ -112,32 +105,28 @@ def news_of(lab: Lab, model: UserModel, urls: dict[str, str]) -> dict[str, Any]:
 
     Its family has the stops of its sparsity method and then the model.
     """
-    sparsity, config = model.sparsity, model.config
-    of = Recipe(sparsity).family
+    config, recipe = model.config, Recipe(model.sparsity)
     stop = Stop(model.name, "★")
-    own = {"apart": False, "statistics": urls["statistics"], "users": True, "title": title(model.name)}
-    own["short"] = title(model.name).partition("@")[0].rpartition("/")[2]
-    linear = config["architecture"] == DEFAULT_ARCHITECTURE
-    entry = {"config": config, "url": urls["weights"], "bytes": len(model.weights), "noise": 0.0}
-    entry |= {"linear": linear, "title": title(model.name), "family": of, "betas": list(sparsity.betas) or None}
-    others = [other.key for other in lab.families.get(of, ()) if other.label]
+    short = title(model.name).partition("@")[0].rpartition("/")[2]
+    own = {"apart": False, "statistics": urls["statistics"], "users": True, "short": short}
+    others = [other.key for other in lab.families.get(recipe.family, ()) if other.label]
+    family = {"key": USER + model.name, "of": recipe.family, "title": title(model.name), "stops": [*others, stop.key]}
     return {
-        "models": {model.name: entry},
-        "stops": {stop.key: _stop(stop, sparsity, model.evaluation, linear) | own},
-        "family": {"key": USER + model.name, "of": of, "title": title(model.name), "stops": [*others, stop.key]},
+        "models": {model.name: _model(config, recipe, urls["weights"], len(model.weights))},
+        "stops": {stop.key: _stop(stop, recipe.sparsity, model.evaluation, config["architecture"]) | own},
+        "family": family,
         "choose": stop.key,
     }
 
 
-def _own_model(lab: Lab, name: str, url: str) -> dict[str, Any]:
-    shown, recipe = lab.models[name], lab.recipes[name]
+def _model(config: dict[str, Any], recipe: Recipe, url: str, size: int) -> dict[str, Any]:
+    """A model: its config.json, where its weights are, and how many bytes they have."""
     return {
-        "config": shown.config,
+        "config": config,
         "url": url,
-        "bytes": shown.weights.stat().st_size,
+        "bytes": size,
         "noise": recipe.noise,
-        "linear": is_linear(recipe),
-        "title": name,
+        "linear": is_linear(config["architecture"]),
         "family": recipe.family,
         "betas": list(recipe.sparsity.betas) or None,
     }
@@ -149,13 +138,13 @@ def _family(lab: Lab, key: str, stops: list[Stop]) -> dict[str, Any]:
     through = {(stop.model, stop.argument) for stop in stops if not stop.label}
     for model, argument in through:
         places = [stop for stop in stops if (stop.model, stop.argument) == (model, argument)]
-        steps = [_refinement(sparsity_of(lab, stop), stop)["steps"] for stop in places]
+        steps = [_refinement(lab.recipes[model].sparsity, stop)["steps"] for stop in places]
         values = [stop.value for stop in places]
         family["range"] = {"model": model, "argument": argument, "values": values, "steps": steps}
     return family
 
 
-def _stop(stop: Stop, sparsity: Sparsity, evaluation: Evaluation, linear: bool) -> dict[str, Any]:
+def _stop(stop: Stop, sparsity: Sparsity, evaluation: Evaluation, architecture: str) -> dict[str, Any]:
     k = stop.value if stop.argument == "k" else sparsity.default_k
     return {
         "key": stop.key,
@@ -165,8 +154,7 @@ def _stop(stop: Stop, sparsity: Sparsity, evaluation: Evaluation, linear: bool) 
         "argument": stop.argument,
         "value": stop.value if stop.argument else sparsity.value,
         "k": k,
-        **(_refinement(sparsity, stop) if linear else {"steps": 0, "rounds": 0, "beta": 0.0}),
-        "threshold": sparsity.has_threshold,
+        **(_refinement(sparsity, stop) if is_linear(architecture) else {"steps": 0, "rounds": 0, "beta": 0.0}),
         "evaluation": {name: _rounded(getattr(evaluation, name)) for name in METRICS},
         "measured": stop.key,
         "target": getattr(sparsity, "target", None),
@@ -177,7 +165,7 @@ def _stop(stop: Stop, sparsity: Sparsity, evaluation: Evaluation, linear: bool) 
 
 
 def _penalty(sparsity: Sparsity, stop: Stop) -> dict[str, Any] | None:
-    """The term that was added to the loss in training, where one image tells it."""
+    """The term that was added to the loss in training, where one image is enough to compute it."""
     if sparsity.weighs is None:
         return None
     weight = stop.value if stop.argument == "beta" else getattr(sparsity, "beta", 0.0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sae_model import SparseAutoencoder, effective_l0, unit_activation
+from sae_model import SparseAutoencoder, unit_activation
 from sae_model.errors import is_integer, is_number
 from space.collection import Collection, bundled
 from space.errors import InputError
@@ -55,7 +55,7 @@ class Stop:
 
     @property
     def key(self) -> str:
-        """What tells it from all other stops."""
+        """Its name; no two stops have the same."""
         return self.model if self.argument is None else f"{self.model}, {self.argument} = {self.value:g}"
 
     @property
@@ -84,8 +84,6 @@ class Look:
     clean: Tensor
     noisy: Tensor
     """As the model is given it; noise goes beyond [0, 1]."""
-    seen: Tensor
-    """The same as it is seen: clipped to [0, 1], where images lie there."""
     latents: Tensor
     """(latent_dim,)."""
     reconstruction: Tensor
@@ -107,16 +105,6 @@ class Look:
         """Over the latents, in [0, 1)."""
         return unit_activation(self.latents).mean().item()
 
-    @property
-    def effective_l0(self) -> float:
-        """How many latents carry this image."""
-        return effective_l0(self.latents[None]).item()
-
-    @property
-    def l0(self) -> int:
-        """How many latents are not exactly zero."""
-        return int(self.latents.count_nonzero())
-
 
 def slider_of(recipe: Recipe) -> str:
     """The family on whose slider a recipe stands."""
@@ -124,7 +112,7 @@ def slider_of(recipe: Recipe) -> str:
 
 
 def is_apart(recipe: Recipe) -> bool:
-    """Whether it stands at the end of a slider on whose axis it has no place."""
+    """Whether its stops stand beside a slider, since they have no place on its axis."""
     return recipe.architecture != DEFAULT_ARCHITECTURE or recipe.sparsity.follows is not None
 
 
@@ -207,7 +195,7 @@ class Lab:
         return [Stop(name, str(k), "k", k) for k in by.get("k", ())] or [Stop(name, label)]
 
     def first(self, family: str) -> Stop:
-        """Where the slider of a family starts: at its lowest `denoise_mse` at `SIGMA`, of those along its axis."""
+        """The stop at which the slider of a family starts: of those on its axis, the one that removes noise best."""
         labelled = [stop for stop in self.families[family] if stop.label]
         along = [stop for stop in labelled if not is_apart(self.recipes[stop.model])] or labelled
         return min(along, key=lambda stop: self.evaluation(stop).denoise_mse[f"{SIGMA:g}"])
@@ -219,7 +207,7 @@ class Lab:
         return int(some[7 % len(some)][0])
 
     def stop(self, key: str) -> Stop:
-        """The stop of a key; the name of a model is one, too, and leaves k and beta to the model."""
+        """The stop of a key. The name of a model is a key as well: it leaves k and beta to the model."""
         if isinstance(key, str) and key in self.stops:
             return self.stops[key]
         if not isinstance(key, str) or key not in self.models:
@@ -248,19 +236,7 @@ class Lab:
         stop, (clean, noisy) = self.stop(key), self.images_of(specimen)
         model = self.model(stop.model)
         latents = model.encode(noisy, **stop.arguments)
-        seen = noisy.clamp(0, 1) if model.output == "sigmoid" else noisy
-        span = self.range[1] - self.range[0]
-        return Look(stop, clean[0], noisy[0], seen[0], latents[0], model.decode(latents)[0], span)
-
-    @torch.inference_mode()
-    def edited(self, look: Look, edits: Mapping[int, float]) -> Look:
-        """The same look with some of its latents set to other values."""
-        latents = look.latents.clone()
-        for latent, value in edits.items():
-            if not 0 <= latent < len(latents):
-                raise InputError("errors.latent", title=look.stop.key, last=len(latents) - 1)
-            latents[latent] = value
-        return replace(look, latents=latents, reconstruction=self.model(look.stop.model).decode(latents[None])[0])
+        return Look(stop, clean[0], noisy[0], latents[0], model.decode(latents)[0], self.range[1] - self.range[0])
 
     def images_of(self, specimen: Specimen) -> tuple[Tensor, Tensor]:
         """The clean and the noisy image, (1, channels, height, width) each."""

@@ -63,7 +63,7 @@ class State:
 
 
 def opening(lab: Lab) -> State:
-    """What is on the bench when the page opens; the model is the first family's that leaves most of the noise out."""
+    """What is on the bench when the page opens; the model is the one of the first family that removes noise best."""
     family, digit = next(iter(lab.families)), lab.opening_digit
     beside, label = next(iter(lab.stops)), int(lab.labels[digit])
     stop = lab.first(family).key

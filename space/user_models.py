@@ -116,7 +116,7 @@ class UserModels:
         return Address(source, revision or None, is_owners=is_owner)
 
     def is_repo(self, name: str) -> bool:
-        """Whether a model's name is an address that others may use, too."""
+        """Whether a model's name is an address that others may use as well."""
         return REPO.fullmatch(name) is not None and as_folder(name) is None
 
     def load(self, address: Address) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import { fill, h } from "./dom.js";
 import { idle } from "./idle.js";
 import { atom } from "./latentmap.js";
-import { rich, say } from "./words.js";
+import { format, rich, say } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
 
@@ -53,7 +53,7 @@ export function atomBrowser(page) {
           dead,
           never,
           sample: page.lab.index.sample,
-          share: page.lab.evaluation(page.lab.stop(stop)).dead_fraction,
+          share: page.lab.evaluation(stop).dead_fraction,
         }),
       );
       const tiles = [];
@@ -61,7 +61,7 @@ export function atomBrowser(page) {
         const isDead = !statistics.alive[latent];
         const words = isDead
           ? say(statistics.frequency[latent] ? "atoms.dead" : "atoms.never")
-          : `${(100 * statistics.frequency[latent]).toFixed(1)}%`;
+          : format(statistics.frequency[latent], ".1%");
         tiles.push(
           h("figure", { class: isDead ? "in dead" : "in" }, atom(page, stop, latent), h("figcaption", {}, words)),
         );

@@ -7,7 +7,7 @@ import { mse, psnr } from "./measures.js";
 import * as paint from "./paint.js";
 import { figure, summaryOf } from "./figures.js";
 import { order } from "./sum.js";
-import { rich, say, term } from "./words.js";
+import { format, rich, say, term } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
 
@@ -72,7 +72,6 @@ export function build(page) {
       const ordered = order(look.latents);
       const { reveal } = page.state;
       const { shape, range } = page.lab.index;
-      const span = range[1] - range[0];
       const count = reveal >= MOST ? ordered.length : clamp(reveal, 0, ordered.length);
       const kept = new Float64Array(look.latents.length);
       for (const latent of ordered.slice(0, count)) kept[latent] = look.latents[latent];
@@ -80,7 +79,7 @@ export function build(page) {
       const total = (/** @type {Float64Array} */ latents) => latents.reduce((sum, z) => sum + Math.abs(z), 0);
       const share = total(kept) / Math.max(total(look.latents), 1e-9);
       const name = page.nameOfImage();
-      const quality = (/** @type {Float64Array} */ image) => psnr(mse(image, look.clean), span);
+      const quality = (/** @type {Float64Array} */ image) => psnr(mse(image, look.clean), page.lab.span);
       const PSNR = () => term("PSNR");
       slider.value = String(reveal);
       slider.ariaValueText = say("atoms.largest", { count });
@@ -127,7 +126,7 @@ export function build(page) {
     fill(intro, rich(isLinear ? "atoms.intro" : "atoms.intro_deep", terms));
     fill(heading, rich(isLinear ? "atoms.atoms" : "atoms.alone", { title: key }));
     const total = ordered.reduce((sum, latent) => sum + Math.abs(look.latents[latent]), 1e-9);
-    const share = (/** @type {number} */ latent) => `${((100 * Math.abs(look.latents[latent])) / total).toFixed(1)}%`;
+    const share = (/** @type {number} */ latent) => format(Math.abs(look.latents[latent]) / total, ".1%");
     fill(
       atoms,
       ordered

@@ -102,12 +102,12 @@ export class Card {
       h(
         "div",
         { class: "card-body" },
-        h("div", {}, values && atomFigure(page, values), h("p", { class: "muted" }, name)),
+        h("div", {}, values && atomFigure(page, latent, values), h("p", { class: "muted" }, name)),
         this.profile(),
       ),
       this.topImages(),
     );
-    this.isWaiting = !page.lab.statistics(stop) || !page.lab.images || !values;
+    this.isWaiting = !page.lab.statistics(stop) || !page.lab.pictures.images || !values;
     this.element.classList.toggle("open", this.isOpen);
     this.controls.hidden = !this.isOpen;
     this.hint.textContent = this.isOpen ? "" : say("latent.hint");
@@ -140,14 +140,15 @@ export class Card {
   topImages() {
     const { page, about } = this;
     const { stop, latent } = /** @type {NonNullable<Card["about"]>} */ (about);
+    const { index, pictures } = page.lab;
     const statistics = page.lab.statistics(stop);
-    if (!statistics || !page.lab.images) return null;
+    if (!statistics || !pictures.images) return null;
     if (!statistics.peak[latent])
-      return h("p", { class: "muted dead" }, say("latent.never", { sample: page.lab.index.sample }));
+      return h("p", { class: "muted dead" }, say("latent.never", { sample: index.sample }));
     const rows = Array.from({ length: TOP_IMAGES }, (_, i) => statistics.top[latent * statistics.topCount + i]);
     const images = rows.map((i) => {
-      const picture = paint.canvas(say("latent.large", { name: page.lab.index.classes[page.lab.label(i) ?? 0] }));
-      paint.grey(picture, /** @type {Float64Array} */ (page.lab.image(i)), page.lab.index.shape, page.lab.index.range);
+      const picture = paint.canvas(say("latent.large", { name: index.classes[pictures.label(i) ?? 0] }));
+      paint.grey(picture, /** @type {Float64Array} */ (pictures.image(i)), index.shape, index.range);
       return picture;
     });
     return h("div", {}, h("div", { class: "top-images" }, images), h("p", { class: "muted" }, say("latent.top")));
@@ -160,7 +161,7 @@ export class Card {
     const look = this.page.look(stop);
     this.element.hidden = false;
     if (!anchor.isConnected) return this.close();
-    if (this.isWaiting && this.page.lab.statistics(stop) && this.page.lab.images) this.fillBody();
+    if (this.isWaiting && this.page.lab.statistics(stop) && this.page.lab.pictures.images) this.fillBody();
     if (!look || latent >= look.latents.length) return fill(this.facts, say("page.under_way"));
     const value = look.latents[latent];
     const encoded = (look.unedited ?? look).latents;
@@ -245,13 +246,14 @@ export class Card {
 /**
  * An atom with what its colours mean.
  * @param {Page} page
+ * @param {number} latent
  * @param {ArrayLike<number>} values
  */
-function atomFigure(page, values) {
+function atomFigure(page, latent, values) {
   const inColour = page.lab.index.shape[0] === 3 && !page.lab.index.vectors;
   const largest = paint.largestOf(values);
   const [low, high] = [Math.min(...Array.from(values)), Math.max(...Array.from(values))];
-  const picture = paint.canvas(say(inColour ? "latent.atom_alt_colour" : "latent.atom_alt", { latent: "", low, high }));
+  const picture = paint.canvas(say(inColour ? "latent.atom_alt_colour" : "latent.atom_alt", { latent, low, high }));
   paint.signed(picture, values, page.lab.index.shape, largest);
   const words = [`−${largest.toPrecision(2)}`, "0", `+${largest.toPrecision(2)}`];
   return h("div", {}, picture, paint.colourBar(inColour ? paint.GREY : paint.SIGNED, ...words));

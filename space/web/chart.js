@@ -4,10 +4,6 @@ import { clamp, h, svg } from "./dom.js";
 import { measureAs, widthOf, wrapped } from "./labels.js";
 import { format } from "./words.js";
 
-export { choice, slide } from "./inputs.js";
-export { saveable } from "./save.js";
-export { boxesAlong, placeWords, widthOf, wrapped } from "./labels.js";
-
 /**
  * One axis: what it measures, its range, the values that get a number (a logarithmic axis finds its own), and how.
  * @typedef {{label: string, low: number, high: number, ticks?: number[], log?: boolean, write?: Write}} Axis

@@ -1,7 +1,9 @@
 /** How long the code of each class is: mean activation and L0 over its test images, relative to the mean of all. */
 
-import { bar, figure, line, responsive, saveable, text, widthOf, wrapped } from "./chart.js";
+import { bar, figure, line, responsive, text } from "./chart.js";
 import { h, svg } from "./dom.js";
+import { widthOf, wrapped } from "./labels.js";
+import { saveable } from "./save.js";
 import { format, say } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -20,7 +22,7 @@ export function byClass(page) {
   const charts = ["mean_activation", "l0"].map((metric) => {
     const values = () =>
       page.shown().flatMap((stop) => {
-        const of = page.lab.evaluation(page.lab.stop(stop))?.[`${metric}_by_class`];
+        const of = page.lab.evaluation(stop)?.[`${metric}_by_class`];
         return of ? [{ stop, values: of }] : [];
       });
     return responsive((width) => bars(page, metric, values(), width), "class-bars");

@@ -1,11 +1,11 @@
 /** The tab Classes: what belongs to a class, in the chosen model and in the one beside it. */
 
-import { saveable } from "./chart.js";
 import { byClass } from "./classbars.js";
-import { atom, latentMap } from "./latentmap.js";
 import { fill, h } from "./dom.js";
 import { idle } from "./idle.js";
+import { atom, latentMap } from "./latentmap.js";
 import * as paint from "./paint.js";
+import { saveable } from "./save.js";
 import { format, rich, say, term } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -157,13 +157,13 @@ class OneModel {
     const model = page.lab.model(stop.model);
     const { shape, range } = page.lab.index;
     const peak = page.lab.statistics(this.stop)?.peak;
-    if (!model || !peak || !page.lab.images || this.computed === this.drawn) return;
+    if (!model || !peak || !page.lab.pictures.images || this.computed === this.drawn) return;
     this.computed = this.drawn;
     const images = imagesOf(page, label);
     idle(job, function* () {
       const latents = new Float64Array(model.latentDim);
       for (const i of images) {
-        const own = model.encode(/** @type {Float64Array} */ (page.lab.image(i)), stop);
+        const own = model.encode(/** @type {Float64Array} */ (page.lab.pictures.image(i)), stop);
         own.forEach((z, latent) => (latents[latent] += z / images.length));
         yield;
       }
@@ -183,6 +183,6 @@ class OneModel {
 function imagesOf(page, label) {
   const found = [];
   for (let i = 0; i < page.lab.index.images.count && (i < SAMPLE || !found.length); i++)
-    if (page.lab.label(i) === label) found.push(i);
+    if (page.lab.pictures.label(i) === label) found.push(i);
   return found;
 }

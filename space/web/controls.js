@@ -24,7 +24,7 @@ export function build(page) {
 }
 
 /** The title of a family of models. @param {Page} page @param {string} family */
-export const familyTitle = (page, family) =>
+const familyTitle = (page, family) =>
   has(`family.${family}.title`) ? say(`family.${family}.title`) : page.lab.family(family).title;
 
 /** The choice of the sparsity method. @param {Page} page @returns {View} */
@@ -144,12 +144,11 @@ function sliders(page) {
   const others = h("div", { class: "others" });
   const curve = errorCurve(page);
   const axis = () => {
-    const stops = page.lab.stops(page.state.family);
-    const along = stops.filter((stop) => !stop.apart && !stop.users);
-    return along.length ? along : stops;
+    const along = page.lab.axis(page.state.family);
+    return along.length ? along : page.lab.stops(page.state.family); // a user's model alone
   };
   beta.addEventListener("input", () => page.set({ stop: axis()[Number(beta.value)].key }));
-  // From a model that has no place on the slider, a click where the thumb stands chooses, too.
+  // From a model that has no place on the slider, a click where the thumb stands chooses that stop as well.
   beta.addEventListener("click", () => {
     const stop = axis()[Number(beta.value)];
     if (page.lab.stop(page.state.stop).apart && stop) page.set({ stop: stop.key });

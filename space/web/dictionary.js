@@ -9,7 +9,6 @@
 import { matrix } from "./matrix.js";
 import { OUTPUTS } from "./outputs.js";
 import { all, keepTopK } from "./products.js";
-import { refine } from "./refine.js";
 
 const USUAL_PIXELS = 28 * 28;
 
@@ -91,15 +90,6 @@ export class Dictionary {
       z = z.map((y, j) => Math.max(0, y + eta * up[j] - threshold[j]));
     }
     return z;
-  }
-
-  /** A better code; see refine.js.
-   * @param {Float64Array} x image (pixels)
-   * @param {Float64Array} z its code
-   * @param {{steps: number, rounds: number, beta: number}} how
-   * @returns {Float64Array} */
-  refine(x, z, how) {
-    return refine(x, z, this, how);
   }
 }
 

@@ -3,32 +3,17 @@
 
 import { fromBase64, toBase64 } from "./base64.js";
 import { box, scaled } from "./resample.js";
-
-export { resized } from "./resample.js";
+import { Problem } from "./words.js";
 
 /** Pixels of a side of an MNIST image. */
-export const SIDE = 28;
+const SIDE = 28;
 /** Characters of a text; a drawing has about 250, and never more than 540. */
-export const LONGEST_TEXT = 1000;
+const LONGEST_TEXT = 1000;
 const BOX = 20; // LeCun et al. (1998) scaled each digit into a square of this many pixels a side
 const LEVELS = 16;
 const LEAST_CONTRAST = 0.05; // an image whose ink is not brighter than its border by this shows nothing
 const LEAST_INK = 0.05; // a pixel with less than this share of the brightest one's ink is dust, outside the digit's box
 const PIECE = 16; // bytes that are unpacked at once: at most 17 KB come out, whatever they are
-
-/** What is wrong with a drawing, as the key of the page's words and their values. */
-export class DrawingError extends Error {
-  /**
-   * @param {string} key
-   * @param {Record<string, string | number>} [values]
-   */
-  constructor(key, values = {}) {
-    super(key);
-    this.name = "DrawingError";
-    this.key = key;
-    this.values = values;
-  }
-}
 
 /**
  * An image scaled and centred as those of MNIST are (LeCun et al. 1998): the box around the ink is scaled to fit 20 x
@@ -38,7 +23,7 @@ export class DrawingError extends Error {
  * @param {number} width
  * @param {number} height
  * @returns {Float64Array} 28 x 28, the brightest pixel 1, as in MNIST
- * @throws {DrawingError} the image is of one shade
+ * @throws {Problem} the image is of one shade
  */
 export function asMnist(ink, width, height) {
   const bright = withoutBackground(ink, width, height);
@@ -85,19 +70,19 @@ export async function toText(image) {
  * The image of a text that `toText` made, in 16 levels.
  * @param {unknown} text
  * @returns {Promise<Float64Array>} 28 x 28, in [0, 1]
- * @throws {DrawingError} any other text, or no text
+ * @throws {Problem} any other text, or no text
  */
 export async function fromText(text) {
-  if (typeof text !== "string" || !/^[A-Za-z0-9_-]+$/.test(text)) throw new DrawingError("draw.letters");
-  if (text.length > LONGEST_TEXT) throw new DrawingError("draw.longest", { most: LONGEST_TEXT, count: text.length });
+  if (typeof text !== "string" || !/^[A-Za-z0-9_-]+$/.test(text)) throw new Problem("draw.letters");
+  if (text.length > LONGEST_TEXT) throw new Problem("draw.longest", { most: LONGEST_TEXT, count: text.length });
   const size = (SIDE * SIDE) / 2;
   let pairs;
   try {
     pairs = await unpacked(fromBase64(text.replaceAll("-", "+").replaceAll("_", "/")), size + 1);
   } catch {
-    throw new DrawingError("draw.broken");
+    throw new Problem("draw.broken");
   }
-  if (pairs.length !== size) throw new DrawingError("draw.pixels", { side: SIDE });
+  if (pairs.length !== size) throw new Problem("draw.pixels", { side: SIDE });
   const levels = pairs.flatMap((pair) => [Math.floor(pair / LEVELS), pair % LEVELS]);
   return Float64Array.from(levels, (level) => level / (LEVELS - 1));
 }
@@ -144,7 +129,7 @@ function withoutBackground(ink, width, height) {
   const [below, above] = [border[Math.floor(place)], border[Math.ceil(place)]];
   const level = below + (above - below) * (place % 1);
   const bright = Float64Array.from(ink, (value) => Math.max(0, value - level));
-  if (!(largest(bright) >= LEAST_CONTRAST)) throw new DrawingError("draw.empty");
+  if (!(largest(bright) >= LEAST_CONTRAST)) throw new Problem("draw.empty");
   return bright;
 }
 

@@ -13,7 +13,14 @@
  */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
-  assign(element, props);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined) continue;
+    if (name === "on") listen(element, value);
+    else if (name === "class") element.className = value;
+    else if (name === "data") Object.assign(element.dataset, value);
+    else if (name in element && name !== "list" && name !== "style") /** @type {any} */ (element)[name] = value;
+    else element.setAttribute(name, String(value));
+  }
   element.append(...nodes(children));
   return element;
 }
@@ -32,22 +39,6 @@ export function svg(tag, attributes = {}, ...children) {
     else if (value !== null && value !== undefined) element.setAttribute(name, String(value));
   element.append(...nodes(children));
   return element;
-}
-
-/**
- * Sets properties, attributes and listeners of an element, as `h` does.
- * @param {HTMLElement} element
- * @param {Record<string, any>} props
- */
-export function assign(element, props) {
-  for (const [name, value] of Object.entries(props)) {
-    if (value === null || value === undefined) continue;
-    if (name === "on") listen(element, value);
-    else if (name === "class") element.className = value;
-    else if (name === "data") Object.assign(element.dataset, value);
-    else if (name in element && name !== "list" && name !== "style") /** @type {any} */ (element)[name] = value;
-    else element.setAttribute(name, String(value));
-  }
 }
 
 /**

@@ -1,17 +1,19 @@
 /** The canvas on which a visitor draws, or onto which an image file is put. The page gets what it shows as its state
  * `draw`, a text of digit.js. */
 
-import { line } from "./brush.js";
-import { DrawingError, asMnist, resized, toText } from "./digit.js";
+import { asMnist, toText } from "./digit.js";
 import { h } from "./dom.js";
 import { inkOfFile } from "./photo.js";
-import { say } from "./words.js";
+import { resized } from "./resample.js";
+import { Problem, say } from "./words.js";
 
 const SIDE = 112;
+const RADIUS = 4.5; // of the brush, to where the ink is half as bright: it is 8% of the canvas wide
+const SOFT = 1; // so far inside and outside of that the ink fades out
 const PAUSE = 200; // milliseconds between two texts during a stroke
 const CLOSE = 1 / 30 + 1e-6; // the most by which a pixel and what its text makes of it differ
 
-/** @typedef {import("./brush.js").Point} Point */
+/** @typedef {{x: number, y: number}} Point in pixels of the canvas */
 /**
  * @typedef {object} Drawing
  * @property {HTMLElement} element
@@ -59,7 +61,7 @@ export function build(page) {
 
   /** Says what is wrong, wherever the page is scrolled to, until the next click or Escape. @param {unknown} error */
   function tell(error) {
-    if (!(error instanceof DrawingError)) throw error;
+    if (!(error instanceof Problem)) throw error;
     message.textContent = say(error.key, error.values);
     for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, dismiss);
   }
@@ -121,7 +123,7 @@ export function build(page) {
       if (mine !== turn) return;
       ink = found.ink;
       paint();
-      if (found.uneven) tell(new DrawingError("draw.uneven"));
+      if (found.uneven) tell(new Problem("draw.uneven"));
       await send();
     } catch (error) {
       if (mine === turn) tell(error);
@@ -157,7 +159,7 @@ export function build(page) {
     begin();
     const at = place(event);
     stroke = { id: event.pointerId, at };
-    line(ink, SIDE, at, at);
+    line(ink, at, at);
     paint();
   });
 
@@ -166,7 +168,7 @@ export function build(page) {
     const passed = event.getCoalescedEvents?.() ?? [];
     for (const one of passed.length ? passed : [event]) {
       const at = place(one);
-      line(ink, SIDE, stroke.at, at);
+      line(ink, stroke.at, at);
       stroke.at = at;
     }
     paint();
@@ -206,4 +208,26 @@ export function takeDrops(element, drawing) {
     event.preventDefault(); // or the browser would open the file
     drawing.read(file);
   });
+}
+
+/**
+ * Ink along the line from one point to another, each pixel by its distance from the line.
+ * @param {Uint8ClampedArray} ink SIDE x SIDE, 0 where there is none
+ * @param {Point} from
+ * @param {Point} to
+ */
+function line(ink, from, to) {
+  const reach = RADIUS + SOFT;
+  const [x1, y1] = [to.x - from.x, to.y - from.y];
+  const square = x1 * x1 + y1 * y1;
+  const start = (/** @type {number} */ a, /** @type {number} */ b) => Math.max(0, Math.floor(Math.min(a, b) - reach));
+  const end = (/** @type {number} */ a, /** @type {number} */ b) => Math.min(SIDE, Math.ceil(Math.max(a, b) + reach));
+  for (let row = start(from.y, to.y); row < end(from.y, to.y); row++)
+    for (let column = start(from.x, to.x); column < end(from.x, to.x); column++) {
+      const [x, y] = [column + 0.5 - from.x, row + 0.5 - from.y];
+      const along = square ? Math.min(1, Math.max(0, (x * x1 + y * y1) / square)) : 0;
+      const distance = Math.hypot(x - along * x1, y - along * y1);
+      const i = row * SIDE + column;
+      ink[i] = Math.max(ink[i], (255 * (reach - distance)) / (2 * SOFT));
+    }
 }

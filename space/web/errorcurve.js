@@ -1,8 +1,9 @@
 /** A small curve below the slider of a method: the error at each stop, of the current image and over the test images. */
 
-import { boxesAlong, figure, legend, line, placeWords, responsive, stroke, text, widthOf } from "./chart.js";
+import { figure, legend, line, responsive, stroke, text } from "./chart.js";
 import { fill, h, svg } from "./dom.js";
 import { idle } from "./idle.js";
+import { boxesAlong, placeWords, widthOf } from "./labels.js";
 import { mse } from "./measures.js";
 import { choosable } from "./points.js";
 import { format, say } from "./words.js";
@@ -26,12 +27,7 @@ export function errorCurve(page) {
   const chart = responsive(render);
   const keys = h("div", {});
 
-  /** The stops on the slider's axis: none that stands apart, and no user's. */
-  const axis = () => {
-    const all = page.lab.stops(page.state.family).filter((stop) => !stop.users);
-    const along = all.filter((stop) => !stop.apart);
-    return along.length ? along : all;
-  };
+  const axis = () => page.lab.axis(page.state.family);
 
   function draw() {
     const { stop: chosen, sigma } = page.state;

@@ -1,7 +1,7 @@
 /** Pictures with a title, and what is said of a look in words. */
 
 import { fill, h } from "./dom.js";
-import { metrics } from "./metrics.js";
+import { metrics } from "./measures.js";
 import * as paint from "./paint.js";
 import { rich, say, term } from "./words.js";
 
@@ -30,7 +30,7 @@ export function figure(className) {
  * @param {import("./lab.js").Look} look
  */
 export function summaryOf(page, look) {
-  const span = page.lab.index.range[1] - page.lab.index.range[0];
+  const { span } = page.lab;
   const m = metrics(look, span);
   if (look.unedited) {
     const undo = Object.entries(page.state.edits[look.stop.key]).map(([latent, value]) => {

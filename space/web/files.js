@@ -95,21 +95,11 @@ export class Models {
     return this.weights.has(name) ? 1 : (this.underWay.get(name)?.part ?? 0);
   }
 
-  /**
-   * Fetches a model unless it is here or under way.
-   * @param {string} name
-   */
-  async want(name) {
-    if (this.weights.has(name)) return;
-    const other = this.underWay.get(name);
-    if (other) return other.promise;
-    const job = { promise: this.fetch(name), part: 0 };
-    this.underWay.set(name, job);
-    job.promise.then(
-      () => this.underWay.delete(name),
-      () => this.underWay.delete(name),
-    );
-    return job.promise;
+  /** Fetches a model that is neither here nor under way. @param {string} name */
+  want(name) {
+    const promise = this.fetch(name).finally(() => this.underWay.delete(name));
+    this.underWay.set(name, { promise, part: 0 });
+    return promise;
   }
 
   /** @param {string} name */

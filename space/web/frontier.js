@@ -1,9 +1,11 @@
 /** The tab Frontier: what sparsity costs, over all models; a click chooses one. */
 
-import { boxesAlong, choice, legend, logAxis, mark, placeWords, Plot } from "./chart.js";
-import { responsive, saveable, STYLES, text } from "./chart.js";
+import { legend, logAxis, mark, Plot, responsive, STYLES, text } from "./chart.js";
 import { clamp, fill, h, svg } from "./dom.js";
+import { choice } from "./inputs.js";
+import { boxesAlong, placeWords } from "./labels.js";
 import { choosable } from "./points.js";
+import { saveable } from "./save.js";
 import { format, rich, say } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -31,9 +33,9 @@ export function build(page) {
   const figure = saveable(h("div", {}, chart.element, keys), () => (isNoisy ? "frontier-noise" : "frontier"));
 
   function draw() {
-    const chosen = page.lab.stop(page.state.stop);
-    const e = page.lab.evaluation(chosen);
-    const title = h("b", {}, h("bdi", {}, chosen.key));
+    const { stop } = page.state;
+    const e = page.lab.evaluation(stop);
+    const title = h("b", {}, h("bdi", {}, stop));
     const numbers = { effective_l0: e.effective_l0, fvu: e.fvu, dead: e.dead_fraction };
     fill(now, rich("frontier.chosen", { title, ...numbers, sigma, error: e.denoise_mse[sigma] }));
     fill(keys, legendOf(models(page, isNoisy)));

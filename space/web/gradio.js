@@ -2,7 +2,6 @@
 
 import { h } from "./dom.js";
 import { start } from "./main.js";
-import { followTheme } from "./theme.js";
 import { say } from "./words.js";
 
 /** @typedef {{about: string, number: number}} Answer what the server says of an event */
@@ -13,7 +12,6 @@ let connected;
 /** @type {Promise<Component>} the one that Gradio made last */
 let component = new Promise((resolve) => (connected = resolve));
 
-followTheme();
 const element = h("div", {});
 const early = h("main", { id: "early" }, element);
 document.body.prepend(early);

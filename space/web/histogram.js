@@ -1,8 +1,10 @@
 /** The lecture's two histograms: of all activations, and of the mean of each latent; of one model or of two. */
 
-import { bar, figure, line, responsive, saveable, text, widthOf } from "./chart.js";
+import { bar, figure, line, responsive, text } from "./chart.js";
 import { clamp, h, svg } from "./dom.js";
+import { widthOf } from "./labels.js";
 import { histogramOf, percent } from "./measures.js";
+import { saveable } from "./save.js";
 import { format, say } from "./words.js";
 
 const HEIGHT = 196; // of a chart of one model
@@ -17,11 +19,10 @@ const LOWEST = 1e-3; // where the first logarithmic bin ends
 
 /**
  * Both histograms side by side.
- * @param {import("./page.js").Page} _page
  * @returns {{element: HTMLElement, draw: (models: Measured[], isEqual: boolean) => void}} `models`: one or two; the
  *   bars of the second are outlines. `isEqual`: ten equal bins of [0, 1]; else a bar for exactly 0, and logarithmic ones
  */
-export function histograms(_page) {
+export function histograms() {
   const [all, means] = [histogram("all"), histogram("means")];
   /** @type {Map<string, Counted["counts"]>} model -> its last means, shown until the next are there */
   let last = new Map();

@@ -1,7 +1,8 @@
 /** The images that models are shown: those of the test split, and a visitor's drawings. */
 
-import { fromText, resized } from "./digit.js";
+import { fromText } from "./digit.js";
 import { numbers } from "./files.js";
+import { resized } from "./resample.js";
 
 const MOST_DRAWINGS = 50; // that are kept as images
 const AGAIN = 3000; // ms
@@ -86,7 +87,6 @@ export class Images {
     const drawn = this.drawings.get(draw);
     if (!drawn) return null;
     const [channels, height, width] = this.index.shape;
-    const image = height === 28 && width === 28 ? drawn : resized(drawn, height, width);
-    return Float64Array.from({ length: this.pixels }, (_, i) => image[i % image.length]); // the same in all channels
+    return resized(drawn, height, width, channels);
   }
 }

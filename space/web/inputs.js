@@ -6,13 +6,14 @@ import { h } from "./dom.js";
  * A choice of one of a few.
  * @param {string} id
  * @param {string} label
- * @param {Record<string, string>} options key -> words; the first one is chosen at the start
+ * @param {Record<string, string>} options key -> words
  * @param {(key: string) => void} choose
+ * @param {string} [chosen] key of the one that is chosen at the start; by default the first
  */
-export function choice(id, label, options, choose) {
-  const radio = (/** @type {string} */ key, /** @type {number} */ i) =>
-    h("input", { type: "radio", name: id, value: key, checked: !i, on: { change: () => choose(key) } });
-  const labels = Object.entries(options).map(([key, words], i) => h("label", {}, radio(key, i), words));
+export function choice(id, label, options, choose, chosen = Object.keys(options)[0]) {
+  const radio = (/** @type {string} */ key) =>
+    h("input", { type: "radio", name: id, value: key, checked: key === chosen, on: { change: () => choose(key) } });
+  const labels = Object.entries(options).map(([key, words]) => h("label", {}, radio(key), words));
   return h("fieldset", { id, class: "choice" }, h("legend", {}, label), labels);
 }
 

@@ -1,14 +1,15 @@
 /** The lab: images, stops of the sliders, and what a model makes of an image. */
 
-import { Models, json, tensors } from "./files.js";
+import { clamp } from "./dom.js";
+import { Models, tensors } from "./files.js";
 import { Images } from "./images.js";
 import { noise } from "./noise.js";
 
 /**
- * One stop of a slider, as lab.json has it: a model, and which k or beta it is asked for.
+ * One stop of a slider, as in lab.json: a model, and which k or beta it is asked for.
  * @typedef {{key: string, model: string, label: string, short: string, argument: "k" | "beta" | null, value: number | null,
  *   k: number | null, steps: number, rounds: number, beta: number, apart: boolean, evaluation: any, measured: string,
- *   statistics: string | null, target: number | null, hyperparameter: string | null, method: string, users?: boolean,
+ *   statistics: string, target: number | null, hyperparameter: string | null, method: string, users?: boolean,
  *   penalty: {of: "mean" | "divergence", weight: number, target: number | null} | null}} Stop
  */
 /**
@@ -18,7 +19,7 @@ import { noise } from "./noise.js";
  */
 /** @typedef {{digit: number, draw: string, sigma: number, seed: number}} Specimen */
 /**
- * What the latents of a stop do on some test images, as training/measure/latent_statistics.py has it.
+ * What the latents of a stop do on some test images, as in training/measure/latent_statistics.py.
  * @typedef {{means: Float32Array[], peak: Float32Array, frequency: Float32Array, alive: Uint8Array,
  *   top: ArrayLike<number>, topCount: number}} Statistics
  */
@@ -31,13 +32,17 @@ export class Lab {
   constructor(index) {
     this.index = index;
     this.pictures = new Images(index, () => this.onArrival());
-    this.pixels = this.pictures.pixels;
+    /** Highest less lowest value that an image can have. @type {number} */
+    this.span = index.range[1] - index.range[0];
     this.models = new Models((name) => index.models[name]);
     /** @type {Map<string, any>} stop -> its statistics; null while they are under way */
     this.statisticsOf = new Map();
     /** @type {Map<string, Look>} the looks at the current image */
     this.looks = new Map();
     this.specimen = "";
+    this.first = ""; // the one model that may be fetched while the page opens: it gets the whole bandwidth
+    /** @type {Set<string>} models whose weights could not be fetched just now */
+    this.failed = new Set();
     this.onArrival = () => {};
     /** @type {Map<string, Stop>} places of a slider that no model was measured at */
     this.places = new Map();
@@ -94,22 +99,27 @@ export class Lab {
     return this.family(key).list;
   }
 
-  /** The stops that differ in their family's hyperparameter alone. @param {string} key */
-  compared(key) {
-    const own = this.stops(key).filter((stop) => !stop.users && stop.label);
+  /** The stops along a family's slider: no user's, and none that stands apart unless all do. @param {string} key */
+  axis(key) {
+    const own = this.stops(key).filter((stop) => !stop.users);
     const along = own.filter((stop) => !stop.apart);
     return along.length ? along : own;
   }
 
+  /** Those of them that were measured. @param {string} key */
+  compared(key) {
+    return this.axis(key).filter((stop) => stop.label);
+  }
+
   /** The compared stop with the lowest error on noisy test images. @param {string} key */
   leastNoise(key) {
-    const error = (/** @type {Stop} */ stop) => this.evaluation(stop).denoise_mse[this.index.sigma];
+    const error = (/** @type {Stop} */ stop) => this.evaluation(stop.key).denoise_mse[this.index.sigma];
     return this.compared(key).reduce((best, stop) => (error(stop) < error(best) ? stop : best));
   }
 
-  /** The metrics of a stop on the test split, or of the nearest one that was measured. @param {Stop} stop */
-  evaluation(stop) {
-    return this.stop(stop.measured).evaluation;
+  /** The metrics of a stop on the test split, or of the nearest one that was measured. @param {string} key */
+  evaluation(key) {
+    return this.stop(this.stop(key).measured).evaluation;
   }
 
   /** The first family that has a stop. @param {string} key @returns {string | undefined} */
@@ -122,21 +132,6 @@ export class Lab {
   /** Every stop that has an evaluation, once. @returns {Stop[]} */
   measuredStops() {
     return Object.values(this.index.stops);
-  }
-
-  /** The class of a test image; null while labels are under way. @param {number} i */
-  label(i) {
-    return this.pictures.label(i);
-  }
-
-  /** A test image; null while images are under way. @param {number} i */
-  image(i) {
-    return this.pictures.image(i);
-  }
-
-  /** All test images, as they are stored; null while they are under way. */
-  get images() {
-    return this.pictures.images;
   }
 
   /** Takes in looks at a specimen that need no weights. @param {Specimen} specimen @param {Look[]} looks */
@@ -157,18 +152,24 @@ export class Lab {
     if (name !== this.specimen) this.looks.clear();
     this.specimen = name;
     const known = this.looks.get(key);
-    if (known && !known.atoms) return known;
+    if (known && !known.atoms) return known; // one with atoms came with the page, until its model is here
     const stop = this.stop(key);
     const model = this.model(stop.model);
     const clean = model && this.pictures.clean(specimen);
     if (!model || !clean) return known ?? null;
-    const random = noise(specimen.seed, clean.length);
-    const noisy = clean.map((value, i) => value + specimen.sigma * random[i]);
-    const seen = model.output === "sigmoid" ? noisy.map((value) => Math.min(1, Math.max(0, value))) : noisy;
+    const { noisy, seen } = this.withNoise(clean, specimen);
     const latents = model.encode(noisy, stop);
     const look = { stop, clean, noisy, seen, latents, reconstruction: model.decode(latents), unedited: null };
     this.looks.set(key, look);
     return look;
+  }
+
+  /** An image with noise, and the same as it is seen. @param {Float64Array} clean @param {Specimen} specimen */
+  withNoise(clean, { seed, sigma }) {
+    const random = noise(seed, clean.length);
+    const noisy = clean.map((value, i) => value + sigma * random[i]);
+    const seen = this.index.output === "sigmoid" ? noisy.map((value) => clamp(value, 0, 1)) : noisy;
+    return { noisy, seen };
   }
 
   /** Whether what a look needs is here. @param {Specimen} specimen @param {string} key */
@@ -177,7 +178,7 @@ export class Lab {
     return this.models.weights.has(this.stop(key).model) && this.pictures.has(specimen);
   }
 
-  /** Whether a look was drawn up already. @param {Specimen} specimen @param {string} key */
+  /** Whether a look was made already. @param {Specimen} specimen @param {string} key */
   isKept(specimen, key) {
     return nameOf(specimen) === this.specimen && this.looks.has(key);
   }
@@ -212,18 +213,12 @@ export class Lab {
     try {
       await this.models.want(name);
       for (const stop of this.measuredStops()) if (stop.model === name) this.statistics(stop.key);
-    } catch (error) {
-      this.failed.set(name, /** @type {Error} */ (error));
+    } catch {
+      this.failed.add(name);
       setTimeout(() => this.failed.delete(name), 3000); // then the next drawing tries again
     }
     this.onArrival();
   }
-
-  /** The one model that may be fetched while the page opens: it gets the whole bandwidth. */
-  first = "";
-
-  /** @type {Map<string, Error>} models whose weights could not be fetched just now */
-  failed = new Map();
 
   /**
    * Class means, peaks and top images of a stop's latents; null while they are under way, and asks for them.
@@ -245,7 +240,6 @@ export class Lab {
   /** @param {string} key */
   async fetchStatistics(key) {
     const { statistics, model } = this.stop(key);
-    if (!statistics) return;
     const found = await tensors(statistics);
     const latents = this.index.models[model].config.latent_dim;
     const tensor = (/** @type {string} */ name) => /** @type {{shape: number[], data: any}} */ (found.get(name));
@@ -283,6 +277,3 @@ export class Lab {
     }
   }
 }
-
-/** Fetches lab.json. @returns {Promise<Lab>} */
-export const openLab = async () => new Lab(await json("lab.json"));

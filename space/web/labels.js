@@ -16,8 +16,7 @@ export function measureAs(element) {
  * @param {number} [weight]
  */
 export function widthOf(words, size = 12, weight = 400) {
-  pen ??= document.createElement("canvas").getContext("2d");
-  if (!pen) return 0.62 * size * words.length;
+  pen ??= /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
   pen.font = `${weight} ${size}px ${font}`;
   return pen.measureText(words).width;
 }

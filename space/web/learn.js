@@ -57,7 +57,7 @@ class Training {
 
   /** @param {any} answer */
   trained({ status, moment, error, key }) {
-    if (error || key === "page.no_server") this.status = this.moment ? "paused" : "idle";
+    if (error) this.status = this.moment ? "paused" : "idle";
     if (moment) this.moment = moment;
     if (!status) return;
     if (status === "idle") this.moment = null;

@@ -1,4 +1,4 @@
-// The lecture's own network, as sae_model/architectures.py has it: strided convolutions with batch norm, for images of
+// The lecture's own network, as in sae_model/architectures.py: strided convolutions with batch norm, for images of
 // 28 x 28 pixels. Its latents have any sign, and its decoder is not linear.
 //
 // A map is a Float64Array (place, channel), so that the channels of a place are contiguous. A linear layer is a
@@ -30,8 +30,9 @@ const SIDES = [2, 4, 8, 16, 32, 28]; // of the maps that those make
  * @property {boolean} leaky whether a leaky ReLU follows */
 
 export class Lecture {
-  /** @param {Map<string, import("./safetensors.js").Tensor>} tensors */
-  constructor(tensors) {
+  /** @param {unknown} _config
+   * @param {Map<string, import("./safetensors.js").Tensor>} tensors */
+  constructor(_config, tensors) {
     const sideOf = (/** @type {Place} */ [, side, kernel, stride, padding]) =>
       Math.floor((side + 2 * padding - kernel) / stride) + 1;
     this.down = DOWN.map((place) => layerOf(tensors, "encoder", place, sideOf(place)));

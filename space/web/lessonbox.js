@@ -150,7 +150,7 @@ export function build(page) {
   return {
     element,
     draw() {
-      const label = page.state.draw ? null : page.lab.label(page.state.digit);
+      const label = page.state.draw ? null : page.lab.pictures.label(page.state.digit);
       if (label !== null) seen.add(page.lab.index.classes[label]);
       seen.add(page.state.sigma > 0 ? "noisy" : "clean");
     },

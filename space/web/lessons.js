@@ -1,8 +1,8 @@
 /** What each lesson asks for, when it is done, and the numbers that say why. Their words are `lessons.KEY_...`. */
 
 import { h } from "./dom.js";
-import { metrics } from "./metrics.js";
-import { say, term } from "./words.js";
+import { metrics } from "./measures.js";
+import { format, say, term } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("./lab.js").Stop} Stop */
@@ -20,18 +20,15 @@ export const PAIR = ["l1-0.1-noise-0.6", "topk-50"]; // nearly the same mean act
 const stopOf = (/** @type {Page} */ page) => page.lab.stop(page.state.stop);
 const now = (/** @type {Page} */ page) => {
   const look = page.look();
-  const [low, high] = page.lab.index.range;
-  return look && metrics(look, high - low);
+  return look && metrics(look, page.lab.span);
 };
-const evaluation = (/** @type {Page} */ page, /** @type {string} */ key) => page.lab.evaluation(page.lab.stop(key));
 const noisy = (/** @type {Page} */ page, /** @type {string} */ key) =>
-  evaluation(page, key).denoise_mse[page.lab.index.sigma];
+  page.lab.evaluation(key).denoise_mse[page.lab.index.sigma];
 const at = (/** @type {Page} */ page, /** @type {string} */ key) => ({
   family: page.lab.familyOf(key),
   stop: key,
   beside: page.lab.index.opening.beside,
 });
-const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(1)}%`;
 
 /** @type {Lesson[]} */
 export const LESSONS = [
@@ -44,7 +41,7 @@ export const LESSONS = [
     isOfNow: true,
     values: (page) => ({
       sigma: page.lab.index.sigma,
-      noisy_test: evaluation(page, "dense").noisy_mse[page.lab.index.sigma],
+      noisy_test: page.lab.evaluation("dense").noisy_mse[page.lab.index.sigma],
       dense_test: noisy(page, "dense"),
       on: now(page)?.l0,
       latents: page.look()?.latents.length,
@@ -99,9 +96,9 @@ export const LESSONS = [
     isDone: (page) => ["topk-10", "l1-10"].every((key) => page.shown().includes(key)) && page.state.sigma > 0,
     values: (page) => ({
       sigma: page.lab.index.sigma,
-      k_clean: evaluation(page, "topk-10").mse,
+      k_clean: page.lab.evaluation("topk-10").mse,
       k_error: noisy(page, "topk-10"),
-      l1_clean: evaluation(page, "l1-10").mse,
+      l1_clean: page.lab.evaluation("l1-10").mse,
       l1_error: noisy(page, "l1-10"),
     }),
   },
@@ -113,7 +110,7 @@ export const LESSONS = [
     isDone: (page) => stopOf(page).model === "l1-1" && ["1", "8"].every((name) => seen.has(name)),
     values(page) {
       const { classes } = page.lab.index;
-      const { l0_by_class: l0 } = evaluation(page, "l1-1");
+      const { l0_by_class: l0 } = page.lab.evaluation("l1-1");
       return { on_1: l0[classes.indexOf("1")], on_8: l0[classes.indexOf("8")] };
     },
     table: byClass,
@@ -128,8 +125,8 @@ export const LESSONS = [
       Object.fromEntries(
         PAIR.flatMap((key, i) => [
           [`name_${i}`, key],
-          [`mean_${i}`, evaluation(page, key).mean_activation],
-          [`l0_${i}`, evaluation(page, key).effective_l0],
+          [`mean_${i}`, page.lab.evaluation(key).mean_activation],
+          [`l0_${i}`, page.lab.evaluation(key).effective_l0],
         ]),
       ),
     tab: "rates",
@@ -141,13 +138,13 @@ export const LESSONS = [
     right: 2,
     isDone(page) {
       const { key, k, method } = stopOf(page);
-      const dead = Number(evaluation(page, key).dead_fraction.toFixed(3)); // as the table shows it
+      const dead = Number(page.lab.evaluation(key).dead_fraction.toFixed(3)); // as the table shows it
       return k === null && method !== "none" && dead >= 0.02;
     },
     isOfNow: true,
     values: (page) => ({
       title: page.state.stop,
-      dead: evaluation(page, page.state.stop).dead_fraction,
+      dead: page.lab.evaluation(page.state.stop).dead_fraction,
       latents: page.look()?.latents.length,
     }),
     tab: "atoms",
@@ -161,13 +158,13 @@ export const LESSONS = [
     isOfNow: true,
     values: (page) => ({
       title: page.state.stop,
-      clean: evaluation(page, page.state.stop).mean_activation,
+      clean: page.lab.evaluation(page.state.stop).mean_activation,
       now: now(page)?.meanActivation,
       sigma: page.state.sigma,
-      dead_latent: evaluation(page, "kl-neuron-0.05").dead_fraction,
-      dead_image: evaluation(page, "kl-image-0.05").dead_fraction,
-      fvu_latent: evaluation(page, "kl-neuron-0.05").fvu,
-      fvu_image: evaluation(page, "kl-image-0.05").fvu,
+      dead_latent: page.lab.evaluation("kl-neuron-0.05").dead_fraction,
+      dead_image: page.lab.evaluation("kl-image-0.05").dead_fraction,
+      fvu_latent: page.lab.evaluation("kl-neuron-0.05").fvu,
+      fvu_image: page.lab.evaluation("kl-image-0.05").fvu,
     }),
     tab: "rates",
   },
@@ -177,7 +174,7 @@ export const LESSONS = [
     from: (page) => ({ ...at(page, "topk-10"), sigma: 0, tab: "see" }),
     right: 2,
     isDone: (page) => page.state.stop === "topk-50" && ["clean", "noisy"].every((name) => seen.has(name)),
-    values: (page) => ({ lost_10: evaluation(page, "topk-10").fvu, lost_25: evaluation(page, "topk-25").fvu }),
+    values: (page) => ({ lost_10: page.lab.evaluation("topk-10").fvu, lost_25: page.lab.evaluation("topk-25").fvu }),
     table: byK,
   },
   {
@@ -188,7 +185,7 @@ export const LESSONS = [
     right: 1,
     isDone: (page) => page.state.draw !== "",
     isOfNow: true,
-    values: (page) => ({ title: page.state.stop, mse: now(page)?.mse, test: evaluation(page, page.state.stop).mse }),
+    values: (page) => ({ title: page.state.stop, mse: now(page)?.mse, test: page.lab.evaluation(page.state.stop).mse }),
     tab: "atoms",
   },
 ];
@@ -200,7 +197,7 @@ export const seen = new Set();
 function byClass(page) {
   const { classes } = page.lab.index;
   const rows = ["l1-1", "kl-image-0.05", "kl-neuron-0.05", "topk-25"].map((key) => {
-    const { mean_activation_by_class: means, l0_by_class: l0 } = evaluation(page, key);
+    const { mean_activation_by_class: means, l0_by_class: l0 } = page.lab.evaluation(key);
     const isExact = page.lab.stop(key).k !== null;
     /** @type {number[]} */
     const values = isExact ? l0 : means;
@@ -230,8 +227,8 @@ function byK(page) {
       "tr",
       {},
       h("th", { scope: "row" }, key),
-      h("td", {}, percent(evaluation(page, key).fvu)),
-      h("td", {}, evaluation(page, key).mse.toFixed(4)),
+      h("td", {}, format(page.lab.evaluation(key).fvu, ".1%")),
+      h("td", {}, page.lab.evaluation(key).mse.toFixed(4)),
       h("td", {}, noisy(page, key).toFixed(4)),
     ),
   );

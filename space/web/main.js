@@ -2,7 +2,7 @@
 
 import { takeDrops } from "./drawing.js";
 import { json } from "./files.js";
-import { openLab } from "./lab.js";
+import { Lab } from "./lab.js";
 import { carried } from "./opening.js";
 import { Page } from "./page.js";
 import { drawingOf } from "./specimen.js";
@@ -19,6 +19,15 @@ function language(languages) {
   return languages.includes(named) ? named : (preferred ?? languages[0]);
 }
 
+/** Makes the page dark or light, as the address or the browser says; Gradio does the same when it is there. */
+function followTheme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const named = new URLSearchParams(location.search).get("__theme");
+  const colour = () => document.body.classList.toggle("dark", named ? named === "dark" : dark.matches);
+  dark.addEventListener("change", colour);
+  colour();
+}
+
 /**
  * Starts the page.
  * @param {HTMLElement} element
@@ -26,11 +35,13 @@ function language(languages) {
  * @returns {Promise<Page>}
  */
 export async function start(element, ask) {
+  followTheme();
   const { textContent } = /** @type {HTMLElement} */ (document.querySelector("#host"));
   /** @type {{languages: {code: string, name: string}[], opening: any, ask: any}} */
   const host = { ...JSON.parse(textContent ?? ""), ask };
   const lang = language(host.languages.map(({ code }) => code));
-  const [lab, words] = await Promise.all([openLab(), json(`words/${lang}.json`)]);
+  const [index, words] = await Promise.all([json("lab.json"), json(`words/${lang}.json`)]);
+  const lab = new Lab(index);
   setWords(words, lang);
   const page = new Page(element, host, lab, opening(lab, lang));
   lab.carry(page.state, carried(host.opening, lab, page.state));

@@ -1,5 +1,4 @@
-// Formulas for images, latents and activations, and how numbers are written. metrics.js applies them to one look;
-// numbers.js shows the results.
+// Formulas for images, latents and activations, and how numbers are written. numbers.js shows the results.
 
 /** How far a latent is switched on, tanh(|z| / 2).
  * @param {number} z any sign
@@ -34,6 +33,22 @@ export const mse = (a, b) => mean(a.map((value, j) => (value - b[j]) ** 2));
  * @returns {number} */
 export const psnr = (error, span) => 10 * Math.log10(span ** 2 / Math.max(error, 1e-10));
 
+/** All metrics of one image and one model.
+ * @param {import("./lab.js").Look} look
+ * @param {number} span highest less lowest value that an image can have */
+export function metrics({ clean, seen, reconstruction, latents }, span) {
+  const [error, noiseError] = [mse(reconstruction, clean), mse(seen, clean)];
+  return {
+    mse: error,
+    psnr: psnr(error, span),
+    noiseMse: noiseError,
+    noisePsnr: psnr(noiseError, span),
+    l0: l0(latents),
+    meanActivation: meanActivation(latents),
+    effectiveL0: effectiveL0(latents),
+  };
+}
+
 /** KL(Bernoulli(p) || Bernoulli(q)) in nats.
  * @param {number} p rate that one asks for, in [0, 1]
  * @param {number} q rate that one has, in [0, 1]; 1e-6 from both ends at least
@@ -53,7 +68,7 @@ const EDGES = Array.from({ length: 11 }, (_, i) => Math.fround(10 ** (-3 + (i + 
  * @property {number[]} linear how many of all lie in each of ten equal bins
  * @property {number} mean */
 
-/** Count values in [0, 1]. They are compared in single precision, as training/draw/histograms.py does.
+/** Count values in [0, 1]. They are compared in single precision, as in training/measure/histogram.py.
  * @param {Float64Array} values
  * @returns {Histogram} */
 export function histogramOf(values) {

@@ -4,9 +4,10 @@ import { Dictionary } from "./dictionary.js";
 import { Lecture } from "./lecture.js";
 import { OUTPUTS } from "./outputs.js";
 import { keepTopK } from "./products.js";
+import { refine } from "./refine.js";
 
 /** @typedef {object} Config What config.json says.
- * @property {string} architecture "dictionary" | "lecture"
+ * @property {string} architecture a name in `ARCHITECTURES`
  * @property {number[]} image_shape (channels, height, width)
  * @property {number} latent_dim
  * @property {string} output "sigmoid" | "linear"
@@ -17,8 +18,12 @@ import { keepTopK } from "./products.js";
  * @property {number | null} k how many latents a top-k model keeps; null where all are kept, or those above a threshold
  * @property {number} steps how far codes are refined; with no rounds either: not at all
  * @property {number} rounds
- * @property {number} beta weight of the mean activation in what the refinement lowers; of a model for every beta: the
- *     beta that it is asked for */
+ * @property {number} beta weight of the mean activation in the objective of the refinement; of a model for every beta:
+ *     the beta that it is asked for */
+
+/** What config.json calls the architectures, as sae_model/architectures.py does: one that is added there is added here.
+ * @type {Record<string, new (config: Config, tensors: Map<string, any>, betas: number[] | null) => Dictionary | Lecture>} */
+export const ARCHITECTURES = { dictionary: Dictionary, lecture: Lecture };
 
 export class Model {
   /** @param {Config} config
@@ -29,12 +34,14 @@ export class Model {
     this.shape = config.image_shape;
     this.pixels = this.shape.reduce((a, b) => a * b, 1);
     this.output = config.output;
-    // With a linear output, images enter the network less the offset and over the scale.
+    // Before images enter the network, the offset is subtracted from them and they are divided by the scale.
     this.offset = tensors.get("offset")?.data ?? new Float32Array(this.pixels);
     this.scale = tensors.get("scale")?.data[0] ?? 1;
     this.threshold = tensors.get("threshold")?.data ?? null;
     this.isClassical = config.steps === 0; // its codes are not refined
-    this.network = config.architecture === "lecture" ? new Lecture(tensors) : new Dictionary(config, tensors, betas);
+    const Network = ARCHITECTURES[config.architecture];
+    if (!Network) throw new Error(`The page does not know the architecture ${config.architecture}.`);
+    this.network = new Network(config, tensors, betas);
   }
 
   /** Whether the decoder is one linear dictionary, and so has atoms. */
@@ -52,8 +59,8 @@ export class Model {
     let latents = network.encode(x, k, beta);
     if (k !== null) latents = keepTopK(latents, k);
     if (threshold) latents = latents.map((z, i) => (z > threshold[i] ? z : 0));
-    if (steps + rounds === 0 || this.isClassical || network instanceof Lecture) return latents;
-    return network.refine(x, latents, { steps, rounds, beta });
+    if (steps + rounds === 0 || this.isClassical || !(network instanceof Dictionary)) return latents;
+    return refine(x, latents, network, { steps, rounds, beta });
   }
 
   /** Latents -> image before the sigmoid, if there is one.
@@ -78,18 +85,11 @@ export class Model {
 
   /** What one latent adds to the logits where all others are off: its value times its atom, if the decoder is linear.
    * @param {number} latent
-   * @param {number} value
+   * @param {number} value 1 gives the atom
    * @returns {Float64Array} (pixels) */
   alone(latent, value) {
     const bias = this.bias();
     const only = new Float64Array(this.latentDim).fill(value, latent, latent + 1);
     return this.logits(only).map((logit, j) => logit - bias[j]);
-  }
-
-  /** What one unit of a latent adds to the logits of every image, by a linear decoder.
-   * @param {number} latent
-   * @returns {Float64Array} (pixels) */
-  atom(latent) {
-    return this.alone(latent, 1);
   }
 }

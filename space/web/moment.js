@@ -9,7 +9,7 @@ import { singles } from "./safetensors.js";
 import { format, rich, say, term } from "./words.js";
 
 /**
- * As `_moment` in space/learn.py has it.
+ * As `_moment` in space/learn.py makes it.
  * @typedef {{step: number, steps: number, loss: string, history: [number, number][], latents: number, count: number,
  *   atoms: string, reconstruction: string, mean_activation: number, effective_l0: number,
  *   activations: import("./measures.js").Histogram, means: import("./measures.js").Histogram}} Moment

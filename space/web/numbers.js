@@ -1,41 +1,22 @@
-/** What the tab See shows below the images: both histograms of the lecture, and the table of metrics (metrics.js). */
+/** What the tab See shows below the images: both histograms of the lecture, and the table of metrics. */
 
 import { h } from "./dom.js";
 import { histograms } from "./histogram.js";
 import { idle } from "./idle.js";
-import { metrics } from "./metrics.js";
-import { activation } from "./measures.js";
+import { choice } from "./inputs.js";
+import { activation, metrics } from "./measures.js";
 import { noise } from "./noise.js";
-import { say, term } from "./words.js";
+import { format, say, term } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
 
-const BINS = ["logarithmic", "equal"];
-
 /** Both histograms of the lecture. @param {Page} page */
 export function bins(page) {
-  const charts = h("div", { class: "charts" });
-  const choose = h(
-    "fieldset",
-    { id: "bins", class: "choice" },
-    h("legend", {}, say("see.bins")),
-    BINS.map((kind) =>
-      h(
-        "label",
-        {},
-        h("input", {
-          type: "radio",
-          name: "bins",
-          checked: kind === page.state.bins,
-          on: { change: () => page.set({ bins: kind }) },
-        }),
-        say(`see.${kind}`),
-      ),
-    ),
-  );
+  const kinds = { logarithmic: say("see.logarithmic"), equal: say("see.equal") };
+  const choose = choice("bins", say("see.bins"), kinds, (kind) => page.set({ bins: kind }), page.state.bins);
   const note = h("p", { class: "muted" });
-  const chart = histograms(page);
-  charts.append(chart.element);
+  const chart = histograms();
+  const charts = h("div", { class: "charts" }, chart.element);
   /** @type {Map<string, Float64Array>} */
   let means = new Map();
   let of = "";
@@ -62,11 +43,11 @@ export function bins(page) {
       idle("histograms", function* () {
         for (const stop of shown) {
           const model = page.lab.model(page.lab.stop(stop).model);
-          if (means.has(stop) || !model || !page.lab.images) continue;
-          const random = noise(seed, several * page.lab.pixels);
+          if (means.has(stop) || !model || !page.lab.pictures.images) continue;
+          const random = noise(seed, several * page.lab.pictures.pixels);
           const sum = new Float64Array(model.latentDim);
           for (let i = 0; i < several; i++) {
-            const clean = /** @type {Float64Array} */ (page.lab.image(i));
+            const clean = /** @type {Float64Array} */ (page.lab.pictures.image(i));
             const noisy = clean.map((value, p) => value + sigma * random[i * clean.length + p]);
             model.encode(noisy, page.lab.stop(stop)).forEach((z, latent) => (sum[latent] += activation(z) / several));
             yield;
@@ -82,28 +63,26 @@ export function bins(page) {
 /** The metrics of the models shown, for the current image and for the test split. @param {Page} page */
 export function metricsOf(page) {
   const { sigma } = page.state;
-  const span = page.lab.index.range[1] - page.lab.index.range[0];
   const columns = page.shown().map((key) => {
     const look = page.look(key);
     return {
       key,
-      m: look && metrics(look, span),
-      e: page.lab.evaluation(page.lab.stop(key)),
+      m: look && metrics(look, page.lab.span),
+      e: page.lab.evaluation(key),
       at: page.lab.stop(page.lab.stop(key).measured),
     };
   });
   const f = (/** @type {number | null | undefined} */ value, /** @type {number} */ places) =>
     value === null || value === undefined ? "" : value.toFixed(places);
-  const percent = (/** @type {number} */ value) => `${(100 * value).toFixed(1)}%`;
   /** @type {[Node | string, (m: any) => string, (e: any) => string][]} */
   const rows = [
     [term("mse"), (m) => f(m.mse, 4), (e) => f(e.mse, 4)],
     [say("see.denoise", { sigma: page.lab.index.sigma }), () => "", (e) => f(e.denoise_mse[page.lab.index.sigma], 4)],
-    [term("FVU"), () => "", (e) => percent(e.fvu)],
+    [term("FVU"), () => "", (e) => format(e.fvu, ".1%")],
     [term("mean activation"), (m) => f(m.meanActivation, 3), (e) => f(e.mean_activation, 3)],
     [term("effective L0", say("see.effective_l0")), (m) => f(m.effectiveL0, 0), (e) => f(e.effective_l0, 0)],
     [term("L0"), (m) => String(m.l0), (e) => f(e.l0, 0)],
-    [term("dead"), () => "", (e) => percent(e.dead_fraction)],
+    [term("dead"), () => "", (e) => format(e.dead_fraction, ".1%")],
   ];
   const head = columns.map(({ key }) => h("th", { scope: "colgroup", colSpan: 2 }, h("bdi", {}, key)));
   const split = (/** @type {any} */ { key, at }) =>

@@ -1,7 +1,6 @@
 /** What the page itself carries of its opening: looks that are drawn before any weights are here. */
 
 import { fromBase64 } from "./base64.js";
-import { noise } from "./noise.js";
 import { singles } from "./safetensors.js";
 
 /** @typedef {import("./lab.js").Lab} Lab */
@@ -20,15 +19,13 @@ function numbers(text) {
  * @param {import("./lab.js").Specimen} specimen what the page opens with
  * @returns {Look[]}
  */
-export function carried(opening, lab, { seed, sigma }) {
+export function carried(opening, lab, specimen) {
   if (!opening) return [];
   const isBytes = lab.index.images.type === "uint8";
   const clean = numbers(opening.clean).map((value) => (isBytes ? Math.round(255 * value) / 255 : value));
-  const random = noise(seed, clean.length);
-  const noisy = clean.map((value, i) => value + sigma * random[i]);
-  const seen = lab.index.output === "sigmoid" ? noisy.map((value) => Math.min(1, Math.max(0, value))) : noisy;
+  const given = lab.withNoise(clean, specimen);
   return Object.entries(opening.looks).map(([key, { latents, reconstruction, bias, atoms }]) => ({
-    ...{ stop: lab.stop(key), clean, noisy, seen, unedited: null },
+    ...{ stop: lab.stop(key), clean, ...given, unedited: null },
     latents: numbers(latents),
     reconstruction: numbers(reconstruction),
     bias: bias && numbers(bias),

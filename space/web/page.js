@@ -13,11 +13,14 @@ import { lang, rich, say, setWords } from "./words.js";
 /** @typedef {import("./lab.js").Lab} Lab */
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./lab.js").Look} Look */
-/** @typedef {{element: HTMLElement, draw: () => void, drawLater?: () => void}} View `draw` what one looks at while a slider moves */
+/**
+ * A part of the page. `draw` runs on every move, `drawLater` when the hand rests.
+ * @typedef {{element: HTMLElement, draw: () => void, drawLater?: () => void}} View
+ */
 
 const DRAG = 800; // milliseconds: changes that follow each other faster make one entry of the history
 const LATER = 2000; // milliseconds until an address that the browser refused is written
-const REST = 120; // milliseconds after the last change, until what may lag behind is drawn
+const REST = 120; // milliseconds after the last change, until `drawLater` is called
 
 export class Page {
   /**
@@ -38,11 +41,10 @@ export class Page {
     this.views = [];
     /** @type {{key: string, values: any} | null} */
     this.trouble = null;
-    this.wanted = ""; // a user's model that a link names and that is not here yet
     this.turn = 0; // counts the drawings and links that were read: a late result must not replace a newer one
     this.written = -Infinity; // when the address last changed, ms
     this.writing = 0; // the timer that runs until it is written
-    this.resting = 0; // the timer that runs until what may lag behind is drawn; 0 where there is none
+    this.resting = 0; // the timer that runs until `drawLater` is called; 0 where there is none
     this.arrival = 0; // the frame in which fetched data will be drawn; 0 where none is asked for
     lab.onArrival = () => this.arrive();
     lab.models.onProgress = () => this.arrive();
@@ -73,10 +75,9 @@ export class Page {
     if ("draw" in changes) this.turn++;
     this.state = { ...this.state, ...changes };
     this.trouble = null;
-    if (!("lang" in changes)) this.wanted = "";
     if (this.lab.first) this.lab.first = this.lab.stop(this.state.stop).model;
     this.write();
-    clearTimeout(this.resting); // what may lag behind waits until the hand rests, and for no files that arrive
+    clearTimeout(this.resting); // `drawLater` waits until the hand rests, however many files arrive
     this.resting = 0;
     if (this.state.lang !== speaks) this.speak();
     else this.draw();
@@ -89,7 +90,7 @@ export class Page {
     if (turn === this.turn) this.set(changes);
   }
 
-  /** Draws everything that the state changes: first what one looks at, and what may lag behind when the hand rests. */
+  /** Draws everything that the state changes: `draw` of each view now, `drawLater` when the hand rests. */
   draw() {
     for (const view of this.views) view.draw();
     this.card.draw();
@@ -135,17 +136,15 @@ export class Page {
     const turn = ++this.turn;
     clearTimeout(this.writing);
     this.trouble = null;
-    this.wanted = "";
     try {
       const { state, missing } = restored(text, this.lab, first);
       if (state.draw) await this.lab.pictures.readDrawing(state.draw);
       if (turn !== this.turn) return;
       this.state = state;
-      this.wanted = missing;
       if (missing) this.ask("load", { address: missing });
     } catch (error) {
       this.state = first;
-      const { key, values } = /** @type {import("./state.js").Problem} */ (error);
+      const { key, values } = /** @type {import("./words.js").Problem} */ (error);
       if (!key) throw error;
       this.trouble = { key, values };
     }
@@ -209,7 +208,7 @@ export class Page {
   atom(key, latent) {
     const model = this.lab.models.get(this.lab.stop(key).model);
     if (!model) return this.lab.looks.get(key)?.atoms?.get(latent) ?? null;
-    return model.isLinear ? model.atom(latent) : model.alone(latent, this.lab.statistics(key)?.peak[latent] || 1);
+    return model.alone(latent, model.isLinear ? 1 : this.lab.statistics(key)?.peak[latent] || 1);
   }
 
   /** The bias of a model in logits. @param {Look} look @returns {ArrayLike<number> | null} */
@@ -220,8 +219,9 @@ export class Page {
   /** What the image is called. */
   nameOfImage() {
     const { classes } = this.lab.index;
-    if (this.state.draw) return say("see.drawing");
-    return classes.length > 1 ? classes[this.lab.label(this.state.digit) ?? this.state.label] : say("see.image");
+    const { draw, digit, label } = this.state;
+    if (draw) return say("see.drawing");
+    return classes.length > 1 ? classes[this.lab.pictures.label(digit) ?? label] : say("see.image");
   }
 
   /** Cross-entropy (or squared error) of a look against the clean image, per pixel. @param {Look} look */

@@ -105,9 +105,7 @@ export function signed(canvas, values, shape, largest = largestOf(values)) {
  * @param {ArrayLike<number>} activations in [0, 1]
  */
 export function map(canvas, activations) {
-  const side = mapSide(activations.length);
   paint(canvas, activations, [activations.length, 1, 1], 0, 1, ACTIVATION);
-  canvas.dataset.side = String(side);
 }
 
 /** @param {ArrayLike<number>} values */
@@ -120,11 +118,10 @@ export function largestOf(values) {
 /**
  * A canvas that a screen reader calls by a name.
  * @param {string} [alt] "" where what stands beside it says the same
- * @param {Record<string, any>} [props]
  */
-export function canvas(alt = "", props = {}) {
+export function canvas(alt = "") {
   const spoken = alt ? { role: "img", "aria-label": alt } : { "aria-hidden": "true" };
-  return h("canvas", { width: 28, height: 28, data: { undrawn: "" }, ...spoken, ...props });
+  return h("canvas", { width: 28, height: 28, data: { undrawn: "" }, ...spoken });
 }
 
 /**

@@ -70,7 +70,7 @@ function highest(levels, width, height, radius, margin) {
  * @param {number} width
  * @param {number} height
  */
-export function flooded(bright, width, height) {
+function flooded(bright, width, height) {
   const paper = new Float32Array(bright.length);
   const border = ring(width, height);
   const reach = Math.round(REACH * border.length);

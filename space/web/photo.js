@@ -1,8 +1,8 @@
 /** The ink of an image: a drawing on a screen, or a photo of paper, evenly lit or not. It is found in levels of grey,
  * from 0 to 255, row by row. */
 
-import { DrawingError } from "./digit.js";
 import { levelAt, mean, paperBelow } from "./paper.js";
+import { Problem } from "./words.js";
 
 const BORDER = 0.06; // width, as a share of the shorter side
 const NEAR = 0.06; // paper, which has grain, differs from its usual level by this share of the range of levels at most
@@ -22,7 +22,7 @@ const LEAST = 12; // levels: what stands out by less shows nothing
  * @param {Blob} file
  * @param {number} side pixels of the canvas
  * @returns {Promise<Ink>}
- * @throws {DrawingError} the file is no image, or one of one shade
+ * @throws {Problem} the file is no image, or one of one shade
  */
 export async function inkOfFile(file, side) {
   const sheet = new OffscreenCanvas(side, side);
@@ -35,10 +35,10 @@ export async function inkOfFile(file, side) {
     const size = /** @type {const} */ ({ resizeWidth: width, resizeHeight: height, resizeQuality: "high" });
     context.drawImage(await createImageBitmap(image, size), 0, 0);
   } catch {
-    throw new DrawingError("draw.unreadable");
+    throw new Problem("draw.unreadable");
   }
   const found = inkOf(context.getImageData(0, 0, width, height).data, width, height);
-  if (!found) throw new DrawingError("draw.one_shade");
+  if (!found) throw new Problem("draw.one_shade");
   const ink = new Uint8ClampedArray(side * side);
   const [top, left] = [Math.floor((side - height) / 2), Math.floor((side - width) / 2)];
   found.ink.forEach((level, i) => (ink[(top + Math.floor(i / width)) * side + left + (i % width)] = level));
@@ -52,7 +52,7 @@ export async function inkOfFile(file, side) {
  * @param {number} height
  * @returns {Ink | null}
  */
-export function inkOf(data, width, height) {
+function inkOf(data, width, height) {
   const grey = new Float32Array(width * height);
   let [sum, weight] = [0, 0];
   for (let i = 0; i < grey.length; i++) {

@@ -1,7 +1,8 @@
 /** Points of a chart that say their names and can be chosen: by pointer, by keys, by touch. */
 
-import { text, widthOf } from "./chart.js";
+import { text } from "./chart.js";
 import { clamp, svg } from "./dom.js";
+import { widthOf } from "./labels.js";
 
 const NEAR = 26; // px, from where the pointer picks a point
 

@@ -1,8 +1,10 @@
 /** The tab Rates: what missing a stated rate costs, and why a mean activation alone proves nothing. */
 
-import { choice, Plot, responsive, sample, saveable, slide, stroke } from "./chart.js";
+import { Plot, responsive, sample, stroke } from "./chart.js";
 import { clamp, fill, h } from "./dom.js";
+import { choice, slide } from "./inputs.js";
 import { bernoulliKl } from "./measures.js";
+import { saveable } from "./save.js";
 import { scaling } from "./scaling.js";
 import { format, rich, say } from "./words.js";
 
@@ -64,7 +66,7 @@ function stating(page) {
 
   function draw() {
     const stop = page.lab.stop(page.state.stop);
-    const { mean_activation: mean } = page.lab.evaluation(stop);
+    const { mean_activation: mean } = page.lab.evaluation(stop.key);
     if (drawn !== stop.key) {
       drawn = stop.key;
       rate = mean;

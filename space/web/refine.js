@@ -1,4 +1,4 @@
-// From the encoder's code of an image to a better code with the same dictionary, as sae_model/refinement.py has it:
+// From the encoder's code of an image to a better code with the same dictionary, as in sae_model/refinement.py:
 //
 //     F(z) = |x - x-hat(z)|^2 / 2 + w sum_i tanh(z_i / 2)
 //
@@ -67,19 +67,19 @@ export function refine(x, latents, decoder, { steps, rounds, beta }) {
 function fitValues(x, latents, weight, steps, step, decoder) {
   const on = Int32Array.from(latents.keys()).filter((i) => latents[i] > 0);
   let z = latents.filter((value) => value > 0);
-  let { objective, pull } = look(x, on, z, weight, decoder);
+  let { objective, pull } = objectiveOf(x, on, z, weight, decoder);
   let gradient = decoder.correlate(pull, on);
   let velocity = new Float64Array(z.length);
   for (let i = 0; i < steps; i++) {
     const tried = z.map((value, j) =>
       Math.max(0, value + MOMENTUM * velocity[j] - step * (gradient[j] + slopeOfPenalty(value, weight))),
     );
-    const seen = look(x, on, tried, weight, decoder);
-    if (seen.objective < (1 - WORTH_A_STEP) * objective) {
+    const after = objectiveOf(x, on, tried, weight, decoder);
+    if (after.objective < (1 - WORTH_A_STEP) * objective) {
       velocity = tried.map((value, j) => value - z[j]);
       step *= LONGER;
       z = tried;
-      ({ objective, pull } = seen);
+      ({ objective, pull } = after);
       if (i + 1 < steps) gradient = decoder.correlate(pull, on);
     } else {
       velocity.fill(0);
@@ -91,13 +91,13 @@ function fitValues(x, latents, weight, steps, step, decoder) {
   return { latents: fitted, objective, pull, step };
 }
 
-/** F and the pull.
+/** F and the pull, as `Fit` has them.
  * @param {Float64Array} x image (pixels)
  * @param {Int32Array} on latents
  * @param {Float64Array} z their values
  * @param {number} weight w
  * @param {Decoder} decoder */
-function look(x, on, z, weight, decoder) {
+function objectiveOf(x, on, z, weight, decoder) {
   const { reconstruction, slope } = decoder.output;
   const p = reconstruction(decoder.draw(on, z));
   const pull = new Float64Array(p.length);

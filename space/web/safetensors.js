@@ -1,4 +1,4 @@
-// Reads a file of weights: eight bytes tell how long the header is, then it stands there as JSON, then the numbers.
+// Reads a file of weights: eight bytes say how long the header is, then it follows as JSON, then the numbers.
 
 /** @typedef {{shape: number[], data: Float32Array}} Tensor One tensor of floats, row-major. */
 
@@ -23,7 +23,6 @@ export function singles(bits) {
 const DECODED = {
   U8: (buffer) => new Uint8Array(buffer),
   U16: (buffer) => new Uint16Array(buffer),
-  I32: (buffer) => new Int32Array(buffer),
   I64: (buffer) => Float64Array.from(new BigInt64Array(buffer), Number),
   F32: (buffer) => new Float32Array(buffer),
   F16: (buffer) => singles(new Uint16Array(buffer)),
@@ -48,7 +47,7 @@ export function readSafetensors(file) {
 /** @param {ArrayBuffer} file
  * @param {number} start of the numbers
  * @param {string} name
- * @param {{dtype: string, shape: number[], data_offsets: [number, number]}} tensor as the header has it */
+ * @param {{dtype: string, shape: number[], data_offsets: [number, number]}} tensor as in the header */
 function read(file, start, name, { dtype, shape, data_offsets: [from, to] }) {
   if (!(dtype in DECODED)) throw new Error(`${name} is stored as ${dtype}`);
   if (start + to > file.byteLength) throw new Error("the file ends too early");

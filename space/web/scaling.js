@@ -1,10 +1,12 @@
 /** What becomes of the mean activation and the effective L0 when all latents are scaled by s, and all atoms by 1/s. */
 
-import { legend, Plot, responsive, saveable, slide, stroke } from "./chart.js";
+import { legend, Plot, responsive, stroke } from "./chart.js";
 import { clamp, fill, h } from "./dom.js";
 import { idle } from "./idle.js";
+import { slide } from "./inputs.js";
 import { activation, effectiveL0, meanActivation } from "./measures.js";
 import * as paint from "./paint.js";
+import { saveable } from "./save.js";
 import { format, rich, say } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -99,13 +101,14 @@ export function scaling(page) {
       const [of, stop] = [name(), page.lab.stop(page.state.stop)];
       if (known.get(of)?.count === count(page) || underWay === of) return;
       const model = page.lab.model(stop.model);
-      if (!model || !page.lab.images) return; // the page draws again when they are here
+      if (!model || !page.lab.pictures.images) return; // the page draws again when they are here
       underWay = of;
       idle("scaling", function* () {
         /** @type {Curves} */
         const sums = { count: 0, rates: SCALES.map(() => 0), carried: SCALES.map(() => 0) };
         for (let i = 0; i < count(page); i++) {
-          const latents = model.encode(/** @type {Float64Array} */ (page.lab.image(i)), stop).filter((z) => z !== 0);
+          const picture = /** @type {Float64Array} */ (page.lab.pictures.image(i));
+          const latents = model.encode(picture, stop).filter((z) => z !== 0);
           yield;
           add(sums, latents, model.latentDim);
           if (sums.count === FIRST || sums.count === count(page)) {

@@ -4,9 +4,8 @@
 import { fill, h } from "./dom.js";
 import { figure, lossOf, summaryOf } from "./figures.js";
 import { takeHome } from "./home.js";
-import { metrics } from "./metrics.js";
 import { latentMap } from "./latentmap.js";
-import { activation } from "./measures.js";
+import { activation, metrics } from "./measures.js";
 import { bins, metricsOf } from "./numbers.js";
 import * as paint from "./paint.js";
 import { thumbnails } from "./strip.js";
@@ -92,7 +91,7 @@ function givenImages(page) {
       const { shape, range } = page.lab.index;
       const { sigma } = page.state;
       const name = page.nameOfImage();
-      const m = metrics(look, range[1] - range[0]);
+      const m = metrics(look, page.lab.span);
       paint.grey(clean.picture, look.clean, shape, range);
       clean.say(
         say("see.clean_alt", { name }),
@@ -143,7 +142,7 @@ class Row {
     const look = page.look(this.stop);
     if (!look) return; // the old picture stays
     const { shape, range } = page.lab.index;
-    const m = metrics(look, range[1] - range[0]);
+    const m = metrics(look, page.lab.span);
     const [name, latents] = [page.nameOfImage(), look.latents.length];
     fill(
       this.title,

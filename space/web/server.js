@@ -20,7 +20,7 @@ export class Requests {
   /** @param {string} name @param {any} [data] */
   ask(name, data) {
     this.page.ask(name, data);
-    if (this.page.host.ask) this.noteAnswer(true);
+    this.noteAnswer(true);
   }
 
   /** An answer came. @param {boolean} isOpen whether more are to come */
@@ -28,7 +28,7 @@ export class Requests {
     this.isOpen = isOpen;
     this.noteGone(false);
     clearTimeout(this.timer);
-    if (isOpen) this.timer = window.setTimeout(() => this.look(PATIENCE), PATIENCE);
+    if (isOpen) this.timer = window.setTimeout(() => this.check(PATIENCE), PATIENCE);
   }
 
   /** Notes whether the server is gone. @param {boolean} isGone */
@@ -39,13 +39,13 @@ export class Requests {
   }
 
   /** Asks whether the server is there, and again later. @param {number} pause ms */
-  async look(pause) {
+  async check(pause) {
     const isGone = !(await answers());
     const wasGone = this.isGone;
     this.noteGone(isGone);
     if (wasGone && !isGone) this.isOpen = false; // what was open is lost
     if (this.isOpen)
-      this.timer = window.setTimeout(() => this.look(Math.min(2 * pause, LONGEST)), isGone ? pause / 3 : pause);
+      this.timer = window.setTimeout(() => this.check(Math.min(2 * pause, LONGEST)), isGone ? pause / 3 : pause);
   }
 }
 

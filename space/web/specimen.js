@@ -38,7 +38,7 @@ export function specimen(page) {
       h("option", { value: String(label) }, name),
     ),
   );
-  const own = () => page.lab.label(page.state.digit) ?? 0;
+  const own = () => page.lab.pictures.label(page.state.digit) ?? 0;
   const button = (/** @type {string} */ words, /** @type {() => void} */ click) =>
     h("button", { type: "button", on: { click } }, words);
   const buttons = h(
@@ -62,10 +62,10 @@ export function specimen(page) {
     ),
     draw() {
       const { draw } = page.state;
-      const label = draw ? null : page.lab.label(page.state.digit);
+      const label = draw ? null : page.lab.pictures.label(page.state.digit);
       for (const radio of radios) radio.firstChild.checked = Number(radio.firstChild.value) === label;
       select.value = label === null ? "" : String(label);
-      if (draw !== shown) canvas.show(draw ? (page.lab.pictures.drawings.get(draw) ?? null) : null);
+      if (draw !== shown) canvas.show(page.lab.pictures.drawings.get(draw) ?? null);
       shown = draw;
     },
   };

@@ -1,7 +1,7 @@
 /** The page's state: one object, one table of its properties, and the address that is written and read by that table. */
 
-import { LONGEST_TEXT } from "./digit.js";
 import { TABS } from "./tabs.js";
+import { Problem } from "./words.js";
 
 /**
  * @typedef {{digit: number, draw: string, sigma: number, seed: number, family: string, stop: string,
@@ -15,16 +15,6 @@ const OF_EARLIER_LINKS = { strokes: "atoms", figures: "see" };
 const LARGEST_SEED = 2 ** 32 - 1;
 const MOST_EDITS = 50;
 const LARGEST_VALUE = 1e4; // of a latent that is set by hand; the largest that the models have is about 50
-
-/** A part of a link that names something that does not exist; `say(error.key, error.values)` says so. */
-export class Problem extends Error {
-  /** @param {string} key @param {Record<string, any>} [values] */
-  constructor(key, values = {}) {
-    super(key);
-    this.key = key;
-    this.values = values;
-  }
-}
 
 /**
  * How each property stands in the address. `read` gets the parts of a query; `write` gives what it puts there.
@@ -57,12 +47,12 @@ const TABLE = {
   beside: { initial: (lab) => lab.index.opening.beside, read: readBeside, write: writeBeside },
   tab: {
     initial: () => TABS[0],
-    read: (given) => choice(given, "tab", TABS, (tab) => new Problem("errors.tab", { tab, tabs: TABS.join(", ") })),
+    read: readTab,
     write: ({ tab }) => (tab === TABS[0] ? null : { tab }),
   },
   lang: { initial: () => "en", write: ({ lang }) => ({ lang }) },
   bins: { initial: () => "logarithmic" },
-  label: { initial: (lab) => lab.index.opening.label ?? 0 },
+  label: { initial: (lab) => lab.index.opening.label },
   reveal: { initial: () => 5 },
   target: { initial: () => 0.1 },
 };
@@ -124,17 +114,13 @@ function number(given, name, low, high, whole = false) {
 /** @param {string} text @returns {number | null} */
 const parse = (text) => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : null);
 
-/**
- * @param {URLSearchParams} given
- * @param {string} name
- * @param {string[]} known
- * @param {(text: string) => Problem} problem
- */
-function choice(given, name, known, problem) {
-  const text = OF_EARLIER_LINKS[last(given, name) ?? ""] ?? last(given, name);
-  if (text === undefined) return {};
-  if (!known.includes(text)) throw problem(text.slice(0, 40));
-  return { [name]: text };
+/** @param {URLSearchParams} given */
+function readTab(given) {
+  const named = last(given, "tab");
+  if (named === undefined) return {};
+  const tab = OF_EARLIER_LINKS[named] ?? named;
+  if (!TABS.includes(tab)) throw new Problem("errors.tab", { tab: tab.slice(0, 40), tabs: TABS.join(", ") });
+  return { tab };
 }
 
 /** @param {URLSearchParams} given @param {Lab} lab */
@@ -142,9 +128,7 @@ function readDrawing(given, lab) {
   const draw = last(given, "draw");
   if (!draw) return {};
   if (lab.index.vectors) throw new Problem("errors.vectors");
-  if (!/^[A-Za-z0-9_-]+$/.test(draw)) throw new Problem("draw.letters");
-  if (draw.length > LONGEST_TEXT) throw new Problem("draw.longest", { most: LONGEST_TEXT, count: draw.length });
-  return { draw };
+  return { draw }; // digit.js checks the text when the page reads the drawing
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { idle } from "./idle.js";
-import { metrics } from "./metrics.js";
+import { metrics } from "./measures.js";
 import * as paint from "./paint.js";
 import { rich, say } from "./words.js";
 
@@ -45,7 +45,7 @@ export function thumbnails(page) {
           if (!look) continue;
           const { shape, range } = page.lab.index;
           paint.grey(picture, look.reconstruction, shape, range);
-          const { psnr } = metrics(look, range[1] - range[0]);
+          const { psnr } = metrics(look, page.lab.span);
           words.textContent = say("see.db", { psnr });
           button.ariaLabel = say("see.choose_stop", { title: stop.key, psnr });
         }

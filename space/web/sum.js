@@ -34,7 +34,7 @@ export class Sum {
     const values = page.bias(look);
     if (values) paint.signed(this.bias, values, page.lab.index.shape);
     const addend = (/** @type {number} */ latent) => {
-      const tile = this.tiles.get(latent) ?? this.tile(look, latent);
+      const tile = this.tiles.get(latent) ?? this.tile(latent);
       const value = look.latents[latent];
       /** @type {HTMLElement} */ (tile.firstChild).textContent =
         `${value < 0 ? "−" : "+"} ${Math.abs(value).toFixed(Math.abs(value) > 9.95 ? 0 : 1)} ×`;
@@ -57,9 +57,9 @@ export class Sum {
     if (this.tiles.size > 200) this.tiles.clear();
   }
 
-  /** @param {import("./lab.js").Look} look @param {number} latent */
-  tile(look, latent) {
-    const values = this.page.atom(this.stop, latent) ?? look.atoms?.get(latent) ?? null;
+  /** @param {number} latent */
+  tile(latent) {
+    const values = this.page.atom(this.stop, latent);
     const tile = h("figure", { class: "tile" }, h("figcaption", {}), atom(this.page, this.stop, latent, values));
     if (values) this.tiles.set(latent, tile);
     return tile;

@@ -43,13 +43,11 @@ class Box {
   }
 
   load() {
-    this.page.wanted = "";
     this.requests.ask("load", { address: this.address });
   }
 
   /** Gives the server a model from the visitor's disk. @param {File[]} files */
   async give(files) {
-    this.page.wanted = "";
     const size = files.reduce((sum, file) => sum + file.size, 0);
     if (size > this.page.lab.index.server.largest_file) {
       const names = files.map((file) => file.name).join(", ");

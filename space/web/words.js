@@ -17,6 +17,16 @@ export function setWords(words, code) {
   document.documentElement.lang = code;
 }
 
+/** Something that the page cannot show, such as a part of a link; `say(error.key, error.values)` says what is wrong. */
+export class Problem extends Error {
+  /** @param {string} key @param {Record<string, any>} [values] */
+  constructor(key, values = {}) {
+    super(key);
+    this.key = key;
+    this.values = values;
+  }
+}
+
 /** The code of the language. */
 export const lang = () => language;
 
@@ -62,7 +72,7 @@ export function rich(key, values = {}) {
 }
 
 /**
- * A term of the field as a button that explains it; `explain` in tips.js shows the explanation.
+ * A term of the field as a button that explains it; `explainTerms` in tips.js shows the explanation.
  * @param {string} name as in the catalogue's `terms`
  * @param {string} [words] what stands there in place of the name
  * @returns {HTMLButtonElement}
@@ -104,16 +114,8 @@ export function format(value, spec = "") {
   if (kind === undefined) throw new Error(`Unknown format: ${spec}`);
   if (kind === "g") return general(value, digits === undefined ? 6 : Number(digits));
   const places = digits === undefined ? (kind === "f" ? 6 : 0) : Number(digits);
-  const words = kind === "f" || kind === "%" ? fixed(kind === "%" ? 100 * value : value, places) : String(value);
+  const words = kind === "f" || kind === "%" ? (kind === "%" ? 100 * value : value).toFixed(places) : String(value);
   return (comma ? words.replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ",") : words) + (kind === "%" ? "%" : "");
-}
-
-/**
- * @param {number} value
- * @param {number} places
- */
-function fixed(value, places) {
-  return Math.abs(value) < 1e21 ? value.toFixed(places) : String(value);
 }
 
 /**

@@ -51,13 +51,14 @@ const image = (i) => {
 const models = new Map(Object.keys(index.models).map((name, i) => [name, new FakeModel(1 + (i % 5) * 3)]));
 const stop = (key) => index.stops[key];
 const lab = {
-  index, stop, images: true, looks: new Map(), models: { get: (name) => models.get(name) ?? null }, model: (name) => models.get(name) ?? null,
+  index, stop, looks: new Map(), models: { get: (name) => models.get(name) ?? null }, model: (name) => models.get(name) ?? null,
   family: (key) => index.families.find((family) => family.key === key),
   stops: (key) => lab.family(key).stops.map(stop),
+  axis: (key) => lab.stops(key).filter(({ users, apart }) => !users && !apart),
   familyOf: (key) => index.families.find((family) => family.stops.includes(key))?.key,
   measuredStops: () => Object.values(index.stops).filter(({ evaluation }) => evaluation),
-  evaluation: ({ measured }) => stop(measured).evaluation,
-  image, label: (i) => i % 10,
+  evaluation: (key) => stop(stop(key).measured).evaluation,
+  pictures: { images: true, image, label: (i) => i % 10 },
   statistics: (key) => ({ peak: new Float32Array(LATENTS).fill(1.5), means: Array.from({ length: 10 }, (_, label) => Float32Array.from({ length: LATENTS }, (_, i) => Math.max(0, Math.sin(i * (label + 1)) - 0.8) * (key === "dense" ? 1 : 0.5))) }),
 };
 const page = {

@@ -327,7 +327,8 @@ def test_the_typical_image_of_a_class_is_decoded_from_its_mean_latents(page: Pag
     same = page.evaluate(
         """() => {
           const model = page.lab.model('l1-10'), sum = new Float64Array(model.latentDim);
-          for (let i = 4; i < 200; i += 10) model.encode(page.lab.image(i)).forEach((z, k) => (sum[k] += z / 20));
+          const {image} = page.lab.pictures;
+          for (let i = 4; i < 200; i += 10) model.encode(image(i)).forEach((z, k) => (sum[k] += z / 20));
           const wanted = model.decode(sum), canvas = document.querySelector('.class-map figure:nth-child(2) canvas');
           const data = canvas.getContext('2d').getImageData(0, 0, 28, 28).data;
           return wanted.every((x, p) => Math.abs(255 * x - data[4 * p]) <= 1);

@@ -179,7 +179,7 @@ def space_of(folder: Path) -> Iterator[str]:
             yield it.address
         return
     lab = Lab(open_collection(models))
-    files = Files(lab, {"hosted": False, "login": False})
+    files = Files(lab, {"hosted": False})
     app = build_app(lab, files)
     app._queue = Lines(app)
     app.launch(**options_of(files), prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")

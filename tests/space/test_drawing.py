@@ -67,7 +67,7 @@ def digit(window: BrowserContext, address: str) -> Iterator[Callable[..., Any]]:
                 const result = await digit[name](Array.isArray(first) ? Float64Array.from(first) : first, ...others);
                 return typeof result === 'string' ? result : [...result];
               } catch (error) {
-                if (!(error instanceof digit.DrawingError)) throw error;
+                if (!error.key) throw error;
                 return { key: error.key, values: error.values };
               }
             }""",

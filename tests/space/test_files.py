@@ -33,7 +33,7 @@ FOR_EVER = "public, max-age=31536000, immutable"
 
 @pytest.fixture(scope="module")
 def files(lab: Lab) -> Files:
-    return Files(lab, {"hosted": False, "login": False})
+    return Files(lab, {"hosted": False})
 
 
 @pytest.fixture(scope="module")

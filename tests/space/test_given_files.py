@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME
-from space import given_files
+from space import load
 from space.errors import InputError
-from space.given_files import address_of_files
+from space.load import address_of_files
 from space.user_models import UserModels
 
 BOTH = {CONFIG_NAME: b"{}", WEIGHTS_NAME: b"weights"}
@@ -72,7 +72,7 @@ def test_all_else_ends_in_an_error_message(files: object, key: str) -> None:
 
 
 def test_neither_large_files_nor_small_zips_of_large_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(given_files, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(load, "LARGEST_FILE", 1000)
     with pytest.raises(InputError) as error:
         address_of_files(sent({"mine.zip": bytes(2000)}))
     assert error.value.key == "box.files_too_large"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sae_model import L1, list_variants, load_variant, unit_activation
+from sae_model import L1, effective_l0, list_variants, load_variant, unit_activation
 from space.errors import InputError
 from space.index import index_of, labelled
 from space.lab import Lab, Specimen
@@ -48,7 +48,7 @@ def test_a_look_is_what_the_model_says(lab: Lab) -> None:
         assert look.mean_activation == pytest.approx(activations.mean().item(), rel=1e-4)
         assert look.mse == pytest.approx(((reconstruction - clean) ** 2).mean().item())
         assert look.psnr == pytest.approx(-10 * math.log10(look.mse))
-        assert look.l0 == int((latents != 0).sum())
+        torch.testing.assert_close(look.latents, latents[0])
 
 
 def test_only_sigma_changes_when_sigma_changes(lab: Lab) -> None:
@@ -60,7 +60,6 @@ def test_only_sigma_changes_when_sigma_changes(lab: Lab) -> None:
     torch.testing.assert_close(drawn[0.2].double(), 0.2 * noise(7, (1, 28, 28)), atol=1e-6, rtol=1e-5)
     other = lab.look(Specimen(3, 0.2, 8), "dense")
     assert not torch.equal(other.noisy - other.clean, drawn[0.2])
-    assert (other.seen.min(), other.seen.max()) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +115,6 @@ def test_the_browser_is_told_penalties_thresholds_and_what_stands_apart(lab: Lab
     assert stops["kl-image-0.02"]["penalty"] == {"of": "divergence", "weight": 20, "target": 0.02}
     assert stops["adaptive-l1, beta = 3"]["penalty"] == {"of": "mean", "weight": 3, "target": None}
     assert stops["kl-neuron-0.05"]["penalty"] is None
-    assert [key for key, stop in stops.items() if stop["threshold"]] == ["batch-topk", "jumprelu"]
     assert {key for key, stop in stops.items() if stop["apart"]} == APART
 
 
@@ -126,7 +124,8 @@ def test_the_slider_of_the_model_for_every_beta_goes_evenly_and_is_measured_at_s
     assert (betas[0], betas[-1], len(betas)) == (0.03, 10, 401)
     assert all(1 < later / earlier < 1.02 for earlier, later in itertools.pairwise(betas))
     assert [stop.label for stop in stops if stop.label] == [".03", ".1", ".3", "1", "3", "10"]
-    carried = [lab.look(Specimen(5, 0.0), stop.key).effective_l0 for stop in stops[::20]]
+    looks = [lab.look(Specimen(5, 0.0), stop.key) for stop in stops[::20]]
+    carried = effective_l0(torch.stack([look.latents for look in looks])).tolist()
     assert all(later < 1.1 * earlier for earlier, later in itertools.pairwise(carried))
     assert carried[0] > 10 * carried[-1]
     between = stops[170]
@@ -147,7 +146,7 @@ def test_stops_of_the_model_for_every_k_keep_that_many(lab: Lab) -> None:
     stops = lab.families["adaptive-topk"]
     assert (stops[0].value, stops[-1].value) == (1, 200)
     for stop in stops:
-        assert lab.look(Specimen(5, 0.0), stop.key).l0 <= stop.value
+        assert lab.look(Specimen(5, 0.0), stop.key).latents.count_nonzero() <= stop.value
         assert lab.evaluation(stop).l0 <= stop.value
 
 
@@ -206,15 +205,3 @@ def test_a_new_sparsity_method_appears_on_the_page_by_itself(tmp_path: Path) -> 
         [sys.executable, "-c", NEW_METHOD, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.stdout == "shown\n", done.stderr
-
-
-def test_an_edited_latent_changes_the_image_as_its_atom_says(lab: Lab) -> None:
-    model, look = load_variant("l1-1"), lab.look(Specimen(0, 0.3), "l1-1")
-    latent = int(look.latents.argmax())
-    changed = lab.edited(look, {latent: 0.0})
-    logits = torch.logit(look.reconstruction.double()) - look.latents[latent] * model.dictionary[latent]
-    torch.testing.assert_close(changed.reconstruction.double(), torch.sigmoid(logits), atol=1e-4, rtol=1e-3)
-    assert changed.l0 == look.l0 - 1
-    assert lab.edited(look, {}).mse == look.mse
-    with pytest.raises(InputError, match="a whole number from 0 to 899"):
-        lab.edited(look, {900: 1.0})

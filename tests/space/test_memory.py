@@ -14,7 +14,7 @@ from threading import Thread
 
 import torch
 
-from space.memory import trim
+from space.learn import trim
 from tests.space.server import resident_mb
 
 block = torch.ones(7_000_000)
