@@ -423,7 +423,7 @@ class TopK(_Kept):
 
     kind = "topk"
     title = "Top k"
-    asks_for = "exactly the k largest latents of every image, whatever their values"
+    asks_for = "the k largest latents of every image, whatever their values"
     purpose = "where the number of latents of every image has to be known"
     hyperparameter = "k"
     bundled = tuple({"k": k} for k in (10, 25, 50))
