@@ -38,6 +38,16 @@ EVENTS = {"start": "run", "step": "one_step"}
 """Events of the bench -> what their handlers are called, where it is another name."""
 
 
+@pytest.fixture(scope="module")
+def space(small_space: Server) -> Server:
+    return small_space
+
+
+@pytest.fixture(scope="module")
+def server(space: Server) -> str:
+    return space.address
+
+
 def test_the_tests_know_all_events(visitor: Client) -> None:
     known = {EVENTS.get(name, name) for name in FIELDS}
     assert set(visitor.events) == known | {"leave", "reconstruct"}
