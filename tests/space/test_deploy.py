@@ -25,6 +25,7 @@ from training.publish.hub import HubError, push
 
 ROOT = Path(__file__).resolve().parents[2]
 ID = "ada/by-touch"
+COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 ASK = """
 import sys
 from space.app import build_app
@@ -82,7 +83,8 @@ def test_the_front_page_tells_the_hub_how_to_run_it_on_the_hardware_that_is_aske
     card, page, pins = uploaded(hub)
     assert card["models"] == [f"ada/{repo_name(variant)}" for variant in list_variants()[:2]]
     assert (card["sdk"], card["app_file"], card["license"]) == ("gradio", "space/app.py", "mit")
-    assert len(card["short_description"]) <= 60
+    assert len(card["short_description"]) <= 60  # this and the colours are what the Hub checks
+    assert {card["colorFrom"], card["colorTo"]} <= COLOURS
     assert {"python_version", "sdk_version", "tags", "title", "emoji"} <= card.keys()
     readme = (ROOT / "README.md").read_text()
     assert page.partition("\n---\n")[2].strip() == readme.partition("\n---\n")[2].strip()

@@ -107,7 +107,7 @@ def test_without_classes_there_are_no_class_maps_and_no_probes(shapes: Path, tmp
 
 
 def test_vectors_of_any_range_go_the_whole_way(hub: LoopbackHub, tmp_path: Path) -> None:
-    values = 50 * torch.randn(300, 5, generator=torch.Generator().manual_seed(0)).repeat(1, 3)[:, :13] - 20
+    values = 1e6 + 50 * torch.randn(300, 5, generator=torch.Generator().manual_seed(0)).repeat(1, 3)[:, :13]
     save_file({"images": values.reshape(300, 13, 1, 1)}, tmp_path / "vectors.safetensors")
     name, model = tmp_path / "vectors.safetensors", tmp_path / "model"
     done = succeeded("fit", "--dataset", name, "--loss", "mse", *QUICK, "--epochs", "60", "--output", model)
