@@ -38,7 +38,7 @@ COMMAND = (
     "fit", "--limit", "64", "--batch-size", "4", "--epochs", "20", "--latent-dim", "40", "--beta", "0.2",
     "--measure", "quick", "--data-dir",
 )  # fmt: skip
-ONE_EPOCH = ("fit", "--limit", "100", "--epochs", "1", "--latent-dim", "20", "--data-dir")
+ONE_EPOCH = ("fit", "--limit", "100", "--epochs", "1", "--latent-dim", "20", "--measure", "quick", "--data-dir")
 
 
 @pytest.mark.parametrize(

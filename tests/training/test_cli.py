@@ -84,7 +84,7 @@ def test_threads_of_the_command_line_sleep_while_they_wait(torch_is_there: bool)
 
 
 def test_a_card_names_no_folder_so_equal_runs_have_equal_cards(few_digits: Path, tmp_path: Path) -> None:
-    quick = ("--limit", "300", "--epochs", "1", "--latent-dim", "30", "--data-dir", few_digits)
+    quick = ("--limit", "300", "--epochs", "1", "--latent-dim", "30", "--measure", "quick", "--data-dir", few_digits)
     first, cards = tmp_path / "first", []
     succeeded("fit", *quick, "--output", first)
     for output in (tmp_path / "a", tmp_path / "deep" / "b"):
