@@ -176,7 +176,7 @@ def test_what_the_page_is_told_of_a_stop_is_how_its_model_is_used() -> None:
 def stops(sparsity: Sparsity) -> list[dict[str, float]]:
     """What a model is asked for: where it was measured, and at one place between."""
     for name, values in sparsity.measured_at.items():
-        between = math.sqrt(values[1] * values[2]) if name == "beta" else 7
+        between = math.sqrt(values[-2] * values[-1]) if name == "beta" else 7  # a beta whose codes are refined
         return [{name: value} for value in (*values, between)]
     return [{}]
 
