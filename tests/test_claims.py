@@ -281,6 +281,7 @@ def test_what_the_lessons_say_of_the_bundle_is_so() -> None:
     assert all(int(name[5:]) - 0.2 < ALL[name].l0 < int(name[5:]) for name in by_k)  # now and then one fewer is on
     ones, eights = ALL["l1-1"].l0_by_class[1], ALL["l1-1"].l0_by_class[8]
     assert eights > 2 * ones
+    assert ALL["batch-topk"].l0_by_class[8] > 1.5 * ALL["batch-topk"].l0_by_class[1]
     spread = {
         name: max(of) / min(of) for name, of in ((name, ALL[name].mean_activation_by_class) for name in ALL) if of
     }

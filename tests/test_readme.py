@@ -41,13 +41,14 @@ def test_the_lines_that_load_a_model_run() -> None:
 def test_the_lines_that_publish_run(
     hub: LoopbackHub, tmp_path: Path, few_digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With few digits, or training would take minutes."""
+    """With few digits and few files of the page, or this would take minutes."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("space.deploy.NEEDED", ("LICENSE", "space/*.py"))
     shutil.copytree(BUNDLE / "l1-0.3", "my-model")
     lines = (
         block("bash", "training push")
         .replace("YOUR-NAME", "ada")
-        .replace("training fit ", f"training fit --epochs 1 --data-dir {few_digits} ")
+        .replace("training fit ", f"training fit --epochs 1 --measure quick --data-dir {few_digits} ")
     )
     assert str(few_digits) in lines
     *trainings, deployment = lines.strip().splitlines()
@@ -59,6 +60,7 @@ def test_the_lines_that_publish_run(
         typer.run(deploy.main)
     assert [repo_id for _, repo_id in hub.repos] == ["ada/my-model", "ada/my-sparser", "ada/by-touch"]
     assert hub.files("ada/my-model")["model.safetensors"] == (BUNDLE / "l1-0.3" / "model.safetensors").read_bytes()
+    assert "space/app.py" in hub.files("ada/by-touch", repo_type="space")
 
 
 def test_the_speed_in_readme_is_the_one_that_results_measured() -> None:

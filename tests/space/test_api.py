@@ -36,11 +36,6 @@ def test_reconstruct_returns_what_the_model_says(client: Client) -> None:
     }
 
 
-def test_the_same_call_gets_the_same_answer(client: Client) -> None:
-    call = (3, 0.5, "dense", 1)
-    assert client.predict(*call, api_name="/reconstruct") == client.predict(*call, api_name="/reconstruct")
-
-
 def test_wrong_arguments_are_answered_with_an_error_message(client: Client) -> None:
     with pytest.raises(AppError, match="sigma must be a number from 0 to 1"):
         client.predict(0, None, "dense", 0, api_name="/reconstruct")

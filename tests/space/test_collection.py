@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,17 +17,16 @@ import torch
 from PIL import Image
 from safetensors.torch import load, save_file
 
-from sae_model import L1, Dense, TopK
+from sae_model import L1, Dense, Sparsity, TopK
+from sae_model.bundle import BUNDLE
 from sae_model.errors import UserError
 from space.app import build_app, main, options_of
 from space.collection import bundled, open_collection
 from space.files import Files
 from space.lab import Lab, Specimen
 from space.lines import Lines
-from tests.idx import write_idx
 from tests.space.browser import english_in, keep_a_model, slide
-from tests.space.server import running_space
-from training.data import DATASETS, Split, open_dataset
+from training.data import Split, open_dataset
 from training.fit.loop import fit
 from training.fit.recipe import Recipe, for_any_range
 from training.publish.hub import push
@@ -37,12 +35,12 @@ from training.runs import Data, measure_and_save
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-CLOTHES, SHAPES = "fashion-mnist", ("a <b>blue disc", "green square", "red square")
+SHAPES = ("a <b>blue disc", "green square", "red square")
 
 
-def train(into: Path, name: str, data_dir: Path = Path("training/data"), methods: tuple = (Dense(), L1(1.0))) -> Path:
+def train(into: Path, name: str, *methods: Sparsity) -> None:
     """Folders as `fit` writes them."""
-    dataset = open_dataset(name, data_dir, bounded=False)
+    dataset = open_dataset(name, bounded=False)
     images, test = dataset.split("train"), dataset.split("test")
     for method in methods:
         recipe = Recipe(method, dataset=name, latent_dim=36, epochs=3, batch_size=32)
@@ -51,7 +49,6 @@ def train(into: Path, name: str, data_dir: Path = Path("training/data"), methods
         for _ in fit(model, images.images, recipe):
             pass
         measure_and_save(recipe, model, Data(images, test, None, about=dataset.about), into / method.name)
-    return into
 
 
 @pytest.fixture(scope="session")
@@ -66,18 +63,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
             of_class = folder / "shapes" / half / SHAPES[number % 3]
             of_class.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(of_class / f"{number}.png")
-    train(folder / "models", str(folder / "shapes"), methods=(Dense(), L1(1.0), TopK(5)))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def clothes(tmp_path_factory: pytest.TempPathFactory, training_digits: Split, digits: Split) -> Path:
-    """Models, in `models`, of what is called Fashion-MNIST here and are digits, since nothing is downloaded."""
-    folder = tmp_path_factory.mktemp("clothes")
-    raw = folder / "data" / "FashionMNIST" / "raw"
-    for half, split, count in (("train", training_digits, 300), ("t10k", digits, 100)):
-        write_idx(raw, half, split.images[:count].squeeze(1).numpy(), split.labels[:count].numpy())
-    train(folder / "models", CLOTHES, folder / "data")
+    train(folder / "models", str(folder / "shapes"), Dense(), L1(1.0), TopK(5))
     return folder
 
 
@@ -89,7 +75,7 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
     codes = (torch.rand(400, 6, generator=generator) < 0.3) * torch.randn(400, 6, generator=generator)
     images = (codes @ torch.randn(6, 10, generator=generator)).reshape(400, 10, 1, 1)
     save_file({"images": images}, folder / "vectors.safetensors")
-    train(folder / "models", str(folder / "vectors.safetensors"), methods=(L1(0.1),))
+    train(folder / "models", str(folder / "vectors.safetensors"), L1(0.1))
     return folder
 
 
@@ -143,10 +129,10 @@ def test_models_of_an_owner_come_from_the_hub(shapes: Path) -> None:
         open_collection("nobody")
 
 
-def test_what_does_not_fit_on_one_page_is_an_error_message(shapes: Path, clothes: Path, tmp_path: Path) -> None:
+def test_what_does_not_fit_on_one_page_is_an_error_message(shapes: Path, tmp_path: Path) -> None:
     both = tmp_path / "both"
     shutil.copytree(shapes / "models" / "dense", both / "a")
-    shutil.copytree(clothes / "models" / "l1-1", both / "b")
+    shutil.copytree(BUNDLE / "l1-1", both / "b")
     (tmp_path / "empty").mkdir()
     shapes_models = str(shapes / "models")
     for arguments, words in (
@@ -169,16 +155,8 @@ def test_the_command_ends_in_an_error_message(tmp_path: Path) -> None:
 
 @contextmanager
 def space_of(folder: Path) -> Iterator[str]:
-    """The address of a Space with the models of a folder.
-
-    Where data lie beside them it is a process of its own; otherwise it is this one, which takes no seconds to start.
-    """
-    models = str(folder / "models")
-    if (folder / "data").exists():
-        with running_space(environment=os.environ | {"SAE_MODELS": models, "SAE_DATA_DIR": str(folder / "data")}) as it:
-            yield it.address
-        return
-    lab = Lab(open_collection(models))
+    """The address of a Space with the models of a folder; in this process, which takes no seconds to start."""
+    lab = Lab(open_collection(str(folder / "models")))
     files = Files(lab, {"hosted": False})
     app = build_app(lab, files)
     app._queue = Lines(app)
@@ -190,7 +168,7 @@ def space_of(folder: Path) -> Iterator[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("which", "classes", "proportion"),
-    [("shapes", SHAPES, 24 / 20), ("clothes", DATASETS[CLOTHES].about.classes, 1), ("vectors", ("vectors",), None)],
+    [("shapes", SHAPES, 24 / 20), ("vectors", ("vectors",), None)],
 )
 def test_every_tab_works_for_other_data(
     open_tab: Callable[[str], Page],

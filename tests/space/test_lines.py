@@ -119,9 +119,9 @@ def test_a_line_that_is_full_shuts_out_its_own_kind_alone(app: App, monkeypatch:
     assert "process_completed" in app.listen("another")
 
 
-def test_three_hundred_starts_of_a_client_that_never_listens_shut_nobody_out(visitor: Client) -> None:
+def test_more_starts_than_a_line_holds_of_a_client_that_never_listens_shut_nobody_out(visitor: Client) -> None:
     client = httpx.Client(base_url=visitor.address, timeout=60)
-    for _ in range(300):
+    for _ in range(lines.MOST_IN_A_LINE + 20):
         body = {"data": [visitor.state], "fn_index": visitor.events["run"]["id"], "event_data": visitor.settings()}
         status = client.post("/gradio_api/queue/join", json=body | {"session_hash": uuid.uuid4().hex}).status_code
         assert status in (200, 503)

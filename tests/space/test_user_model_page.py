@@ -18,8 +18,15 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+    from tests.space.server import Server
+
 CHOSEN = "document.querySelector('#beta output')?.textContent"
 PATIENCE = 60_000
+
+
+@pytest.fixture(scope="module")
+def server(small_space: Server) -> str:
+    return small_space.address
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def test_many_loads_are_done_one_at_a_time(models: UserModels, folder: Path, mon
         busy.release()
 
     monkeypatch.setattr(UserModels, "_messages", messages)
-    places = [folder.with_name(f"mine-{number}") for number in range(30)]
+    places = [folder.with_name(f"mine-{number}") for number in range(module.MOST_MODELS + 2)]
     for number, place in enumerate(places):
         SparseAutoencoder(latent_dim=20 + number, sparsity=L1(0.1)).save_pretrained(place)
     threads = [threading.Thread(target=load, args=(models, place)) for place in places]

@@ -1,6 +1,6 @@
 """How much memory a folder of images takes: `python -m tests.training.folder_memory 200000 [FOLDER]`.
 
-Generated images of 32 x 32 pixels in colour are written to a folder, decoded, and learned from in one pass. Measured
+Generated images in colour, of 32 x 32 pixels, are written to a folder, decoded, and learned from in one pass. Measured
 is the memory that belongs to the process alone: pages of the mapped file belong to the system, which drops them when
 memory is short.
 """
@@ -24,16 +24,16 @@ from training.data import open_dataset
 from training.fit.loop import fit
 from training.fit.recipe import Recipe
 
-CLASSES, SIDE = 4, 32
+CLASSES = 4
 
 
-def generate(folder: Path, count: int) -> None:
+def generate(folder: Path, count: int, side: int = 32) -> None:
     """So many images of coloured rectangles, in four classes."""
     generator = np.random.default_rng(0)
     for number in range(count):
-        image = np.empty((SIDE, SIDE, 3), np.uint8)
+        image = np.empty((side, side, 3), np.uint8)
         image[:] = generator.integers(0, 256, 3)
-        top, left = generator.integers(0, SIDE - 8, 2)
+        top, left = generator.integers(0, side - 8, 2)
         image[top : top + 8, left : left + 8 * (number % 2 + 1)] = generator.integers(0, 256, 3)
         of_class = folder / "train" / f"class-{number % CLASSES}"
         if number < CLASSES:
@@ -63,12 +63,11 @@ def watched() -> Iterator[list[int]]:
     watcher.join()
 
 
-def measure(folder: Path, limit: int | None = None) -> dict[str, float]:
+def measure(folder: Path) -> dict[str, float]:
     """Read a folder and learn from its images once; megabytes and seconds."""
     before, began = own_memory(), time.perf_counter()
     with watched() as reading:
-        dataset = open_dataset(str(folder))
-        images = dataset.split("train", limit).images
+        images = open_dataset(str(folder)).split("train").images
     read = time.perf_counter()
     recipe = Recipe(L1(1.0), latent_dim=64, epochs=1)
     with watched() as training:

@@ -124,7 +124,7 @@ def test_a_path_that_is_not_there_any_more_is_said_to_be_relative_to_where_fit_r
 
 
 def test_vectors_of_any_range_go_the_whole_way(hub: LoopbackHub, tmp_path: Path) -> None:
-    values = 50 * torch.randn(300, 5, generator=torch.Generator().manual_seed(0)).repeat(1, 3)[:, :13] - 20
+    values = 1e6 + 50 * torch.randn(300, 5, generator=torch.Generator().manual_seed(0)).repeat(1, 3)[:, :13]
     save_file({"images": values.reshape(300, 13, 1, 1)}, tmp_path / "vectors.safetensors")
     name, model = tmp_path / "vectors.safetensors", tmp_path / "model"
     done = succeeded("fit", "--dataset", name, "--loss", "mse", *QUICK, "--epochs", "60", "--output", model)

@@ -65,11 +65,14 @@ def test_two_processes_end_with_the_model_of_one(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alone", "script.py", "together"]
 
 
-@pytest.mark.slow
-def test_bad_input_is_one_error_message_from_many_processes_too(tmp_path: Path) -> None:
-    done = fit_on_two(tmp_path, "--beta", "-1", "--output", tmp_path / "model")
-    assert done.returncode != 0
-    assert done.stderr.count("Error: beta is a number of at least 0") == 1
+@pytest.mark.parametrize(("rank", "told"), [("0", 1), ("1", 0)])
+def test_bad_input_is_told_by_the_first_process_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: str, told: int
+) -> None:
+    monkeypatch.setenv("RANK", rank)  # as torchrun does
+    done = run("fit", "--beta", "-1", "--output", tmp_path / "model")
+    assert done.returncode == 1
+    assert done.stderr.count("Error: beta is a number of at least 0") == done.stderr.count("\n") == told
     assert not (tmp_path / "model").exists()
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, SparseAutoencoder, TopK
+from sae_model import L1, SparseAutoencoder, TopK
 from sae_model.methods import METHODS
 from training.data import Split, load_split
-from training.fit.bundled_recipes import FAMILIES, LECTURE, RECIPES, family_title
+from training.fit.bundled_recipes import FAMILIES, LECTURE, RECIPES
 from training.fit.recipe import Recipe, fine_tuning, for_any_range, tuned
 
 SHORT = Recipe(sparsity=L1(0.1), latent_dim=60, epochs=2, batch_size=50)
@@ -22,24 +22,6 @@ SHORT = Recipe(sparsity=L1(0.1), latent_dim=60, epochs=2, batch_size=50)
 @pytest.mark.parametrize("recipe", [*RECIPES, SHORT], ids=lambda recipe: recipe.name)
 def test_a_recipe_comes_back_from_json(recipe: Recipe) -> None:
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
-
-
-@pytest.mark.parametrize(
-    ("recipe", "name", "family"),
-    [
-        (Recipe(Dense()), "dense", "l1"),
-        (Recipe(L1(0.01)), "l1-0.01", "l1"),
-        (Recipe(L1(0.1), noise=0.6), "l1-0.1-noise-0.6", "noise"),
-        (Recipe(Dense(), noise=0.25), "dense-noise-0.25", "noise"),
-        (Recipe(KLPerImage(0.05)), "kl-image-0.05", "kl-image"),
-        (Recipe(TopK(25)), "topk-25", "topk"),
-        (Recipe(AdaptiveTopK(25)), "adaptive-topk", "adaptive-topk"),
-        (LECTURE, "lecture", "lecture"),
-    ],
-)
-def test_names_and_families(recipe: Recipe, name: str, family: str) -> None:
-    assert (recipe.name, recipe.family) == (name, family)
-    assert family_title(family)
 
 
 def test_the_bundle_has_every_method_at_its_values_each_once() -> None:

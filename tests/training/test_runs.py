@@ -10,12 +10,11 @@ import torch
 
 from sae_model import L1, AdaptiveL1, AdaptiveTopK, KLPerImage, KLPerNeuron, SparseAutoencoder
 from sae_model.errors import UserError
-from training.data import DATASETS, About, Split
-from training.data.named_data import DIGITS
+from training.data import DATASETS, Split
 from training.fit.checkpoint import Checkpoint
 from training.fit.loop import TrainingError, fit
 from training.fit.recipe import Recipe
-from training.measure.evaluation import evaluate, read_by
+from training.measure.evaluation import evaluate, metrics, read_by
 from training.publish.record import Record, RecordError
 from training.runs import Data, folder_names, measure_and_save, run_all, run_one
 
@@ -78,7 +77,7 @@ def test_a_fine_tuned_model_is_ahead_of_a_fresh_one(data: Data, tmp_path: Path) 
     for recipe in (fresh, tuning):
         trained = recipe.new_model(data.train.images)
         list(fit(trained, data.train.images, recipe))
-        losses.append(evaluate(trained, data.test).bce)
+        losses.append(metrics(trained, data.test.images, sigmas=(), tops=()).bce)
     assert losses[1] < 0.8 * losses[0]
 
 
@@ -138,18 +137,6 @@ def test_every_run_has_a_folder_of_its_own_that_says_how_it_differs() -> None:
     assert folder_names(rates) == ["kl-image-0.1-beta-1.0", "kl-image-0.1-beta-5.0"]
     with pytest.raises(UserError, match="Two runs would be the same, l1-1"):
         folder_names([one, one])
-
-
-def test_the_card_of_own_tensors_names_them_and_not_mnist(data: Data, tmp_path: Path) -> None:
-    own = replace(data, about=About("my strokes", DIGITS, "CC0-1.0"))
-    model = SMALL.new_model(data.train.images).eval()
-    measure_and_save(SMALL, model, own, tmp_path / "model", measure="quick")
-    card = (tmp_path / "model" / "README.md").read_text()
-    assert "Trained on my strokes" in card
-    assert "MNIST" not in card
-    assert Record.read(tmp_path / "model").about == own.about
-    with pytest.raises(TypeError, match="about"):
-        Data(data.train, data.test, None)
 
 
 def test_a_quick_measure_leaves_out_what_takes_long(data: Data, tmp_path: Path) -> None:
