@@ -13,7 +13,7 @@ from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Queue
 from gradio.utils import run_coro_in_background
 
-BETWEEN_LOOKS = 0.02
+BETWEEN_LOOKS = 0.01
 """Seconds between two looks for a waiting event. Gradio's 0.001 costs several percent of a core while nobody waits."""
 MOST_IN_A_LINE = 100
 """Events of one kind that wait; more of them are refused, and all others go on."""
