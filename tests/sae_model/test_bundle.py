@@ -76,27 +76,28 @@ def test_a_variant_loads_as_named_with_its_files_beside_it(recipe: object) -> No
     assert len(evaluation(recipe.name).l0_by_class) == len(evaluation(recipe.name).mean_activation_by_class) == 10
 
 
-def test_committed_metrics_are_measured_again_on_the_committed_weights(digits: Split) -> None:
+@pytest.mark.parametrize("name", ["l1-0.1", "topk-25"])
+def test_committed_metrics_are_measured_again_on_the_committed_weights(name: str, digits: Split) -> None:
     """With the same noise, though there is only one level of it here."""
-    measured, committed = metrics(load_variant("l1-0.1"), digits.images, sigmas=(0.3,)), evaluation("l1-0.1")
+    measured, committed = metrics(load_variant(name), digits.images, sigmas=(0.3,)), evaluation(name)
     for metric in (*MEANS, "dead_fraction", "fvu_top_k"):
         assert getattr(measured, metric) == pytest.approx(getattr(committed, metric), rel=1e-3), metric
     for metric in ("denoise_mse", "noisy_mse"):
         assert getattr(measured, metric)["0.3"] == pytest.approx(getattr(committed, metric)["0.3"], rel=1e-3), metric
 
 
-@pytest.mark.parametrize("name", ["dense", "topk-25", "adaptive-topk", "lecture"])
-def test_of_other_variants_the_means_are_measured_again_on_a_fifth_of_the_digits(name: str, digits: Split) -> None:
-    measured, committed = metrics(load_variant(name), digits.images[::5], sigmas=(), tops=()), evaluation(name)
+@pytest.mark.parametrize("name", ["dense", "adaptive-topk", "lecture"])
+def test_of_other_variants_the_means_are_measured_again(name: str, digits: Split) -> None:
+    measured, committed = metrics(load_variant(name), digits.images, sigmas=(), tops=()), evaluation(name)
     for metric in MEANS:
-        assert getattr(measured, metric) == pytest.approx(getattr(committed, metric), rel=0.05), metric
+        assert getattr(measured, metric) == pytest.approx(getattr(committed, metric), rel=1e-3), metric
 
 
 @pytest.mark.parametrize("name", ["dense", "l1-1", "topk-10"])
 def test_the_steps_of_the_encoder_diverge_for_no_image(name: str, digits: Split) -> None:
     """A step that is too long overshoots more and more; means over images would hide the few where it does."""
     model = load_variant(name)
-    clean = as_floats(digits.images[:1000])
+    clean = as_floats(digits.images[:4000])
     generator = torch.Generator().manual_seed(0)
     for sigma in (0.0, 0.1, 0.3):
         with torch.no_grad():

@@ -255,7 +255,9 @@ PRODUCTS = """async ([rows, width, some]) => {
   const {all, accumulate, correlate} = await import('/web/products.js');
   const numbers = (count) => Float64Array.from({length: count}, (_, i) => Math.sin(1 + i * i));
   const data = Float32Array.from(numbers(rows * width)), vector = numbers(width), weights = numbers(some.length);
-  const picked = Int32Array.from(some), WithCode = globalThis.WebAssembly;
+  const picked = Int32Array.from(some), WithCode = globalThis.WebAssembly, {Instance} = WithCode;
+  let instances = 0;
+  WithCode.Instance = class extends Instance { constructor(...given) { super(...given); instances++; } };
   const results = (one) => [one.correlate(vector), one.correlate(vector, picked),
     one.accumulate(picked, weights, vector.slice()), one.correlate(vector)].map((numbers) => [...numbers]);
   const fast = results(matrix(data, width));
@@ -264,7 +266,8 @@ PRODUCTS = """async ([rows, width, some]) => {
   globalThis.WebAssembly = WithCode;
   const plain = [correlate(data, all(rows), vector), correlate(data, picked, vector),
     accumulate(data, picked, weights, vector.slice()), correlate(data, all(rows), vector)].map((one) => [...one]);
-  return [fast, without, plain];
+  WithCode.Instance = Instance;
+  return [instances, fast, without, plain];
 }"""
 
 
@@ -280,7 +283,9 @@ def test_products_are_the_same_with_and_without_web_assembly(
     data = numbers[0].astype(np.float32).astype(np.float64).reshape(rows, width)
     every = data @ numbers[1]
     expected = [every, every[picked], numbers[1] + numbers[2] @ data[picked], every]
-    for found in tab.evaluate(PRODUCTS, [rows, width, picked]):
+    instances, *answers = tab.evaluate(PRODUCTS, [rows, width, picked])
+    assert instances == 1  # so WebAssembly did the first ones
+    for found in answers:
         for one, other in zip(found, expected, strict=True):
             assert one == pytest.approx(other, abs=1e-11)
 
