@@ -57,6 +57,7 @@ def test_the_tour_runs_from_its_first_line_to_its_last(
     assert len(logged) == 3
     assert all({"reconstruction_loss", "l0", "dead_fraction"} <= names for names in logged.values())
     assert torch.allclose(scope["classical"].dictionary, scope["W_dec"], atol=1e-6)
+    assert_is_a_dictionary_of_the_features(scope["model"], scope["vectors"])
     assert_are_its_weights(scope["trained"], scope["weights"], scope["held_out"].float())
     assert {path.parent.name for path in Path("digits-sweep").glob("*/config.json")} == {"l1-0.3", "l1-3"}
     assert Path("digits-latents/latents.html").stat().st_size > 50_000
@@ -92,3 +93,15 @@ def assert_are_its_weights(model: SparseAutoencoder, weights: dict[str, torch.Te
     assert torch.allclose(latents, model.encode(rows), atol=1e-4)
     assert torch.allclose(latents @ weights["W_dec"] + weights["b_dec"], model.decode(latents), atol=1e-4)
     assert torch.allclose(weights["W_dec"].norm(dim=1), model.scale)
+
+
+def assert_is_a_dictionary_of_the_features(model: SparseAutoencoder, vectors: torch.Tensor) -> None:
+    """Sums of few of its atoms are the features, far nearer than their mean is."""
+    latents = model.encode(vectors).detach()
+    bias = model.decode(torch.zeros(1, 512)).flatten().detach()
+    rebuilt = bias + latents @ model.dictionary.flatten(1)
+    centred = vectors - vectors.mean(0)
+    lost = (vectors - rebuilt).square().sum() / centred.square().sum()
+    assert lost < 0.12
+    assert (latents != 0).float().sum(1).mean() < 75
+    assert torch.linalg.matrix_rank(model.dictionary.flatten(1)) > 64

@@ -74,7 +74,7 @@ def test_each_field_of_each_event_is_checked(visitor: Client, space: Server) -> 
     for event, names in FIELDS.items():
         name = EVENTS.get(event, event)
         usual = {field: visitor.settings().get(field, "x") for field in names}
-        for odd in (*ODD[:4], MARK):
+        for odd in (*ODD, MARK):
             for sent in (odd, *(usual | {field: odd} for field in names)):
                 answer = visitor.send(name, sent)
                 assert_plain(answer, TOKEN)
