@@ -42,7 +42,10 @@ def test_the_bundle_is_what_the_recipes_say() -> None:
         assert (record.recipe, record.test_images) == (recipe, 10_000)
 
 
-def test_the_variants_of_the_penalty_stand_in_the_order_of_their_beta() -> None:
+def test_promised_variants_are_there_from_weak_to_strong() -> None:
+    promised = {"dense", "l1-0.01", "kl-image-0.05", "kl-neuron-0.05", "topk-10", "topk-25", "topk-50", "lecture"}
+    assert promised | {"adaptive-topk", "adaptive-l1", "batch-topk", "jumprelu", "matryoshka"} <= set(list_variants())
+    assert NOISY
     assert list_variants()[0] == BY_BETA[0] == "dense"
     betas = [load_variant(name).sparsity.beta for name in BY_BETA[1:]]
     assert betas == sorted(betas)
