@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,17 @@ import torch
 
 from sae_model import AdaptiveTopK, SparseAutoencoder, TopK, load_variant, unit_activation
 from training.data import Split, as_floats
+from training.measure import evaluation
 from training.measure.evaluation import NOISE_LEVELS, NOISE_SEED, Evaluation, evaluate, fvu_refit
 from training.measure.probe import probe_errors
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_are_refitted() -> Iterator[None]:
+    """`fvu_refit` takes most of the time, and has a test of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluation, "REFIT_IMAGES", 30)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -189,15 +199,15 @@ def test_classifiers_are_measured_where_there_are_images_to_fit_them_on(
 ) -> None:
     assert measured.probe_error == {}
     train, test = Split(*(values[:1500] for values in training_digits)), Split(*(values[:500] for values in some))
-    evaluation = evaluate(brief_model, test, train)
+    probed = evaluate(brief_model, test, train)
 
     def activations(images: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             return unit_activation(brief_model.encode(as_floats(images)))
 
-    assert evaluation.probe_error == pytest.approx(probe_errors(activations, train, test), abs=0.01)
-    assert 0 < evaluation.probe_error["all"] < evaluation.probe_error["100"] < 0.5
-    assert replace(evaluation, probe_error={}) == evaluate(brief_model, test)
+    assert probed.probe_error == pytest.approx(probe_errors(activations, train, test), abs=0.01)
+    assert 0 < probed.probe_error["all"] < probed.probe_error["100"] < 0.5
+    assert replace(probed, probe_error={}) == evaluate(brief_model, test)
 
 
 def test_a_k_that_is_asked_for_is_kept_in_all_that_is_measured(digits: Split, training_digits: Split) -> None:
@@ -223,9 +233,9 @@ def test_images_of_any_shape_are_measured() -> None:
     torch.manual_seed(0)
     model = SparseAutoencoder(latent_dim=20, image_shape=(3, 6, 5))
     images, labels = torch.rand(40, 3, 6, 5), torch.arange(40) % 4
-    evaluation = evaluate(model, Split(images, labels), Split(images, labels))
+    measured = evaluate(model, Split(images, labels), Split(images, labels))
     with torch.no_grad():
         error = (model(images).reconstruction - images).square()
-    assert evaluation.mse == pytest.approx(error.mean().item(), rel=1e-4)
-    assert evaluation.fvu == pytest.approx((error.sum() / (images - images.mean(0)).square().sum()).item(), rel=1e-4)
-    assert evaluation.probe_error.keys() == {"100", "all"}
+    assert measured.mse == pytest.approx(error.mean().item(), rel=1e-4)
+    assert measured.fvu == pytest.approx((error.sum() / (images - images.mean(0)).square().sum()).item(), rel=1e-4)
+    assert measured.probe_error.keys() == {"100", "all"}

@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +32,9 @@ torch looks at the last 32 bits of a seed.)"""
 BATCH = 1000
 REFIT_IMAGES, REFIT_STEPS, REFIT_MOST = 1000, 25, 1000
 REFIT_PRECISION = 1e-3
+REFIT_BATCH = 50
+"""The atoms of so few images stay in the cache of a CPU; where codes are short, all images at once take four times as
+long."""
 Measure = Literal["quick", "full"]
 """How thoroughly a model is measured: "full" is all of `Evaluation`; "quick" is one sigma, without `fvu_refit`."""
 QUICK: Measure = "quick"
@@ -161,14 +164,11 @@ def evaluate(
     was_training = model.training
     model.eval()
     try:
-        evaluation = metrics(model, test.images, k, beta, sigmas, KEPT if k is None else ())
+        evaluation = metrics(model, test.images, k, beta, sigmas, KEPT if k is None else (), test.labels)
         if evaluation.fvu is None:
             raise ValueError("These rows are all alike, so there is no variance to explain: evaluate several.")
         if measure == FULL:
             evaluation = replace(evaluation, fvu_refit=fvu_refit(model, test.images[:REFIT_IMAGES], k, beta))
-        if int(test.labels.max()) > 0:
-            by_class: dict[str, Any] = _by_class(model, test, k, beta)
-            evaluation = replace(evaluation, **by_class)
         if train is not None:
             errors = probe_errors(lambda images: activations_of(model, images, k, beta), train, test)
             evaluation = replace(evaluation, probe_error=errors)
@@ -185,17 +185,6 @@ def activations_of(model: SparseAutoencoder, images: Images, k: int | None = Non
     return torch.cat([unit_activation(model.encode(batch, k, beta)).cpu() for batch in batches])
 
 
-def _by_class(model: SparseAutoencoder, test: Split, k: int | None, beta: float | None) -> dict[str, list[float]]:
-    """`l0_by_class` and `mean_activation_by_class`."""
-    activations = activations_of(model, test.images, k, beta)
-    count = torch.bincount(test.labels).clamp_min(1)
-    means = {"l0_by_class": activations.count_nonzero(1).float(), "mean_activation_by_class": activations.mean(1)}
-    return {
-        name: (torch.zeros(len(count)).index_add(0, test.labels, values) / count).tolist()
-        for name, values in means.items()
-    }
-
-
 @torch.no_grad()
 def fvu_refit(
     model: SparseAutoencoder, images: Tensor, k: int | None = None, beta: float | None = None
@@ -210,11 +199,12 @@ def fvu_refit(
     clean = as_floats(images).to(next(model.parameters()).device)
     variance = (clean - clean.mean(0)).square().sum().item()
     latents = model.encode(clean, k, beta)
-    error, step = _squared_error(model.decode(latents), clean), None
+    error, batches = _squared_error(model.decode(latents), clean), clean.split(REFIT_BATCH)
+    fits: list[tuple[Tensor, Tensor | None]] = [(batch, None) for batch in latents.split(REFIT_BATCH)]
     for _ in range(REFIT_MOST // REFIT_STEPS):
         before = error
-        latents, step = model.fit_values(clean, latents, REFIT_STEPS, step)
-        error = _squared_error(model.decode(latents), clean)
+        fits = [model.fit_values(x, z, REFIT_STEPS, step) for x, (z, step) in zip(batches, fits, strict=True)]
+        error = sum(_squared_error(model.decode(z), x) for x, (z, _) in zip(batches, fits, strict=True))
         if before - error < max(REFIT_PRECISION * error, 1e-5 * variance):
             break
     return error / variance if variance else None
@@ -228,20 +218,25 @@ def metrics(
     beta: float | None = None,
     sigmas: tuple[float, ...] = NOISE_LEVELS,
     tops: tuple[int, ...] = KEPT,
+    labels: Tensor | None = None,
 ) -> Evaluation:
-    """Compute the metrics that need no labels and one pass, in eval mode; `fvu` is None where all images are alike."""
+    """Compute the metrics that need one pass, in eval mode, and those by class where there are labels of several.
+
+    `fvu` is None where all images are alike.
+    """
     device = next(model.parameters()).device
     any_k = "k" in model.sparsity.measured_at
     dead_rank = k or model.sparsity.default_k or DEAD_RANK
     generator = torch.Generator().manual_seed(NOISE_SEED)
     n, pixels = len(images), math.prod(images.shape[1:])
     mean_image = torch.stack([as_floats(batch).sum(0, dtype=torch.float64) for batch in images.split(BATCH)]).sum(0) / n
-    sums = dict.fromkeys(("bce", "error", "variance", "l0", "effective_l0"), 0.0)
+    sums = dict.fromkeys(("bce", "error", "variance", "effective_l0"), 0.0)
     denoise, noisy_error = dict.fromkeys(sigmas, 0.0), dict.fromkeys(sigmas, 0.0)
     kept_error = dict.fromkeys(tops, 0.0)
     activation_counts = torch.zeros(BINS)
     activation_sums = torch.zeros(model.latent_dim, dtype=torch.float64)
     alive = torch.zeros(model.latent_dim, dtype=torch.bool)
+    l0_of_each, mean_of_each = [], []
     for batch in images.split(BATCH):
         wrong = wrong_values(batch, model.output == "sigmoid")
         if wrong:
@@ -256,7 +251,8 @@ def metrics(
         if model.output == "sigmoid":
             sums["bce"] += F.binary_cross_entropy(reconstruction, clean, reduction="sum").item()
         sums["error"] += _squared_error(reconstruction, clean)
-        sums["l0"] += latents.count_nonzero().item()
+        l0_of_each.append(latents.count_nonzero(1).float().cpu())
+        mean_of_each.append(activations.mean(1).float().cpu())
         sums["effective_l0"] += effective_l0(latents).sum().item()
         for sigma in sigmas:
             denoise[sigma] += _squared_error(model.decode(model.encode(noisy[sigma], k, beta)), clean)
@@ -270,6 +266,7 @@ def metrics(
         activation_sums += activations.sum(0, dtype=torch.float64).cpu()
         alive |= (keep_top_k(latents, min(dead_rank, model.latent_dim)) != 0).any(0).cpu()
     latent_means, variance = (activation_sums / n).float(), sums["variance"]
+    l0 = torch.cat(l0_of_each)
     return Evaluation(
         bce=sums["bce"] / (n * pixels) if model.output == "sigmoid" else None,
         mse=sums["error"] / (n * pixels),
@@ -278,12 +275,22 @@ def metrics(
         noisy_mse={f"{sigma:g}": total / (n * pixels) for sigma, total in noisy_error.items()},
         mean_activation=latent_means.mean().item(),
         effective_l0=sums["effective_l0"] / n,
-        l0=sums["l0"] / n,
+        l0=l0.mean(dtype=torch.float64).item(),
         dead_fraction=1 - alive.float().mean().item(),
         fvu_top_k={str(k): error / variance for k, error in kept_error.items() if variance},
         activation_histogram=(activation_counts / activation_counts.sum()).tolist(),
         latent_histogram=(torch.histc(latent_means, BINS, 0, 1) / model.latent_dim).tolist(),
+        l0_by_class=_by_class(l0, labels),
+        mean_activation_by_class=_by_class(torch.cat(mean_of_each), labels),
     )
+
+
+def _by_class(values: Tensor, labels: Tensor | None) -> list[float]:
+    """The mean over the images of each class; none where there are fewer than two classes."""
+    if labels is None or int(labels.max()) == 0:
+        return []
+    count = torch.bincount(labels).clamp_min(1)
+    return (torch.zeros(len(count)).index_add(0, labels, values) / count).tolist()
 
 
 def _noisy(clean: Tensor, sigmas: tuple[float, ...], generator: torch.Generator) -> dict[float, Tensor]:
