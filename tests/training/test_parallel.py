@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from sae_model import SparseAutoencoder
-from tests.command_line import run
+from tests.command_line import run, succeeded
 from training.fit import loop, parallel
 from training.fit.bundled_recipes import LECTURE
 from training.publish.record import Record
@@ -20,49 +20,73 @@ from training.publish.record import Record
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ("--limit", "257", "--epochs", "8", "--latent-dim", "40", "--seed", "3")
 # Methods whose penalty or whose k looks at the whole batch: a mean of the processes' own would be another one.
-METHODS = (("kl-neuron", "--target", "0.1"), ("topk", "--k", "9"))
+METHODS = {"kl-neuron": ("--target", "0.1"), "topk": ("--k", "9")}
 # In bfloat16 the roundings of halved batches are large enough to hide a mistake.
 IN_FULL_PRECISION = """
+import contextlib, json, sys
+import torch
 import training.fit.loop
 from training.cli import main
+from training.fit import parallel
 
 training.fit.loop.has_fast_bfloat16 = lambda device: False
-main()
+with parallel.joined(torch.device("cpu")):
+    parallel.joined = contextlib.nullcontext  # once for all runs: processes that join again may wait for each other
+    for line in json.loads(sys.argv[1]):
+        sys.argv[1:] = line
+        try:
+            main()
+        except SystemExit as done:
+            assert not done.code
 """
 
 
-def fit_on_two(tmp_path: Path, *options: object) -> subprocess.CompletedProcess[str]:
-    script = tmp_path / "script.py"
+def options_of(method: str, data_dir: Path, output: Path) -> list[str]:
+    return ["fit", "--sparsity", method, *METHODS[method], *TINY, "--data-dir", str(data_dir), "--output", str(output)]
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory, few_digits: Path) -> tuple[Path, str]:
+    """The folder in which two processes trained a model by each method, and what they printed."""
+    folder = tmp_path_factory.mktemp("together")
+    script = folder.with_name("script.py")
     script.write_text(IN_FULL_PRECISION)
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    return subprocess.run(
-        [sys.executable, *torchrun, script, "fit", *options],
+    done = subprocess.run(
+        [
+            sys.executable,
+            *torchrun,
+            script,
+            json.dumps([options_of(name, few_digits, folder / name) for name in METHODS]),
+        ],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
+        timeout=300,
         check=False,
     )
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == sorted(METHODS)
+    return folder, done.stdout
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", METHODS, ids=[method[0] for method in METHODS])
+@pytest.mark.parametrize("method", METHODS)
 def test_two_processes_end_with_the_model_of_one(
-    tmp_path: Path, few_digits: Path, method: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, few_digits: Path, together: tuple[Path, str], method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """257 images are one batch of 256 an epoch. Weights are stored in half precision, which keeps three digits."""
-    options = ("--sparsity", *method, *TINY, "--data-dir", few_digits, "--output")
+    folder, printed = together
     monkeypatch.setattr(loop, "has_fast_bfloat16", lambda _: False)
-    alone, together = run("fit", *options, tmp_path / "alone"), fit_on_two(tmp_path, *options, tmp_path / "together")
-    assert alone.returncode == 0, alone.stderr
-    assert together.returncode == 0, together.stderr
-    one, two = (SparseAutoencoder.from_pretrained(tmp_path / name).state_dict() for name in ("alone", "together"))
+    alone = succeeded(*options_of(method, few_digits, tmp_path / "alone"))
+    one, two = (SparseAutoencoder.from_pretrained(made).state_dict() for made in (tmp_path / "alone", folder / method))
     first = Record.read(tmp_path / "alone").recipe.new_model(torch.zeros(1, 1, 28, 28)).state_dict()
     for name, weights in one.items():
         # Of gradients that are about zero, Adam turns what rounding leaves into steps; hence norms.
         assert (two[name] - weights).norm() < 0.01 * (weights - first[name]).norm(), name
-    metrics, again = json.loads(alone.stdout), json.loads(together.stdout)  # one JSON object: one process spoke
-    assert again["bce"] == pytest.approx(metrics["bce"], rel=1e-3)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["alone", "script.py", "together"]
+    again = (folder / method / "evaluation.json").read_text()
+    assert json.loads(again)["bce"] == pytest.approx(json.loads(alone.stdout)["bce"], rel=1e-3)
+    assert printed.count(again.strip()) == printed.count('"bce"') // len(METHODS) == 1  # one process spoke
 
 
 @pytest.mark.parametrize(("rank", "told"), [("0", 1), ("1", 0)])

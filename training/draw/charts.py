@@ -34,4 +34,5 @@ def save(figure: Figure, path: Path, endings: tuple[str, ...] = ("svg", "png")) 
         metadata = {"Title": figure.get_suptitle()} | ({"Date": None} if ending == "svg" else {})
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": path.name}):
             figure.savefig(file, format=ending, dpi=150, metadata=metadata)
+        figure.set_layout_engine("none")  # it has been laid out, which takes most of the time
         write_file(path.with_name(f"{path.name}.{ending}"), file.getvalue())
