@@ -363,9 +363,7 @@ def results_command(
     seeds: Annotated[
         bool, typer.Option("--seeds", help="Also train the headline variants with two more seeds each.")
     ] = False,
-    write: Annotated[
-        bool, typer.Option("--write", help="Also write them into README.md and training/RESULTS.md.")
-    ] = False,
+    write: Annotated[bool, typer.Option("--write", help="Also write them into training/RESULTS.md.")] = False,
 ) -> None:
     """Print the tables of the bundled variants, as Markdown, from their evaluation.json files."""
     from .results import results, write_tables

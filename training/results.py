@@ -1,4 +1,4 @@
-"""The tables of the bundled variants in README.md and RESULTS.md, from their evaluation.json files."""
+"""The tables of the bundled variants in RESULTS.md, from their evaluation.json files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BY_CLASS = ("l1-1", "kl-image-0.05", "kl-neuron-0.05", "topk-25", "batch-topk", 
 """The variants whose codes are measured digit by digit."""
 BESIDE_LECTURE = ("dense", "l1-1", "l1-10")
 """The variants that are compared with the lecture's network."""
-TEXTS = (Path(__file__).parents[1] / "README.md", Path(__file__).with_name("RESULTS.md"))
+RESULTS = Path(__file__).with_name("RESULTS.md")
 """Where the tables stand."""
 
 KEPT = ("10", "25", "50", "100")
@@ -68,9 +68,8 @@ def results(with_seeds: bool) -> list[str]:
 
 
 def write_tables(tables: Sequence[str]) -> None:
-    """Put tables into README.md and RESULTS.md, each in place of the one whose first cell and columns it has."""
-    for path in TEXTS:
-        path.write_text(with_tables(path.read_text(encoding="utf-8"), tables), encoding="utf-8")
+    """Put tables into RESULTS.md, each in place of the one that begins with the same two cells."""
+    RESULTS.write_text(with_tables(RESULTS.read_text(encoding="utf-8"), tables), encoding="utf-8")
 
 
 def with_tables(text: str, tables: Sequence[str]) -> str:
