@@ -1,11 +1,10 @@
-"""What this machine is and can do, and what a piece of code takes of it. Linux only."""
+"""What this machine is, and how much memory a piece of code takes of it. Linux only."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import platform
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -14,9 +13,6 @@ from typing import ParamSpec, TypeVar
 import torch
 
 from sae_model.errors import UserError
-
-PRODUCT_SIDES = (512, 1024, 2048)
-SECONDS_A_PRODUCT = 0.5
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -45,21 +41,6 @@ def peak_bytes() -> int:
     import resource  # not on Windows
 
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def matrix_product_rate(dtype: torch.dtype) -> float:
-    """The most floating-point operations a second of square matrix products, at the number of threads in use.
-
-    Half a second of products each of 512, 1024 and 2048 a side, 2 n^3 operations a product; the fastest one counts.
-    """
-    best = 0.0
-    for side in PRODUCT_SIDES:
-        left, right = torch.randn(2, side, side).to(dtype)
-        end = time.perf_counter() + SECONDS_A_PRODUCT
-        while (began := time.perf_counter()) < end:
-            left @ right
-            best = max(best, 2 * side**3 / (time.perf_counter() - began))
-    return best
 
 
 def describe_machine() -> str:

@@ -1,8 +1,8 @@
 """A race to the lecture's quality: the lecture's recipe against ours, one after the other, each in its own process.
 
 What counts, for both: reading the images, building the model, training it, and what libraries set up on first use.
-What does not: importing, measuring the machine, unpacking the files that torchvision's data set class wants unpacked,
-and the evaluation that tells whether the quality is there.
+What does not: importing, unpacking the files that torchvision's data set class wants unpacked, and the evaluation that
+tells whether the quality is there.
 """
 
 from __future__ import annotations
@@ -17,21 +17,19 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from sae_model import L1, SparseAutoencoder
+from sae_model import L1
 from sae_model.bundle import BUNDLE
 
-from ..data import Split, as_floats, load_split
+from ..data import Split, load_split
 from ..fit.bundled_recipes import LECTURE
-from ..fit.loop import fit, has_fast_bfloat16
+from ..fit.loop import fit
 from ..fit.recipe import Recipe
 from ..measure.evaluation import Evaluation, evaluate, known
 from ..publish.card import as_markdown
 from . import lecture
-from .machine import describe_machine, in_own_process, matrix_product_rate, peak_bytes
+from .machine import describe_machine, in_own_process, peak_bytes
 
 # One pass over part of the images is enough: a wide dictionary learns fast, and steps of the encoder cost time.
 OURS = Recipe(L1(0.3), limit=24_000, epochs=1, batch_size=128, learning_rate=8e-3)
@@ -69,10 +67,6 @@ class Side:
     """Seconds to train it."""
     peak_bytes: int
     """The most that the process held while it trained, beyond what it held when it had imported everything."""
-    flops_per_image: int
-    """As `training_flops` tells it."""
-    precision: torch.dtype
-    """Of the matrix products."""
     evaluations: list[Evaluation]
     """On the test split, in the order in which they were made; none where the training is an extrapolation."""
 
@@ -80,16 +74,6 @@ class Side:
     def seconds(self) -> float:
         """End to end."""
         return self.preparing + self.training
-
-    @property
-    def images_per_second(self) -> float:
-        """While training."""
-        return self.images / self.training
-
-    @property
-    def flops(self) -> float:
-        """Floating-point operations of matrix products a second, while training."""
-        return self.images_per_second * self.flops_per_image
 
 
 def benchmark(quick: bool) -> str:
@@ -100,12 +84,11 @@ def benchmark(quick: bool) -> str:
     """
     load = os.getloadavg()[0]
     test = load_split("mnist", "test")
-    rates = {precision: matrix_product_rate(precision) for precision in (torch.float32, _our_precision())}
     ours = in_own_process(run_ours, OURS, test)
     with tempfile.TemporaryDirectory() as folder:
         lecture.unpack_mnist(Path(folder))
         theirs = in_own_process(run_lecture, Path(folder), None if quick else test)
-    return describe(theirs, ours, rates, load)
+    return describe(theirs, ours, load)
 
 
 def run_ours(recipe: Recipe, test: Split) -> Side:
@@ -124,8 +107,6 @@ def run_ours(recipe: Recipe, test: Split) -> Side:
         preparing=prepared - began,
         training=time.perf_counter() - prepared,
         peak_bytes=peak_bytes() - memory,
-        flops_per_image=training_flops(model, as_floats(images[:1])),
-        precision=_our_precision(),
         evaluations=[evaluate(model, test)],
     )
 
@@ -164,8 +145,6 @@ def run_lecture(
         preparing=preparing,
         training=seconds,
         peak_bytes=peak - memory,
-        flops_per_image=training_flops(model, torch.zeros(1, 1, 28, 28)),
-        precision=torch.float32,
         evaluations=evaluations,
     )
 
@@ -178,34 +157,17 @@ def _seconds(batches: Iterable[float], count: int, what: str) -> float:
     return time.perf_counter() - began
 
 
-@torch.no_grad()
-def training_flops(model: SparseAutoencoder, image: Tensor) -> int:
-    """Floating-point operations to train a model on one image (1, 1, 28, 28), of its matrix products alone.
-
-    They follow from the layers' shapes, a multiplication and an addition being two: 2 * inputs * outputs of a linear
-    layer, 2 * 9 * channels in * channels out * places of a 3 x 3 convolution (places where its stride leads, or of a
-    transposed one: where it starts). Backward costs twice as much as forward, so training three times.
-    """
-    was_training = model.training
-    with FlopCounterMode(display=False) as counter:
-        model.eval()(image)
-    model.train(was_training)
-    return 3 * counter.get_total_flops()
-
-
-def describe(theirs: Side, ours: Side, rates: dict[torch.dtype, float], load: float) -> str:
+def describe(theirs: Side, ours: Side, load: float) -> str:
     """Both sides as a Markdown table, the machine above it, notes below.
 
     Args:
         theirs, ours: the two sides; theirs without evaluations is an extrapolation.
-        rates: operations a second of the machine's fastest matrix products, by precision.
         load: how many cores other programs kept busy before the race, on average over a minute.
     """
     extrapolated, wanted = not theirs.evaluations, quality_of_lecture()
-    fastest = ", ".join(f"{rate / 1e9:,.0f} GFLOP/s in {_short(dtype)}" for dtype, rate in rates.items())
-    left, right = (_column(side, theirs.seconds / side.seconds, rates) for side in (theirs, ours))
+    left, right = (_column(side, theirs.seconds / side.seconds) for side in (theirs, ours))
     lines = [
-        f"{describe_machine()}. Fastest matrix products here: {fastest}.",
+        f"{describe_machine()}.",
         "",
         as_markdown(
             ["", f"lecture's recipe{', extrapolated' * extrapolated}", "ours"],
@@ -230,7 +192,7 @@ def describe(theirs: Side, ours: Side, rates: dict[torch.dtype, float], load: fl
     return "\n".join(lines)
 
 
-def _column(side: Side, times_faster: float, rates: dict[torch.dtype, float]) -> dict[str, str]:
+def _column(side: Side, times_faster: float) -> dict[str, str]:
     """The metrics of one side by the names of their rows."""
     quality = ["not measured"] * 4
     if side.evaluations:
@@ -244,17 +206,7 @@ def _column(side: Side, times_faster: float, rates: dict[torch.dtype, float]) ->
         "seconds to train": f"{side.training:.1f}",
         "**seconds, end to end**": f"**{side.seconds:.1f}**",
         "**times faster, end to end**": f"**{times_faster:.1f}**",
-        "images per second, in training": f"{side.images_per_second:,.0f}",
+        "images per second, in training": f"{side.images / side.training:,.0f}",
         "peak memory beyond the libraries', MB": f"{side.peak_bytes / 1e6:,.0f}",
-        "matrix products, GFLOP/s": f"{side.flops / 1e9:,.0f}",
-        "share of the machine's fastest": f"{side.flops / rates[side.precision]:.1%} of {_short(side.precision)}",
         **dict(zip(names, quality, strict=True)),
     }
-
-
-def _our_precision() -> torch.dtype:
-    return torch.bfloat16 if has_fast_bfloat16(torch.device("cpu")) else torch.float32
-
-
-def _short(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

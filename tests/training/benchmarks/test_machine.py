@@ -1,15 +1,12 @@
-"""What is measured of the machine is what was asked for."""
+"""The memory of a piece of code is measured in a process of its own."""
 
 from __future__ import annotations
 
-import itertools
 import os
 
-import pytest
 import torch
 
-from training.benchmarks import machine
-from training.benchmarks.machine import in_own_process, matrix_product_rate, peak_bytes
+from training.benchmarks.machine import in_own_process, peak_bytes
 
 MB = 2**20
 
@@ -28,11 +25,3 @@ def test_peak_memory_is_that_of_the_process_alone() -> None:
     assert 290 * MB < after - before < 320 * MB
     assert before < ours - 500 * MB
     assert child != number
-
-
-def test_the_rate_is_that_of_the_fastest_product(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock on which every product takes a quarter of a second: the largest products are the fastest."""
-    clock = itertools.count(0.0, 0.25)
-    monkeypatch.setattr(machine.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(machine, "PRODUCT_SIDES", (64, 32))
-    assert matrix_product_rate(torch.float32) == 2 * 64**3 / 0.25

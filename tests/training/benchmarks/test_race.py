@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-import torch
 
 from sae_model import L1
 from sae_model.bundle import BUNDLE
@@ -26,12 +25,9 @@ OURS = Side(
     preparing=0.5,
     training=4.5,
     peak_bytes=123_400_000,
-    flops_per_image=8_000_000,
-    precision=torch.bfloat16,
     evaluations=[AT_THE_BAR],
 )
-THEIRS = replace(OURS, preparing=0.1, training=249.9, precision=torch.float32, evaluations=[TOO_BLURRED, AT_THE_BAR])
-RATES = {torch.float32: 100e9, torch.bfloat16: 500e9}
+THEIRS = replace(OURS, preparing=0.1, training=249.9, evaluations=[TOO_BLURRED, AT_THE_BAR])
 
 
 def rows(markdown: str) -> dict[str, list[str]]:
@@ -40,20 +36,18 @@ def rows(markdown: str) -> dict[str, list[str]]:
 
 
 def test_the_table_says_what_each_side_took() -> None:
-    told = rows(describe(THEIRS, OURS, RATES, load=0.1))
+    told = rows(describe(THEIRS, OURS, load=0.1))
     assert told["seconds, end to end"] == ["250.0", "5.0"]
     assert told["times faster, end to end"] == ["1.0", "50.0"]
     assert told["images per second, in training"] == ["400", "22,222"]
     assert told["peak memory beyond the libraries', MB"] == ["123", "123"]
-    assert told["matrix products, GFLOP/s"] == ["3", "178"]
-    assert told["share of the machine's fastest"] == ["3.2% of float32", "35.6% of bfloat16"]
     assert told["bce"] == [f"{LECTURES.bce:.4f}"] * 2
     assert told["mean_activation"] == [f"{LECTURES.mean_activation:.3f}"] * 2
     assert told["the quality is reached"] == ["yes", "yes"]
 
 
 def test_what_was_not_reached_and_not_measured_alone_is_said() -> None:
-    table = describe(replace(THEIRS, evaluations=[TOO_BLURRED]), OURS, RATES, load=1.7)
+    table = describe(replace(THEIRS, evaluations=[TOO_BLURRED]), OURS, load=1.7)
     assert rows(table)["the quality is reached"] == ["no", "yes"]
     assert f"after epoch 1: bce {TOO_BLURRED.bce:.4f}" in table
     assert "extrapolated" not in table
@@ -72,7 +66,6 @@ def test_the_command_prints_both_tables_alone(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(costs, "SIZES", ((200, 40),))
     monkeypatch.setattr(costs, "in_own_process", lambda work, *arguments: work(*arguments))
     monkeypatch.setattr(race, "OURS", Recipe(L1(0.1), limit=500, latent_dim=40, epochs=1))
-    monkeypatch.setattr(race, "matrix_product_rate", lambda _: 1e11)
     monkeypatch.setattr(race, "run_lecture", partial(race.run_lecture, measured=3, warm_up=1))
     monkeypatch.setattr(race, "in_own_process", lambda work, *arguments: work(*arguments))
     done = succeeded("benchmark", "--quick")
