@@ -11,12 +11,12 @@ from huggingface_hub import HfApi
 
 from sae_model import L1, KLPerImage, SparseAutoencoder
 from space.user_model_process import LARGEST_FILE
-from tests.space.browser import slide, visit, wait_for_models
+from tests.space.browser import open_in, slide, visit, wait_for_models
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import BrowserContext, Page
 
     from tests.space.server import Server
 
@@ -29,9 +29,12 @@ def server(small_space: Server) -> str:
     return small_space.address
 
 
-@pytest.fixture
-def page(open_tab: Callable[[str], Page], server: str) -> Page:
-    return open_tab(server)
+@pytest.fixture(scope="module")
+def tab(window: BrowserContext, server: str) -> Iterator[Page]:
+    """One for all tests, since Gradio takes seconds to open; `page` resets it, but for the models that it knows."""
+    tab = open_in(window, server)
+    yield tab
+    tab.close()
 
 
 def ask_for(page: Page, address: object) -> None:
@@ -96,7 +99,7 @@ def test_a_broken_model_ends_in_an_error_message_and_all_else_stays(page: Page, 
 def test_long_names_do_not_stick_out_of_a_narrow_page(page: Page, folder: Path) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     ask_for(page, "x" * 190)
-    page.wait_for_selector("#message.error")
+    page.wait_for_function("document.querySelector('#message.error')?.innerText.includes('xxxx')")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     long = folder.rename(folder.with_name("y" * 60))
     ask_for(page, long)
