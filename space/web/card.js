@@ -1,13 +1,12 @@
 /** The card of a latent: what it is, and what it does in the current image; where it is open, one may change it. */
 
-import { clamp, fill, h } from "./dom.js";
+import { fill, h } from "./dom.js";
+import { latentBody } from "./latentbody.js";
 import { activation } from "./measures.js";
-import * as paint from "./paint.js";
+import { placeBeside } from "./place.js";
 import { rich, say, term } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
-
-const TOP_IMAGES = 5;
 
 /** The card itself; a page has one. */
 export class Card {
@@ -72,7 +71,7 @@ export class Card {
     this.isOpen = open;
     if (isNew) this.fillBody();
     this.draw();
-    this.place(anchor);
+    placeBeside(this.element, anchor);
     if (open) this.slider.focus({ preventScroll: true });
   }
 
@@ -94,64 +93,13 @@ export class Card {
   fillBody() {
     const { page } = this;
     const { stop, latent } = /** @type {NonNullable<Card["about"]>} */ (this.about);
-    const values = page.atom(stop, latent);
     fill(this.heading, rich("latent.title", { latent, title: stop }));
-    const name = page.isLinear(stop) ? term("atom", say("latent.atom")) : say("latent.alone");
-    fill(
-      this.body,
-      h(
-        "div",
-        { class: "card-body" },
-        h("div", {}, values && atomFigure(page, latent, values), h("p", { class: "muted" }, name)),
-        this.profile(),
-      ),
-      this.topImages(),
-    );
-    this.isWaiting = !page.lab.statistics(stop) || !page.lab.pictures.images || !values;
+    const { parts, isWhole } = latentBody(page, stop, latent);
+    fill(this.body, parts);
+    this.isWaiting = !isWhole;
     this.element.classList.toggle("open", this.isOpen);
     this.controls.hidden = !this.isOpen;
     this.hint.textContent = this.isOpen ? "" : say("latent.hint");
-  }
-
-  /** Mean activation for each class, as bars. */
-  profile() {
-    const { page, about } = this;
-    const { stop, latent } = /** @type {NonNullable<Card["about"]>} */ (about);
-    const statistics = page.lab.statistics(stop);
-    if (!statistics) return h("p", { class: "muted" }, say("page.under_way"));
-    const means = statistics.means.map((of) => of[latent]);
-    const largest = Math.max(...means, 1e-9);
-    return h(
-      "div",
-      { class: "profile" },
-      h("p", { class: "muted" }, say("latent.profile", { sample: page.lab.index.sample })),
-      means.map((mean, i) =>
-        h(
-          "div",
-          { class: "class-bar" },
-          h("bdi", {}, page.lab.index.classes[i]),
-          h("i", { style: `width: ${(100 * mean) / largest}%` }),
-          h("span", {}, mean.toFixed(3)),
-        ),
-      ),
-    );
-  }
-
-  topImages() {
-    const { page, about } = this;
-    const { stop, latent } = /** @type {NonNullable<Card["about"]>} */ (about);
-    const { index, pictures } = page.lab;
-    const statistics = page.lab.statistics(stop);
-    if (!statistics || !pictures.images) return null;
-    if (!statistics.peak[latent])
-      return h("p", { class: "muted dead" }, say("latent.never", { sample: index.sample }));
-    const rows = Array.from({ length: TOP_IMAGES }, (_, i) => statistics.top[latent * statistics.topCount + i]);
-    const images = rows.map((i) => {
-      const picture = paint.canvas(say("latent.large", { name: index.classes[pictures.label(i) ?? 0] }));
-      paint.grey(picture, /** @type {Float64Array} */ (pictures.image(i)), index.shape, index.range);
-      return picture;
-    });
-    return h("div", {}, h("div", { class: "top-images" }, images), h("p", { class: "muted" }, say("latent.top")));
   }
 
   /** What changes with the image: the value, its rank, its share. */
@@ -206,55 +154,4 @@ export class Card {
       edits: { ...this.page.state.edits, [stop]: value === null ? others : { ...others, [latent]: value } },
     });
   }
-
-  /**
-   * Puts the card beside its anchor, where it covers neither the anchor nor the reconstruction.
-   * @param {HTMLElement} anchor
-   */
-  place(anchor) {
-    const { offsetWidth: width, offsetHeight: height } = this.element;
-    const at = anchor.getBoundingClientRect();
-    const watched = [
-      at,
-      ...[...document.querySelectorAll(".reconstruction, .given figure")].map((seen) => seen.getBoundingClientRect()),
-    ];
-    const covered = (/** @type {{left: number, top: number}} */ { left, top }) =>
-      watched.reduce((sum, box) => {
-        const across = Math.min(left + width, box.right) - Math.max(left, box.left);
-        const down = Math.min(top + height, box.bottom) - Math.max(top, box.top);
-        return sum + Math.max(across, 0) * Math.max(down, 0);
-      }, 0);
-    const inside = (/** @type {number} */ left, /** @type {number} */ top) => ({
-      left: clamp(left, 6, Math.max(6, innerWidth - width - 6)),
-      top: clamp(top, 6, Math.max(6, innerHeight - height - 6)),
-    });
-    const places = [
-      inside(at.right + 12, at.top),
-      inside(at.left - width - 12, at.top),
-      inside(at.left, at.bottom + 10),
-      inside(at.left, at.top - height - 10),
-      inside(innerWidth, innerHeight),
-      inside(0, innerHeight),
-      inside(innerWidth, 0),
-    ];
-    const best = places.reduce((least, place) => (covered(place) < covered(least) ? place : least));
-    this.element.style.left = `${best.left}px`;
-    this.element.style.top = `${best.top}px`;
-  }
-}
-
-/**
- * An atom with what its colours mean.
- * @param {Page} page
- * @param {number} latent
- * @param {ArrayLike<number>} values
- */
-function atomFigure(page, latent, values) {
-  const inColour = page.lab.index.shape[0] === 3 && !page.lab.index.vectors;
-  const largest = paint.largestOf(values);
-  const [low, high] = [Math.min(...Array.from(values)), Math.max(...Array.from(values))];
-  const picture = paint.canvas(say(inColour ? "latent.atom_alt_colour" : "latent.atom_alt", { latent, low, high }));
-  paint.signed(picture, values, page.lab.index.shape, largest);
-  const words = [`−${largest.toPrecision(2)}`, "0", `+${largest.toPrecision(2)}`];
-  return h("div", {}, picture, paint.colourBar(inColour ? paint.GREY : paint.SIGNED, ...words));
 }

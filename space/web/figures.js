@@ -1,11 +1,12 @@
 /** Pictures with a title, and what is said of a look in words. */
 
 import { fill, h } from "./dom.js";
-import { metrics } from "./measures.js";
+import { activation, bernoulliKl, metrics } from "./measures.js";
 import * as paint from "./paint.js";
 import { rich, say, term } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
+/** @typedef {import("./lab.js").Look} Look */
 
 /** A picture with a title and a line below it. @param {string} className */
 export function figure(className) {
@@ -27,7 +28,7 @@ export function figure(className) {
 /**
  * What the chosen model makes of the image, in a sentence; or which latents were set by hand.
  * @param {Page} page
- * @param {import("./lab.js").Look} look
+ * @param {Look} look
  */
 export function summaryOf(page, look) {
   const { span } = page.lab;
@@ -59,12 +60,12 @@ export function summaryOf(page, look) {
 /**
  * The loss that the model was trained with, and its two terms for the current image.
  * @param {Page} page
- * @param {import("./lab.js").Look} look
+ * @param {Look} look
  */
 export function lossOf(page, look) {
   const loss = page.lab.index.output === "sigmoid" ? "bce" : "mse";
-  const penalty = page.penalty(look);
-  const error = page.reconstructionLoss(look);
+  const penalty = penaltyOf(look);
+  const error = reconstructionLoss(look, loss);
   const words = {
     title: look.stop.key,
     loss: loss === "bce" ? term("cross-entropy") : say("learn.mse"),
@@ -75,4 +76,18 @@ export function lossOf(page, look) {
     return rich(`see.loss_${penalty.of}`, { ...words, ...penalty, sum: error + penalty.weight * penalty.value });
   const hasPenalty = look.stop.hyperparameter !== null && look.stop.k === null;
   return rich(hasPenalty ? "see.loss_batch" : "see.loss", words);
+}
+
+/** Cross-entropy or squared error against the clean image, per pixel. @param {Look} look @param {"bce" | "mse"} loss */
+function reconstructionLoss({ reconstruction, clean }, loss) {
+  const of = (/** @type {number} */ p, /** @type {number} */ x) =>
+    loss === "bce" ? -(x * Math.log(Math.max(p, 1e-12)) + (1 - x) * Math.log(Math.max(1 - p, 1e-12))) : (p - x) ** 2;
+  return reconstruction.reduce((sum, p, i) => sum + of(p, clean[i]), 0) / clean.length;
+}
+
+/** The penalty of a look's sparsity method; null where it cannot be told from one image. @param {Look} look */
+function penaltyOf({ stop: { penalty }, latents }) {
+  if (!penalty) return null;
+  const mean = latents.reduce((sum, z) => sum + activation(z), 0) / latents.length;
+  return { ...penalty, mean, value: penalty.of === "divergence" ? bernoulliKl(penalty.target ?? 0, mean) : mean };
 }

@@ -1,9 +1,11 @@
 /** The lab: images, stops of the sliders, and what a model makes of an image. */
 
 import { clamp } from "./dom.js";
-import { Models, tensors } from "./files.js";
+import { Models } from "./files.js";
 import { Images } from "./images.js";
+import { layOut } from "./families.js";
 import { noise } from "./noise.js";
+import { fetchStatistics } from "./statistics.js";
 
 /**
  * One stop of a slider, as in lab.json: a model, and which k or beta it is asked for.
@@ -18,12 +20,6 @@ import { noise } from "./noise.js";
  *   reconstruction: Float64Array, unedited: Look | null, atoms?: Map<number, ArrayLike<number>>, bias?: ArrayLike<number>}} Look
  */
 /** @typedef {{digit: number, draw: string, sigma: number, seed: number}} Specimen */
-/**
- * What the latents of a stop do on some test images, as in training/measure/latent_statistics.py.
- * @typedef {{means: Float32Array[], peak: Float32Array, frequency: Float32Array, alive: Uint8Array,
- *   top: ArrayLike<number>, topCount: number}} Statistics
- */
-
 /** @param {Specimen} specimen */
 const nameOf = ({ digit, draw, sigma, seed }) => JSON.stringify([digit, draw, sigma, seed]);
 
@@ -35,7 +31,7 @@ export class Lab {
     /** Highest less lowest value that an image can have. @type {number} */
     this.span = index.range[1] - index.range[0];
     this.models = new Models((name) => index.models[name]);
-    /** @type {Map<string, any>} stop -> its statistics; null while they are under way */
+    /** @type {Map<string, import("./statistics.js").Statistics | null>} stop -> its statistics; null while they are under way */
     this.statisticsOf = new Map();
     /** @type {Map<string, Look>} the looks at the current image */
     this.looks = new Map();
@@ -46,42 +42,7 @@ export class Lab {
     this.onArrival = () => {};
     /** @type {Map<string, Stop>} places of a slider that no model was measured at */
     this.places = new Map();
-    for (const family of index.families) this.layOut(family);
-  }
-
-  /**
-   * Gives a family the list of its stops, from left to right; with those between the measured ones, where its slider goes
-   * through them.
-   * @param {any} family
-   */
-  layOut(family) {
-    /** @type {Stop[]} */
-    const labelled = family.stops.map((/** @type {string} */ key, /** @type {number} */ i) => {
-      const label = family.labels?.[i] ?? this.stop(key).label;
-      return label === this.stop(key).label ? this.stop(key) : { ...this.stop(key), label };
-    });
-    family.list = labelled;
-    if (!family.range) return;
-    const { model, argument, values, steps } = family.range;
-    const measured = /** @type {any[]} */ (labelled.filter((stop) => stop.model === model));
-    const places = values.map((/** @type {number} */ value, /** @type {number} */ i) => {
-      const distance = (/** @type {any} */ stop) => Math.abs(Math.log(stop.value / value));
-      const near = measured.reduce((best, stop) => (distance(stop) < distance(best) ? stop : best));
-      if (near.value === value) return near;
-      const key = `${model}, ${argument} = ${value}`;
-      const place = {
-        ...near,
-        key,
-        label: "",
-        short: `${argument} = ${value}`,
-        value,
-        steps: steps[i],
-        evaluation: null,
-      };
-      this.places.set(key, { ...place, measured: near.key, [argument]: value });
-      return this.places.get(key);
-    });
-    family.list = [...places, ...labelled.filter((stop) => stop.model !== model)];
+    for (const family of index.families) layOut(family, this);
   }
 
   /** @param {string} key @returns {Stop} */
@@ -220,38 +181,21 @@ export class Lab {
     this.onArrival();
   }
 
-  /**
-   * Class means, peaks and top images of a stop's latents; null while they are under way, and asks for them.
-   * @param {string} key
-   * @returns {Statistics | null}
-   */
+  /** What the latents of a stop do; null while that is under way, and asks for it. @param {string} key */
   statistics(key) {
     const { measured } = this.stop(key);
     if (!this.statisticsOf.has(measured)) {
       this.statisticsOf.set(measured, null);
-      this.fetchStatistics(measured).then(
-        () => this.onArrival(),
+      const { statistics, model } = this.stop(measured);
+      fetchStatistics(statistics, this.index.models[model].config.latent_dim).then(
+        (found) => {
+          this.statisticsOf.set(measured, found);
+          this.onArrival();
+        },
         () => setTimeout(() => this.statisticsOf.delete(measured), 3000),
       );
     }
-    return this.statisticsOf.get(measured);
-  }
-
-  /** @param {string} key */
-  async fetchStatistics(key) {
-    const { statistics, model } = this.stop(key);
-    const found = await tensors(statistics);
-    const latents = this.index.models[model].config.latent_dim;
-    const tensor = (/** @type {string} */ name) => /** @type {{shape: number[], data: any}} */ (found.get(name));
-    const means = tensor("class_means");
-    this.statisticsOf.set(key, {
-      means: Array.from({ length: means.shape[0] }, (_, i) => means.data.subarray(i * latents, (i + 1) * latents)),
-      peak: tensor("peak").data,
-      frequency: tensor("frequency").data,
-      alive: tensor("alive").data,
-      top: tensor("top_images").data,
-      topCount: tensor("top_images").shape[1],
-    });
+    return this.statisticsOf.get(measured) ?? null;
   }
 
   /** Forgets a user's model. @param {string} family */
@@ -269,7 +213,7 @@ export class Lab {
     Object.assign(this.index.models, news.models);
     Object.assign(this.index.stops, news.stops);
     const others = this.index.families.filter((/** @type {any} */ family) => family.key !== news.family.key);
-    this.layOut(news.family);
+    layOut(news.family, this);
     this.index.families = [...others, news.family];
     for (const key of Object.keys(news.stops)) {
       this.looks.delete(key);

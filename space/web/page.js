@@ -1,11 +1,11 @@
 /** The page: its state, what it shows, and when it draws. */
 
+import { Address, REST } from "./address.js";
 import { Card } from "./card.js";
 import * as controls from "./controls.js";
 import { fill, h } from "./dom.js";
 import { json } from "./files.js";
 import * as head from "./head.js";
-import { activation, bernoulliKl } from "./measures.js";
 import { opening, query, restored } from "./state.js";
 import * as tabs from "./tabs.js";
 import { lang, rich, say, setWords } from "./words.js";
@@ -17,10 +17,6 @@ import { lang, rich, say, setWords } from "./words.js";
  * A part of the page. `draw` runs on every move, `drawLater` when the hand rests.
  * @typedef {{element: HTMLElement, draw: () => void, drawLater?: () => void}} View
  */
-
-const DRAG = 800; // milliseconds: changes that follow each other faster make one entry of the history
-const LATER = 2000; // milliseconds until an address that the browser refused is written
-const REST = 120; // milliseconds after the last change, until `drawLater` is called
 
 export class Page {
   /**
@@ -42,8 +38,7 @@ export class Page {
     /** @type {{key: string, values: any} | null} */
     this.trouble = null;
     this.turn = 0; // counts the drawings and links that were read: a late result must not replace a newer one
-    this.written = -Infinity; // when the address last changed, ms
-    this.writing = 0; // the timer that runs until it is written
+    this.address = new Address(() => query(this.state, lab));
     this.resting = 0; // the timer that runs until `drawLater` is called; 0 where there is none
     this.arrival = 0; // the frame in which fetched data will be drawn; 0 where none is asked for
     lab.onArrival = () => this.arrive();
@@ -76,7 +71,7 @@ export class Page {
     this.state = { ...this.state, ...changes };
     this.trouble = null;
     if (this.lab.first) this.lab.first = this.lab.stop(this.state.stop).model;
-    this.write();
+    this.address.write();
     clearTimeout(this.resting); // `drawLater` waits until the hand rests, however many files arrive
     this.resting = 0;
     if (this.state.lang !== speaks) this.speak();
@@ -108,33 +103,11 @@ export class Page {
     });
   }
 
-  /** Writes the state into the address; in a drag when the hand rests. What follows each other soon makes one entry of
-   * the history. */
-  write() {
-    const now = performance.now();
-    const since = now - this.written;
-    this.written = now;
-    clearTimeout(this.writing);
-    if (since < REST) {
-      this.writing = setTimeout(() => this.write(), REST);
-      return;
-    }
-    const others = [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("__"));
-    const address =
-      query(this.state, this.lab) + others.map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("");
-    if (address === location.search) return;
-    try {
-      history[since < DRAG ? "replaceState" : "pushState"](null, "", address);
-    } catch {
-      this.writing = setTimeout(() => this.write(), LATER); // Safari refuses more than 100 in 10 or 30 seconds
-    }
-  }
-
   /** Takes in the state of an address. @param {string} text */
   async restore(text) {
     const first = opening(this.lab, this.state.lang);
     const turn = ++this.turn;
-    clearTimeout(this.writing);
+    this.address.hold();
     this.trouble = null;
     try {
       const { state, missing } = restored(text, this.lab, first);
@@ -161,7 +134,7 @@ export class Page {
     } catch {
       this.state.lang = lang(); // the page goes on in the language that it has
       this.trouble = { key: "page.no_server", values: {} };
-      this.write();
+      this.address.write();
       this.draw();
     }
   }
@@ -222,27 +195,6 @@ export class Page {
     const { draw, digit, label } = this.state;
     if (draw) return say("see.drawing");
     return classes.length > 1 ? classes[this.lab.pictures.label(digit) ?? label] : say("see.image");
-  }
-
-  /** Cross-entropy (or squared error) of a look against the clean image, per pixel. @param {Look} look */
-  reconstructionLoss({ reconstruction, clean }) {
-    const bounded = this.lab.index.output === "sigmoid";
-    const of = (/** @type {number} */ p, /** @type {number} */ x) =>
-      bounded ? -(x * Math.log(Math.max(p, 1e-12)) + (1 - x) * Math.log(Math.max(1 - p, 1e-12))) : (p - x) ** 2;
-    return reconstruction.reduce((sum, p, i) => sum + of(p, clean[i]), 0) / clean.length;
-  }
-
-  /**
-   * The penalty of a look's sparsity method, where it can be told from one image.
-   * @param {Look} look
-   * @returns {{of: string, weight: number, value: number, target: number | null, mean: number} | null}
-   */
-  penalty({ stop, latents }) {
-    const { penalty } = stop;
-    if (!penalty) return null;
-    const mean = latents.reduce((sum, z) => sum + activation(z), 0) / latents.length;
-    const value = penalty.of === "divergence" ? bernoulliKl(penalty.target ?? 0, mean) : mean;
-    return { ...penalty, mean, value };
   }
 
   /**

@@ -48,7 +48,7 @@ def test_fit_writes_all_it_promises_and_prints_the_metrics(fitted: Fitted) -> No
     recipe = json.loads((folder / "recipe.json").read_text())
     assert (recipe["limit"], recipe["epochs"], recipe["sparsity"]["beta"]) == (500, 1, 0.2)
     assert json.loads(done.stdout)["probe_error"].keys() == {"100", "all"}
-    for word in ("l1-0.2", "images/s", "bce", "penalty", "mean activation"):
+    for word in ("l1-0.2", "rows/s", "bce", "penalty", "mean activation"):
         assert word in done.stderr
 
 
