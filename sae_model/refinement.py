@@ -186,7 +186,7 @@ def fit_values(
         chosen = z.topk(most).indices
         z, atoms = z.gather(1, chosen), decoder.dictionary[chosen]
         draw = lambda z: (z.unsqueeze(1) @ atoms).squeeze(1)  # noqa: E731
-        correlate = lambda pull: (atoms * pull.unsqueeze(1)).sum(2)  # noqa: E731 (a matrix product is far slower)
+        correlate = lambda pull: (pull.unsqueeze(1) @ atoms.mT).squeeze(1)  # noqa: E731 (atoms @ pull is far slower)
     on = z > 0
 
     def objective_of(z: Tensor) -> tuple[Tensor, Tensor]:
