@@ -42,10 +42,14 @@ def loader(lab: Lab, files: Files) -> Callable[[State, gr.EventData, gr.Request]
                 name = address.strip()
                 yield answer("load", key="box.bundled", values={"name": name}, choose=name)
                 return
-            found = lab.user_models.address(address, is_owner(request)) if given is None else address_of_files(given)
-            for step in lab.user_models.load(found):
-                yield answer("load", **step)
-            model = lab.user_models.find(found.name)
+            model = lab.user_models.held(address) if given is None else None
+            if model is None:
+                found = (
+                    lab.user_models.address(address, is_owner(request)) if given is None else address_of_files(given)
+                )
+                for step in lab.user_models.load(found):
+                    yield answer("load", **step)
+                model = lab.user_models.find(found.name)
             values = {
                 "title": title(model.name),
                 "latents": model.config["latent_dim"],

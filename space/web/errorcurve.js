@@ -3,7 +3,7 @@
 import { figure, legend, line, responsive, stroke, text } from "./chart.js";
 import { fill, h, svg } from "./dom.js";
 import { idle } from "./idle.js";
-import { boxesAlong, placeWords, widthOf } from "./labels.js";
+import { boxesAlong, overlap, placeWords, widthOf } from "./labels.js";
 import { mse } from "./measures.js";
 import { choosable } from "./points.js";
 import { format, say } from "./words.js";
@@ -15,6 +15,28 @@ import { format, say } from "./words.js";
 const [OWN, TEST] = [0, 1]; // styles of the curves
 const SIDE = 9; // px from an end of the slider to where the middle of its knob can be
 const [TOP, BOTTOM, HEIGHT] = [23, 107, 115]; // px
+
+/** @typedef {import("./labels.js").Box} Box */
+
+/**
+ * Where the words of horizontal lines stand: above the upper one, below the lower one, and elsewhere where a curve runs.
+ * @param {{place: number, words: string}[]} lines from the top; `place` in px
+ * @param {number} width
+ * @param {Box[]} curves
+ */
+function levelsOf(lines, width, curves) {
+  /** @type {Box[]} */
+  const taken = [...curves];
+  return lines.map(({ place, words }, i) => {
+    const left = width - widthOf(words, 11) - 6;
+    const boxAt = (/** @type {number} */ base) => ({ left, right: width, top: base - 11, bottom: base + 3 });
+    const [above, below] = [place - 4, place + 12];
+    const bases = (i ? [below, above] : [above, below]).filter((base) => base < BOTTOM);
+    const base = bases.find((other) => !taken.some((box) => overlap(box, boxAt(other)))) ?? bases[0];
+    taken.push(boxAt(base));
+    return { place, base, words, box: boxAt(base) };
+  });
+}
 
 /**
  * @param {Page} page
@@ -75,21 +97,24 @@ export function errorCurve(page) {
     const isNow = (/** @type {Point} */ { stop, style }) => stop.key === chosen && style === OWN;
     const least = [...own].sort((a, b) => a.error - b.error)[0];
     const all = [...test, ...own].sort((a, b) => Number(isNow(a)) - Number(isNow(b)));
-    const levels = [
+    const along = [test, own].flatMap((of) => boxesAlong(of.map((point) => [x(point), y(point.error)])));
+    const said = [
       { error: noise, words: say("curve.noisy", { error: noise }) },
       { error: apart, words: `${chosen} ${format(apart, ".4f")}` },
-    ].filter(({ error }) => error > 0).sort((a, b) => b.error - a.error).map(({ error, words }, i) => {
-      const place = y(error);
-      const base = i && place < BOTTOM - 12 ? place + 12 : place - 4; // of two, the lower one has its words below
-      const box = { left: width - widthOf(words, 11) - 6, right: width, top: base - 11, bottom: base + 3 };
-      return { place, base, words, box };
-    });
+    ]
+      .filter(({ error }) => error > 0)
+      .sort((a, b) => b.error - a.error);
+    const levels = levelsOf(
+      said.map(({ error, words }) => ({ place: y(error), words })),
+      width,
+      along,
+    );
     const words = (/** @type {Point} */ point) => (isNow(point) || point === least ? [format(point.error, ".4f")] : []);
     const places = placeWords(
       all.map((point) => ({ x: x(point), y: y(point.error), r: 4, words: words(point), weight: 650 })),
       { left: 0, right: width, top: 0, bottom: HEIGHT },
       levels.map(({ box }) => box),
-      [test, own].flatMap((of) => boxesAlong(of.map((point) => [x(point), y(point.error)]))),
+      along,
     );
     const marked = all.map((point, i) => {
       const at = places[i];
@@ -103,9 +128,9 @@ export function errorCurve(page) {
       return { key: `${style} ${stop.key}`, ...place, marks, name: `style${style}`, tip, isChosen: isNow(point) };
     });
     const { content, on } = choosable(marked, { width, bottom: HEIGHT }, (key) => page.set({ stop: key.slice(2) }));
-    const across = levels.map(({ place, base, words: said }) => [
+    const across = levels.map(({ place, base, words }) => [
       line("level", SIDE, place, width - SIDE, place),
-      text(said, "level-label", width - 3, base, "end"),
+      text(words, "level-label", width - 3, base, "end"),
     ]);
     const numbers = { count: own.length, sigma, least: least?.error, stop: least?.stop.key };
     const spoken = least ? say("curve.spoken", numbers) : say("curve.error");

@@ -102,7 +102,7 @@ function free({ x, y, r, weight }, words, frame, taken, curves = []) {
 }
 
 /** @param {Box} a @param {Box} b */
-const overlap = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+export const overlap = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
 /**
  * Small boxes along a line through points, for `placeWords`.

@@ -20,6 +20,13 @@ function read() {
   }
 }
 
+/** Changes the page; an element that one may be using stays where it is on the screen. @param {Element | null} element @param {() => void} change */
+function keepInPlace(element, change) {
+  const top = element?.getBoundingClientRect().top;
+  change();
+  if (element && top !== undefined) scrollBy(0, element.getBoundingClientRect().top - top);
+}
+
 /** @param {Record<string, any>} kept */
 function write(kept) {
   try {
@@ -126,7 +133,7 @@ export function build(page) {
   const explain = () => {
     const lesson = lessons.find((other) => other.key === open);
     const { done, predicted, values } = kept[open] ?? {};
-    if (!lesson || !done) return (said = "", fill(why));
+    if (!lesson || !done) return ((said = ""), fill(why));
     body.querySelectorAll("input").forEach((input) => (input.disabled = predicted !== undefined)); // which stays
     const answer = say(`lessons.${open}_answer_${lesson.right}`);
     const words = { threshold: term("threshold"), load_balancing: term("load balancing") };
@@ -156,9 +163,10 @@ export function build(page) {
     },
     drawLater() {
       const lesson = lessons.find((other) => other.key === open);
+      if (document.querySelector("#draw canvas:active")) return; // a stroke is being drawn: it is looked at when it ends
       if (lesson && page.look()) {
         if (lesson.isDone(page)) keep(open, { done: true, values: { ...lesson.values?.(page) } });
-        explain();
+        keepInPlace(document.querySelector("#controls"), explain);
       }
       const next = lessons.find(({ key }) => !kept[key]?.done)?.key;
       buttons.forEach((button) => {

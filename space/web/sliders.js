@@ -1,6 +1,6 @@
 /** The sliders over the models of a method, and over the noise. */
 
-import { fill, h } from "./dom.js";
+import { clamp, fill, h } from "./dom.js";
 import { errorCurve } from "./errorcurve.js";
 import { has, say } from "./words.js";
 
@@ -34,7 +34,7 @@ export function sliders(page) {
   const typed = h("input", { type: "number", min: "0", max: "1", step: "0.01", "aria-label": say("controls.noise") });
   sigma.addEventListener("input", () => page.set({ sigma: Number(sigma.value) }));
   typed.addEventListener("change", () => {
-    const value = Math.min(1, Math.max(0, Number(typed.value) || 0));
+    const value = typed.value === "" ? page.state.sigma : clamp(Number(typed.value), 0, 1); // "" is also no number
     typed.value = String(value);
     page.set({ sigma: value });
   });
@@ -45,9 +45,7 @@ export function sliders(page) {
     const { family } = page.state;
     const stops = axis();
     const last = Math.max(stops.length - 1, 1);
-    title.textContent = say(page.lab.stop(page.state.stop).users ? "description.slider_users" : "description.slider", {
-      label: say(`family.${baseFamily(page)}.label`),
-    });
+    title.textContent = say("description.slider", { label: say(`family.${baseFamily(page)}.label`) });
     beta.max = String(last);
     beta.disabled = stops.length < 2;
     const choose = (/** @type {import("./lab.js").Stop} */ stop, /** @type {string} */ words) =>

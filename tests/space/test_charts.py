@@ -57,10 +57,10 @@ def given() -> dict[str, Any]:
     families = {**FAMILIES, f"user:{USERS}": ["l1-1", USERS]}
     stops[USERS] = theirs
     index = {
-        "latents": LATENTS, "sigma": 0.3, "sizes": [900], "shape": [1, 28, 28], "range": [0, 1], "output": "sigmoid",
+        "latents": LATENTS, "sigma": 0.3, "shape": [1, 28, 28], "range": [0, 1], "output": "sigmoid",
         "classes": list("0123456789"), "images": {"count": 400}, "stops": stops,
         "families": [{"key": key, "stops": names} for key, names in families.items()],
-        "models": {name: {"linear": name != "lecture", "url": name} for name in stops},
+        "models": {name: {"linear": name != "lecture", "url": name, "config": {"latent_dim": 900}} for name in stops},
     }  # fmt: skip
     state = {
         "digit": 7, "draw": "", "sigma": 0.3, "seed": 0, "family": "l1", "stop": "l1-10", "beside": "dense",

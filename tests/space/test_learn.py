@@ -259,6 +259,9 @@ def test_what_was_trained_stands_beside_the_others_in_every_language(page: Page)
     with page.expect_download() as download:
         page.click("#train-file")
     assert download.value.suggested_filename.startswith("l1-1-")
+    page.reload()  # the server has it still
+    page.wait_for_function(f"document.querySelector('#beta output')?.textContent === '{name}'", timeout=PATIENCE)
+    assert "model=trained" in page.url
 
 
 def test_visitors_train_one_after_the_other_and_one_who_leaves_makes_room(

@@ -135,6 +135,9 @@ def test_arrow_keys_move_both_sliders_and_a_typed_value_is_kept_inside(page: Pag
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("sigma=1"))
     assert page.input_value("#noise input[type=number]") == "1"
+    page.fill("#noise input[type=number]", "")
+    page.keyboard.press("Enter")
+    assert page.input_value("#noise input[type=number]") == "1"
 
 
 def test_a_digit_can_be_picked_and_another_one_of_it_and_any_one(page: Page) -> None:

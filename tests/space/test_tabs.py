@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from playwright.sync_api import expect
 
 from space.state import TABS
@@ -126,6 +127,21 @@ def test_a_lesson_is_not_done_by_half(open_tab: Callable[[str], Page], site: str
     slide(page, "#noise", 0.4)
     page.wait_for_timeout(300)
     assert page.evaluate("window.said.isConnected")  # a screen reader hears it once
+
+
+def test_an_explanation_moves_nothing_under_the_pen(open_tab: Callable[[str], Page], site: str) -> None:
+    page = open_tab(site)
+    page.locator("#lessons [data-lesson=letter]").click()
+    wait_for_models(page)
+    place = "document.querySelector('#draw canvas').getBoundingClientRect().top"
+    before = page.evaluate(place)
+    stroke(page, (0.2, 0.9), (0.5, 0.1), lift=False)
+    page.wait_for_timeout(800)
+    assert page.locator("#lessons .why > *").count() == 0
+    assert page.evaluate(place) == before
+    page.mouse.up()
+    page.wait_for_selector("#lessons .why > *")
+    assert page.evaluate(place) == pytest.approx(before, abs=1)
 
 
 def test_a_model_with_dead_latents_needs_a_penalty_for_the_lesson(open_tab: Callable[[str], Page], site: str) -> None:
