@@ -61,7 +61,7 @@ export function errorCurve(page) {
     idle("error curve", function* () {
       const found = new Map();
       for (const key of new Set([chosen, ...stops])) {
-        const look = page.look(key, false);
+        const look = page.look(key);
         if (look) found.set(key, mse(look.reconstruction, look.clean));
         yield;
       }

@@ -39,7 +39,7 @@ export function thumbnails(page) {
         for (const stop of stops) {
           const { button, picture, words } = card(stop.key);
           button.ariaPressed = String(stop.key === page.state.stop);
-          const look = page.look(stop.key, false);
+          const look = page.look(stop.key);
           button.classList.toggle("waiting", !look);
           yield;
           if (!look) continue;

@@ -57,6 +57,8 @@ def test_a_latent_can_be_switched_off_and_set_and_the_error_changes(page: Page) 
     page.get_by_role("button", name="Switch it off").click()
     assert error(page) > 2 * unedited
     assert pixels(page, "#reconstruction canvas") != before
+    psnr = page.inner_text("#reconstruction figcaption").split("PSNR")[1].strip()
+    page.wait_for_function(f"document.querySelector('#strip [aria-pressed=true]').innerText.includes('{psnr}')")
     expect(page).to_have_url(re.compile(f"set={latent}:0"))
     assert page.locator("#latents .ring.edited").count() == 1
     page.locator("#card input").fill("3")
