@@ -38,18 +38,16 @@ def loader(lab: Lab, files: Files) -> Callable[[State, gr.EventData, gr.Request]
         try:
             data = event._data if isinstance(event._data, dict) else {}
             address, given = data.get("address"), data.get("files")
-            if isinstance(address, str) and address.strip() in lab.models:
-                name = address.strip()
+            name = address.strip() if isinstance(address, str) else ""
+            if name in lab.models:
                 yield answer("load", key="box.bundled", values={"name": name}, choose=name)
                 return
-            model = lab.user_models.held(address) if given is None else None
-            if model is None:
-                found = (
-                    lab.user_models.address(address, is_owner(request)) if given is None else address_of_files(given)
-                )
+            if given is not None or not lab.user_models.is_kept_here(name):
+                found = lab.user_models.address(name, is_owner(request)) if given is None else address_of_files(given)
                 for step in lab.user_models.load(found):
                     yield answer("load", **step)
-                model = lab.user_models.find(found.name)
+                name = found.name
+            model = lab.user_models.find(name)
             values = {
                 "title": title(model.name),
                 "latents": model.config["latent_dim"],

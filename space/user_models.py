@@ -199,11 +199,9 @@ class UserModels:
             self._models.move_to_end(name)
             return self._models[name]
 
-    def held(self, address: object) -> UserModel | None:
-        """A model that was trained here or came from a disk, by its address, which a visitor may have passed on."""
-        name = address.strip() if isinstance(address, str) else ""
-        is_here = name.startswith((TRAINED_HERE, FROM_DISK)) and name in self._models
-        return self.find(name) if is_here else None
+    def is_kept_here(self, name: str) -> bool:
+        """Whether it is a model that was trained here or came from a disk, and is still in memory."""
+        return name.startswith((TRAINED_HERE, FROM_DISK)) and name in self._models
 
     def of_checksum(self, checksum: str) -> UserModel | None:
         """A model that was loaded, by the checksum of its weights."""

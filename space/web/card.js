@@ -1,9 +1,9 @@
 /** The card of a latent: what it is, and what it does in the current image; where it is open, one may change it. */
 
 import { fill, h } from "./dom.js";
-import { latentBody } from "./latentbody.js";
+import { cardBody } from "./cardbody.js";
 import { activation } from "./measures.js";
-import { placeBeside } from "./place.js";
+import { positionBeside } from "./cardposition.js";
 import { rich, say, term } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -71,7 +71,7 @@ export class Card {
     this.isOpen = open;
     if (isNew) this.fillBody();
     this.draw();
-    placeBeside(this.element, anchor);
+    positionBeside(this.element, anchor);
     if (open) this.slider.focus({ preventScroll: true });
   }
 
@@ -94,7 +94,7 @@ export class Card {
     const { page } = this;
     const { stop, latent } = /** @type {NonNullable<Card["about"]>} */ (this.about);
     fill(this.heading, rich("latent.title", { latent, title: stop }));
-    const { parts, isWhole } = latentBody(page, stop, latent);
+    const { parts, isWhole } = cardBody(page, stop, latent);
     fill(this.body, parts);
     this.isWaiting = !isWhole;
     this.element.classList.toggle("open", this.isOpen);

@@ -11,12 +11,11 @@ import { format, say } from "./words.js";
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("./lab.js").Stop} Stop */
 /** @typedef {{stop: Stop, error: number, style: number}} Point */
+/** @typedef {import("./labels.js").Box} Box */
 
 const [OWN, TEST] = [0, 1]; // styles of the curves
 const SIDE = 9; // px from an end of the slider to where the middle of its knob can be
 const [TOP, BOTTOM, HEIGHT] = [23, 107, 115]; // px
-
-/** @typedef {import("./labels.js").Box} Box */
 
 /**
  * Where the words of horizontal lines stand: above the upper one, below the lower one, and elsewhere where a curve runs.
@@ -98,17 +97,11 @@ export function errorCurve(page) {
     const least = [...own].sort((a, b) => a.error - b.error)[0];
     const all = [...test, ...own].sort((a, b) => Number(isNow(a)) - Number(isNow(b)));
     const along = [test, own].flatMap((of) => boxesAlong(of.map((point) => [x(point), y(point.error)])));
-    const said = [
+    const lines = [
       { error: noise, words: say("curve.noisy", { error: noise }) },
       { error: apart, words: `${chosen} ${format(apart, ".4f")}` },
-    ]
-      .filter(({ error }) => error > 0)
-      .sort((a, b) => b.error - a.error);
-    const levels = levelsOf(
-      said.map(({ error, words }) => ({ place: y(error), words })),
-      width,
-      along,
-    );
+    ].filter(({ error }) => error > 0).map(({ error, words }) => ({ place: y(error), words }));
+    const levels = levelsOf(lines.sort((a, b) => a.place - b.place), width, along);
     const words = (/** @type {Point} */ point) => (isNow(point) || point === least ? [format(point.error, ".4f")] : []);
     const places = placeWords(
       all.map((point) => ({ x: x(point), y: y(point.error), r: 4, words: words(point), weight: 650 })),

@@ -39,8 +39,8 @@ export function build(page) {
     const numbers = { effective_l0: e.effective_l0, fvu: e.fvu, dead: e.dead_fraction };
     fill(now, rich("frontier.chosen", { title, ...numbers, sigma, error: e.denoise_mse[sigma] }));
     fill(keys, legendOf(models(page, isNoisy)));
-    const shown = Object.values(page.lab.index.models).map(({ config }) => config.latent_dim); // a user's too
-    fill(intro, rich("frontier.intro", { latents: [...new Set(shown)].sort((a, b) => a - b).join(", ") }));
+    const sizes = Object.values(page.lab.index.models).map(({ config }) => config.latent_dim); // a user's too
+    fill(intro, rich("frontier.intro", { latents: [...new Set(sizes)].sort((a, b) => a - b).join(", ") }));
     chart.draw();
   }
 
@@ -58,15 +58,8 @@ export function build(page) {
     const plot = new Plot({
       width,
       height: clamp(Math.round(0.62 * width), 400, 540),
-      x: logAxis(
-        say("charts.frontier_x"),
-        all.map(({ l0 }) => l0),
-      ),
-      y: logAxis(
-        yLabel,
-        all.map(({ cost }) => cost),
-        isNoisy ? undefined : (value) => `${format(100 * value, "g")}%`,
-      ),
+      x: logAxis(say("charts.frontier_x"), all.map(({ l0 }) => l0)),
+      y: logAxis(yLabel, all.map(({ cost }) => cost), isNoisy ? undefined : (value) => `${format(100 * value, "g")}%`),
     });
     const shown = page.shown().map((key) => page.lab.stop(key).measured);
     const rank = (/** @type {Model} */ { key }) => (shown.includes(key) ? shown.indexOf(key) : shown.length);
@@ -94,12 +87,7 @@ export function build(page) {
     const chosen = words(all[0]).join(", ");
     const key = isNoisy ? "frontier.spoken_noise" : "charts.frontier_spoken";
     const spoken = say(key, { count: all.length, sigma, chosen });
-    const lines = curves.map((along) =>
-      plot.curve(
-        along.map(({ l0, cost }) => [l0, cost]),
-        along[0].style ?? 0,
-      ),
-    );
+    const lines = curves.map((along) => plot.curve(along.map(({ l0, cost }) => [l0, cost]), along[0].style ?? 0));
     return plot.drawing(spoken, [lines, content], { role: "group", on });
   }
 
@@ -137,11 +125,9 @@ function legendOf(all) {
   const styles = new Map([...all].reverse().map((model) => [model.style, model]));
   const words = (/** @type {Model} */ { style, family }) =>
     say(style === null ? "families.own" : style === OTHER ? "families.lecture" : `family.${family}.title`);
-  const entries = [...styles.values()]
-    .sort((a, b) => (a.style ?? STYLES) - (b.style ?? STYLES))
-    .map((model) => ({
-      mark: svg("g", { class: `point ${styleOf(model)}` }, mark(model.style, 0.9)),
-      words: words(model),
-    }));
+  const entries = [...styles.values()].sort((a, b) => (a.style ?? STYLES) - (b.style ?? STYLES)).map((model) => ({
+    mark: svg("g", { class: `point ${styleOf(model)}` }, mark(model.style, 0.9)),
+    words: words(model),
+  }));
   return legend(entries);
 }

@@ -30,19 +30,10 @@ export function histograms() {
   return {
     element: h("div", { class: "histograms" }, charts),
     draw(models, isEqual) {
-      all.draw(
-        models.map(({ title: name, activations }) => ({ name, counts: histogramOf(activations) })),
-        isEqual,
-      );
+      all.draw(models.map(({ title: name, activations }) => ({ name, counts: histogramOf(activations) })), isEqual);
       last = new Map(models.map(({ title, means: of }) => [title, of ? histogramOf(of) : (last.get(title) ?? null)]));
-      means.draw(
-        [...last].map(([name, counts]) => ({ name, counts })),
-        isEqual,
-      );
-      means.element.classList.toggle(
-        "stale",
-        models.some(({ means: of }) => !of),
-      );
+      means.draw([...last].map(([name, counts]) => ({ name, counts })), isEqual);
+      means.element.classList.toggle("stale", models.some(({ means: of }) => !of));
     },
   };
 }
@@ -68,14 +59,7 @@ function shares(counts) {
 }
 
 /** The share of what is exactly 0. @param {Counted} model */
-const zeroShare = ({ counts }) =>
-  counts
-    ? counts.zero /
-      Math.max(
-        counts.linear.reduce((a, b) => a + b, 0),
-        1,
-      )
-    : 0;
+const zeroShare = ({ counts }) => (counts ? counts.zero / Math.max(counts.linear.reduce((a, b) => a + b, 0), 1) : 0);
 
 /** @param {string} what @param {Counted[]} models @param {boolean} isEqual @param {number} width */
 function drawing(what, models, isEqual, width) {
@@ -94,7 +78,7 @@ function drawing(what, models, isEqual, width) {
   const x = (/** @type {number} */ value) => left + along(value) * (right - left);
   const [size, gap] = [(right - left) / bins, isEqual ? 0.1 : 0.07];
   const broad = (1 - 2 * gap) * size;
-  const isNarrow = right - left < 150; // no room for a number beside the first one
+  const isNarrow = right - left < 150; // the number beside the first one would run into it
   const axis = isEqual ? [0, 0.2, 0.4, 0.6, 0.8, 1] : isNarrow ? [0.1, 1] : [0.01, 0.1, 1];
   const below = say(`charts.${what}_x`);
   const ticks = axis.map((value) => text(String(value).replace(/^0\./, "."), "tick", x(value), base + 14, "middle"));

@@ -1,9 +1,9 @@
 /** The lab: images, stops of the sliders, and what a model makes of an image. */
 
 import { clamp } from "./dom.js";
+import { layOut } from "./families.js";
 import { Models } from "./files.js";
 import { Images } from "./images.js";
-import { layOut } from "./families.js";
 import { noise } from "./noise.js";
 import { fetchStatistics } from "./statistics.js";
 
@@ -20,6 +20,7 @@ import { fetchStatistics } from "./statistics.js";
  *   reconstruction: Float64Array, unedited: Look | null, atoms?: Map<number, ArrayLike<number>>, bias?: ArrayLike<number>}} Look
  */
 /** @typedef {{digit: number, draw: string, sigma: number, seed: number}} Specimen */
+
 /** @param {Specimen} specimen */
 const nameOf = ({ digit, draw, sigma, seed }) => JSON.stringify([digit, draw, sigma, seed]);
 
@@ -31,7 +32,7 @@ export class Lab {
     /** Highest less lowest value that an image can have. @type {number} */
     this.span = index.range[1] - index.range[0];
     this.models = new Models((name) => index.models[name]);
-    /** @type {Map<string, import("./statistics.js").Statistics | null>} stop -> its statistics; null while they are under way */
+    /** @type {Map<string, import("./statistics.js").Statistics | null>} by stop; null while they are under way */
     this.statisticsOf = new Map();
     /** @type {Map<string, Look>} the looks at the current image */
     this.looks = new Map();

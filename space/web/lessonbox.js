@@ -20,13 +20,6 @@ function read() {
   }
 }
 
-/** Changes the page; an element that one may be using stays where it is on the screen. @param {Element | null} element @param {() => void} change */
-function keepInPlace(element, change) {
-  const top = element?.getBoundingClientRect().top;
-  change();
-  if (element && top !== undefined) scrollBy(0, element.getBoundingClientRect().top - top);
-}
-
 /** @param {Record<string, any>} kept */
 function write(kept) {
   try {
@@ -34,6 +27,17 @@ function write(kept) {
   } catch {
     // a browser that keeps nothing: the lessons last as long as the page
   }
+}
+
+/**
+ * Changes the page, and scrolls so that an element stays where it is on the screen.
+ * @param {Element | null} element what a visitor may be using
+ * @param {() => void} change
+ */
+function keepInPlace(element, change) {
+  const top = element?.getBoundingClientRect().top;
+  change();
+  if (element && top !== undefined) scrollBy(0, element.getBoundingClientRect().top - top);
 }
 
 /** The lesson that is open; it stays open when the language changes. */
@@ -133,7 +137,7 @@ export function build(page) {
   const explain = () => {
     const lesson = lessons.find((other) => other.key === open);
     const { done, predicted, values } = kept[open] ?? {};
-    if (!lesson || !done) return ((said = ""), fill(why));
+    if (!lesson || !done) return (said = "", fill(why));
     body.querySelectorAll("input").forEach((input) => (input.disabled = predicted !== undefined)); // which stays
     const answer = say(`lessons.${open}_answer_${lesson.right}`);
     const words = { threshold: term("threshold"), load_balancing: term("load balancing") };
@@ -162,8 +166,8 @@ export function build(page) {
       seen.add(page.state.sigma > 0 ? "noisy" : "clean");
     },
     drawLater() {
+      if (document.querySelector("#draw canvas:active")) return; // a stroke is looked at when it ends
       const lesson = lessons.find((other) => other.key === open);
-      if (document.querySelector("#draw canvas:active")) return; // a stroke is being drawn: it is looked at when it ends
       if (lesson && page.look()) {
         if (lesson.isDone(page)) keep(open, { done: true, values: { ...lesson.values?.(page) } });
         keepInPlace(document.querySelector("#controls"), explain);

@@ -79,23 +79,27 @@ def test_a_variant_loads_as_named_with_its_files_beside_it(recipe: object) -> No
     assert len(evaluation(recipe.name).l0_by_class) == len(evaluation(recipe.name).mean_activation_by_class) == 10
 
 
-@pytest.mark.parametrize(("name", "sigmas"), [("dense", ()), ("l1-0.1", (0.3,)), ("topk-25", ())])
-def test_committed_metrics_are_measured_again(name: str, sigmas: tuple[float, ...], digits: Split) -> None:
-    """On the committed weights, with the same noise, though there is only one level of it here."""
-    measured, committed = metrics(load_variant(name), digits.images, sigmas=sigmas), evaluation(name)
+@pytest.mark.parametrize("name", ["l1-0.1", "topk-25"])
+def test_committed_metrics_are_measured_again_on_the_committed_weights(name: str, digits: Split) -> None:
+    """With the same noise, though there is only one level of it here."""
+    measured, committed = metrics(load_variant(name), digits.images, sigmas=(0.3,)), evaluation(name)
     for metric in (*MEANS, "dead_fraction", "fvu_top_k"):
         assert getattr(measured, metric) == pytest.approx(getattr(committed, metric), rel=1e-3), metric
     for metric in ("denoise_mse", "noisy_mse"):
-        for sigma, value in getattr(measured, metric).items():
-            assert value == pytest.approx(getattr(committed, metric)[sigma], rel=1e-3), metric
+        assert getattr(measured, metric)["0.3"] == pytest.approx(getattr(committed, metric)["0.3"], rel=1e-3), metric
 
 
-@pytest.mark.parametrize("name", ["adaptive-topk", "adaptive-l1", "batch-topk", "jumprelu", "lecture"])
+@pytest.mark.parametrize("name", ["dense", "adaptive-topk", "lecture"])
+def test_of_other_variants_the_means_are_measured_again(name: str, digits: Split) -> None:
+    measured, committed = metrics(load_variant(name), digits.images, sigmas=(), tops=()), evaluation(name)
+    for metric in MEANS:
+        assert getattr(measured, metric) == pytest.approx(getattr(committed, metric), rel=1e-3), metric
+
+
+@pytest.mark.parametrize("name", ["adaptive-l1", "batch-topk", "jumprelu"])
 def test_the_codes_of_one_digit_are_measured_again(name: str, digits: Split) -> None:
-    """How well they are rebuilt is committed for all digits together, from which fives differ by less than a fifth."""
     fives, committed = digits.images[digits.labels == 5], evaluation(name)
     measured = metrics(load_variant(name), fives, sigmas=(), tops=())
-    assert measured.bce == pytest.approx(committed.bce, rel=0.2)
     assert measured.l0 == pytest.approx(committed.l0_by_class[5], rel=1e-3)
     assert measured.mean_activation == pytest.approx(committed.mean_activation_by_class[5], rel=1e-3)
 

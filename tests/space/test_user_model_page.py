@@ -34,6 +34,7 @@ def tab(window: BrowserContext, server: str) -> Iterator[Page]:
     """One for all tests, since Gradio takes seconds to open; `page` resets it, but for the models that it knows."""
     tab = open_in(window, server)
     yield tab
+    tab.evaluate("localStorage.clear()")
     tab.close()
 
 

@@ -154,7 +154,7 @@ def said(log: IO[str]) -> str:
 def test_kill_9_at_random_moments_changes_nothing(tmp_path: Path, few_digits: Path, log: IO[str]) -> None:
     unharmed = succeeded(*COMMAND, few_digits, "--output", tmp_path / "unharmed")
     killed, dice = tmp_path / "killed", random.Random()
-    for _ in range(2):
+    for _ in range(3):
         process = start(few_digits, killed, log, "--resume")
         wait_for_another_checkpoint(killed, process, log)
         time.sleep(dice.uniform(0, 0.1))

@@ -15,11 +15,11 @@ from training.fit.recipe import Recipe
 
 @pytest.mark.slow
 def test_images_are_in_memory_once() -> None:
-    """25,000 images more are 20 MB more; in memory twice they would be 40. (The allocator's own part varies by 5.)"""
+    """45,000 images more are 35 MB more; so many that the allocator's own part, which varies by 5 MB, is small."""
     train, tiny = load_split("mnist", "train").images, Recipe(L1(0.1), latent_dim=30, epochs=1)
-    few, many = (in_own_process(measure_cost, tiny, train[:count].clone()) for count in (5_000, 30_000))
+    few, many = (in_own_process(measure_cost, tiny, train[:count].clone()) for count in (5_000, 50_000))
     assert (few.images, few.latents) == (5_000, 30)
-    assert 0.5 * 784 < (many.peak_bytes - few.peak_bytes) / 25_000 < 1.8 * 784
+    assert 0.8 * 784 < (many.peak_bytes - few.peak_bytes) / 45_000 < 1.5 * 784
 
 
 def test_the_table_has_every_measurement() -> None:

@@ -14,7 +14,7 @@ const TOP_IMAGES = 5;
  * @param {string} stop
  * @param {number} latent
  */
-export function latentBody(page, stop, latent) {
+export function cardBody(page, stop, latent) {
   const values = page.atom(stop, latent);
   const name = page.isLinear(stop) ? term("atom", say("latent.atom")) : say("latent.alone");
   const atom = h("div", {}, values && atomFigure(page, latent, values), h("p", { class: "muted" }, name));

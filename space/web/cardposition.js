@@ -7,7 +7,7 @@ import { clamp } from "./dom.js";
  * @param {HTMLElement} element
  * @param {HTMLElement} anchor
  */
-export function placeBeside(element, anchor) {
+export function positionBeside(element, anchor) {
   const { offsetWidth: width, offsetHeight: height } = element;
   const at = anchor.getBoundingClientRect();
   const watched = [
