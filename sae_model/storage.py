@@ -9,9 +9,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -182,15 +183,15 @@ def read_weights(
     Raises:
         ModelLoadError: truncated, missing, extra, misshapen or non-finite weights, or another checksum.
     """
-    with load_errors(path, "is not a complete safetensors file"), path.open("rb") as file:
+    with load_errors(path, "is not a complete safetensors file"):
         if is_lfs_pointer(path):
             raise ModelLoadError(f"{path} is {LFS_ADVICE}.")
-        header = _read_header(file)
-        size = file.tell() + _compared(path, header, expected, advice)
-        if os.fstat(file.fileno()).st_size != size:
-            raise ValueError(f"it does not have the {size:,} bytes that its header declares")
-        file.seek(0)
-        content = file.read()
+        with path.open("rb") as file:  # a header begins with its length; safetensors itself would read 100 MB
+            if int.from_bytes(file.read(8), "little") > LARGEST_HEADER:
+                raise ValueError(f"its header has more than {LARGEST_HEADER:,} bytes")
+        with safe_open(path, framework="numpy") as file:
+            _compare(path, {name: file.get_slice(name) for name in file.keys()}, expected, advice)  # noqa: SIM118
+        content = path.read_bytes()
         stored = load(content)
         weights = {name: stored[name].to(tensor.dtype) for name, tensor in expected.items()}
     for name, tensor in weights.items():
@@ -203,40 +204,24 @@ def read_weights(
     return weights
 
 
-def _read_header(file: BinaryIO) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Name -> type and shape of each tensor: eight bytes say how long the header is, then it follows as JSON."""
-    length = int.from_bytes(file.read(8), "little")
-    if length > LARGEST_HEADER:
-        raise ValueError(f"its header has more than {LARGEST_HEADER:,} bytes")
-    header = file.read(length)
-    if len(header) < length:
-        raise ValueError("it ends within its header")
-    header = json.loads(header)
-    return {name: (str(is_["dtype"]), tuple(is_["shape"])) for name, is_ in header.items() if name != "__metadata__"}
-
-
-def _compared(
-    path: Path, header: dict[str, tuple[str, tuple[int, ...]]], expected: dict[str, Tensor], advice: str
-) -> int:
-    """How many bytes the tensors of a header have.
+def _compare(path: Path, stored: dict[str, Any], expected: dict[str, Tensor], advice: str) -> None:
+    """Compare what a file says about its tensors with the expected ones.
 
     Raises:
-        ModelLoadError: they are not the expected ones.
+        ModelLoadError: they are not the same.
     """
     misfit = f"{path} does not fit its config.json"
-    missing, extra = sorted(expected.keys() - header.keys()), sorted(header.keys() - expected.keys())
+    missing, extra = sorted(expected.keys() - stored.keys()), sorted(stored.keys() - expected.keys())
     if missing or extra:
         parts = [f"lacks {_listed(missing)}"] * bool(missing) + [f"has the foreign {_listed(extra)}"] * bool(extra)
         raise ModelLoadError(f"{misfit}: it {' and '.join(parts)}. {advice[0].upper()}{advice[1:]}.")
-    size = 0
-    for name, (dtype, shape) in header.items():
-        wanted, types = tuple(expected[name].shape), FLOATS if expected[name].is_floating_point() else ("I64",)
+    for name, tensor in expected.items():
+        shape, wanted = tuple(stored[name].get_shape()), tuple(tensor.shape)
+        dtype, types = stored[name].get_dtype(), FLOATS if tensor.is_floating_point() else ("I64",)
         if wanted != shape:
             raise ModelLoadError(f"{misfit}: {name} is {shape!s:.80} and should be {wanted}.")
         if dtype not in types:
             raise ModelLoadError(f"{misfit}: {name} is stored as {dtype:.20}, and should be {' or '.join(types)}.")
-        size += expected[name].numel() * {"F32": 4, "I64": 8}.get(dtype, 2)
-    return size
 
 
 def _listed(names: list[str]) -> str:

@@ -255,7 +255,7 @@ BROKEN = {
         edit_weights(lambda w: w.update({"network.bias": torch.zeros(784, dtype=torch.float8_e4m3fn)})),
         "network.bias is stored as F8_E4M3, and should be",
     ),
-    "bytes behind the weights": (append, "it does not have the [0-9,]+ bytes that its header declares"),
+    "bytes behind the weights": (append, "not a complete safetensors file .*not fully covered"),
     "header longer than the file": (write_header({}, length=90_000), "not a complete safetensors file"),
     "header longer than any": (write_header({}, length=2**63), "its header has more than 100,000 bytes"),
     "header is a list": (write_header([1]), "not a complete safetensors file"),
