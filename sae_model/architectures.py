@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sae_model.outputs import OUTPUTS
-from sae_model.refinement import Decoder, Refinement, atoms_to_collect, fit_values, refine
+from sae_model.refinement import Decoder
 from sae_model.sparsity import keep_top_k
 
 ImageShape = tuple[int, ...]
@@ -44,8 +44,8 @@ class Dictionary(nn.Module):
     The steps are proximal gradient on the binary cross-entropy plus an L1 penalty: the gradient of the cross-entropy
     in the logits is the residual. (With a linear output there is no sigmoid, and it is the gradient of the squared
     error.) (LISTA with a tied dictionary; eta and t are learned for each step.) With no steps
-    it is the classical sparse autoencoder. At inference `refine` goes on from there (not where there are no steps); see
-    `sae_model.refinement`.
+    it is the classical sparse autoencoder. At inference
+    `sae_model.refinement` goes on from there, except where there are no steps.
 
     With `step_loss` "mse" the steps descend on the squared error: the residual times 4 p_i (1 - p_i).
 
@@ -165,26 +165,8 @@ class Dictionary(nn.Module):
             z = F.relu(z + log_step.exp() / self.relative_size * F.linear(residual, dictionary) - threshold)
         return z
 
-    def refine(self, images: Tensor, latents: Tensor, refinement: Refinement) -> Tensor:
-        """Images (batch, channels, height, width) and their latents (batch, latent_dim) -> better latents."""
-        return refine(images.flatten(1), latents, self._decoder, refinement)
-
-    def fit_values(
-        self, images: Tensor, latents: Tensor, steps: int, step: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Fit the values of the latents that are on, (batch, latent_dim), to images, by the squared error alone.
-
-        Returns:
-            The latents, and how long the next step would be, (batch, 1), to go on with.
-        """
-        x, decoder = images.flatten(1), self._decoder
-        each = x.new_ones(len(x), 1)
-        step = decoder.step(each) if step is None else step
-        fit = fit_values(x, latents, 0 * each, steps * each, step, decoder, atoms_to_collect(latents))
-        return fit.latents, fit.step
-
-    @property
-    def _decoder(self) -> Decoder:
+    def decoder(self) -> Decoder:
+        """The decoder, as `sae_model.refinement` uses it."""
         return Decoder(self.dictionary, self.bias, OUTPUTS[self.output], self.atom_length)
 
     def logits(self, latents: Tensor) -> Tensor:

@@ -23,17 +23,17 @@ def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: A
     Raises:
         ModelLoadError: they are not there, or cannot be fetched.
     """
-    folder = as_folder(folder_or_repo)
-    if folder is not None:
+    path = _as_path(folder_or_repo)
+    if path is not None and not path.is_dir():
+        raise ModelLoadError(f"{path} is a file; a model is a folder with {' and '.join(filenames)}: name its folder.")
+    if path is not None:
         for filename in filenames:
-            if not (folder / filename).is_file():
+            if not (path / filename).is_file():
                 raise ModelLoadError(
-                    f"{folder} has no {filename}, so it holds no model: was it saved with save_pretrained?"
+                    f"{path} has no {filename}, so it holds no model: was it saved with save_pretrained?"
                 )
-        return [folder / filename for filename in filenames]
-    file = _as_path(folder_or_repo)
-    if file is not None:
-        raise ModelLoadError(f"{file} is a file; a model is a folder with {' and '.join(filenames)}: name its folder.")
+        return [path / filename for filename in filenames]
+    place = f"{folder_or_repo!r:.80} is not a folder here, and on the Hub it"
     revision = asked = hub_options.pop("revision", None)
     try:
         if not hub_options.get("local_files_only"):
@@ -50,10 +50,9 @@ def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: A
         return paths
     except ModelLoadError:
         raise
+    except errors.RemoteEntryNotFoundError as error:
+        raise ModelLoadError(f"{place} has no {filename}, so it holds no model of this family.") from error
     except Exception as error:  # the answers of the Hub, and of servers it redirects to, may be anything
-        place = f"{folder_or_repo!r:.80} is not a folder here, and on the Hub it"
-        if isinstance(error, errors.EntryNotFoundError) and not isinstance(error, errors.LocalEntryNotFoundError):
-            raise ModelLoadError(f"{place} has no {filename}, so it holds no model of this family.") from error
         raise ModelLoadError(f"{place} {why_not_read(error, asked)}") from error
 
 
@@ -122,10 +121,8 @@ def why_not_written(error: BaseException) -> str:
         return "the Hub does not accept this login: run `hf auth login`, or set HF_TOKEN to a token that may write."
     if status == 403:
         return "this login may not write there: take a token with write access, or a name of your own as OWNER."
-    if isinstance(error, errors.RevisionNotFoundError):
-        return "there is no such branch: name one with --branch, which is made if it is not there."
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return "there is no such repo that this login may see: check the spelling, and `hf auth whoami`."
+    if isinstance(error, errors.RepositoryNotFoundError | errors.RevisionNotFoundError):
+        return "there is no such repo or branch that this login may see: check the spelling, and `hf auth whoami`."
     if status in (409, 412):
         return f"somebody else changed it meanwhile. {again}."
     if status is not None:

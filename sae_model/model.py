@@ -24,6 +24,7 @@ from sae_model.errors import is_integer, is_number, one_line, plain
 from sae_model.hub import find_files
 from sae_model.methods import Dense, Sparsity, sparsity_from_config
 from sae_model.outputs import OUTPUTS
+from sae_model.refinement import atoms_to_collect, fit_values, refine
 from sae_model.sparsity import keep_top_k, unit_activation
 from sae_model.storage import (
     ADVICE,
@@ -92,19 +93,19 @@ class SparseAutoencoder(
         steps: int = Dictionary.STEPS,
     ) -> None:
         super().__init__()
-        steps = plain(steps)
-        latent_dim, image_shape = plain(latent_dim), _plain_shape(image_shape)
+        latent_dim, steps = plain(latent_dim), plain(steps)
+        if isinstance(image_shape, tuple | list) or hasattr(image_shape, "tolist"):  # of numpy or torch
+            image_shape = tuple(map(plain, image_shape))
         if not _is_size(latent_dim):
             raise ValueError(f"latent_dim is a whole number of at least 1; got {latent_dim!r:.80}.")
-        is_shape = isinstance(image_shape, tuple | list) and len(image_shape) in (1, 3)
+        is_shape = isinstance(image_shape, tuple) and len(image_shape) in (1, 3)
         if not is_shape or not all(map(_is_size, image_shape)):
             raise ValueError(
                 "image_shape is (channels, height, width), each at least 1, or (length,) for vectors; "
                 f"got {image_shape!r:.80}."
             )
         if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
-            known = ", ".join(ARCHITECTURES)
-            raise ValueError(f"Unknown architecture: {architecture!r:.80}. Known ones: {known}.")
+            raise ValueError(f"Unknown architecture: {architecture!r:.80}. Known ones: {', '.join(ARCHITECTURES)}.")
         if not isinstance(output, str) or output not in OUTPUTS:
             raise ValueError(f"Unknown output: {output!r:.80}. Known ones: {', '.join(OUTPUTS)}.")
         if step_loss not in STEP_LOSSES:
@@ -117,7 +118,7 @@ class SparseAutoencoder(
         self.latent_dim = latent_dim
         self.sparsity = sparsity if isinstance(sparsity, Sparsity) else sparsity_from_config(sparsity)
         self.architecture = architecture
-        self.image_shape = tuple(image_shape)
+        self.image_shape = image_shape
         if (self.sparsity.default_k or 1) > latent_dim:
             raise ValueError(f"k is at most the number of latents, {latent_dim}; got {self.sparsity.default_k}.")
         self.output = output
@@ -219,7 +220,7 @@ class SparseAutoencoder(
         as_encoded = self.training or not self.is_linear or self.steps == 0
         refinement = None if as_encoded else self.sparsity.refinement(beta)
         if refinement is not None:
-            latents = self.network.refine(images, latents, refinement)
+            latents = refine(images.flatten(1), latents, self.network.decoder(), refinement)
         return latents if k is None else keep_top_k(latents, k)
 
     def fit_values(
@@ -235,7 +236,11 @@ class SparseAutoencoder(
         Returns:
             The latents, and how long the next step of each image would be, (batch, 1).
         """
-        return self.network.fit_values((images.to(self._dtype) - self.offset) / self.scale, latents, steps, step)
+        x, decoder = ((images.to(self._dtype) - self.offset) / self.scale).flatten(1), self.network.decoder()
+        each = x.new_ones(len(x), 1)
+        step = decoder.step(each) if step is None else step
+        fit = fit_values(x, latents, 0 * each, steps * each, step, decoder, atoms_to_collect(latents))
+        return fit.latents, fit.step
 
     def _beta_of_each(self, beta: float | Tensor | None, count: int) -> Tensor | None:
         """The beta of each image, (count,), in single precision; None for a model that has one of its own."""
@@ -385,24 +390,19 @@ class SparseAutoencoder(
                 a folder or repo that is not there or cannot be reached; a device that is not there.
         """
         device = as_device(map_location)
-        source = str(pretrained_model_name_or_path)
-        hub = {
-            "revision": revision,
-            "token": token,
-            "cache_dir": cache_dir,
-            "force_download": force_download,
-            "local_files_only": local_files_only,
-        }
-        config_path, weights_path = find_files(source, (CONFIG_NAME, WEIGHTS_NAME), **hub)
+        config_path, weights_path = find_files(
+            str(pretrained_model_name_or_path),
+            (CONFIG_NAME, WEIGHTS_NAME),
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            force_download=force_download,
+            local_files_only=local_files_only,
+        )
         config = read_config(config_path)
         del config["model_type"]
         sha256 = config.pop("weights_sha256", None)
         written_by = one_line(config.pop("sae_model_version", "an unknown version"), 20)
-        if "hidden_dim" in config:
-            raise ModelLoadError(
-                f"{config_path} was written by sae_model {written_by}, whose models had hidden layers. "
-                f"This is {VERSION}, which cannot read it: load it with sae_model {written_by}, or train it again."
-            )
         if config.get("sparsity") is None:
             raise ModelLoadError(f"{config_path} names no sparsity method: fetch or save it again.")
         advice = ADVICE if written_by == VERSION else f"{written_by} wrote it, and could load it"
@@ -413,11 +413,6 @@ class SparseAutoencoder(
         weights = read_weights(weights_path, model.state_dict(), sha256, advice)
         model.load_state_dict(weights, assign=True)
         return model.to(device).eval()
-
-
-def _plain_shape(shape: Any) -> Any:
-    """A shape with Python's numbers, where it may be one."""
-    return tuple(map(plain, shape)) if isinstance(shape, tuple | list) or hasattr(shape, "tolist") else shape
 
 
 def mix_of(beta: Tensor, betas: tuple[float, ...]) -> Tensor:

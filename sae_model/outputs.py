@@ -37,10 +37,6 @@ class OutputKind:
     """Length of a step towards another choice of latents, for atoms of length 1."""
 
 
-def _as_they_are(logits: Tensor) -> Tensor:
-    return logits
-
-
 def _squared_error(logits: Tensor, images: Tensor) -> Tensor:
     """The mean squared distance. In units of `scale`, images have a mean squared distance of 1 from their mean."""
     return (logits - images).square().flatten(1).sum(1).mean()
@@ -58,7 +54,7 @@ OUTPUTS = {
         choice_step=200.0,
     ),
     "linear": OutputKind(
-        reconstruction=_as_they_are,
+        reconstruction=lambda logits: logits,
         loss=_squared_error,
         slope=torch.ones_like,
         squared_error_per_loss=lambda _: 0.5,
