@@ -59,9 +59,7 @@ class Sparsity:
     """The kind of another method: this one is the first stop of that one's slider, and has no slider of its own."""
     follows: ClassVar[str | None] = None
     """The kind of another method: this one stands beside the end of that one's slider, and has no slider of its own.
-    Its models have no place on that axis."""
-    short: ClassVar[str] = ""
-    """What the page calls its models there."""
+    Its models have no place on that axis; the page calls them by their kind there."""
     measured_at: ClassVar[dict[str, tuple[float, ...]]] = {}
     """For a method that serves every k or every beta: at which of them its models are measured, {"k": (10, 25)}."""
     betas: ClassVar[tuple[float, ...]] = ()
@@ -311,10 +309,6 @@ class AdaptiveL1(Sparsity):
         return {"epochs": 27, "load_balancing": 1.3e-2}
 
 
-# At a low rate the penalty needs more weight to come within a few percent of it.
-KL_BUNDLED = ({"target": 0.02, "beta": 20.0}, {"target": 0.05}, {"target": 0.1}, {"target": 0.2})
-
-
 @dataclass(frozen=True)
 class _TargetRate(Sparsity):
     """What both KL penalties have: a rate that is asked for, and the weight of missing it."""
@@ -324,7 +318,8 @@ class _TargetRate(Sparsity):
     label = "Target rate (p)"
     ends = ("few on", "many on")
     hyperparameter = "target"
-    bundled = KL_BUNDLED
+    # At a low rate the penalty needs more weight to come within a few percent of it.
+    bundled = ({"target": 0.02, "beta": 20.0}, {"target": 0.05}, {"target": 0.1}, {"target": 0.2})
 
 
 @method
@@ -440,7 +435,6 @@ class BatchTopK(_Kept):
 
     kind = "batch-topk"
     follows = "topk"
-    short = "batch-topk"
     title = "Batch top k"
     asks_for = "k latents an image on average, so that a simple image may have fewer and a complex one more"
     purpose = "where the mean number of latents is given, and images differ in how many they need"
@@ -473,7 +467,6 @@ class JumpReLU(Sparsity):
     beta: float = field(default=1.25, metadata=BETA)
     kind = "jumprelu"
     follows = "topk"
-    short = "jumprelu"
     title = "JumpReLU"
     label = "Sparsity (beta)"
     ends = ("many on", "few on")
@@ -508,7 +501,6 @@ class Matryoshka(_Kept):
 
     kind = "matryoshka"
     follows = "topk"
-    short = "matryoshka"
     title = "Matryoshka"
     asks_for = (
         "the k largest latents of every image, and that the first 1/9, 2/9 and 4/9 of all latents also reconstruct it "

@@ -86,28 +86,20 @@ def keep_top_k(latents: Tensor, k: int | Tensor) -> Tensor:
     """
     latent_dim = latents.shape[-1]
     k = torch.as_tensor(k, device=latents.device) if hasattr(plain(k), "shape") else plain(k)
-    least: int
-    most: int
-    if isinstance(k, Tensor):
-        if k.is_floating_point() or k.is_complex() or k.dtype == torch.bool or k.shape not in ((), latents.shape[:-1]):
-            count, shape = len(latents), tuple(k.shape)
-            raise ValueError(f"k is one whole number, or one for each of {count} images; got {shape} of {k.dtype}.")
-        if torch.compiler.is_compiling():  # which looks at no values
-            least, most = 1, latent_dim
-        else:
-            least, most = (int(k.min()), int(k.max())) if len(latents) else (1, 1)
-    else:
+    least, most = 1, latent_dim
+    if not isinstance(k, Tensor):
         least = most = k
+    elif k.is_floating_point() or k.is_complex() or k.dtype == torch.bool or k.shape != latents.shape[:-1]:
+        got = f"{tuple(k.shape)} of {k.dtype}"
+        raise ValueError(f"k is one whole number, or one for each of {len(latents)} images; got {got}.")
+    elif not torch.compiler.is_compiling() and len(latents):  # a compiler looks at no values
+        least, most = int(k.min()), int(k.max())
     if not is_integer(most) or not 1 <= least <= most <= latent_dim:
         wrong = most if not is_integer(most) or least >= 1 else least
         raise ValueError(f"k lies between 1 and the number of latents, {latent_dim}; got {wrong!r:.80}.")
     with torch.no_grad():
         largest = latents.abs().topk(most, dim=-1, sorted=isinstance(k, Tensor)).indices
-        kept = (
-            torch.arange(most, device=latents.device) < k.unsqueeze(-1)
-            if isinstance(k, Tensor)
-            else latents.new_ones((), dtype=torch.bool)
-        )
+        kept = torch.arange(most, device=latents.device) < (k.unsqueeze(-1) if isinstance(k, Tensor) else k)
         mask = torch.zeros_like(latents, dtype=torch.bool).scatter(-1, largest, kept.expand_as(largest))
     return latents * mask
 

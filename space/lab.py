@@ -191,7 +191,7 @@ class Lab:
                 Stop(name, short_number(beta) if beta in by["beta"] else "", "beta", beta)
                 for beta in _between(by["beta"])
             ]
-        label = recipe.sparsity.short or value_label(name, recipe)
+        label = recipe.sparsity.kind if recipe.sparsity.follows else value_label(name, recipe)
         return [Stop(name, str(k), "k", k) for k in by.get("k", ())] or [Stop(name, label)]
 
     def first(self, family: str) -> Stop:
