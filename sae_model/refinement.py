@@ -91,20 +91,17 @@ def refine(images: Tensor, latents: Tensor, decoder: Decoder, refinement: Refine
         return latents
     latent_dim, pixels = decoder.dictionary.shape
     count, most = latents.count_nonzero(1), atoms_to_collect(latents)
-    static = torch.compiler.is_compiling()  # then no values are looked at: loops have their full length
-    size = None if most is None else max(1, CHUNK // (most * pixels))
     weight = _per_image(refinement.beta, images) * decoder.output.squared_error_per_loss(pixels) / latent_dim
     products = torch.full_like(count, MOST_PRODUCTS * latent_dim)
     affordable = products // (2 * (refinement.rounds + 1) * count.clamp_min(1)) - 1
     steps = _per_image(refinement.steps, images).minimum(affordable.clamp_min(0).unsqueeze(1).to(images.dtype))
-    if size is None:
-        longest = (refinement.most_steps or int(refinement.steps)) if static else int(steps.max())
-        return _refine(images, latents, count, weight, steps, longest, decoder, refinement.rounds, most)
-    refined = [
-        _refine(x, z, n, w, s, int(s.max()), decoder, refinement.rounds, most)
-        for x, z, n, w, s in zip(*(t.split(size) for t in (images, latents, count, weight, steps)), strict=True)
-    ]
-    return torch.cat(refined)
+    given = images, latents, count, weight, steps
+    if most is None:
+        # A compiler looks at no values: its loops have their full length.
+        longest = (refinement.most_steps or int(refinement.steps)) if torch.compiler.is_compiling() else None
+        return _refine(*given, decoder, refinement.rounds, longest=longest)
+    chunks = zip(*(tensor.split(max(1, CHUNK // (most * pixels))) for tensor in given), strict=True)
+    return torch.cat([_refine(x, z, n, w, s, decoder, refinement.rounds, most) for x, z, n, w, s in chunks])
 
 
 Product = Callable[[Tensor], Tensor]
@@ -129,12 +126,12 @@ def _refine(
     count: Tensor,
     weight: Tensor,
     steps: Tensor,
-    longest: int,
     decoder: Decoder,
     rounds: int,
-    most: int | None,
+    most: int | None = None,
+    longest: int | None = None,
 ) -> Tensor:
-    """The two moves, on images (batch, pixels), each with at most `most` latents on and `longest` steps."""
+    """The two moves, on images (batch, pixels); `most` and `longest` as in `fit_values`."""
     fit = fit_values(x, z, weight, steps, decoder.step(weight), decoder, most, longest)
     stride = torch.full_like(weight, decoder.output.choice_step / decoder.atom_length**2)
     for _ in range(rounds):
