@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -13,11 +14,7 @@ from pathlib import Path
 import pytest
 
 from sae_model import L1, AdaptiveTopK, KLPerImage, KLPerNeuron, ModelLoadError, SparseAutoencoder, TopK
-from sae_model.methods import (
-    METHODS,
-    Sparsity,
-    sparsity_from_config,
-)
+from sae_model.methods import METHODS, Sparsity, sparsity_from_config
 from training.fit.recipe import tuned
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,24 +65,23 @@ def test_a_config_that_is_none_is_refused() -> None:
             sparsity_from_config(wrong)
 
 
-@pytest.mark.parametrize("beta", [-1, math.nan, math.inf, 10**400, "0.1", None, True])
-def test_beta_must_be_a_number_from_zero(beta: object) -> None:
-    with pytest.raises(ValueError, match="beta is a number of at least 0"):
-        L1(beta)
+WRONG = {
+    "beta": ([L1], [-1, math.nan, math.inf, 10**400, "0.1", None, True], "beta is a number of at least 0"),
+    "target": (
+        [KLPerImage, KLPerNeuron],
+        [0, 1, -0.1, 1.5, math.nan, 10**400, "0.1", None, True],
+        "A target rate lies between 0 and 1, both excluded",
+    ),
+    "k": ([TopK, AdaptiveTopK], [0, -3, 2.5, "25", None, True], "k is a whole number of at least 1"),
+}
 
 
-@pytest.mark.parametrize("target", [0, 1, -0.1, 1.5, math.nan, 10**400, "0.1", None, True])
-@pytest.mark.parametrize("method", [KLPerImage, KLPerNeuron])
-def test_a_target_rate_lies_strictly_between_zero_and_one(method: type, target: object) -> None:
-    with pytest.raises(ValueError, match="A target rate lies between 0 and 1, both excluded"):
-        method(target)
-
-
-@pytest.mark.parametrize("k", [0, -3, 2.5, "25", None, True])
-@pytest.mark.parametrize("method", [TopK, AdaptiveTopK])
-def test_k_is_a_positive_whole_number(method: type, k: object) -> None:
-    with pytest.raises(ValueError, match="k is a whole number of at least 1"):
-        method(k)
+@pytest.mark.parametrize("hyperparameter", WRONG)
+def test_a_hyperparameter_out_of_its_range_is_refused(hyperparameter: str) -> None:
+    methods, values, words = WRONG[hyperparameter]
+    for method, value in itertools.product(methods, values):
+        with pytest.raises(ValueError, match=words):
+            method(**{hyperparameter: value})
 
 
 MINE = """

@@ -92,24 +92,24 @@ def test_latents_of_another_shape_are_refused(any_model: SparseAutoencoder) -> N
             any_model.decode(wrong)
 
 
-@pytest.mark.parametrize("size", [0, -1, 2.5, "900", None, True])
-def test_sizes_must_be_positive_whole_numbers(size: object) -> None:
-    with pytest.raises(ValueError, match="latent_dim is a whole number of at least 1"):
-        SparseAutoencoder(latent_dim=size)
-    with pytest.raises(ValueError, match=r"image_shape is .channels, height, width., each at least 1"):
-        SparseAutoencoder(image_shape=(1, 28, size))
+SIZES = [0, -1, 2.5, "900", None, True]
+SHAPES = [(28, 28), (1, 1, 28, 28), 28, "abc", None, *((1, 28, size) for size in SIZES)]
+WRONG = {
+    "latent_dim": (SIZES, "latent_dim is a whole number of at least 1"),
+    "image_shape": (SHAPES, r"image_shape is .channels, height, width., each at least 1"),
+    "architecture": (["deep", "", None, 5, ["lecture"]], r"Unknown architecture: .* Known ones: dictionary, lecture\."),
+    "output": (["tanh", None], r"Unknown output: .* Known ones: sigmoid, linear\."),
+    "step_loss": (["l1", None], r"Unknown step loss: .* Known ones: bce, mse\."),
+    "steps": ([-1, 101, 2.5], "steps is a whole number from 0 to 100; got"),
+}
 
 
-@pytest.mark.parametrize("shape", [(28, 28), (1, 1, 28, 28), 28, "abc", None])
-def test_an_image_shape_has_three_sizes(shape: object) -> None:
-    with pytest.raises(ValueError, match=r"image_shape is .channels, height, width., each at least 1"):
-        SparseAutoencoder(image_shape=shape)
-
-
-@pytest.mark.parametrize("architecture", ["deep", "", None, 5, ["lecture"]])
-def test_an_unknown_architecture_is_refused_with_the_known_ones(architecture: object) -> None:
-    with pytest.raises(ValueError, match=r"Unknown architecture: .* Known ones: dictionary, lecture\."):
-        SparseAutoencoder(architecture=architecture)
+@pytest.mark.parametrize("argument", WRONG)
+def test_only_what_there_is_can_be_asked_for(argument: str) -> None:
+    values, words = WRONG[argument]
+    for value in values:
+        with pytest.raises(ValueError, match=words):
+            SparseAutoencoder(**{argument: value})
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
