@@ -101,7 +101,6 @@ class Dictionary(nn.Module):
             self.register_buffer("threshold", threshold)
         if settings is not None:
             self.first_bias = nn.Parameter(torch.zeros(settings, latent_dim))
-        self.register_buffer("_folded", None, persistent=False)  # a buffer, so that it moves with the model
         with torch.no_grad():
             self.first.weight.copy_(first)
             self.first.bias.fill_(-INITIAL_THRESHOLD)
@@ -131,21 +130,11 @@ class Dictionary(nn.Module):
     @property
     def dictionary(self) -> Tensor:
         """D, (latent_dim, pixels)."""
-        if self._folded is not None:
-            return self._folded
         squares = self.atoms.square().sum(1, keepdim=True)
         dictionary = self.atom_length * self.atoms * torch.rsqrt(squares + 1e-12)  # finite for zeros too
         device = dictionary.device.type
         # Under autocast it is cast once here, instead of in each product.
         return dictionary.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else dictionary
-
-    @torch.no_grad()
-    def fold(self) -> None:
-        """Work out the dictionary once and for all: the same answers in less time.
-
-        For inference alone: weights that are changed, loaded or moved to another device later are not seen.
-        """
-        self._folded = self.dictionary
 
     def encode(self, images: Tensor, k: int | Tensor | None = None, mix: Tensor | None = None) -> Tensor:
         """Images (batch, channels, height, width) -> latents (batch, latent_dim), at least 0.

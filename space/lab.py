@@ -216,14 +216,9 @@ class Lab:
 
     @cache  # noqa: B019 (one Lab lives as long as the page)
     def model(self, name: str) -> SparseAutoencoder:
-        """One of the page's own models, folded for inference: none of them is trained here.
-
-        In double precision, as the browser computes: rounding may decide whether a step of the refinement is taken.
-        """
-        model = SparseAutoencoder.from_pretrained(self.models[name].folder).double()
-        if model.is_linear:
-            model.network.fold()
-        return model
+        """One of the page's own models, in double precision, as the browser computes: rounding may decide whether a
+        step of the refinement is taken."""
+        return SparseAutoencoder.from_pretrained(self.models[name].folder).double()
 
     def evaluation(self, stop: Stop) -> Evaluation:
         """The metrics on the test split of a stop that has a label."""

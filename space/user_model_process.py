@@ -76,7 +76,7 @@ def work(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
-    """All metrics of a model that is not folded.
+    """All metrics of a model.
 
     Raises:
         InputError: its latents or reconstructions are not numbers.

@@ -228,12 +228,6 @@ def test_the_table_of_methods_has_all_of_them_and_their_words() -> None:
     ]
 
 
-def test_which_codes_are_refined() -> None:
-    plain = {recipe.name for recipe in RECIPES if recipe.sparsity.refinement() is None}
-    weak = {"dense", "l1-0.01", "l1-0.1", "l1-0.3", "l1-0.1-noise-0.6", "lecture"}
-    assert plain == weak | {name for name in ALL if name.startswith("kl-")}
-
-
 def test_the_limits_that_are_told_are_those_of_the_code() -> None:
     text = flat(RESEARCHERS)
     for said in (

@@ -167,25 +167,6 @@ def test_an_atom_of_zeros_does_no_harm() -> None:
     assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
 
 
-def test_folding_for_inference_changes_no_output(drawn: SparseAutoencoder) -> None:
-    images = torch.rand(6, 1, 28, 28)
-    names = drawn.state_dict().keys()
-    with torch.no_grad():
-        before = drawn(images)
-        drawn.network.fold()
-        after = drawn(images)
-        assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
-        drawn.network.atoms.zero_()  # and it is folded: atoms are not looked at again
-        assert torch.equal(drawn(images).reconstruction, after.reconstruction)
-    assert drawn.state_dict().keys() == names
-
-
-def test_a_folded_model_moves_as_a_whole(drawn: SparseAutoencoder) -> None:
-    drawn.network.fold()
-    assert drawn.double().dictionary.dtype == torch.float64
-    assert drawn.to("meta").dictionary.device.type == "meta"
-
-
 def test_first_weights_follow_from_images_and_seed() -> None:
     images = torch.rand(50, 1, 28, 28)
     images[:, :, :, :14] *= 0.1

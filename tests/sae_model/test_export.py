@@ -14,22 +14,15 @@ from sae_model import SparseAutoencoder, Sparsity, TopK, load_variant
 BATCH = {0: torch.export.Dim("batch")}
 
 
-class Encode(nn.Module):
-    """`model.encode` as a module, which is what torch exports."""
+class Method(nn.Module):
+    """`model.encode` or `model.decode` as a module, which is what torch exports."""
 
-    def __init__(self, model: SparseAutoencoder) -> None:
+    def __init__(self, model: SparseAutoencoder, name: str) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.name = model, name
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.model.encode(images)
-
-
-class Decode(Encode):
-    """`model.decode` as a module."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.model.decode(images)
+    def forward(self, given: Tensor) -> Tensor:
+        return getattr(self.model, self.name)(given)
 
 
 @pytest.fixture
@@ -42,7 +35,7 @@ def images(digits: object) -> Tensor:
 def test_a_variant_is_exported_for_any_batch(name: str, images: Tensor) -> None:
     model = load_variant(name)
     latents = model.encode(images).detach()
-    for module, given in ((Encode(model), images), (Decode(model), latents)):
+    for module, given in ((Method(model, "encode"), images), (Method(model, "decode"), latents)):
         program = torch.export.export(module, (given[:4],), dynamic_shapes=(BATCH,))
         torch.testing.assert_close(program.module()(given), module(given), rtol=1e-3, atol=1e-3)
 
@@ -63,9 +56,8 @@ def test_a_model_is_written_as_onnx(sparsity: Sparsity, steps: int, tmp_path: Pa
     torch.manual_seed(0)
     model = SparseAutoencoder(30, sparsity, image_shape=(12,), output="linear", steps=steps).eval()
     vectors = torch.randn(9, 12)
-    torch.onnx.export(
-        Encode(model).eval(), (vectors[:4],), tmp_path / "encode.onnx", dynamic_shapes=(BATCH,), dynamo=True
-    )
+    encode = Method(model, "encode").eval()
+    torch.onnx.export(encode, (vectors[:4],), tmp_path / "encode.onnx", dynamic_shapes=(BATCH,), dynamo=True)
     session = runtime.InferenceSession(str(tmp_path / "encode.onnx"))
     (latents,) = session.run(None, {session.get_inputs()[0].name: vectors.numpy()})
     np.testing.assert_allclose(latents, model.encode(vectors).detach().numpy(), atol=1e-4)

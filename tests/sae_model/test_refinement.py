@@ -172,7 +172,7 @@ def test_refining_helps_and_is_no_part_of_training(digits: Split) -> None:
 
 
 def test_methods_that_are_to_copy_or_state_a_rate_are_not_refined() -> None:
-    for method in (Dense(), L1(0.1), L1(0.3), KLPerImage(), KLPerNeuron()):
+    for method in (Dense(), L1(0.0), L1(0.1), L1(0.3), KLPerImage(), KLPerNeuron()):
         assert method.refinement() is None
     for method in (L1(1.0), TopK(), AdaptiveTopK(), BatchTopK(), JumpReLU(), Matryoshka(), AdaptiveL1()):
         assert method.refinement() is not None
