@@ -12,8 +12,6 @@ Names, and the letters that the literature uses for them:
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -104,44 +102,10 @@ def keep_top_k(latents: Tensor, k: int | Tensor) -> Tensor:
     return latents * mask
 
 
-class _Jump(torch.autograd.Function):
-    """Latents above their thresholds, and how the thresholds learn though a jump has no gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, latents: Tensor, threshold: Tensor, width: float) -> Tensor:
-        ctx.save_for_backward(latents, threshold)
-        ctx.width = width
-        return latents * (latents > threshold)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
-        latents, threshold = ctx.saved_tensors
-        near = (latents - threshold).abs() < ctx.width / 2
-        of_threshold = -(gradient * near * threshold / ctx.width).sum(0)
-        return gradient * (latents > threshold), of_threshold, None
-
-
-class _Count(torch.autograd.Function):
-    """How many latents of each image are above their thresholds, with a gradient for the thresholds."""
-
-    @staticmethod
-    def forward(ctx: Any, latents: Tensor, threshold: Tensor, width: float) -> Tensor:
-        ctx.save_for_backward(latents, threshold)
-        ctx.width = width
-        return (latents > threshold).sum(1).to(latents.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None]:
-        latents, threshold = ctx.saved_tensors
-        # Latents below their threshold are 0 after the jump: those just above it stand for both sides.
-        near = (latents > threshold) & (latents - threshold < ctx.width)
-        return None, -(gradient.unsqueeze(1) * near / ctx.width).sum(0), None
-
-
 def jump_relu(latents: Tensor, threshold: Tensor, width: float) -> Tensor:
     """Zero the latents that are not above their threshold (Rajamanoharan et al. 2024, "Jumping ahead").
 
-    The gradient in the thresholds is estimated from the latents that lie within width / 2 of them.
+    A jump has no gradient in its threshold: it is estimated from the latents that lie within width / 2 of theirs.
 
     Args:
         latents: (batch, latent_dim), at least 0.
@@ -151,7 +115,8 @@ def jump_relu(latents: Tensor, threshold: Tensor, width: float) -> Tensor:
     Returns:
         (batch, latent_dim).
     """
-    return _Jump.apply(latents, threshold, width)
+    near = (latents - threshold).abs() < width / 2
+    return _with_gradient_of(-threshold * (near * threshold / width).detach(), latents * (latents > threshold))
 
 
 def count_above(latents: Tensor, threshold: Tensor, width: float) -> Tensor:
@@ -163,7 +128,15 @@ def count_above(latents: Tensor, threshold: Tensor, width: float) -> Tensor:
     Returns:
         (batch,).
     """
-    return _Count.apply(latents, threshold, width)
+    above = latents > threshold
+    # Latents below their threshold are 0 after the jump: those just above it stand for both sides.
+    near = above & (latents - threshold < width)
+    return _with_gradient_of(-(threshold * near / width).sum(1), above.sum(1).to(latents.dtype))
+
+
+def _with_gradient_of(estimate: Tensor, values: Tensor) -> Tensor:
+    """The values, with the gradient of the estimate added to theirs (a straight-through estimator)."""
+    return values + (estimate - estimate.detach())
 
 
 def effective_l0(latents: Tensor) -> Tensor:
