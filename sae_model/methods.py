@@ -242,7 +242,7 @@ class L1(Sparsity):
         return self.beta * unit_activation(latents).mean()
 
     def refinement(self, beta: Tensor | None = None) -> Refinement | None:
-        steps = 0 if self.beta == 0 else round(min(max(L1_STEPS * _l1_part(math.log(self.beta)), 0), L1_STEPS))
+        steps = round(min(max(_l1_steps(math.log(self.beta)), 0), L1_STEPS)) if self.beta else 0
         return Refinement(steps, beta=self.beta) if steps else None
 
     def recipe(self) -> dict[str, Any]:
@@ -252,22 +252,16 @@ class L1(Sparsity):
         return {"load_balancing": 3e-2 / (1 + 10 * self.beta) + min(1e-3 * self.beta, 1e-2)}
 
 
-REFINED_FROM, REFINED_FULLY = 0.3, 1.0
 L1_STEPS = 12
 
 
-def _l1_steps(beta: Tensor) -> Tensor:
-    """Steps of the refinement under an L1 penalty: none up to beta 0.3, all from 1 on.
+def _l1_steps(log_beta: Any) -> Any:
+    """Steps of the refinement under an L1 penalty, before they are rounded and clamped: 0 at beta 0.3, 12 at 1.
 
     The weaker the penalty, the more latents are on, and the more expensive each step is. A code without
     penalty is not refined: it copies, and is shown as it is.
     """
-    return (L1_STEPS * _l1_part(beta.log())).round().clamp(0, L1_STEPS)
-
-
-def _l1_part(log_beta: Any) -> Any:
-    """How far a beta lies on the way from 0.3 to 1, by its logarithm."""
-    return (log_beta - math.log(REFINED_FROM)) / math.log(REFINED_FULLY / REFINED_FROM)
+    return L1_STEPS * (1 - log_beta / math.log(0.3))
 
 
 @method
@@ -293,7 +287,8 @@ class AdaptiveL1(Sparsity):
 
     def refinement(self, beta: Tensor | None = None) -> Refinement:
         beta = torch.tensor([self.beta]) if beta is None else beta
-        return Refinement(_l1_steps(beta).unsqueeze(1), beta=beta.unsqueeze(1), most_steps=L1_STEPS)
+        steps = _l1_steps(beta.log()).round().clamp(0, L1_STEPS)
+        return Refinement(steps.unsqueeze(1), beta=beta.unsqueeze(1), most_steps=L1_STEPS)
 
     def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
         """(batch, latent_dim) -> scalar, beta of each image times its mean activation, averaged over images."""

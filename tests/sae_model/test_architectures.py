@@ -231,13 +231,10 @@ def test_the_lectures_network_comes_back_with_its_statistics(lecture: SparseAuto
     lecture.eval().save_pretrained(tmp_path / "lecture")
     loaded = SparseAutoencoder.from_pretrained(tmp_path / "lecture")
     saved = lecture.state_dict()
-    counted = [name for name in saved if name.endswith("num_batches_tracked")]
-    assert len(counted) == 10
     assert loaded.state_dict().keys() == saved.keys()
     for name, tensor in loaded.state_dict().items():
-        assert tensor.dtype == saved[name].dtype == (torch.int64 if name in counted else torch.float32), name
+        assert tensor.dtype == saved[name].dtype, name
         assert torch.equal(tensor, saved[name]), name
-    assert all(saved[name].item() == 3 for name in counted)
     images = torch.rand(4, 1, 28, 28)
     for one, other in zip(lecture(images), loaded(images), strict=True):
         assert torch.equal(one, other)
