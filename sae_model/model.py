@@ -249,14 +249,9 @@ class SparseAutoencoder(
             if beta is not None:
                 raise ValueError(f"A model of the method {self.sparsity.kind!r} has one beta: leave beta out.")
             return None
-        if beta is None:
-            beta = self.sparsity.beta  # type: ignore[attr-defined]
-        beta = plain(beta)
-        if isinstance(beta, Tensor):
-            fits = beta.is_floating_point() and beta.shape in ((), (count,))
-        else:
-            fits = is_number(beta)
-        if not fits:
+        beta = plain(self.sparsity.beta if beta is None else beta)  # type: ignore[attr-defined]
+        is_of_each = isinstance(beta, Tensor) and beta.is_floating_point() and beta.shape == (count,)
+        if not is_of_each and not is_number(beta):
             raise ValueError(f"beta is one number, or a tensor of one for each of {count} images; got {beta!r:.80}.")
         of_each = torch.as_tensor(beta, dtype=torch.float32).expand(count)
         if torch.compiler.is_compiling():  # which looks at no values
