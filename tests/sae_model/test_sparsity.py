@@ -175,6 +175,8 @@ def test_small_codes_can_be_trained_too(latent_dim: int, progress: float) -> Non
         torch.tensor([1.5, 2.5]),
         torch.tensor([True, True]),
         torch.tensor([1, 2, 3]),
+        torch.tensor([0, 5]),
+        torch.tensor([5, 41]),
     ],
 )
 def test_top_k_refuses_what_is_no_whole_number_for_each_image(k: object) -> None:
@@ -199,13 +201,13 @@ def test_effective_l0_counts_many_latents_in_half_precision_too(dtype: torch.dty
 def test_a_jump_passes_what_is_above_its_threshold_and_estimates_the_gradient_of_that() -> None:
     """Against the derivative of the mean of g * z * [z > t], with z spread evenly around t: - g * t * density."""
     spread, count = 2.0, 20_001
-    z = torch.linspace(1 - spread / 2, 1 + spread / 2, count).unsqueeze(1).requires_grad_()
-    threshold = torch.tensor([1.0], requires_grad=True)
+    z = torch.linspace(0.5 - spread / 2, 0.5 + spread / 2, count).unsqueeze(1).requires_grad_()
+    threshold = torch.tensor([0.5], requires_grad=True)
     kept = jump_relu(z, threshold, 0.2)
-    assert torch.equal(kept, z * (z > 1))
+    assert torch.equal(kept, z * (z > 0.5))
     (3.0 * kept.mean()).backward()
-    assert threshold.grad.item() == pytest.approx(-3.0 * 1.0 / spread, rel=0.01)
-    assert torch.equal(z.grad, 3.0 / count * (z > 1))
+    assert threshold.grad.item() == pytest.approx(-3.0 * 0.5 / spread, rel=0.01)
+    assert torch.equal(z.grad, 3.0 / count * (z > 0.5))
 
 
 def test_a_count_is_exact_and_falls_where_a_threshold_rises() -> None:

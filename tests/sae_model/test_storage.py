@@ -256,7 +256,7 @@ BROKEN = {
         "network.bias is stored as F8_E4M3, and should be",
     ),
     "bytes behind the weights": (append, "not a complete safetensors file .*not fully covered"),
-    "header longer than any": (write_header({}, length=2**63), "its header has more than 100,000 bytes"),
+    "header longer than any": (write_header({}, length=LARGEST_HEADER + 1), "its header has more than 100,000 bytes"),
     "nothing but the header": (lambda f: (f / "model.safetensors").write_bytes(b""), "not a complete safetensors file"),
     "flipped bit": (flip_a_bit, "SHA-256 differs"),
     "no checksum": (edit_config(weights_sha256=None), "SHA-256 differs"),
