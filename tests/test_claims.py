@@ -13,9 +13,9 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 
-from sae_model import SparseAutoencoder, load_variant
+from sae_model import SparseAutoencoder, TopK, load_variant
 from sae_model.bundle import BUNDLE
-from sae_model.methods import METHODS, AdaptiveL1, AdaptiveTopK, _Kept
+from sae_model.methods import METHODS, AdaptiveL1, AdaptiveTopK
 from sae_model.refinement import Refinement
 from sae_model.storage import LARGEST_HEADER
 from space import app, lines, live_training, user_model_process, user_models
@@ -198,7 +198,7 @@ def test_refinement_lowers_the_error_by_as_much_as_results_say(monkeypatch: pyte
     model, images = load_variant("topk-25"), as_floats(load_split("mnist", "validation").images)
     some, fvu = images[:1000], []
     for refinement in (None, *(Refinement(steps=8, rounds=rounds) for rounds in (1, 2, 4))):
-        monkeypatch.setattr(_Kept, "refinement", lambda *_, it=refinement: it)
+        monkeypatch.setattr(TopK, "refinement", lambda *_, it=refinement: it)
         fvu.append(mse(model, some, some) / some.var(0, correction=0).mean().item())
     alone = re.search(r"the encoder alone \| ([\d.]+)", RESULTS)[1]
     refined = re.search(r"each with 8 steps \| ([\d.]+) / ([\d.]+) / ([\d.]+)", RESULTS).groups()
