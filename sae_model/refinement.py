@@ -18,7 +18,6 @@ noise that lies outside of [0, 1].
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -104,9 +103,6 @@ def refine(images: Tensor, latents: Tensor, decoder: Decoder, refinement: Refine
     return torch.cat([_refine(x, z, n, w, s, decoder, refinement.rounds, most) for x, z, n, w, s in chunks])
 
 
-Product = Callable[[Tensor], Tensor]
-
-
 def atoms_to_collect(latents: Tensor) -> int | None:
     """The largest number of latents that an image has on, if it is faster to collect the atoms of each; else None."""
     if torch.compiler.is_compiling():
@@ -176,8 +172,8 @@ def fit_values(
         most: no image has more latents on; None multiplies by all atoms.
         longest: no image has more steps; None looks at `steps`.
     """
-    draw: Product = lambda z: F.linear(z, decoder.dictionary.T)  # noqa: E731
-    correlate: Product = lambda pull: F.linear(pull, decoder.dictionary)  # noqa: E731
+    draw = lambda z: F.linear(z, decoder.dictionary.T)  # noqa: E731
+    correlate = lambda pull: F.linear(pull, decoder.dictionary)  # noqa: E731
     whole, chosen = z, None
     if most is not None:
         chosen = z.topk(most).indices

@@ -161,24 +161,11 @@ def test_small_codes_can_be_trained_too(latent_dim: int, progress: float) -> Non
         keep_top_k(latents, method.training_k(progress, latents.shape, generator))  # raises where a k is not there
 
 
-@pytest.mark.parametrize(
-    "k",
-    [
-        0,
-        -1,
-        41,
-        True,
-        2.0,
-        1.5,
-        "2",
-        None,
-        torch.tensor([1.5, 2.5]),
-        torch.tensor([True, True]),
-        torch.tensor([1, 2, 3]),
-        torch.tensor([0, 5]),
-        torch.tensor([5, 41]),
-    ],
-)
+NO_K = [0, -1, 41, True, 2.0, 1.5, "2", None]
+NO_K_OF_TWO_IMAGES = [[1.5, 2.5], [True, True], [1, 2, 3], [0, 5], [5, 41]]
+
+
+@pytest.mark.parametrize("k", [*NO_K, *map(torch.tensor, NO_K_OF_TWO_IMAGES)])
 def test_top_k_refuses_what_is_no_whole_number_for_each_image(k: object) -> None:
     with pytest.raises(ValueError, match=r"^k (lies between|is one whole number)"):
         keep_top_k(torch.randn(2, 40), k)
