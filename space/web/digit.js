@@ -1,19 +1,18 @@
 /** A drawing made to look as MNIST's digits do, and as text that is short enough for a link. Images are grey, row by
  * row, ink bright on dark. */
 
-import { fromBase64, toBase64 } from "./base64.js";
+import { fromBase64, toBase64, unpacked } from "./bytes.js";
 import { box, scaled } from "./resample.js";
 import { Problem } from "./words.js";
 
 /** Pixels of a side of an MNIST image. */
 const SIDE = 28;
-/** Characters of a text; a drawing has about 250, and never more than 540. */
+/** Characters of a text; a drawing has about 250, and never more than 540. So many unpack to 0.8 MB at most. */
 const LONGEST_TEXT = 1000;
 const BOX = 20; // LeCun et al. (1998) scaled each digit into a square of this many pixels a side
 const LEVELS = 16;
 const LEAST_CONTRAST = 0.05; // an image whose ink is not brighter than its border by this shows nothing
 const LEAST_INK = 0.05; // a pixel with less than this share of the brightest one's ink is dust, outside the digit's box
-const PIECE = 16; // bytes that are unpacked at once: at most 17 KB come out, whatever they are
 
 /**
  * An image scaled and centred as those of MNIST are (LeCun et al. 1998): the box around the ink is scaled to fit 20 x
@@ -75,44 +74,15 @@ export async function toText(image) {
 export async function fromText(text) {
   if (typeof text !== "string" || !/^[A-Za-z0-9_-]+$/.test(text)) throw new Problem("draw.letters");
   if (text.length > LONGEST_TEXT) throw new Problem("draw.longest", { most: LONGEST_TEXT, count: text.length });
-  const size = (SIDE * SIDE) / 2;
   let pairs;
   try {
-    pairs = await unpacked(fromBase64(text.replaceAll("-", "+").replaceAll("_", "/")), size + 1);
+    pairs = await unpacked(fromBase64(text.replaceAll("-", "+").replaceAll("_", "/")), "deflate");
   } catch {
     throw new Problem("draw.broken");
   }
-  if (pairs.length !== size) throw new Problem("draw.pixels", { side: SIDE });
-  const levels = pairs.flatMap((pair) => [Math.floor(pair / LEVELS), pair % LEVELS]);
+  if (pairs.length !== (SIDE * SIDE) / 2) throw new Problem("draw.pixels", { side: SIDE });
+  const levels = [...pairs].flatMap((pair) => [Math.floor(pair / LEVELS), pair % LEVELS]);
   return Float64Array.from(levels, (level) => level / (LEVELS - 1));
-}
-
-/**
- * @param {Uint8Array} packed
- * @param {number} most no more bytes than this are returned, and hardly more unpacked
- */
-async function unpacked(packed, most) {
-  let at = 0;
-  /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */
-  const pieces = new ReadableStream(
-    {
-      pull(controller) {
-        if (at < packed.length) controller.enqueue(new Uint8Array(packed.slice(at, (at += PIECE))));
-        else controller.close();
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  const reader = pieces.pipeThrough(new DecompressionStream("deflate")).getReader();
-  /** @type {number[]} */
-  const bytes = [];
-  for (let step = await reader.read(); !step.done; step = await reader.read()) {
-    bytes.push(...step.value.subarray(0, most - bytes.length));
-    if (bytes.length < most) continue;
-    await reader.cancel();
-    break;
-  }
-  return bytes;
 }
 
 /**

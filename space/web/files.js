@@ -1,8 +1,9 @@
 /** What the page fetches: the index of the lab, words, weights, statistics and images. All addresses are relative to the
  * page's own, so that the page works behind a proxy and as a folder of files. */
 
-import { readSafetensors } from "./safetensors.js";
+import { unpacked } from "./bytes.js";
 import { Model } from "./model.js";
+import { readSafetensors } from "./safetensors.js";
 
 const MOST_MODELS = 12; // that are ready for use, 6 MB each; the others are made again from their weights, half as large
 const base = () => new URL("files/", document.baseURI);
@@ -33,16 +34,10 @@ export function json(path) {
   return reading;
 }
 
-/**
- * The content of a file that is compressed with gzip; the browser may have unpacked it already.
- * @param {string} path
- * @returns {Promise<ArrayBuffer>}
- */
-async function unpacked(path) {
-  const bytes = await (await get(path)).arrayBuffer();
-  const [first, second] = new Uint8Array(bytes, 0, Math.min(2, bytes.byteLength));
-  if (first !== 0x1f || second !== 0x8b) return bytes;
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+/** The content of a file that is compressed with gzip; the browser may have unpacked it already. @param {string} path */
+async function content(path) {
+  const bytes = new Uint8Array(await (await get(path)).arrayBuffer());
+  return (bytes[0] === 0x1f && bytes[1] === 0x8b ? await unpacked(bytes, "gzip") : bytes).buffer;
 }
 
 /**
@@ -50,16 +45,13 @@ async function unpacked(path) {
  * @returns {Promise<Uint8Array | Uint16Array | Float32Array>} numbers after the header
  */
 export async function numbers({ url, type, skip }) {
-  const bytes = (await unpacked(url)).slice(skip);
-  return type === "uint8"
-    ? new Uint8Array(bytes)
-    : type === "uint16"
-      ? new Uint16Array(bytes)
-      : new Float32Array(bytes);
+  const bytes = (await content(url)).slice(skip);
+  if (type === "uint8") return new Uint8Array(bytes);
+  return type === "uint16" ? new Uint16Array(bytes) : new Float32Array(bytes);
 }
 
 /** @param {string} url @returns {Promise<Map<string, {shape: number[], data: any}>>} tensors by name */
-export const tensors = async (url) => readSafetensors(await unpacked(url));
+export const tensors = async (url) => readSafetensors(await content(url));
 
 /** The models whose weights are here or under way. */
 export class Models {

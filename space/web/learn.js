@@ -1,6 +1,6 @@
 /** The tab in which a model is trained on the server before the visitor's eyes, kept, and taken home. */
 
-import { toBase64 } from "./base64.js";
+import { toBase64 } from "./bytes.js";
 import { fill, h } from "./dom.js";
 import { moment } from "./moment.js";
 import { Requests } from "./server.js";

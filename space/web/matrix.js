@@ -1,6 +1,6 @@
 // A matrix of weights with the products of products.js, several times as fast in WebAssembly. The code is matrix.wat.
 
-import { fromBase64 } from "./base64.js";
+import { fromBase64 } from "./bytes.js";
 import { accumulate, all, correlate } from "./products.js";
 
 /** @typedef {object} Matrix

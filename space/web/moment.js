@@ -1,6 +1,6 @@
 /** One moment of a training: its atoms, what it makes of an image, its numbers, its loss and its histograms. */
 
-import { fromBase64 } from "./base64.js";
+import { fromBase64, unpacked } from "./bytes.js";
 import { Plot, responsive } from "./chart.js";
 import { fill, h } from "./dom.js";
 import { histogram } from "./histogram.js";
@@ -102,21 +102,17 @@ function lossCurve({ history, steps, loss }, width) {
  * @param {number[]} shape
  */
 async function drawWall(canvas, { atoms, count }, shape) {
-  const unpacked = new Blob([fromBase64(atoms)]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const values = new Int8Array(await new Response(unpacked).arrayBuffer());
+  const values = new Int8Array((await unpacked(fromBase64(atoms), "deflate")).buffer);
   const pixels = values.length / count;
-  const side = paint.mapSide(pixels);
-  const [channels, height, width] = shape[1] * shape[2] === 1 ? [1, side, side] : shape; // a vector is drawn as a square
-  const columns = Math.ceil(Math.sqrt(count));
-  const all = [channels, Math.ceil(count / columns) * (height + 1), columns * (width + 1)];
-  const sheet = new Int8Array(all[0] * all[1] * all[2]);
-  for (let atom = 0; atom < count; atom++) {
-    const corner = Math.floor(atom / columns) * (height + 1) * all[2] + (atom % columns) * (width + 1);
-    for (let i = 0; i < pixels; i++) {
-      const [channel, place] = [Math.floor(i / (height * width)), i % (height * width)];
-      const row = Math.floor(place / width);
-      sheet[channel * all[1] * all[2] + corner + row * all[2] + (place % width)] = values[atom * pixels + i];
+  const columns = paint.mapSide(count);
+  const tile = paint.canvas();
+  for (let i = 0; i < count; i++) {
+    paint.signed(tile, values.subarray(i * pixels, (i + 1) * pixels), shape, LEVELS);
+    const [width, height] = [tile.width + 1, tile.height + 1];
+    if (i === 0) {
+      const sheet = [shape[0] === 3 ? 3 : 1, Math.ceil(count / columns) * height, columns * width];
+      paint.signed(canvas, new Int8Array(sheet[0] * sheet[1] * sheet[2]), sheet); // zeros between the atoms
     }
+    canvas.getContext("2d")?.drawImage(tile, (i % columns) * width, Math.floor(i / columns) * height);
   }
-  paint.signed(canvas, sheet, all, LEVELS);
 }

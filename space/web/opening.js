@@ -1,6 +1,6 @@
 /** What the page itself carries of its opening: looks that are drawn before any weights are here. */
 
-import { fromBase64 } from "./base64.js";
+import { fromBase64 } from "./bytes.js";
 import { singles } from "./safetensors.js";
 
 /** @typedef {import("./lab.js").Lab} Lab */

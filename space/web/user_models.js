@@ -1,6 +1,6 @@
 /** The box that loads a user's model: where its address is typed, and what the server says of it. */
 
-import { toBase64 } from "./base64.js";
+import { toBase64 } from "./bytes.js";
 import { fill, h } from "./dom.js";
 import { Requests } from "./server.js";
 import { rich, say } from "./words.js";

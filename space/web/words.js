@@ -103,7 +103,7 @@ function find(values, path, key) {
 }
 
 /**
- * A value as Python formats it, for the specifications that the catalogues use.
+ * A value as Python formats it, for the specifications that the catalogues use; but "g" writes fewer exponents.
  * @param {any} value
  * @param {string} [spec] "", "d", ",", ".3f", ",.0f", ".1%", "g", ".2g"
  * @returns {string}
@@ -112,26 +112,9 @@ export function format(value, spec = "") {
   if (typeof value !== "number") return String(value);
   const [, comma, digits, kind] = /^(,?)(?:\.(\d+))?([dfg%]?)$/.exec(spec) ?? [];
   if (kind === undefined) throw new Error(`Unknown format: ${spec}`);
-  if (kind === "g") return general(value, digits === undefined ? 6 : Number(digits));
+  if (kind === "g") return String(Number(value.toPrecision(Number(digits ?? 6))));
   const places = digits === undefined ? (kind === "f" ? 6 : 0) : Number(digits);
-  const words = kind === "f" || kind === "%" ? (kind === "%" ? 100 * value : value).toFixed(places) : String(value);
-  return (comma ? words.replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ",") : words) + (kind === "%" ? "%" : "");
+  const words = kind === "%" ? `${(100 * value).toFixed(places)}%` : kind === "f" ? value.toFixed(places) : String(value);
+  return comma ? words.replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ",") : words;
 }
 
-/**
- * @param {number} value
- * @param {number} digits
- */
-function general(value, digits) {
-  if (value === 0 || !Number.isFinite(value)) return Object.is(value, -0) ? "-0" : String(value);
-  const exponent = Number(value.toExponential(Math.max(digits, 1) - 1).split("e")[1]);
-  if (exponent < -4 || exponent >= Math.max(digits, 1)) {
-    const [mantissa, power] = value.toExponential(Math.max(digits, 1) - 1).split("e");
-    const sign = power[0] === "-" ? "-" : "+";
-    return `${trimmed(mantissa)}e${sign}${power.slice(1).padStart(2, "0")}`;
-  }
-  return trimmed(value.toFixed(Math.max(digits - 1 - exponent, 0)));
-}
-
-/** @param {string} number */
-const trimmed = (number) => (number.includes(".") ? number.replace(/\.?0+$/, "") : number);
