@@ -12,13 +12,13 @@ const AT_ONCE = 120;
 /** @param {Page} page @returns {import("./page.js").View} */
 export function atomBrowser(page) {
   const sort = h("select", { id: "atoms-by", on: { change: () => start() } });
-  const more = h("button", { type: "button", on: { click: () => ((count += AT_ONCE), draw()) } }, say("atoms.more"));
+  const more = h("button", { on: { click: () => ((count += AT_ONCE), draw()) } }, say("atoms.more"));
   const grid = h("div", { class: "atoms all" });
   const head = h("p", { class: "muted" });
   let count = AT_ONCE;
   let drawn = ""; // which atoms are there, in which order
   const options = ["value", "use", "least"].map((by) => h("option", { value: by }, say(`atoms.by_${by}`)));
-  const classes = page.lab.index.classes.map((/** @type {string} */ name, /** @type {number} */ i) =>
+  const classes = page.lab.index.classes.map((name, i) =>
     h("option", { value: String(i) }, say("atoms.by_class", { name })),
   );
   fill(sort, options, classes.length > 1 && classes);
@@ -43,19 +43,14 @@ export function atomBrowser(page) {
       const order = [...Array(by.length).keys()].sort((a, b) => by[b] - by[a] || a - b).slice(0, count);
       const name = `${stop} ${order.join()}`;
       if (name === drawn) return;
-      const dead = statistics.alive.reduce((sum, alive) => sum + (alive ? 0 : 1), 0);
-      const never = statistics.frequency.reduce((sum, share) => sum + (share ? 0 : 1), 0);
-      fill(
-        head,
-        rich("atoms.all_intro", {
-          title: stop,
-          latents: by.length,
-          dead,
-          never,
-          sample: page.lab.index.sample,
-          share: page.lab.evaluation(stop).dead_fraction,
-        }),
-      );
+      const numbers = {
+        latents: by.length,
+        dead: statistics.alive.filter((alive) => !alive).length,
+        never: statistics.frequency.filter((share) => !share).length,
+        sample: page.lab.index.sample,
+        share: page.lab.evaluation(stop).dead_fraction,
+      };
+      fill(head, rich("atoms.all_intro", { title: stop, ...numbers }));
       const tiles = [];
       for (const [i, latent] of order.entries()) {
         const isDead = !statistics.alive[latent];

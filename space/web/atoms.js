@@ -25,7 +25,7 @@ export function build(page) {
     on: { input: () => page.set({ reveal: Number(slider.value) }) },
   });
   const value = h("output", {});
-  const play = h("button", { type: "button", id: "play" }, say("atoms.play"));
+  const play = h("button", { id: "play" }, say("atoms.play"));
   const edits = h("p", {});
   const figures = {
     given: figure("given"),

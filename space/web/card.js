@@ -42,7 +42,7 @@ export class Card {
     for (const said of [this.heading, this.facts, this.body, this.hint]) fill(said);
     this.slider.ariaLabel = null;
     const button = (/** @type {string} */ name, /** @type {() => void} */ click) =>
-      h("button", { type: "button", class: name, on: { click } }, say(`latent.${name}`));
+      h("button", { class: name, on: { click } }, say(`latent.${name}`));
     fill(
       this.controls,
       h("label", { class: "set" }, `${say("latent.set")} `, this.slider, this.value),

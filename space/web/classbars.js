@@ -58,7 +58,7 @@ function bars(page, metric, models, width) {
     const words = text(say("classes.from_to", { title: stop, low, high }), "key", 17, 0);
     return svg("g", { transform: `translate(0 ${15 * (title.length + i) + 14})` }, bar(i, 2.5, -8.5, 9, 9), words);
   });
-  const labels = classes.map((/** @type {string} */ name, /** @type {number} */ i) => {
+  const labels = classes.map((name, i) => {
     const words = widthOf(name, SIZE, 700) < size - 1 ? name : String(i);
     return text(words, i === page.state.label ? "tick now" : "tick", left + (i + 0.5) * size, base + 15, "middle");
   });

@@ -1,7 +1,7 @@
 /** The tab Classes: what belongs to a class, in the chosen model and in the one beside it. */
 
 import { byClass } from "./classbars.js";
-import { fill, h } from "./dom.js";
+import { cells, fill, h } from "./dom.js";
 import { idle } from "./idle.js";
 import { atom, latentMap } from "./latentmap.js";
 import * as paint from "./paint.js";
@@ -60,7 +60,7 @@ function allClasses(page) {
   const maps = classes.map((name, label) => {
     const picture = paint.canvas();
     const choose = { click: () => page.set({ label }) };
-    const button = h("button", { type: "button", on: choose }, picture, h("bdi", {}, name));
+    const button = h("button", { on: choose }, picture, h("bdi", {}, name));
     return { button, picture };
   });
   const title = h("p", {});
@@ -140,13 +140,10 @@ class OneModel {
     const body = this.rows.map(({ latent, without, largest }, i) => {
       const share = means[label][latent] / Math.max(overall(latent), 1e-9);
       const numbers = [format(means[label][latent], ".3f"), format(share, ".0%")];
-      const images = [atom(page, stop, latent), without, largest].map((image) => h("td", {}, image));
-      return h("tr", {}, h("th", { scope: "row" }, String(i + 1)), images, numbers.map((words) => h("td", {}, words)));
+      return [i + 1, atom(page, stop, latent), without, largest, ...numbers];
     });
     const images = [say("classes.off"), say("classes.largest")];
-    const heads = [term("atom", say("classes.atom")), ...images, mean(), say("classes.share")];
-    const head = h("tr", {}, h("td", {}), heads.map((words) => h("th", { scope: "col" }, words)));
-    fill(this.table, h("thead", {}, head), h("tbody", {}, body));
+    fill(this.table, cells(["", term("atom", say("classes.atom")), ...images, mean(), say("classes.share")], body));
   }
 
   /** Computes the images, when the page is idle. @param {string} job its name */

@@ -14,7 +14,7 @@ const MOMENT = 1500; // ms
  * @returns {HTMLElement} the button, and the words for a screen reader
  */
 export function copyButton(label, copied, text, refused, id) {
-  const button = h("button", { type: "button", id }, say(label));
+  const button = h("button", { id }, say(label));
   const spoken = h("span", { class: "sr", role: "status" });
   let timer = 0;
   button.addEventListener("click", async () => {

@@ -13,6 +13,7 @@
  */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
+  if (element instanceof HTMLButtonElement) element.type = "button"; // which sends no form, unless `props` say otherwise
   for (const [name, value] of Object.entries(props)) {
     if (value === null || value === undefined) continue;
     if (name === "on") listen(element, value);
@@ -67,6 +68,18 @@ function nodes(children) {
  */
 export function fill(element, ...children) {
   element.replaceChildren(...nodes(children));
+}
+
+/**
+ * The parts of a table, of which the first cell of each row is the head.
+ * @param {Child[]} heads of the columns, "" where there is none
+ * @param {Child[][]} rows
+ */
+export function cells(heads, rows) {
+  const column = (/** @type {Child} */ words) => (words === "" ? h("td") : h("th", { scope: "col" }, words));
+  const row = (/** @type {Child[]} */ [name, ...others]) =>
+    h("tr", {}, h("th", { scope: "row" }, name), others.map((words) => h("td", {}, words)));
+  return [h("thead", {}, h("tr", {}, heads.map(column))), h("tbody", {}, rows.map(row))];
 }
 
 /**

@@ -33,8 +33,8 @@ export function build(page) {
   const frame = h("div", { class: "frame" }, canvas, h("span", { "aria-hidden": "true" }, say(`draw.${noun}`)));
   const chooser = h("input", { type: "file", accept: "image/*", hidden: true, on: { change: chosen } });
   const buttons = [
-    h("button", { type: "button", class: "choose", on: { click: () => chooser.click() } }, say("draw.choose")),
-    h("button", { type: "button", class: "clear", on: { click: clear } }, say("draw.clear")),
+    h("button", { class: "choose", on: { click: () => chooser.click() } }, say("draw.choose")),
+    h("button", { class: "clear", on: { click: clear } }, say("draw.clear")),
   ];
   const message = h("p", { class: "message", role: "status" });
   const side = h("div", { class: "side" }, buttons, h("p", { class: "hint" }, say("draw.hint")), chooser);

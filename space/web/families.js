@@ -4,15 +4,13 @@
 
 /**
  * Gives a family the list of its stops; with those between the measured ones, where its slider goes through them.
- * @param {any} family
+ * @param {import("./lab.js").Family} family
  * @param {import("./lab.js").Lab} lab
  */
 export function layOut(family, lab) {
-  /** @type {Stop[]} */
-  const labelled = family.stops.map((/** @type {string} */ key, /** @type {number} */ i) => {
+  const labelled = family.stops.map((key, i) => {
     const stop = lab.stop(key);
-    const label = family.labels?.[i] ?? stop.label;
-    return label === stop.label ? stop : { ...stop, label };
+    return { ...stop, label: family.labels?.[i] ?? stop.label };
   });
   family.list = labelled;
   if (!family.range) return;
@@ -24,14 +22,14 @@ export function layOut(family, lab) {
 
 /**
  * Every stop of a slider, the measured ones and those between, which it adds to the known places.
- * @param {any} range
+ * @param {NonNullable<import("./lab.js").Family["range"]>} range
  * @param {Stop[]} measured
  * @param {Map<string, Stop>} places
  * @returns {Stop[]}
  */
 function between({ model, argument, values, steps }, measured, places) {
-  return values.map((/** @type {number} */ value, /** @type {number} */ i) => {
-    const distance = (/** @type {any} */ stop) => Math.abs(Math.log(stop.value / value));
+  return values.map((value, i) => {
+    const distance = (/** @type {Stop} */ stop) => Math.abs(Math.log(Number(stop.value) / value));
     const near = measured.reduce((best, stop) => (distance(stop) < distance(best) ? stop : best));
     if (near.value === value) return near;
     const short = `${argument} = ${value}`;

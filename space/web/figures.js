@@ -40,7 +40,7 @@ export function summaryOf(page, look) {
       const words = say(value ? "see.undo_set" : "see.undo_off", { latent, value });
       return h(
         "button",
-        { type: "button", class: "undo", "aria-label": say("see.undo_aria", { latent }), on: { click } },
+        { class: "undo", "aria-label": say("see.undo_aria", { latent }), on: { click } },
         `${words} ✕`,
       );
     });

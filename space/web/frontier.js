@@ -97,7 +97,7 @@ export function build(page) {
 /** Every model that was measured. @param {Page} page @param {boolean} isNoisy @returns {Model[]} */
 function models(page, isNoisy) {
   const { families, sigma } = page.lab.index;
-  const order = families.map((/** @type {any} */ { key }) => key);
+  const order = families.map(({ key }) => key);
   return page.lab.measuredStops().flatMap((stop) => {
     const family = page.lab.familyOf(stop.key) ?? "";
     const e = stop.evaluation;

@@ -15,6 +15,16 @@ import { fetchStatistics } from "./statistics.js";
  *   penalty: {of: "mean" | "divergence", weight: number, target: number | null} | null}} Stop
  */
 /**
+ * A method with its slider, or a user's model: `stops` are keys, `list` the stops from left to right.
+ * @typedef {{key: string, stops: string[], list: Stop[], labels?: string[], of?: string, title?: string,
+ *   range?: {model: string, argument: "k" | "beta", values: number[], steps: number[]}}} Family
+ */
+/**
+ * What lab.json holds; space/index.py says what its parts are.
+ * @typedef {{noun: string, classes: string[], shape: number[], families: Family[], stops: Record<string, Stop>,
+ *   methods: {kind: string, hyperparameter: string | null, values: string[]}[], [part: string]: any}} Index
+ */
+/**
  * One image and what one model makes of it; all images are values of pixels.
  * @typedef {{stop: Stop, clean: Float64Array, noisy: Float64Array, seen: Float64Array, latents: Float64Array,
  *   reconstruction: Float64Array, unedited: Look | null, atoms?: Map<number, ArrayLike<number>>, bias?: ArrayLike<number>}} Look
@@ -25,7 +35,7 @@ import { fetchStatistics } from "./statistics.js";
 const nameOf = ({ digit, draw, sigma, seed }) => JSON.stringify([digit, draw, sigma, seed]);
 
 export class Lab {
-  /** @param {any} index lab.json */
+  /** @param {Index} index */
   constructor(index) {
     this.index = index;
     this.pictures = new Images(index, () => this.onArrival());
@@ -53,7 +63,7 @@ export class Lab {
 
   /** @param {string} key */
   family(key) {
-    return this.index.families.find((/** @type {any} */ family) => family.key === key);
+    return /** @type {Family} */ (this.index.families.find((family) => family.key === key));
   }
 
   /** The stops of a family's slider, from left to right. @param {string} key @returns {Stop[]} */
@@ -86,9 +96,12 @@ export class Lab {
 
   /** The first family that has a stop. @param {string} key @returns {string | undefined} */
   familyOf(key) {
-    return this.index.families.find((/** @type {any} */ family) =>
-      family.list.some((/** @type {Stop} */ stop) => stop.key === key),
-    )?.key;
+    return this.index.families.find(({ list }) => list.some((stop) => stop.key === key))?.key;
+  }
+
+  /** The stop of a user's model. @param {string} family */
+  usersStop(family) {
+    return /** @type {Stop} */ (this.stops(family).find((stop) => stop.users));
   }
 
   /** Every stop that has an evaluation, once. @returns {Stop[]} */
@@ -201,19 +214,19 @@ export class Lab {
 
   /** Forgets a user's model. @param {string} family */
   remove(family) {
-    const own = this.family(family).list.find((/** @type {Stop} */ stop) => stop.users);
-    this.index.families = this.index.families.filter((/** @type {any} */ other) => other.key !== family);
-    delete this.index.stops[own.key];
-    delete this.index.models[own.model];
-    this.models.forget(own.model);
+    const { key, model } = this.usersStop(family);
+    this.index.families = this.index.families.filter((other) => other.key !== family);
+    delete this.index.stops[key];
+    delete this.index.models[model];
+    this.models.forget(model);
   }
 
-  /** Takes in what the server says of a user's model. @param {{models: any, stops: any, family: any}} news */
+  /** Takes in what the server says of a user's model. @param {{models: any, stops: any, family: Family}} news */
   add(news) {
     for (const name of Object.keys(news.models)) this.models.forget(name);
     Object.assign(this.index.models, news.models);
     Object.assign(this.index.stops, news.stops);
-    const others = this.index.families.filter((/** @type {any} */ family) => family.key !== news.family.key);
+    const others = this.index.families.filter((family) => family.key !== news.family.key);
     layOut(news.family, this);
     this.index.families = [...others, news.family];
     for (const key of Object.keys(news.stops)) {

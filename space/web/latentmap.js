@@ -96,7 +96,7 @@ function frame(ring, latent, side) {
 export function atom(page, stop, latent, values = page.atom(stop, latent)) {
   const picture = paint.canvas();
   if (values) paint.signed(picture, values, page.lab.index.shape);
-  const element = h("button", { type: "button", class: "atom", "aria-label": say("latent.open", { latent }) }, picture);
+  const element = h("button", { class: "atom", "aria-label": say("latent.open", { latent }) }, picture);
   const show = (/** @type {boolean} */ open) => page.card.show(element, stop, latent, open);
   // Not "pointerenter", which a browser also sends when the page is scrolled below a still pointer.
   element.addEventListener("pointermove", ({ pointerType }) => {

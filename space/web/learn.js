@@ -125,7 +125,6 @@ export function build(page) {
     h(
       "button",
       {
-        type: "button",
         id: `train-${what}`,
         class: what === "start" ? "primary" : "",
         on: { click: () => training.press(what) },

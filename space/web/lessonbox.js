@@ -52,7 +52,7 @@ export function build(page) {
   const buttons = lessons.map(({ key }, i) =>
     h(
       "button",
-      { type: "button", data: { lesson: key }, on: { click: () => choose(key) } },
+      { data: { lesson: key }, on: { click: () => choose(key) } },
       h("span", {}, `${i + 1} `),
       say(`lessons.${key}`),
     ),
@@ -116,7 +116,7 @@ export function build(page) {
       tab &&
       h(
         "button",
-        { type: "button", on: { click: () => page.set({ tab }) } },
+        { on: { click: () => page.set({ tab }) } },
         say("lessons.see_in", { tab: say(`${tab}.title`) }),
       );
     fill(

@@ -1,6 +1,6 @@
 /** What each lesson asks for, when it is done, and the numbers that say why. Their words are `lessons.KEY_...`. */
 
-import { h } from "./dom.js";
+import { cells, h } from "./dom.js";
 import { metrics } from "./measures.js";
 import { format, say, term } from "./words.js";
 
@@ -201,44 +201,21 @@ function byClass(page) {
     const isExact = page.lab.stop(key).k !== null;
     /** @type {number[]} */
     const values = isExact ? l0 : means;
-    return h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, isExact ? say("lessons.length_exact", { key }) : key),
-      values.map((value) => h("td", {}, isExact ? value.toFixed(0) : value.toFixed(4).replace(/^0/, ""))),
-      h("td", {}, (Math.max(...values) / Math.min(...values)).toFixed(2)),
-    );
+    const written = values.map((value) => (isExact ? value.toFixed(0) : value.toFixed(4).replace(/^0/, "")));
+    const ratio = Math.max(...values) / Math.min(...values);
+    return [isExact ? say("lessons.length_exact", { key }) : key, ...written, ratio.toFixed(2)];
   });
-  const head = h(
-    "tr",
-    {},
-    h("th", { scope: "col" }, say("lessons.length_head")),
-    classes.map((/** @type {string} */ name) => h("th", { scope: "col" }, name)),
-    h("th", { scope: "col" }, say("lessons.length_ratio")),
-  );
-  return h("div", { class: "scroll" }, h("table", {}, h("thead", {}, head), h("tbody", {}, rows)));
+  const heads = [say("lessons.length_head"), ...classes, say("lessons.length_ratio")];
+  return h("div", { class: "scroll" }, h("table", {}, cells(heads, rows)));
 }
 
 /** What exactly 10, 25 and 50 latents cost. @param {Page} page */
 function byK(page) {
   const { sigma } = page.lab.index;
-  const rows = ["topk-10", "topk-25", "topk-50"].map((key) =>
-    h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, key),
-      h("td", {}, format(page.lab.evaluation(key).fvu, ".1%")),
-      h("td", {}, page.lab.evaluation(key).mse.toFixed(4)),
-      h("td", {}, noisy(page, key).toFixed(4)),
-    ),
-  );
-  const head = h(
-    "tr",
-    {},
-    h("td", {}),
-    [term("FVU"), say("lessons.k_clean"), say("lessons.k_noisy", { sigma })].map((words) =>
-      h("th", { scope: "col" }, words),
-    ),
-  );
-  return h("table", {}, h("thead", {}, head), h("tbody", {}, rows));
+  const rows = ["topk-10", "topk-25", "topk-50"].map((key) => {
+    const { fvu, mse } = page.lab.evaluation(key);
+    return [key, format(fvu, ".1%"), mse.toFixed(4), noisy(page, key).toFixed(4)];
+  });
+  const heads = ["", term("FVU"), say("lessons.k_clean"), say("lessons.k_noisy", { sigma })];
+  return h("table", {}, cells(heads, rows));
 }

@@ -28,18 +28,14 @@ function followTheme() {
   colour();
 }
 
-/**
- * Starts the page.
- * @param {HTMLElement} element
- * @param {((name: string, data: any) => void) | null} ask asks the server; null where there is none
- * @returns {Promise<Page>}
- */
+/** Starts the page. @param {HTMLElement} element @param {import("./page.js").Host["ask"]} ask */
 export async function start(element, ask) {
   followTheme();
   const { textContent } = /** @type {HTMLElement} */ (document.querySelector("#host"));
-  /** @type {{languages: {code: string, name: string}[], opening: any, ask: any}} */
+  /** @type {import("./page.js").Host} */
   const host = { ...JSON.parse(textContent ?? ""), ask };
-  const lang = language(host.languages.map(({ code }) => code));
+  const codes = host.languages.map(({ code }) => code);
+  const lang = language(codes);
   const [index, words] = await Promise.all([json("lab.json"), json(`words/${lang}.json`)]);
   const lab = new Lab(index);
   setWords(words, lang);
@@ -52,7 +48,7 @@ export async function start(element, ask) {
   takeDrops(element, { read: (file) => drawingOf(page).read(file) });
   addEventListener("popstate", async () => {
     await page.restore(location.search);
-    page.state.lang = language(host.languages.map(({ code }) => code));
+    page.state.lang = language(codes);
     if (page.state.lang === spoken()) page.draw();
     else await page.speak();
   });

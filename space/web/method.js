@@ -7,8 +7,7 @@ import { has, rich, say, term } from "./words.js";
 /** @typedef {import("./page.js").View} View */
 
 /** The title of a family of models. @param {Page} page @param {string} family */
-const familyTitle = (page, family) =>
-  has(`family.${family}.title`) ? say(`family.${family}.title`) : page.lab.family(family).title;
+const familyTitle = (page, family) => page.lab.family(family).title ?? say(`family.${family}.title`);
 
 /** The choice of the sparsity method. @param {Page} page @returns {View} */
 export function method(page) {
@@ -24,31 +23,20 @@ export function method(page) {
       description,
     ),
     draw() {
-      const families = page.lab.index.families.map((/** @type {any} */ family) => family.key);
-      if (offered !== families.join()) {
-        offered = families.join();
-        fill(
-          choices,
-          families.map((/** @type {string} */ key) =>
-            h(
-              "label",
-              {},
-              h("input", {
-                type: "radio",
-                name: "method",
-                value: key,
-                on: { change: () => page.set({ family: key, stop: placeIn(page, key) }) },
-              }),
-              h("bdi", {}, familyTitle(page, key)),
-              key.startsWith("user:") && removal(page, key),
-            ),
-          ),
-        );
-      }
+      const families = page.lab.index.families.map(({ key }) => key);
+      if (offered !== families.join()) fill(choices, families.map((key) => familyChoice(page, key)));
+      offered = families.join();
       for (const input of choices.querySelectorAll("input")) input.checked = input.value === page.state.family;
       fill(description, describe(page));
     },
   };
+}
+
+/** @param {Page} page @param {string} family */
+function familyChoice(page, family) {
+  const change = () => page.set({ family, stop: placeIn(page, family) });
+  const radio = h("input", { type: "radio", name: "method", value: family, on: { change } });
+  return h("label", {}, radio, h("bdi", {}, familyTitle(page, family)), family.startsWith("user:") && removal(page, family));
 }
 
 /** A button that takes a user's model away from the page. @param {Page} page @param {string} family */
@@ -57,7 +45,7 @@ function removal(page, family) {
   const click = (/** @type {Event} */ event) => {
     event.preventDefault();
     const { opening } = page.lab.index;
-    const own = page.lab.family(family).list.find((/** @type {any} */ stop) => stop.users).key;
+    const own = page.lab.usersStop(family).key;
     const { [own]: _, ...edits } = page.state.edits;
     const chosen = page.state.family === family || page.state.stop === own;
     const beside = page.state.beside === own ? opening.beside : page.state.beside;
@@ -65,11 +53,7 @@ function removal(page, family) {
     page.lab.remove(family);
     page.set({ beside, edits });
   };
-  return h(
-    "button",
-    { type: "button", class: "remove", "aria-label": say("controls.remove", { title }), on: { click } },
-    "✕",
-  );
+  return h("button", { class: "remove", "aria-label": say("controls.remove", { title }), on: { click } }, "✕");
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { fromBase64, unpacked } from "./bytes.js";
 import { Plot, responsive } from "./chart.js";
-import { fill, h } from "./dom.js";
+import { cells, fill, h } from "./dom.js";
 import { histogram } from "./histogram.js";
 import * as paint from "./paint.js";
 import { singles } from "./safetensors.js";
@@ -22,7 +22,7 @@ export function moment(page) {
   const { shape, range } = page.lab.index;
   const [wall, image, given] = [paint.canvas("…"), paint.canvas("…"), paint.canvas("…")];
   const title = h("h3", {});
-  const rows = h("tbody", {});
+  const table = h("table", {});
   /** @type {Moment | null} */
   let shown = null;
   const curve = responsive((width) => lossCurve(/** @type {Moment} */ (shown), width), "loss");
@@ -38,7 +38,7 @@ export function moment(page) {
     "div",
     { id: "train", hidden: true },
     h("div", {}, title, wall),
-    h("div", {}, pair, h("table", {}, rows)),
+    h("div", {}, pair, table),
     h("div", {}, curve.element, all.element, means.element),
   );
   return {
@@ -56,16 +56,14 @@ export function moment(page) {
       const look = page.look();
       if (look) paint.grey(given, look.noisy, shape, range);
       given.ariaLabel = say("learn.given_alt", { name });
-      const row = (/** @type {any} */ words, /** @type {string} */ value) =>
-        h("tr", {}, h("th", { scope: "row" }, words), h("td", {}, value));
       const last = now.history.at(-1);
-      fill(
-        rows,
-        row(say("learn.row_step"), say("learn.step_of", now)),
-        row(say("learn.loss", { loss: say(`learn.${now.loss}`) }), last ? format(last[1], ".4f") : "–"),
-        row(term("mean activation"), format(now.mean_activation, ".3f")),
-        row(term("effective L0"), say("learn.carried", now)),
-      );
+      const rows = [
+        [say("learn.row_step"), say("learn.step_of", now)],
+        [say("learn.loss", { loss: say(`learn.${now.loss}`) }), last ? format(last[1], ".4f") : "–"],
+        [term("mean activation"), format(now.mean_activation, ".3f")],
+        [term("effective L0"), say("learn.carried", now)],
+      ];
+      fill(table, cells([], rows));
       curve.draw();
       all.draw([{ name: "", counts: now.activations }], false);
       means.draw([{ name: "", counts: now.means }], false);

@@ -1,5 +1,7 @@
 // Noise in which number i depends on the seed and i alone, the same as in space/noise.py: a seed means one picture.
 
+export const LARGEST_SEED = 2 ** 32 - 1;
+
 /** Mix the bits of a whole number below 2^32; the constants are from github.com/skeeto/hash-prospector.
  * @param {number} x
  * @returns {number} the bits as a signed 32-bit number */

@@ -1,6 +1,6 @@
 /** What the tab See shows below the images: both histograms of the lecture, and the table of metrics. */
 
-import { h } from "./dom.js";
+import { cells, h } from "./dom.js";
 import { histograms } from "./histogram.js";
 import { idle } from "./idle.js";
 import { choice } from "./inputs.js";
@@ -29,16 +29,13 @@ export function bins(page) {
       if (of !== `${sigma} ${seed}`) means = new Map();
       of = `${sigma} ${seed}`;
       const shown = page.shown();
-      const drawn = () =>
-        chart.draw(
-          shown.flatMap((stop) => {
-            const look = page.look(stop);
-            return look
-              ? [{ title: stop, activations: look.latents.map(activation), means: means.get(stop) ?? null }]
-              : [];
-          }),
-          kind === "equal",
-        );
+      const drawn = () => {
+        const models = shown.flatMap((stop) => {
+          const look = page.look(stop);
+          return look ? [{ title: stop, activations: look.latents.map(activation), means: means.get(stop) ?? null }] : [];
+        });
+        chart.draw(models, kind === "equal");
+      };
       drawn();
       idle("histograms", function* () {
         for (const stop of shown) {
@@ -64,13 +61,9 @@ export function bins(page) {
 export function metricsOf(page) {
   const { sigma } = page.state;
   const columns = page.shown().map((key) => {
-    const look = page.look(key);
-    return {
-      key,
-      m: look && metrics(look, page.lab.span),
-      e: page.lab.evaluation(key),
-      at: page.lab.stop(page.lab.stop(key).measured),
-    };
+    const [look, at] = [page.look(key), page.lab.stop(page.lab.stop(key).measured)];
+    const split = at.key === key ? say("see.test_split") : say("see.test_split_at", { short: at.short });
+    return { key, split, m: look && metrics(look, page.lab.span), e: page.lab.evaluation(key) };
   });
   const f = (/** @type {number | null | undefined} */ value, /** @type {number} */ places) =>
     value === null || value === undefined ? "" : value.toFixed(places);
@@ -84,28 +77,13 @@ export function metricsOf(page) {
     [term("L0"), (m) => String(m.l0), (e) => f(e.l0, 0)],
     [term("dead"), () => "", (e) => format(e.dead_fraction, ".1%")],
   ];
-  const head = columns.map(({ key }) => h("th", { scope: "colgroup", colSpan: 2 }, h("bdi", {}, key)));
-  const split = (/** @type {any} */ { key, at }) =>
-    at.key === key ? say("see.test_split") : say("see.test_split_at", { short: at.short });
-  const heads = columns.flatMap((column) => [
-    h("th", { scope: "col" }, say("see.this_image", { sigma })),
-    h("th", { scope: "col" }, split(column)),
+  const models = columns.map(({ key }) => h("th", { scope: "colgroup", colSpan: 2 }, h("bdi", {}, key)));
+  const heads = columns.flatMap(({ split }) => [say("see.this_image", { sigma }), split]);
+  const body = rows.map(([name, here, there]) => [
+    name,
+    ...columns.flatMap(({ m, e }) => [m ? here(m) : "…", e ? there(e) : ""]),
   ]);
-  return h(
-    "table",
-    {},
-    h("thead", {}, h("tr", {}, h("td", {}), head), h("tr", {}, h("td", {}), heads)),
-    h(
-      "tbody",
-      {},
-      rows.map(([name, here, there]) =>
-        h(
-          "tr",
-          {},
-          h("th", { scope: "row" }, name),
-          columns.flatMap(({ m, e }) => [h("td", {}, m ? here(m) : "…"), h("td", {}, e ? there(e) : "")]),
-        ),
-      ),
-    ),
-  );
+  const [thead, tbody] = cells(["", ...heads], body);
+  thead.prepend(h("tr", {}, h("td", {}), models));
+  return h("table", {}, thead, tbody);
 }

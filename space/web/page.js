@@ -6,6 +6,7 @@ import * as controls from "./controls.js";
 import { fill, h } from "./dom.js";
 import { json } from "./files.js";
 import * as head from "./head.js";
+import * as lessons from "./lessonbox.js";
 import { opening, query, restored } from "./state.js";
 import * as tabs from "./tabs.js";
 import { lang, rich, say, setWords } from "./words.js";
@@ -14,6 +15,11 @@ import { lang, rich, say, setWords } from "./words.js";
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./lab.js").Look} Look */
 /**
+ * What the page's host gives; `ask` is null without a server.
+ * @typedef {{languages: {code: string, name: string}[], opening: any,
+ *   ask: ((name: string, data: any) => void) | null}} Host
+ */
+/**
  * A part of the page. `draw` runs on every move, `drawLater` when the hand rests.
  * @typedef {{element: HTMLElement, draw: () => void, drawLater?: () => void}} View
  */
@@ -21,7 +27,7 @@ import { lang, rich, say, setWords } from "./words.js";
 export class Page {
   /**
    * @param {HTMLElement} element
-   * @param {any} host what the page's host gives: languages, the opening, and `ask`, which is null without a server
+   * @param {Host} host
    * @param {Lab} lab
    * @param {State} state
    */
@@ -33,6 +39,7 @@ export class Page {
     this.state = state;
     this.answers = new EventTarget();
     this.card = new Card(this);
+    this.alert = h("div", { id: "trouble", role: "alert" });
     /** @type {View[]} */
     this.views = [];
     /** @type {{key: string, values: any} | null} */
@@ -49,16 +56,10 @@ export class Page {
   build() {
     this.card.close();
     this.card.speak();
-    const bench = controls.build(this);
-    const main = tabs.build(this);
-    this.views = [bench, main];
-    const trouble = h("div", { id: "trouble", role: "alert" });
-    this.views.push({
-      element: trouble,
-      draw: () => fill(trouble, this.trouble && h("p", {}, rich(this.trouble.key, this.trouble.values))),
-    });
+    const [bench, main, box] = [controls.build(this), tabs.build(this), lessons.build(this)];
+    this.views = [bench, main, box];
     const columns = h("div", { id: "page" }, bench.element, main.element);
-    fill(this.element, ...head.build(this, this.views), trouble, columns, this.card.element);
+    fill(this.element, head.build(this), box.element, this.alert, columns, this.card.element);
     document.title = say("page.title");
     this.draw();
   }
@@ -89,6 +90,7 @@ export class Page {
   draw() {
     for (const view of this.views) view.draw();
     this.card.draw();
+    fill(this.alert, this.trouble && h("p", {}, rich(this.trouble.key, this.trouble.values)));
     this.resting ||= setTimeout(() => {
       this.resting = 0;
       this.views.forEach((view) => view.drawLater?.());

@@ -1,7 +1,7 @@
 /** The tab Rates: what missing a stated rate costs, and why a mean activation alone proves nothing. */
 
 import { Plot, responsive, sample, stroke } from "./chart.js";
-import { clamp, fill, h } from "./dom.js";
+import { cells, clamp, fill, h } from "./dom.js";
 import { choice, slide } from "./inputs.js";
 import { bernoulliKl } from "./measures.js";
 import { saveable } from "./save.js";
@@ -80,7 +80,7 @@ function stating(page) {
     const title = h("bdi", {}, stop.key);
     const key = stop.target === null ? "rates.measured" : "rates.measured_stated";
     fill(measured, rich(key, { title, rate: mean, target: stop.target }));
-    fill(table, ...rows(p, rate));
+    fill(table, rows(p, rate));
     fill(note, say("charts.cost_note", costNote(p)));
     chart.draw();
   }
@@ -149,9 +149,8 @@ function rows(p, q) {
   const heads = [say("rates.at", { rate: q }), say("charts.cost"), say("rates.slope")];
   const body = COSTS.map(({ key, of, slope }, style) => {
     const steep = slope(p, q);
-    const cells = [of(p, q).toFixed(4), sign(steep) + Math.abs(steep).toFixed(2)].map((words) => h("td", {}, words));
-    return h("tr", {}, h("th", { scope: "row" }, sample(stroke(style)), ` ${say(`charts.${key}`)}`), cells);
+    const name = [sample(stroke(style)), ` ${say(`charts.${key}`)}`];
+    return [name, of(p, q).toFixed(4), sign(steep) + Math.abs(steep).toFixed(2)];
   });
-  const head = h("tr", {}, heads.map((words) => h("th", { scope: "col" }, words)));
-  return [h("thead", {}, head), h("tbody", {}, body)];
+  return cells(heads, body);
 }

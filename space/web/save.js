@@ -24,7 +24,7 @@ export function saveable(element, name) {
       menu.open = false;
       download(await made(picture(element)), `${file()}.${ending}`);
     };
-    return h("button", { type: "button", on: { click: save } }, say(`chart.save_${ending}`));
+    return h("button", { on: { click: save } }, say(`chart.save_${ending}`));
   });
   menu.append(h("summary", {}, say("chart.save")), h("div", {}, buttons));
   menu.addEventListener("focusout", ({ relatedTarget }) => {

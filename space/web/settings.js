@@ -1,71 +1,59 @@
 /** What a training is started with: method, hyperparameter, size, noise, seed. */
 
-import { fill, h } from "./dom.js";
+import { clamp, fill, h } from "./dom.js";
+import { LARGEST_SEED } from "./noise.js";
 import { say } from "./words.js";
 
+/** @typedef {import("./lab.js").Index} Index */
 /** @typedef {{kind: string, strength: string, size: number, noise: number, seed: number}} Settings */
 
-/** What is chosen at first. @param {any} index lab.json @returns {Settings} */
+/** What is chosen at first. @param {Index} index @returns {Settings} */
 export function initial({ methods, learn }) {
-  const first = methods.find((/** @type {any} */ method) => method.hyperparameter);
-  return { kind: first.kind, strength: middle(first.values), size: learn.size, noise: 0, seed: 0 };
+  const [{ kind, values }] = methods.filter(({ hyperparameter }) => hyperparameter);
+  return { kind, strength: middle(values), size: learn.size, noise: 0, seed: 0 };
 }
 
 /**
  * What is to be trained.
- * @param {any} index lab.json
+ * @param {Index} index
  * @param {Settings} chosen what is changed here
  */
 export function settings({ methods, learn }, chosen) {
-  const option = (/** @type {string | number} */ value, /** @type {any} */ now, /** @type {string} */ words) =>
-    h("option", { value: String(value), selected: value === now }, words);
+  /** @type {(values: (string | number)[], now: any, write?: (value: any) => string) => HTMLElement[]} */
+  const options = (values, now, write = String) =>
+    values.map((value) => h("option", { value: String(value), selected: value === now }, write(value)));
+  const strengths = () => methods.filter(({ kind }) => kind === chosen.kind)[0].values;
   const kind = h(
     "select",
     { id: "train-method" },
-    methods.map((/** @type {any} */ m) => option(m.kind, chosen.kind, say(`method.${m.kind}.title`))),
+    options(methods.map((method) => method.kind), chosen.kind, (name) => say(`method.${name}.title`)),
   );
   const strength = h("select", { id: "train-strength", on: { change: () => (chosen.strength = strength.value) } });
   const label = h("span", {});
   const offer = () => {
-    const { values } = methods.find((/** @type {any} */ m) => m.kind === chosen.kind);
     label.textContent = say(`method.${chosen.kind}.label`);
-    fill(
-      strength,
-      values.map((/** @type {string} */ value) => option(value, chosen.strength, value || "–")),
-    );
-    strength.disabled = values.length < 2;
+    fill(strength, options(strengths(), chosen.strength, (value) => value || "–"));
+    strength.disabled = strengths().length < 2;
   };
   kind.addEventListener("change", () => {
     chosen.kind = kind.value;
-    chosen.strength = middle(methods.find((/** @type {any} */ m) => m.kind === chosen.kind).values);
+    chosen.strength = middle(strengths());
     offer();
   });
   offer();
   const size = h(
     "select",
     { id: "train-size", on: { change: () => (chosen.size = Number(size.value)) } },
-    learn.sizes.map((/** @type {number} */ n) => option(n, chosen.size, String(n))),
+    options(learn.sizes, chosen.size),
   );
   const value = h("output", {}, String(chosen.noise));
-  const noise = h("input", {
-    type: "range",
-    id: "train-noise",
-    min: "0",
-    max: String(learn.noise),
-    step: "0.1",
-    value: String(chosen.noise),
-  });
+  const range = { type: "range", min: "0", max: String(learn.noise), step: "0.1", value: String(chosen.noise) };
+  const noise = h("input", { id: "train-noise", ...range });
   noise.addEventListener("input", () => (value.textContent = String((chosen.noise = Number(noise.value)))));
-  const seed = h("input", {
-    type: "number",
-    id: "train-seed",
-    min: "0",
-    max: "4294967295",
-    step: "1",
-    value: String(chosen.seed),
-  });
+  const whole = { type: "number", min: "0", max: String(LARGEST_SEED), step: "1", value: String(chosen.seed) };
+  const seed = h("input", { id: "train-seed", ...whole });
   seed.addEventListener("change", () => {
-    chosen.seed = Math.min(2 ** 32 - 1, Math.max(0, Math.round(Number(seed.value)) || 0));
+    chosen.seed = clamp(Math.round(Number(seed.value)), 0, LARGEST_SEED);
     seed.value = String(chosen.seed);
   });
   const field = (/** @type {string | Node} */ words, /** @type {Node[]} */ ...inputs) =>

@@ -52,7 +52,6 @@ export function sliders(page) {
       h(
         "button",
         {
-          type: "button",
           data: { stop: stop.key },
           "aria-label": say("controls.choose", { title: stop.key }),
           on: { click: () => page.set({ stop: stop.key }) },

@@ -2,12 +2,11 @@
 
 import * as drawing from "./drawing.js";
 import { h } from "./dom.js";
+import { LARGEST_SEED } from "./noise.js";
 import { say } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("./page.js").View} View */
-
-const LARGEST_SEED = 2 ** 32;
 
 /** @type {WeakMap<Page, ReturnType<typeof drawing.build>>} */
 const drawings = new WeakMap();
@@ -23,30 +22,24 @@ export function specimen(page) {
     if (found !== null) page.set({ digit: found, draw: "", label });
   };
   const short = noun === "digit";
-  const radios = classes.map((/** @type {string} */ name, /** @type {number} */ label) =>
-    h(
-      "label",
-      {},
-      h("input", { type: "radio", name: "digit", value: String(label), on: { change: () => choose(label) } }),
-      h("bdi", {}, name),
-    ),
+  const radios = classes.map((_, label) =>
+    h("input", { type: "radio", name: "digit", value: String(label), on: { change: () => choose(label) } }),
   );
+  const labels = classes.map((name, label) => h("label", {}, radios[label], h("bdi", {}, name)));
   const select = h(
     "select",
     { "aria-label": say("controls.class"), on: { change: () => choose(Number(select.value)) } },
-    classes.map((/** @type {string} */ name, /** @type {number} */ label) =>
-      h("option", { value: String(label) }, name),
-    ),
+    classes.map((name, label) => h("option", { value: String(label) }, name)),
   );
   const own = () => page.lab.pictures.label(page.state.digit) ?? 0;
   const button = (/** @type {string} */ words, /** @type {() => void} */ click) =>
-    h("button", { type: "button", on: { click } }, words);
+    h("button", { on: { click } }, words);
   const buttons = h(
     "div",
     { id: "digit-buttons", class: "buttons" },
     button(say("controls.another"), () => choose(own())),
     button(say(`controls.any_${noun}`), () => choose(Math.floor(Math.random() * classes.length))),
-    button(say("controls.new_noise"), () => page.set({ seed: Math.floor(Math.random() * LARGEST_SEED) })),
+    button(say("controls.new_noise"), () => page.set({ seed: Math.floor(Math.random() * (LARGEST_SEED + 1)) })),
   );
   const canvas = drawing.build(page);
   drawings.set(page, canvas);
@@ -56,15 +49,15 @@ export function specimen(page) {
       "fieldset",
       { id: "digit", class: "box" },
       h("legend", {}, say(short ? "controls.digit" : "controls.class")),
-      short ? h("div", { class: "digits" }, radios) : select,
+      short ? h("div", { class: "digits" }, labels) : select,
       buttons,
       vectors ? null : canvas.element,
     ),
     draw() {
       const { draw } = page.state;
       const label = draw ? null : page.lab.pictures.label(page.state.digit);
-      for (const radio of radios) radio.firstChild.checked = Number(radio.firstChild.value) === label;
-      select.value = label === null ? "" : String(label);
+      radios.forEach((radio, i) => (radio.checked = i === label));
+      select.value = String(label);
       if (draw !== shown) canvas.show(page.lab.pictures.drawings.get(draw) ?? null);
       shown = draw;
     },

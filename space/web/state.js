@@ -1,5 +1,6 @@
 /** The page's state: one object, one table of its properties, and the address that is written and read by that table. */
 
+import { LARGEST_SEED } from "./noise.js";
 import { TABS } from "./tabs.js";
 import { Problem } from "./words.js";
 
@@ -9,10 +10,10 @@ import { Problem } from "./words.js";
  *   reveal: number, target: number}} State
  */
 /** @typedef {import("./lab.js").Lab} Lab */
+/** @typedef {import("./lab.js").Stop} Stop */
 
 /** @type {Record<string, string>} tabs that have another name now */
 const OF_EARLIER_LINKS = { strokes: "atoms", figures: "see" };
-const LARGEST_SEED = 2 ** 32 - 1;
 const MOST_EDITS = 50;
 const LARGEST_VALUE = 1e4; // of a latent that is set by hand; the largest that the models have is about 50
 
@@ -97,6 +98,7 @@ const last = (given, name) => given.getAll(name).at(-1)?.trim();
  * @param {number} low
  * @param {number} high
  * @param {boolean} [whole]
+ * @returns {Record<string, number>}
  */
 function number(given, name, low, high, whole = false) {
   const text = last(given, name);
@@ -141,19 +143,16 @@ function readDrawing(given, lab) {
  */
 function nearest(given, lab, model, prefix, family) {
   const families = family ? [lab.family(family)] : lab.index.families;
-  const own = families.flatMap((/** @type {any} */ f) => f.list).filter((/** @type {any} */ s) => s.model === model);
+  const own = families.flatMap(({ list }) => list).filter((stop) => stop.model === model);
   const asked = {
     ...number(given, `${prefix}k`, -Infinity, Infinity),
     ...number(given, `${prefix}beta`, -Infinity, Infinity),
   };
-  const distance = (/** @type {any} */ stop) => {
-    const value = /** @type {any} */ (asked)[`${prefix}${stop.argument}`];
-    return value === undefined ? (stop.label ? 0 : 1) : Math.abs(Math.log(stop.value / Math.max(value, 1e-9)));
+  const distance = (/** @type {Stop} */ { argument, label, value }) => {
+    const near = asked[`${prefix}${argument}`];
+    return near === undefined ? Number(!label) : Math.abs(Math.log(Number(value) / Math.max(near, 1e-9)));
   };
-  return own.reduce(
-    (/** @type {any} */ best, /** @type {any} */ stop) => (best && distance(best) <= distance(stop) ? best : stop),
-    null,
-  );
+  return own.sort((a, b) => distance(a) - distance(b)).at(0);
 }
 
 /** @param {URLSearchParams} given @param {Lab} lab */

@@ -24,7 +24,7 @@ export function thumbnails(page) {
           const [picture, words] = [paint.canvas(), h("span", {}, "…")];
           const button = h(
             "button",
-            { type: "button", on: { click: () => page.set({ stop: stop.key }) } },
+            { on: { click: () => page.set({ stop: stop.key }) } },
             picture,
             h("b", {}, stop.short),
             words,

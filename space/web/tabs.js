@@ -30,7 +30,6 @@ export function build(page) {
     h(
       "button",
       {
-        type: "button",
         role: "tab",
         id: `tab-${tab}`,
         "aria-controls": "panel",

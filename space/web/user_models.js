@@ -98,7 +98,7 @@ export function build(page) {
     h("p", { class: "muted" }, say(server?.hosted ? "box.places" : "box.places_or_folder")),
     h("button", { type: "submit" }, say("box.load")),
     h("p", { class: "muted" }, say("box.files")),
-    h("button", { type: "button", on: { click: () => chooser.click() } }, say("box.choose")),
+    h("button", { on: { click: () => chooser.click() } }, say("box.choose")),
   );
   const inside = server ? form : h("p", { class: "muted" }, say("box.without_server"));
   const element = h(

@@ -79,7 +79,7 @@ export function rich(key, values = {}) {
  */
 export function term(name, words = say(`terms.${name}.name`)) {
   const tip = say(`terms.${name}.tip`);
-  return h("button", { type: "button", class: "term", data: { tip }, "aria-label": `${words}: ${tip}` }, words);
+  return h("button", { class: "term", data: { tip }, "aria-label": `${words}: ${tip}` }, words);
 }
 
 const FIELD = /\{\{|\}\}|\{([\w[\].]+)(?:!\w)?(?::([^}]*))?\}/g;
