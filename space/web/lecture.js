@@ -4,7 +4,8 @@
 // A map is a Float64Array (place, channel), so that the channels of a place are contiguous. A linear layer is a
 // convolution whose kernel covers the map.
 
-import { accumulate, all, correlate } from "./products.js";
+import { matrix } from "./matrix.js";
+import { all } from "./products.js";
 
 const LEAK = 0.01; // slope of the leaky ReLU below 0
 const EPSILON = 1e-5; // of batch norm
@@ -24,7 +25,7 @@ const SIDES = [2, 4, 8, 16, 32, 28]; // of the maps that those make
  * @property {number} side of the map that it is given
  * @property {number} outSide of the map that it makes
  * @property {number} kernel @property {number} stride @property {number} padding
- * @property {Float32Array} weights
+ * @property {import("./matrix.js").Matrix} weights a row for each channel, of the output; if transposed, of the input
  * @property {Float64Array} gain by which each channel of the output is multiplied
  * @property {Float64Array} shift what is added to it then: bias and batch norm in one
  * @property {boolean} leaky whether a leaky ReLU follows */
@@ -38,10 +39,6 @@ export class Lecture {
     this.down = DOWN.map((place) => layerOf(tensors, "encoder", place, sideOf(place)));
     this.start = layerOf(tensors, "decoder", START, 1);
     this.up = UP.map((place, i) => layerOf(tensors, "decoder", place, SIDES[i]));
-    // The last layer is a convolution with padding 1: with its kernel turned round, a transposed one with padding 5.
-    const last = this.up[UP.length - 1];
-    const taps = last.kernel ** 2;
-    last.weights = last.weights.map((_, i) => last.weights[i + taps - 1 - 2 * (i % taps)]);
   }
 
   /** Image -> latents, any sign.
@@ -64,7 +61,8 @@ export class Lecture {
  * @param {Place} place
  * @param {number} outSide
  * @returns {Layer} */
-function layerOf(tensors, part, [number, side, kernel, stride, padding], outSide) {
+function layerOf(tensors, part, place, outSide) {
+  const [number, side, kernel, stride, padding] = place;
   const get = (/** @type {string} */ name, i = number) => {
     const tensor = tensors.get(`network.${part}.${i}.${name}`);
     if (!tensor) throw new Error(`These weights lack network.${part}.${i}.${name}.`);
@@ -82,7 +80,11 @@ function layerOf(tensors, part, [number, side, kernel, stride, padding], outSide
       shift[i] = (bias[i] - mean[i]) * gain[i] + offset[i];
     }
   }
-  return { side, outSide, kernel, stride, padding, weights: get("weight"), gain, shift, leaky };
+  const [weight, taps] = [get("weight"), kernel ** 2];
+  // The last layer is a convolution with padding 1: with its kernel turned round, a transposed one with padding 5.
+  const turned = place === UP.at(-1) ? weight.map((_, i) => weight[i + taps - 1 - 2 * (i % taps)]) : weight;
+  const weights = matrix(turned, UP.includes(place) ? bias.length * taps : weight.length / bias.length);
+  return { side, outSide, kernel, stride, padding, weights, gain, shift, leaky };
 }
 
 /** A convolution: each place of the output is the product of the weights (out x in x kernel x kernel) and a patch.
@@ -93,8 +95,7 @@ function convolved(map, layer) {
   const { side, outSide, kernel, stride, padding, weights, gain } = layer;
   const inputs = map.length / side ** 2;
   const taps = kernel ** 2;
-  const channels = all(gain.length);
-  const out = new Float64Array(outSide ** 2 * channels.length);
+  const out = new Float64Array(outSide ** 2 * gain.length);
   const patch = new Float64Array(inputs * taps);
   for (let place = 0; place < outSide ** 2; place++) {
     for (let tap = 0; tap < taps; tap++) {
@@ -104,7 +105,7 @@ function convolved(map, layer) {
       const from = (y * side + x) * inputs;
       for (let c = 0; c < inputs; c++) patch[c * taps + tap] = inside ? map[from + c] : 0;
     }
-    correlate(weights, channels, patch, out.subarray(place * channels.length, (place + 1) * channels.length));
+    out.set(weights.correlate(patch), place * gain.length);
   }
   return finished(out, layer);
 }
@@ -123,7 +124,7 @@ function spread(map, layer) {
   const patch = new Float64Array(outputs * taps);
   for (let place = 0; place < side ** 2; place++) {
     const values = map.subarray(place * channels.length, (place + 1) * channels.length);
-    accumulate(weights, channels, values, patch.fill(0));
+    weights.accumulate(channels, values, patch.fill(0));
     for (let tap = 0; tap < taps; tap++) {
       const y = Math.floor(place / side) * stride - padding + Math.floor(tap / kernel);
       const x = (place % side) * stride - padding + (tap % kernel);

@@ -1,4 +1,5 @@
-// The two products that all models here need, on a matrix of weights whose rows are contiguous.
+// The two products that all models here need, on a matrix of weights whose rows are contiguous; matrix.js has them in
+// WebAssembly.
 //
 // Weights have single precision and sums have double: so each answer is the one that Python has in double precision.
 
@@ -7,34 +8,18 @@
  * @returns {Int32Array} */
 export const all = (count) => new Int32Array(count).map((_, i) => i);
 
-/** The dot products of some rows of a matrix with a vector. Four rows at a time share each number of the vector.
+/** The dot products of some rows of a matrix with a vector.
  * @param {Float32Array} matrix row-major, each row as long as the vector
  * @param {Int32Array} rows which ones
  * @param {Float64Array} vector
- * @param {Float64Array} [products] where to put them, one for each of those rows
- * @returns {Float64Array} */
-export function correlate(matrix, rows, vector, products = new Float64Array(rows.length)) {
-  const n = vector.length;
-  let i = 0;
-  for (; i + 4 <= rows.length; i += 4) {
-    const [a, b, c, d] = [rows[i] * n, rows[i + 1] * n, rows[i + 2] * n, rows[i + 3] * n];
-    let [p, q, r, s] = [0, 0, 0, 0];
-    for (let j = 0; j < n; j++) {
-      const x = vector[j];
-      p += matrix[a + j] * x;
-      q += matrix[b + j] * x;
-      r += matrix[c + j] * x;
-      s += matrix[d + j] * x;
-    }
-    [products[i], products[i + 1], products[i + 2], products[i + 3]] = [p, q, r, s];
-  }
-  for (; i < rows.length; i++) {
-    const a = rows[i] * n;
-    let p = 0;
-    for (let j = 0; j < n; j++) p += matrix[a + j] * vector[j];
-    products[i] = p;
-  }
-  return products;
+ * @returns {Float64Array} one for each of those rows */
+export function correlate(matrix, rows, vector) {
+  return Float64Array.from(rows, (row) => {
+    const start = row * vector.length;
+    let sum = 0;
+    for (let j = 0; j < vector.length; j++) sum += matrix[start + j] * vector[j];
+    return sum;
+  });
 }
 
 /** Add some rows of a matrix to a vector, each times its weight.
@@ -44,19 +29,10 @@ export function correlate(matrix, rows, vector, products = new Float64Array(rows
  * @param {Float64Array} vector is changed
  * @returns {Float64Array} the same vector */
 export function accumulate(matrix, rows, weights, vector) {
-  const n = vector.length;
-  let i = 0;
-  for (; i + 4 <= rows.length; i += 4) {
-    const [a, b, c, d] = [rows[i] * n, rows[i + 1] * n, rows[i + 2] * n, rows[i + 3] * n];
-    const [p, q, r, s] = [weights[i], weights[i + 1], weights[i + 2], weights[i + 3]];
-    for (let j = 0; j < n; j++) {
-      vector[j] += p * matrix[a + j] + q * matrix[b + j] + r * matrix[c + j] + s * matrix[d + j];
-    }
-  }
-  for (; i < rows.length; i++) {
-    const a = rows[i] * n;
-    for (let j = 0; j < n; j++) vector[j] += weights[i] * matrix[a + j];
-  }
+  rows.forEach((row, i) => {
+    const start = row * vector.length;
+    for (let j = 0; j < vector.length; j++) vector[j] += weights[i] * matrix[start + j];
+  });
   return vector;
 }
 
