@@ -10,8 +10,6 @@ const REACH = 0.06; // half as wide may ink be where it crosses the border, as a
  */
 export const levelAt = (levels, share) => levels.slice().sort()[Math.floor(share * (levels.length - 1))];
 
-/** @param {Float32Array} levels */
-export const mean = (levels) => levels.reduce((total, level) => total + level, 0) / Math.max(1, levels.length);
 
 /**
  * The level of the paper at each pixel: the lower one of two estimates, since neither takes a shadow for ink where the

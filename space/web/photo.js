@@ -1,13 +1,11 @@
 /** The ink of an image: a drawing on a screen, or a photo of paper, evenly lit or not. It is found in levels of grey,
  * from 0 to 255, row by row. */
 
-import { levelAt, mean, paperBelow } from "./paper.js";
+import { levelAt, paperBelow } from "./paper.js";
 import { Problem } from "./words.js";
 
-const BORDER = 0.06; // width, as a share of the shorter side
-const NEAR = 0.06; // paper, which has grain, differs from its usual level by this share of the range of levels at most
 const FADE = 0.15; // what stands out by less than this share of the most is not ink
-const SOME = 0.5; // under uneven light a stroke is what stands out by this share of the most ...
+const SOME = 0.5; // a stroke is what stands out by this share of the most ...
 const STRONG = 0.75; // ... and somewhere by this one: what is left of a shadow does not
 const FAR = 0.2; // the distance from a stroke, as a share of the longer side, within which there is paper
 const LEAST = 12; // levels: what stands out by less shows nothing
@@ -73,49 +71,19 @@ function inkOf(data, width, height) {
  * @returns {Ink | null}
  */
 export function standsOut(grey, width, height) {
-  const even = evenPaper(grey, width, height);
-  const steps = even ? null : edges(grey, width, height);
-  const isDark = steps ? mean(steps) < 0 : even?.isDark;
-  const bright = isDark ? grey.map((level) => 255 - level) : grey; // ink is brighter than paper
-  const paper = even
-    ? new Float32Array(grey.length).fill(isDark ? 255 - even.level : even.level)
-    : paperBelow(bright, width, height);
-  let above = bright.map((level, i) => level - paper[i]);
-  if (levelAt(above, 0.998) < LEAST) return null; // the brightest pixels but a few
+  const steps = edges(grey, width, height);
+  const step = steps.reduce((sum, one) => sum + one, 0);
+  const bright = step < 0 ? grey.map((level) => 255 - level) : grey; // ink is brighter than paper
+  const paper = paperBelow(bright, width, height);
+  if (levelAt(bright.map((level, i) => level - paper[i]), 0.998) < LEAST) return null; // the brightest pixels but a few
   // In half the light, ink is half as far from paper.
-  if (!even) above = above.map((level, i) => (100 * level) / Math.max(24, isDark ? 255 - paper[i] : paper[i]));
+  const light = paper.map((level) => Math.max(24, step < 0 ? 255 - level : level));
+  const above = bright.map((level, i) => (100 * (level - paper[i])) / light[i]);
   const most = levelAt(above, 0.998);
   const ink = Uint8ClampedArray.from(above, (level) => (255 * (level - FADE * most)) / ((1 - FADE) * most));
-  if (!steps) return { ink, uneven: false };
   const found = strokes(above, most, width, height);
-  const isDoubtful = Math.abs(mean(steps)) < 0.15 * mean(steps.map(Math.abs)); // is the ink dark or bright?
+  const isDoubtful = Math.abs(step) < 0.15 * steps.reduce((sum, one) => sum + Math.abs(one), 0); // dark ink or bright?
   return { ink: ink.map((level, i) => (found.near[i] ? level : 0)), uneven: isDoubtful || found.weak > 0.1 };
-}
-
-/**
- * The level of evenly lit paper, and whether the ink is darker; null where the light is uneven.
- * @param {Float32Array} grey
- * @param {number} width
- * @param {number} height
- */
-function evenPaper(grey, width, height) {
-  const edge = Math.max(1, Math.round(BORDER * Math.min(width, height)));
-  const isBorder = (/** @type {number} */ i) => {
-    const [x, y] = [i % width, Math.floor(i / width)];
-    return Math.min(x, y, width - 1 - x, height - 1 - y) < edge;
-  };
-  const border = grey.filter((_, i) => isBorder(i));
-  const level = levelAt(border, 0.5);
-  const [low, high] = [levelAt(grey, 0.002), levelAt(grey, 0.998)];
-  const near = NEAR * (high - low);
-  const ink = 0.85 * Math.max(high - level, level - low);
-  const far = (/** @type {number} */ one) => Math.abs(one - level);
-  const paper = (/** @type {Float32Array} */ levels) => mean(levels.map((one) => Number(far(one) <= near)));
-  // Ink may cross the border, and its edges are neither paper nor ink; more than these is a shadow.
-  const between = mean(border.map((one) => Number(far(one) > near && far(one) < ink)));
-  const most = Math.max(0.01, 0.45 * (1 - paper(border)));
-  if (Math.min(paper(border), paper(grey)) < 0.6 || between > most) return null;
-  return { level, isDark: mean(border) > mean(grey.filter((_, i) => !isBorder(i))) };
 }
 
 /**

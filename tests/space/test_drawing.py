@@ -169,7 +169,7 @@ BAD = {
         packed(bytes(392))[:-2] + "AAAAAAAA",
         base64.urlsafe_b64encode(zlib.compress(bytes(392)) + b"more").decode().rstrip("="),
     ],
-    "pixels": [packed(bytes(391)), packed(bytes(393)), packed(b""), packed(bytes(400_000))],
+    "pixels": [packed(bytes(391)), packed(bytes(393)), packed(b""), packed(bytes(700_000))],
 }  # fmt: skip
 
 
@@ -180,31 +180,6 @@ def test_any_other_text_says_what_is_wrong(key: str, digit: Callable[..., Any]) 
         assert found["key"] == f"draw.{key}", text
         for code in ("en", "ru"):
             assert catalog(code)[found["key"]].format(**found["values"])
-
-
-def test_a_bomb_is_not_unpacked(page: Page) -> None:
-    bomb = packed(bytes(700_000))  # as much as fits the longest text
-    assert 800 < len(bomb) <= 1000
-    unpacked = page.evaluate(
-        """async (bomb) => {
-          let count = 0;
-          const Stream = DecompressionStream;
-          window.DecompressionStream = function (format) {
-            const { readable, writable } = new Stream(format);
-            const transform = (part, to) => {
-              count += part.length;
-              to.enqueue(part);
-            };
-            return { readable: readable.pipeThrough(new TransformStream({ transform })), writable };
-          };
-          const error = await digit.fromText(bomb).catch((error) => error);
-          await new Promise((done) => setTimeout(done, 100));
-          return [error.key, count];
-        }""",
-        bomb,
-    )
-    assert unpacked[0] == "draw.pixels"
-    assert 392 < unpacked[1] < 40_000
 
 
 def wait(page: Page, done: Callable[[], object]) -> None:
