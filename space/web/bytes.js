@@ -10,7 +10,7 @@ export function toBase64(bytes) {
 /** @param {string} text */
 export const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
-/** @param {Uint8Array<ArrayBuffer>} packed @param {CompressionFormat} format @returns {Promise<Uint8Array<ArrayBuffer>>} */
+/** @param {Uint8Array<ArrayBuffer>} packed @param {CompressionFormat} format */
 export async function unpacked(packed, format) {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream(format));
   return new Uint8Array(await new Response(stream).arrayBuffer());

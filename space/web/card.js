@@ -24,15 +24,8 @@ export class Card {
     this.value = h("output", {});
     this.controls = h("div", { class: "card-controls" });
     this.hint = h("p", { class: "muted" });
-    this.element = h(
-      "div",
-      { id: "card", class: "card", role: "dialog", "aria-live": "polite", hidden: true },
-      this.heading,
-      this.facts,
-      this.controls,
-      this.body,
-      this.hint,
-    );
+    const parts = [this.heading, this.facts, this.controls, this.body, this.hint];
+    this.element = h("div", { id: "card", role: "dialog", "aria-live": "polite", hidden: true }, parts);
     this.element.addEventListener("keydown", (event) => event.key === "Escape" && this.close(true));
   }
 
@@ -43,17 +36,13 @@ export class Card {
     this.slider.ariaLabel = null;
     const button = (/** @type {string} */ name, /** @type {() => void} */ click) =>
       h("button", { class: name, on: { click } }, say(`latent.${name}`));
-    fill(
-      this.controls,
-      h("label", { class: "set" }, `${say("latent.set")} `, this.slider, this.value),
-      h(
-        "div",
-        { class: "buttons" },
-        button("switch_off", () => this.set(0)),
-        button("as_encoded", () => this.set(null)),
-        button("close", () => this.close(true)),
-      ),
-    );
+    const buttons = [
+      button("switch_off", () => this.set(0)),
+      button("as_encoded", () => this.set(null)),
+      button("close", () => this.close(true)),
+    ];
+    const set = h("label", { class: "set" }, `${say("latent.set")} `, this.slider, this.value);
+    fill(this.controls, set, h("div", { class: "buttons" }, buttons));
   }
 
   /**
@@ -113,18 +102,14 @@ export class Card {
     if (!look || latent >= look.latents.length) return fill(this.facts, say("page.under_way"));
     const value = look.latents[latent];
     const encoded = (look.unedited ?? look).latents;
+    const sum = encoded.reduce((total, z) => total + Math.abs(z), 0);
     const values = {
       sign: say(value === 0 ? "latent.off" : value > 0 ? "latent.on" : "latent.negative"),
       value,
       term: term("activation"),
       activation: activation(value),
       encoded: encoded[latent],
-      share:
-        Math.abs(encoded[latent]) /
-        Math.max(
-          encoded.reduce((sum, z) => sum + Math.abs(z), 0),
-          1e-9,
-        ),
+      share: Math.abs(encoded[latent]) / Math.max(sum, 1e-9),
     };
     const rank = encoded.filter((z) => Math.abs(z) > Math.abs(encoded[latent])).length + 1;
     const on = encoded.filter((z) => z !== 0).length;

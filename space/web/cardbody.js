@@ -30,20 +30,12 @@ function profile(page, stop, latent) {
   if (!statistics) return h("p", { class: "muted" }, say("page.under_way"));
   const means = statistics.means.map((of) => of[latent]);
   const largest = Math.max(...means, 1e-9);
-  return h(
-    "div",
-    { class: "profile" },
-    h("p", { class: "muted" }, say("latent.profile", { sample: page.lab.index.sample })),
-    means.map((mean, i) =>
-      h(
-        "div",
-        { class: "class-bar" },
-        h("bdi", {}, page.lab.index.classes[i]),
-        h("i", { style: `width: ${(100 * mean) / largest}%` }),
-        h("span", {}, mean.toFixed(3)),
-      ),
-    ),
-  );
+  const bars = means.map((mean, i) => {
+    const bar = h("i", { style: `width: ${(100 * mean) / largest}%` });
+    const name = h("bdi", {}, page.lab.index.classes[i]);
+    return h("div", { class: "class-bar" }, name, bar, h("span", {}, mean.toFixed(3)));
+  });
+  return h("div", {}, h("p", { class: "muted" }, say("latent.profile", { sample: page.lab.index.sample })), bars);
 }
 
 /** The test images on which a latent is largest. @param {Page} page @param {string} stop @param {number} latent */

@@ -13,7 +13,7 @@
  */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
-  if (element instanceof HTMLButtonElement) element.type = "button"; // which sends no form, unless `props` say otherwise
+  if (element instanceof HTMLButtonElement) element.type = "button"; // it sends no form, unless `props` say otherwise
   for (const [name, value] of Object.entries(props)) {
     if (value === null || value === undefined) continue;
     if (name === "on") listen(element, value);

@@ -37,12 +37,8 @@ export function summaryOf(page, look) {
     const undo = Object.entries(page.state.edits[look.stop.key]).map(([latent, value]) => {
       const { [latent]: _, ...others } = page.state.edits[look.stop.key];
       const click = () => page.set({ edits: { ...page.state.edits, [look.stop.key]: others } });
-      const words = say(value ? "see.undo_set" : "see.undo_off", { latent, value });
-      return h(
-        "button",
-        { class: "undo", "aria-label": say("see.undo_aria", { latent }), on: { click } },
-        `${words} ✕`,
-      );
+      const words = `${say(value ? "see.undo_set" : "see.undo_off", { latent, value })} ✕`;
+      return h("button", { class: "undo", "aria-label": say("see.undo_aria", { latent }), on: { click } }, words);
     });
     return rich("see.edits", { undo: h("span", {}, undo), mse: m.mse, plain: metrics(look.unedited, span).mse });
   }

@@ -34,7 +34,7 @@ export function json(path) {
   return reading;
 }
 
-/** The content of a file that is compressed with gzip; the browser may have unpacked it already. @param {string} path */
+/** The content of a file packed with gzip; the browser may have unpacked it already. @param {string} path */
 async function content(path) {
   const bytes = new Uint8Array(await (await get(path)).arrayBuffer());
   return (bytes[0] === 0x1f && bytes[1] === 0x8b ? await unpacked(bytes, "gzip") : bytes).buffer;

@@ -34,20 +34,18 @@ class Training {
     this.isSending = false;
     this.requests = new Requests(page, (isGone) => this.lost(isGone));
     this.draw = () => {};
-    for (const about of ["start", "step", "pause", "stop", "discard"]) this.on(about, (answer) => this.trained(answer));
-    this.on("keep", (answer) => this.kept(answer));
-    this.on("send", (answer) => this.sent(answer));
+    for (const what of [...BUTTONS, "send"])
+      page.answers.addEventListener(what, (event) => this.hear(what, /** @type {CustomEvent} */ (event).detail));
   }
 
-  /** @param {string} about @param {(answer: any) => void} take */
-  on(about, take) {
-    this.page.answers.addEventListener(about, (event) => {
-      const answer = /** @type {CustomEvent} */ (event).detail;
-      if (answer.key) this.said = answer;
-      take(answer);
-      this.requests.noteAnswer(this.isOpen());
-      this.draw();
-    });
+  /** @param {string} about @param {any} answer */
+  hear(about, answer) {
+    if (answer.key) this.said = answer;
+    if (about === "keep") this.kept(answer);
+    else if (about !== "send") this.trained(answer);
+    else if (answer.error || answer.link) this.isSending = false;
+    this.requests.noteAnswer(this.isOpen());
+    this.draw();
   }
 
   /** Whether answers are to come. */
@@ -75,10 +73,6 @@ class Training {
     this.page.set({ family: news.family.key, stop: news.choose });
   }
 
-  /** @param {any} answer */
-  sent({ error, link }) {
-    if (error || link) this.isSending = false;
-  }
 
   /** @param {boolean} isGone */
   lost(isGone) {
@@ -90,15 +84,17 @@ class Training {
 
   /** @param {string} what */
   press(what) {
+    let data = {};
     if (what === "start" || what === "step") {
       const look = this.page.look(this.page.state.stop, false);
       if (!look) return;
-      this.status = what === "start" ? "running" : this.status;
-      this.requests.ask(what, { ...this.settings, image: toBase64(new Uint8Array(Float32Array.from(look.noisy).buffer)) });
-    } else {
-      if (what === "keep") this.isKeeping = true;
-      this.requests.ask(what, what === "keep" ? { name: this.name } : {});
+      if (what === "start") this.status = "running";
+      data = { ...this.settings, image: toBase64(new Uint8Array(Float32Array.from(look.noisy).buffer)) };
+    } else if (what === "keep") {
+      this.isKeeping = true;
+      data = { name: this.name };
     }
+    this.requests.ask(what, data);
     this.draw();
   }
 
@@ -122,16 +118,9 @@ export function build(page) {
   const training = trainings.get(page) ?? new Training(page);
   trainings.set(page, training);
   const buttons = BUTTONS.map((what) =>
-    h(
-      "button",
-      {
-        id: `train-${what}`,
-        class: what === "start" ? "primary" : "",
-        on: { click: () => training.press(what) },
-      },
-      say(`learn.${what}`),
-    ),
+    h("button", { id: `train-${what}`, on: { click: () => training.press(what) } }, say(`learn.${what}`)),
   );
+  buttons[0].className = "primary";
   const file = h("a", { id: "train-file", class: "button", download: "" }, say("learn.download"));
   const name = h("input", {
     type: "text",

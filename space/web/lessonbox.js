@@ -50,12 +50,7 @@ export function build(page) {
   );
   const kept = read();
   const buttons = lessons.map(({ key }, i) =>
-    h(
-      "button",
-      { data: { lesson: key }, on: { click: () => choose(key) } },
-      h("span", {}, `${i + 1} `),
-      say(`lessons.${key}`),
-    ),
+    h("button", { data: { lesson: key }, on: { click: () => choose(key) } }, `${i + 1} `, say(`lessons.${key}`)),
   );
   const body = h("div", { class: "lesson", role: "group", hidden: true });
   const count = h("span", { class: "muted" });
@@ -70,11 +65,12 @@ export function build(page) {
   );
   if (!lessons.length) element.hidden = true;
 
+  const current = () => lessons.find(({ key }) => key === open);
   /** @param {string} key */
   const choose = (key) => {
     open = open === key ? "" : key;
     seen.clear();
-    const lesson = lessons.find((other) => other.key === open);
+    const lesson = current();
     if (lesson && !kept[open]?.done) page.set(lesson.from(page));
     layOut();
     page.draw();
@@ -86,24 +82,17 @@ export function build(page) {
     write(kept);
   };
   const layOut = () => {
-    const lesson = lessons.find((other) => other.key === open);
+    const lesson = current();
     body.hidden = !lesson;
     if (!lesson) return;
     const { key, tab } = lesson;
     body.ariaLabel = say(`lessons.${key}`);
-    const answers = [0, 1, 2].map((i) =>
-      h(
-        "label",
-        {},
-        h("input", {
-          type: "radio",
-          name: "prediction",
-          checked: kept[key]?.predicted === i,
-          on: { change: () => (keep(key, { predicted: i }), explain()) },
-        }),
-        say(`lessons.${key}_answer_${i}`),
-      ),
-    );
+    const answers = [0, 1, 2].map((i) => {
+      const change = () => (keep(key, { predicted: i }), explain());
+      const checked = kept[key]?.predicted === i;
+      const radio = h("input", { type: "radio", name: "prediction", checked, on: { change } });
+      return h("label", {}, radio, say(`lessons.${key}_answer_${i}`));
+    });
     const terms = {
       effective_l0: term("effective L0"),
       target_rate: term("target rate"),
@@ -112,21 +101,12 @@ export function build(page) {
       name_0: PAIR[0],
       name_1: PAIR[1],
     };
-    const link =
-      tab &&
-      h(
-        "button",
-        { on: { click: () => page.set({ tab }) } },
-        say("lessons.see_in", { tab: say(`${tab}.title`) }),
-      );
+    const click = () => page.set({ tab });
+    const link = tab && h("button", { on: { click } }, say("lessons.see_in", { tab: say(`${tab}.title`) }));
+    const question = h("legend", {}, h("b", {}, say("lessons.predict")), " ", rich(`lessons.${key}_predict`));
     fill(
       body,
-      h(
-        "fieldset",
-        { class: "choice" },
-        h("legend", {}, h("b", {}, say("lessons.predict")), " ", rich(`lessons.${key}_predict`)),
-        answers,
-      ),
+      h("fieldset", { class: "choice" }, question, answers),
       h("p", {}, h("b", {}, say("lessons.do")), " ", rich(`lessons.${key}_task`, terms)),
       why,
       link,
@@ -135,7 +115,7 @@ export function build(page) {
   };
   /** Says why, once the lesson was done, and whether the prediction was right; with the numbers of then. */
   const explain = () => {
-    const lesson = lessons.find((other) => other.key === open);
+    const lesson = current();
     const { done, predicted, values } = kept[open] ?? {};
     if (!lesson || !done) return (said = "", fill(why));
     body.querySelectorAll("input").forEach((input) => (input.disabled = predicted !== undefined)); // which stays
@@ -167,7 +147,7 @@ export function build(page) {
     },
     drawLater() {
       if (document.querySelector("#draw canvas:active")) return; // a stroke is looked at when it ends
-      const lesson = lessons.find((other) => other.key === open);
+      const lesson = current();
       if (lesson && page.look()) {
         if (lesson.isDone(page)) keep(open, { done: true, values: { ...lesson.values?.(page) } });
         keepInPlace(document.querySelector("#controls"), explain);

@@ -36,7 +36,8 @@ export function method(page) {
 function familyChoice(page, family) {
   const change = () => page.set({ family, stop: placeIn(page, family) });
   const radio = h("input", { type: "radio", name: "method", value: family, on: { change } });
-  return h("label", {}, radio, h("bdi", {}, familyTitle(page, family)), family.startsWith("user:") && removal(page, family));
+  const isUsers = family.startsWith("user:");
+  return h("label", {}, radio, h("bdi", {}, familyTitle(page, family)), isUsers && removal(page, family));
 }
 
 /** A button that takes a user's model away from the page. @param {Page} page @param {string} family */

@@ -32,7 +32,8 @@ export function bins(page) {
       const drawn = () => {
         const models = shown.flatMap((stop) => {
           const look = page.look(stop);
-          return look ? [{ title: stop, activations: look.latents.map(activation), means: means.get(stop) ?? null }] : [];
+          if (!look) return [];
+          return [{ title: stop, activations: look.latents.map(activation), means: means.get(stop) ?? null }];
         });
         chart.draw(models, kind === "equal");
       };

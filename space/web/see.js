@@ -22,10 +22,9 @@ export function build(page) {
   const sum = h("section", { id: "sum" }, given.element, models, loss);
   const summary = h("p", { id: "summary", role: "status" });
   const strip = thumbnails(page);
-  const numbers = h("section", { id: "numbers" });
   const bars = bins(page);
   const table = h("div", { id: "metrics" });
-  numbers.append(bars.element, table);
+  const numbers = h("section", { id: "numbers" }, bars.element, table);
   const home = takeHome(page);
   const element = h("div", {}, sum, summary, strip.element, numbers, home.element);
   /** @type {Row[]} */
@@ -72,21 +71,11 @@ const measureMark = (name) => performance.getEntriesByName(name).length || perfo
 /** The clean and the noisy image. @param {Page} page */
 function givenImages(page) {
   const [clean, noisy] = [figure("clean"), figure("noisy")];
+  const arrow = h("div", { class: "arrow", "aria-hidden": "true" }, "↓");
   return {
-    element: h(
-      "div",
-      { class: "given" },
-      clean.element,
-      h("div", { class: "arrow", "aria-hidden": "true" }, "↓"),
-      noisy.element,
-    ),
+    element: h("div", { class: "given" }, clean.element, arrow, noisy.element),
     draw() {
-      const look =
-        page.look() ??
-        page
-          .shown()
-          .map((stop) => page.look(stop))
-          .find(Boolean);
+      const look = page.shown().map((stop) => page.look(stop)).find(Boolean);
       if (!look) return;
       const { shape, range } = page.lab.index;
       const { sigma } = page.state;
@@ -118,23 +107,14 @@ class Row {
     this.hasNoPenalty = page.lab.stop(stop).method === "none";
     this.title = h("h2", {});
     this.map = latentMap(page, stop, first ? { id: "latents" } : {});
-    this.latents = h(
-      "figure",
-      { class: "map" },
-      this.map.element,
-      h("figcaption", {}, paint.colourBar(paint.ACTIVATION, say("see.off"), say("see.on"))),
-    );
     this.reconstruction = figure("reconstruction");
     if (first) this.reconstruction.element.id = "reconstruction";
     this.sum = new Sum(page, stop);
+    const scale = h("figcaption", {}, paint.colourBar(paint.ACTIVATION, say("see.off"), say("see.on")));
+    const latents = h("figure", { class: "map" }, this.map.element, scale);
     const arrow = h("div", { class: "arrow", "aria-hidden": "true" }, "→");
-    this.element = h(
-      "section",
-      { class: first ? "model" : "model second" },
-      this.title,
-      h("div", { class: "steps" }, this.latents, arrow, this.reconstruction.element),
-      this.sum.element,
-    );
+    const steps = h("div", { class: "steps" }, latents, arrow, this.reconstruction.element);
+    this.element = h("section", { class: first ? "model" : "model second" }, this.title, steps, this.sum.element);
   }
 
   draw() {
@@ -144,17 +124,9 @@ class Row {
     const { shape, range } = page.lab.index;
     const m = metrics(look, page.lab.span);
     const [name, latents] = [page.nameOfImage(), look.latents.length];
-    fill(
-      this.title,
-      h("bdi", {}, this.stop),
-      " ",
-      h(
-        "span",
-        { class: "muted" },
-        this.hasNoPenalty && [say("see.without_penalty"), " "],
-        rich("see.carried", { effective_l0: m.effectiveL0, latents, term: term("effective L0") }),
-      ),
-    );
+    const carried = rich("see.carried", { effective_l0: m.effectiveL0, latents, term: term("effective L0") });
+    const penalty = this.hasNoPenalty && [say("see.without_penalty"), " "];
+    fill(this.title, h("bdi", {}, this.stop), " ", h("span", { class: "muted" }, penalty, carried));
     this.map.draw(look.latents.map(activation), page.state.edits[this.stop]);
     paint.grey(this.reconstruction.picture, look.reconstruction, shape, range);
     const words = rich("see.error", { mse: m.mse, PSNR: term("PSNR"), psnr: m.psnr });

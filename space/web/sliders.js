@@ -48,37 +48,27 @@ export function sliders(page) {
     title.textContent = say("description.slider", { label: say(`family.${baseFamily(page)}.label`) });
     beta.max = String(last);
     beta.disabled = stops.length < 2;
-    const choose = (/** @type {import("./lab.js").Stop} */ stop, /** @type {string} */ words) =>
-      h(
-        "button",
-        {
-          data: { stop: stop.key },
-          "aria-label": say("controls.choose", { title: stop.key }),
-          on: { click: () => page.set({ stop: stop.key }) },
-        },
-        words,
-      );
-    fill(
-      ticks,
-      stops.map(
-        (stop, i) => stop.label && h("span", { style: `left: ${(100 * i) / last}%` }, choose(stop, stop.label)),
-      ),
+    const choose = (/** @type {import("./lab.js").Stop} */ { key }, /** @type {string} */ words) => {
+      const click = () => page.set({ stop: key });
+      const name = say("controls.choose", { title: key });
+      return h("button", { data: { stop: key }, "aria-label": name, on: { click } }, words);
+    };
+    const labelled = stops.map(
+      (stop, i) => stop.label && h("span", { style: `left: ${(100 * i) / last}%` }, choose(stop, stop.label)),
     );
+    fill(ticks, labelled);
     const apart = page.lab.stops(family).filter((stop) => !stops.includes(stop));
-    fill(
-      others,
-      apart.length
-        ? [h("span", { class: "muted" }, say("controls.others")), apart.map((stop) => choose(stop, stop.short))]
-        : null,
-    );
+    const head = apart.length > 0 && h("span", { class: "muted" }, say("controls.others"));
+    fill(others, head, apart.map((stop) => choose(stop, stop.short)));
     const places = [0, 1].map((end) => `family.${baseFamily(page)}.ends.${end}`);
     fill(ends, page.lab.index.bundled && has(places[0]) && places.map((key) => h("span", {}, say(key))));
   };
+  const slider = h("div", { id: "beta" }, h("label", {}, title, name, beta), ticks, ends, others);
   return {
     element: h(
       "div",
       { id: "sliders", class: "box" },
-      h("div", { id: "beta" }, h("label", {}, title, name, beta), ticks, ends, others),
+      slider,
       curve.element,
       h("div", { id: "noise" }, h("label", {}, h("span", {}, say("controls.noise")), sigma), typed),
     ),
@@ -92,11 +82,9 @@ export function sliders(page) {
       beta.classList.toggle("off", position < 0);
       beta.ariaValueText = stop;
       name.textContent = stop;
-      for (const button of [...ticks.querySelectorAll("button"), ...others.querySelectorAll("button")])
-        button.ariaPressed = String(
-          button.dataset.stop === stop ||
-            (button.dataset.stop === page.lab.stop(stop).measured && !page.lab.stop(stop).label),
-        );
+      const { label, measured } = page.lab.stop(stop);
+      for (const button of slider.querySelectorAll("button"))
+        button.ariaPressed = String(button.dataset.stop === (label ? stop : measured));
       if (Number(sigma.value) !== noise) sigma.value = String(noise);
       sigma.ariaValueText = say("see.with_noise", { sigma: noise });
       if (document.activeElement !== typed) typed.value = String(noise);

@@ -22,22 +22,16 @@ export function thumbnails(page) {
         for (const stop of stops) {
           if (cards.has(stop.key)) continue;
           const [picture, words] = [paint.canvas(), h("span", {}, "…")];
-          const button = h(
-            "button",
-            { on: { click: () => page.set({ stop: stop.key }) } },
-            picture,
-            h("b", {}, stop.short),
-            words,
-          );
+          const click = () => page.set({ stop: stop.key });
+          const button = h("button", { on: { click } }, picture, h("b", {}, stop.short), words);
           cards.set(stop.key, { button, picture, words });
         }
-        const card = (/** @type {string} */ key) =>
-          /** @type {NonNullable<ReturnType<typeof cards.get>>} */ (cards.get(key));
-        if (stops.some((stop, i) => row.children[i] !== card(stop.key).button) || row.children.length !== stops.length)
-          fill(row, ...stops.map((stop) => card(stop.key).button));
+        const shown = stops.flatMap(({ key }) => cards.get(key) ?? []);
+        if (shown.some(({ button }, i) => row.children[i] !== button) || row.children.length !== shown.length)
+          fill(row, shown.map(({ button }) => button));
         row.style.setProperty("--stops", String(stops.length));
-        for (const stop of stops) {
-          const { button, picture, words } = card(stop.key);
+        for (const [i, stop] of stops.entries()) {
+          const { button, picture, words } = shown[i];
           button.ariaPressed = String(stop.key === page.state.stop);
           const look = page.look(stop.key);
           button.classList.toggle("waiting", !look);

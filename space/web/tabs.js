@@ -29,12 +29,7 @@ export function build(page) {
   const buttons = TABS.map((tab) =>
     h(
       "button",
-      {
-        role: "tab",
-        id: `tab-${tab}`,
-        "aria-controls": "panel",
-        on: { click: () => page.set({ tab }) },
-      },
+      { role: "tab", id: `tab-${tab}`, "aria-controls": "panel", on: { click: () => page.set({ tab }) } },
       say(`${tab}.title`),
     ),
   );

@@ -114,7 +114,8 @@ export function format(value, spec = "") {
   if (kind === undefined) throw new Error(`Unknown format: ${spec}`);
   if (kind === "g") return String(Number(value.toPrecision(Number(digits ?? 6))));
   const places = digits === undefined ? (kind === "f" ? 6 : 0) : Number(digits);
-  const words = kind === "%" ? `${(100 * value).toFixed(places)}%` : kind === "f" ? value.toFixed(places) : String(value);
+  if (kind === "%") return `${(100 * value).toFixed(places)}%`;
+  const words = kind === "f" ? value.toFixed(places) : String(value);
   return comma ? words.replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ",") : words;
 }
 
