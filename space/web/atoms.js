@@ -4,7 +4,6 @@ import { atomBrowser } from "./allatoms.js";
 import { atom } from "./latentmap.js";
 import { clamp, fill, h } from "./dom.js";
 import { mse, psnr } from "./measures.js";
-import * as paint from "./paint.js";
 import { figure, summaryOf } from "./figures.js";
 import { order } from "./sum.js";
 import { format, rich, say, term } from "./words.js";
@@ -33,11 +32,7 @@ export function build(page) {
     all: figure(""),
     clean: figure(""),
   };
-  const built = h(
-    "div",
-    { class: "built" },
-    Object.values(figures).map(({ element }) => element),
-  );
+  const built = h("div", { class: "built" }, Object.values(figures).map((one) => one.element));
   const heading = h("h2", {});
   const atoms = h("div", { class: "atoms" });
   const label = h("label", { id: "reveal" }, h("span", {}, say("atoms.reveal")), slider, value);
@@ -71,7 +66,7 @@ export function build(page) {
       if (!look || !model) return;
       const ordered = order(look.latents);
       const { reveal } = page.state;
-      const { shape, range } = page.lab.index;
+      const { index, span } = page.lab;
       const count = reveal >= MOST ? ordered.length : clamp(reveal, 0, ordered.length);
       const kept = new Float64Array(look.latents.length);
       for (const latent of ordered.slice(0, count)) kept[latent] = look.latents[latent];
@@ -79,31 +74,20 @@ export function build(page) {
       const total = (/** @type {Float64Array} */ latents) => latents.reduce((sum, z) => sum + Math.abs(z), 0);
       const share = total(kept) / Math.max(total(look.latents), 1e-9);
       const name = page.nameOfImage();
-      const quality = (/** @type {Float64Array} */ image) => psnr(mse(image, look.clean), page.lab.span);
-      const PSNR = () => term("PSNR");
+      const quality = (/** @type {Float64Array} */ image) => psnr(mse(image, look.clean), span);
       slider.value = String(reveal);
       slider.ariaValueText = say("atoms.largest", { count });
       value.textContent = reveal >= MOST ? say("atoms.every", { count }) : String(count);
-      paint.grey(figures.given.picture, look.noisy, shape, range);
-      figures.given.say(
-        say("atoms.given_alt", { name }),
-        say("atoms.given"),
-        say("atoms.noise", { sigma: page.state.sigma }),
+      const noise = say("atoms.noise", { sigma: page.state.sigma });
+      figures.given.draw(look.noisy, index, say("atoms.given_alt", { name }), say("atoms.given"), noise);
+      const near = rich("atoms.share", { PSNR: term("PSNR"), psnr: quality(partial), share });
+      figures.largest.draw(
+        partial, index, say("atoms.largest_alt", { count, name }), say("atoms.largest", { count }), near,
       );
-      paint.grey(figures.largest.picture, partial, shape, range);
-      figures.largest.say(
-        say("atoms.largest_alt", { count, name }),
-        say("atoms.largest", { count }),
-        rich("atoms.share", { PSNR: PSNR(), psnr: quality(partial), share }),
-      );
-      paint.grey(figures.all.picture, look.reconstruction, shape, range);
-      figures.all.say(
-        say("atoms.all_alt", { name }),
-        say("atoms.all", { count: ordered.length }),
-        rich("see.psnr", { PSNR: PSNR(), psnr: quality(look.reconstruction) }),
-      );
-      paint.grey(figures.clean.picture, look.clean, shape, range);
-      figures.clean.say(say("see.clean_alt", { name }), say("see.clean"), say("atoms.wanted"));
+      const nearest = rich("see.psnr", { PSNR: term("PSNR"), psnr: quality(look.reconstruction) });
+      const every = say("atoms.all", { count: ordered.length });
+      figures.all.draw(look.reconstruction, index, say("atoms.all_alt", { name }), every, nearest);
+      figures.clean.draw(look.clean, index, say("see.clean_alt", { name }), say("see.clean"), say("atoms.wanted"));
       fill(edits, look.unedited && summaryOf(page, look));
       if (drawn !== look) drawAtoms(look, ordered);
       drawn = look;
@@ -127,13 +111,10 @@ export function build(page) {
     fill(heading, rich(isLinear ? "atoms.atoms" : "atoms.alone", { title: key }));
     const total = ordered.reduce((sum, latent) => sum + Math.abs(look.latents[latent]), 1e-9);
     const share = (/** @type {number} */ latent) => format(Math.abs(look.latents[latent]) / total, ".1%");
-    fill(
-      atoms,
-      ordered
-        .slice(0, MOST)
-        .map((latent, i) =>
-          h("figure", {}, atom(page, key, latent), h("figcaption", {}, h("b", {}, String(i + 1)), " ", share(latent))),
-        ),
-    );
+    const figures = ordered.slice(0, MOST).map((latent, i) => {
+      const caption = h("figcaption", {}, h("b", {}, i + 1), " ", share(latent));
+      return h("figure", {}, atom(page, key, latent), caption);
+    });
+    fill(atoms, figures);
   }
 }

@@ -15,9 +15,15 @@ export function figure(className) {
   const caption = h("span", {});
   return {
     element: h("figure", { class: className }, picture, h("figcaption", {}, title, " ", caption)),
-    picture,
-    /** @param {string} alt @param {string} head @param {Node | string} words */
-    say(alt, head, words) {
+    /**
+     * @param {ArrayLike<number>} image
+     * @param {import("./lab.js").Index} index
+     * @param {string} alt
+     * @param {string} head
+     * @param {Node | string} words
+     */
+    draw(image, { shape, range }, alt, head, words) {
+      paint.grey(picture, image, shape, range);
       picture.ariaLabel = alt;
       title.textContent = head;
       fill(caption, words);

@@ -17,16 +17,10 @@ export function takeHome(page) {
   const download = (/** @type {string} */ href, /** @type {string} */ name) => h("a", { href, download: name }, name);
   let drawn = "";
   let blob = "";
+  const title = h("summary", {}, say("home.title"));
+  const lines = [h("pre", { tabIndex: 0 }, code), h("p", { class: "buttons" }, copy)];
   return {
-    element: h(
-      "details",
-      { id: "take-home", class: "box" },
-      h("summary", {}, say("home.title")),
-      h("pre", { tabIndex: 0 }, code),
-      h("p", { class: "buttons" }, copy),
-      links,
-      source,
-    ),
+    element: h("details", { id: "take-home", class: "box" }, title, lines, links, source),
     draw() {
       const { stop: key } = page.state;
       if (key === drawn) return;
@@ -36,14 +30,8 @@ export function takeHome(page) {
       code.textContent = program(page, stop);
       URL.revokeObjectURL(blob);
       blob = URL.createObjectURL(new Blob([JSON.stringify(config, null, 2)], { type: "application/json" }));
-      fill(
-        links,
-        rich("home.files"),
-        " ",
-        download(blob, "config.json"),
-        " ",
-        download(fileAddress(url), "model.safetensors"),
-      );
+      const [json, weights] = [download(blob, "config.json"), download(fileAddress(url), "model.safetensors")];
+      fill(links, rich("home.files"), " ", json, " ", weights);
       const bundled = page.lab.index.bundled && !stop.users;
       fill(source, rich(bundled ? "home.bundled" : "home.own", { name: stop.model }), " ", projectOf(page));
     },
@@ -69,19 +57,14 @@ function program(page, stop) {
   const asked = stop.argument ? `, ${stop.argument}=${stop.value}` : "";
   const [, repo, revision] = /^([\w.-]+\/[\w.-]+)(?:@([\w./-]+))?$/.exec(stop.model) ?? [];
   const from = JSON.stringify(repo ?? "FOLDER") + (revision ? `, revision=${JSON.stringify(revision)}` : "");
-  const load =
-    bundled && !stop.users
-      ? ["from sae_model import load_variant", "", `model = load_variant(${JSON.stringify(stop.model)})`]
-      : [
-          "from sae_model import SparseAutoencoder",
-          "",
-          `model = SparseAutoencoder.from_pretrained(${from})`,
-        ];
+  const isBundled = bundled && !stop.users;
   const space = page.lab.index.server?.space;
   return [
     ...(space ? [`# pip install "git+${repository(space)}"`, ""] : []),
     "import torch",
-    ...load,
+    `from sae_model import ${isBundled ? "load_variant" : "SparseAutoencoder"}`,
+    "",
+    `model = ${isBundled ? `load_variant("${stop.model}")` : `SparseAutoencoder.from_pretrained(${from})`}`,
     `images = torch.rand(8, ${shape.join(", ")})  # ${say("home.images")}`,
     `latents = model.encode(images${asked})`,
     "reconstruction = model.decode(latents)",

@@ -77,22 +77,14 @@ function givenImages(page) {
     draw() {
       const look = page.shown().map((stop) => page.look(stop)).find(Boolean);
       if (!look) return;
-      const { shape, range } = page.lab.index;
-      const { sigma } = page.state;
+      const { index, span } = page.lab;
+      const { sigma, draw } = page.state;
       const name = page.nameOfImage();
-      const m = metrics(look, page.lab.span);
-      paint.grey(clean.picture, look.clean, shape, range);
-      clean.say(
-        say("see.clean_alt", { name }),
-        say("see.clean"),
-        page.state.draw ? say("see.drawn") : say("see.from_test", { name }),
-      );
-      paint.grey(noisy.picture, look.noisy, shape, range);
-      const words =
-        sigma > 0
-          ? rich("see.noise_error", { mse: m.noiseMse, PSNR: term("PSNR"), psnr: m.noisePsnr })
-          : say("see.no_noise");
-      noisy.say(say("see.noisy_alt", { name, sigma }), say("see.with_noise", { sigma }), words);
+      const { noiseMse: mse, noisePsnr: psnr } = metrics(look, span);
+      const from = draw ? say("see.drawn") : say("see.from_test", { name });
+      clean.draw(look.clean, index, say("see.clean_alt", { name }), say("see.clean"), from);
+      const error = sigma > 0 ? rich("see.noise_error", { mse, PSNR: term("PSNR"), psnr }) : say("see.no_noise");
+      noisy.draw(look.noisy, index, say("see.noisy_alt", { name, sigma }), say("see.with_noise", { sigma }), error);
     },
   };
 }
@@ -121,20 +113,16 @@ class Row {
     const { page } = this;
     const look = page.look(this.stop);
     if (!look) return; // the old picture stays
-    const { shape, range } = page.lab.index;
-    const m = metrics(look, page.lab.span);
+    const { index, span } = page.lab;
+    const m = metrics(look, span);
     const [name, latents] = [page.nameOfImage(), look.latents.length];
     const carried = rich("see.carried", { effective_l0: m.effectiveL0, latents, term: term("effective L0") });
     const penalty = this.hasNoPenalty && [say("see.without_penalty"), " "];
     fill(this.title, h("bdi", {}, this.stop), " ", h("span", { class: "muted" }, penalty, carried));
     this.map.draw(look.latents.map(activation), page.state.edits[this.stop]);
-    paint.grey(this.reconstruction.picture, look.reconstruction, shape, range);
-    const words = rich("see.error", { mse: m.mse, PSNR: term("PSNR"), psnr: m.psnr });
-    this.reconstruction.say(
-      say("see.reconstruction_alt", { name }),
-      say(look.unedited ? "see.edited" : "see.reconstruction"),
-      words,
-    );
+    const error = rich("see.error", { mse: m.mse, PSNR: term("PSNR"), psnr: m.psnr });
+    const head = say(look.unedited ? "see.edited" : "see.reconstruction");
+    this.reconstruction.draw(look.reconstruction, index, say("see.reconstruction_alt", { name }), head, error);
     this.sum.draw(look);
   }
 }
