@@ -51,15 +51,8 @@ def far_page(browser: Browser) -> tuple[Page, list[int]]:
     page = browser.new_context(viewport=WIDE).new_page()
     network = page.context.new_cdp_session(page)
     network.send("Network.enable")
-    network.send(
-        "Network.emulateNetworkConditions",
-        {
-            "offline": False,
-            "latency": ROUND_TRIP,
-            "downloadThroughput": BYTES_A_SECOND,
-            "uploadThroughput": BYTES_A_SECOND,
-        },
-    )
+    speed = {"downloadThroughput": BYTES_A_SECOND, "uploadThroughput": BYTES_A_SECOND}
+    network.send("Network.emulateNetworkConditions", {"offline": False, "latency": ROUND_TRIP, **speed})
     received: list[int] = []
     network.on("Network.dataReceived", lambda event: received.append(event["encodedDataLength"]))
     return page, received
@@ -116,6 +109,11 @@ def keys(page: Page, selector: str, moves: int) -> str:
         key = "ArrowRight" if value <= least else "ArrowLeft" if value >= most else key
         page.keyboard.press(key)
         page.wait_for_timeout(30)
+    return watched(page)
+
+
+def watched(page: Page) -> str:
+    """What `WATCH` saw."""
     page.wait_for_timeout(200)
     drawn, framed = in_words(page.evaluate("drawn")), in_words(page.evaluate("times"))
     return f"drawn after {drawn}; its frame is done after {framed}"
@@ -130,9 +128,7 @@ def hover(page: Page, moves: int) -> str:
         row, column = divmod(i % 900, 30)
         page.mouse.move(box["x"] + (column + 0.5) / 30 * box["width"], box["y"] + (row + 0.5) / 30 * box["height"])
         page.wait_for_timeout(30)
-    page.wait_for_timeout(200)
-    drawn, framed = in_words(page.evaluate("drawn")), in_words(page.evaluate("times"))
-    return f"drawn after {drawn}; its frame is done after {framed}"
+    return watched(page)
 
 
 def play(page: Page, seconds: float) -> str:

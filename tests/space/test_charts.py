@@ -395,40 +395,38 @@ def test_no_words_are_cut_or_collide(page: Page, part: str) -> None:
                 assert page.evaluate(OVERLAPS) == [], f"{width} {lang} {stop}"
 
 
-def test_a_figure_is_saved_as_it_looks(page: Page, tmp_path: Path) -> None:
-    show(page, "frontier")
-    page.locator(".save summary").click()
+def saved(page: Page, kind: str) -> tuple[str, Path]:
+    """The name of the file in which the first figure is saved, and where it is."""
+    page.locator(".save summary").first.click()
     with page.expect_download() as download:
-        page.get_by_text("as SVG").click()
-    assert download.value.suggested_filename == "frontier.svg"
-    download.value.save_as(tmp_path / "a.svg")
-    drawing = ElementTree.parse(tmp_path / "a.svg")
+        page.get_by_text(f"as {kind}").first.click()
+    return download.value.suggested_filename, download.value.path()
+
+
+def test_a_figure_is_saved_as_it_looks(page: Page) -> None:
+    show(page, "frontier")
+    name, path = saved(page, "SVG")
+    assert name == "frontier.svg"
+    drawing = ElementTree.parse(path)
     words = {element.text for element in drawing.iter("{http://www.w3.org/2000/svg}text")}
     assert {"l1-10", "50", "variance lost (FVU)"} <= words
     assert any("penalty" in (word or "") for word in words)  # the legend, which is HTML on the page
     assert not any("Save" in (word or "") for word in words)
     curve = drawing.find(".//{http://www.w3.org/2000/svg}polyline")
     assert curve.get("stroke").startswith("rgb")
-    page.locator(".save summary").click()
-    with page.expect_download() as download:
-        page.get_by_text("as PNG").click()
-    download.value.save_as(tmp_path / "a.png")
     root = drawing.getroot()
-    with Image.open(tmp_path / "a.png") as image:
+    with Image.open(saved(page, "PNG")[1]) as image:
         assert image.size == (2 * int(root.get("width")), 2 * int(root.get("height")))
         assert len(image.convert("RGB").getcolors(1 << 24)) > 50
 
 
-def test_canvases_are_saved_too(page: Page, tmp_path: Path) -> None:
+def test_canvases_are_saved_too(page: Page) -> None:
     show(page, "classes")
-    page.locator(".save summary").first.click()
-    with page.expect_download() as download:
-        page.get_by_text("as SVG").first.click()
-    assert download.value.suggested_filename == "l1-10-classes.svg"
-    download.value.save_as(tmp_path / "a.svg")
-    saved = (tmp_path / "a.svg").read_text(encoding="utf-8")
-    assert saved.count("data:image/png") == 10
-    assert saved.count("stop-color") == 6  # the bar of colours
+    name, path = saved(page, "SVG")
+    assert name == "l1-10-classes.svg"
+    drawing = path.read_text(encoding="utf-8")
+    assert drawing.count("data:image/png") == 10
+    assert drawing.count("stop-color") == 6  # the bar of colours
 
 
 def test_idle_work_stops_after_8_ms_and_is_dropped_for_newer(page: Page) -> None:

@@ -39,17 +39,6 @@ def test_play_adds_one_latent_after_the_other(page: Page) -> None:
     assert page.input_value("#reveal input") == stopped
 
 
-def test_the_frontier_chooses_a_model_for_all_tabs(page: Page) -> None:
-    page.click("#tab-frontier")
-    point = page.locator('#panel [data-key="topk-50"]')
-    point.click()
-    wait_for_models(page)
-    assert page.get_attribute("#beta input[type=range]", "aria-valuetext") == "topk-50"
-    page.locator('#panel [data-key="l1-1"]').focus()
-    page.keyboard.press("Enter")
-    assert page.get_attribute("#beta input[type=range]", "aria-valuetext") == "l1-1"
-
-
 def test_the_language_changes_on_the_spot_and_nothing_is_lost(page: Page) -> None:
     stroke(page, (0.3, 0.2), (0.3, 0.8))
     page.wait_for_function("() => location.search.includes('draw=')")
