@@ -190,7 +190,9 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 
 def test_a_failed_download_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.KMNIST, "mirrors", ["http://127.0.0.1:9/"])  # nothing listens on this port
-    with pytest.raises(DataError, match=r"KMNIST is not in .* and could not be downloaded .*--data-dir") as caught:
+    with pytest.raises(
+        DataError, match=r"KMNIST is not whole in .* and could not be downloaded .*--data-dir"
+    ) as caught:
         load_split("kmnist", "test", data_dir=tmp_path)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []

@@ -92,15 +92,15 @@ def test_classes_beside_a_test_half_are_the_training_half(tmp_path: Path) -> Non
         "written together": (("trainset/a", "testset/a"), "has the folder testset, which may be a part"),
         "in camel case": (("TrainImages/a", "TestImages/a"), "has the folder TestImages, which may be a part"),
         "one of them longer": (("train/a", "test-1/a"), "has the folder test-1, which may be a part"),
-        "a class beside a half": (
-            ("train/a", "test/a", "b"),
-            "has the folder b beside train/. Parts of the data are called",
-        ),
+        "a class beside a half": (("train/a", "test/a", "b"), "has the folder b, which may be a part"),
         "halves within classes": (
             ("cat/train", "cat/test", "dog/train", "dog/test"),
-            "has the folder test within cat: classes lie within the parts",
+            "has the folder cat/test, which may be a part",
         ),
-        "halves beside something": (("data/train/a", "data/test/a", "more/b"), "has the folder test within data"),
+        "halves beside something": (
+            ("data/train/a", "data/test/a", "more/b"),
+            "has the folder data/test, which may be a part",
+        ),
         "a class of one half": (("Train/a", "Train/b", "Test/a"), "Test has no images of the class 'b', which Train/"),
         "of the other half": (("train/a", "test/a", "test/b"), "train has no images of the class 'b', which test/"),
         "images beside their classes": (("train", "train/a"), "both directly in it .* and in folders"),
@@ -165,4 +165,4 @@ def test_a_folder_of_other_formats_alone_is_refused_by_their_name(tmp_path: Path
     (tmp_path / "cat" / "a.gif").touch()
     refused(tmp_path, r"holds no images but 1 \.gif files: it needs files ending in \.png")
     fill(tmp_path, "dog")
-    refused(tmp_path, r"has the folder cat, a class, without any image but 1 \.gif files")
+    refused(tmp_path, r"cat holds no images but 1 \.gif files: it needs .*, as does each class")

@@ -48,8 +48,16 @@ def find_images(folder: Path) -> tuple[tuple[str, ...], dict[Part, Files]]:
     images = {part: _by_class(place, set(places.values()), title(folder)) for part, place in places.items()}
     classes = tuple(images["train"])
     for part, of_class in images.items():
-        _check_same_classes(places["train"], classes, places[part], tuple(of_class))
-    _tell_what_is_left_out(root, beside_parts=_own_images(root) if places["train"] != root else [])
+        for name in sorted({*classes} ^ {*of_class}):
+            have, lack = ("train", part) if name in classes else (part, "train")
+            raise DataError(
+                f"{places[lack]} has no images of the class {name!r:.60}, which {places[have].name}/ has: add some."
+            )
+    left_out = _other_formats(root)
+    if places["train"] != root and (beside := _own_images(root)):
+        left_out.append(f"{len(beside):,} images beside the folders of its parts")
+    if left_out:
+        print(f"{root}: {', '.join(left_out)} are left out; {', '.join(ENDINGS)} are read.", file=sys.stderr)
     return classes, {
         part: [(path, label) for label, name in enumerate(classes) for path in of_class[name]]
         for part, of_class in images.items()
@@ -73,38 +81,29 @@ def _parts(root: Path) -> dict[Part, Path]:
             raise DataError(f"{root} has both {places[part].name}/ and {path.name}/, the same part: keep one.")
         else:
             places[part] = path
-    for path in others:
-        if LIKE_A_PART.search(re.sub("(?<=[a-z])(?=[A-Z])", " ", path.name).casefold()):
-            raise DataError(
-                f"{root} has the folder {title(path)}, which may be a part of the data or a class. Call a part train, "
-                "validation or test; put classes into a folder called train."
-            )
-    if "train" not in places:
-        if places and not others and not _own_images(root):
-            found = " and ".join(path.name for path in places.values())
-            raise DataError(
-                f"{root} holds {found}, and no folder called train: put the images to train on into a folder train."
-            )
-        _check_no_parts_within(root, others)
-        places["train"] = root
-    elif others:
-        train = places["train"].name
+    unclear = _like_parts(others) or (others if "train" in places else [])
+    if unclear:
         raise DataError(
-            f"{root} has the folder {title(others[0])} beside {train}/. Parts of the data are called train, validation "
-            f"and test, and classes lie in {train}/: move or remove it."
+            f"{root} has the folder {unclear[0].relative_to(root)}, which may be a part of the data or a class. Call "
+            "parts train, validation and test, and put the classes into them; or name the folder that holds the parts."
         )
-    return places
+    if "train" not in places and places and not others and not _own_images(root):
+        found = " and ".join(path.name for path in places.values())
+        raise DataError(
+            f"{root} holds {found}, and no folder called train: put the images to train on into a folder train."
+        )
+    return {"train": root} | places
 
 
-def _check_no_parts_within(root: Path, classes: list[Path]) -> None:
+def _like_parts(classes: list[Path]) -> list[Path]:
+    """Those of the folders with a name like that of a part; or the folders of images in them that are called so."""
+    words = {path: re.sub("(?<=[a-z])(?=[A-Z])", " ", path.name).casefold() for path in classes}
+    inner: set[Path] = set()
     for of_class in classes:
-        for place in sorted({path.parent for path in _walk(of_class) if _is_image(path)}):
-            for name in place.relative_to(of_class).parts:
-                if name.casefold() in PARTS:
-                    raise DataError(
-                        f"{root} has the folder {name} within {title(of_class)}: classes lie within the parts of the "
-                        f"data ({name}/CLASS). Arrange them so, or name the folder that holds the parts."
-                    )
+        for place in {path.parent for path in _walk(of_class) if _is_image(path)}:
+            below = [folder for folder in (place, *place.parents) if of_class in folder.parents]
+            inner.update(folder for folder in below if folder.name.casefold() in PARTS)
+    return [path for path in classes if LIKE_A_PART.search(words[path])] or sorted(inner)
 
 
 def _by_class(place: Path, parts: set[Path], name_of_one: str) -> dict[str, list[str]]:
@@ -113,45 +112,22 @@ def _by_class(place: Path, parts: set[Path], name_of_one: str) -> dict[str, list
     own = _own_images(place)
     folders = [path for path in _folders(place) if path not in parts]
     of_class = {title(path): sorted(map(str, filter(_is_image, _walk(path)))) for path in folders}
-    if own and any(of_class.values()):
-        lost = next(name for name, paths in of_class.items() if paths)
+    lost = [name for name, paths in of_class.items() if paths]
+    if own and lost:
         raise DataError(
-            f"{place} has image files both directly in it ({Path(own[0]).name}) and in folders ({lost}): put each into "
-            "the folder of its class, or all of them directly in it."
+            f"{place} has image files both directly in it ({Path(own[0]).name}) and in folders ({lost[0]}): put each "
+            "into the folder of its class, or all of them directly in it."
         )
     if own:
         return {name_of_one: own}
-    if not any(of_class.values()):
-        raise DataError(
-            f"{place} holds no images{_but_other_formats(place)}: it needs files ending in {', '.join(ENDINGS)}, in a "
-            "folder a class."
-        )
-    for path in folders:
-        if not of_class[title(path)]:
+    for path in folders if lost else [place]:
+        if not of_class.get(title(path)):
+            others = _other_formats(path)
             raise DataError(
-                f"{place} has the folder {title(path)}, a class, without any image{_but_other_formats(path)}: fill it, "
-                "or remove it."
+                f"{path} holds no images{' but ' * bool(others)}{', '.join(others)}: it needs files ending in "
+                f"{', '.join(ENDINGS)}, as does each class. Fill or remove it."
             )
     return of_class
-
-
-def _check_same_classes(train: Path, of_train: tuple[str, ...], other: Path, of_other: tuple[str, ...]) -> None:
-    for have, lack, missing in ((train, other, {*of_train} - {*of_other}), (other, train, {*of_other} - {*of_train})):
-        if missing:
-            raise DataError(
-                f"{lack} has no images of the class {min(missing)!r:.60}, which {have.name}/ has: add some."
-            )
-
-
-def _tell_what_is_left_out(root: Path, beside_parts: list[str]) -> None:
-    left_out = _other_formats(root)
-    left_out += [f"{len(beside_parts):,} images beside the folders of its parts"] * bool(beside_parts)
-    if left_out:
-        print(f"{root}: {', '.join(left_out)} are left out; {', '.join(ENDINGS)} are read.", file=sys.stderr)
-
-
-def _but_other_formats(folder: Path) -> str:
-    return " but " + ", ".join(others) if (others := _other_formats(folder)) else ""
 
 
 def _other_formats(folder: Path) -> list[str]:

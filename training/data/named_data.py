@@ -16,6 +16,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,50 +61,21 @@ class Named:
 
 def _read_idx(source: str, data_dir: Path, half: Half) -> Split:
     """Read a half of a data set in IDX files; `source` is its class in `torchvision.datasets`, and its folder."""
-    prefix = "t10k" if half == "test" else "train"
-    raw = _raw_folder(source, data_dir, prefix)
+    prefix, raw = "t10k" if half == "test" else "train", data_dir / source / "raw"
+    if not any(raw.glob("*-ubyte*")):
+        with tempfile.TemporaryDirectory(dir=data_dir, prefix=".download-") as stage:  # all its files or none
+            fetched = _of_torchvision(source, stage, raw)
+            raw.mkdir(parents=True, exist_ok=True)
+            for archive in Path(fetched.raw_folder).glob("*.gz"):
+                archive.replace(raw / archive.name)
     images = _idx_file(raw, f"{prefix}-images-idx3-ubyte", dimensions=3)
     labels = _idx_file(raw, f"{prefix}-labels-idx1-ubyte", dimensions=1)
-    if images.numel() == 0:
-        raise DataError(f"{raw}/{prefix}-images-idx3-ubyte holds no images: fetch it again.")
-    if len(labels) != len(images):
+    if len(labels) != len(images) or images.numel() == 0:
         raise DataError(
-            f"{raw} has {len(images)} {prefix} images and {len(labels)} labels: they do not belong together."
+            f"{raw} has {len(images)} {prefix} images and {len(labels)} labels: they do not belong together. "
+            "Fetch them again."
         )
     return Split(images.unsqueeze(1), labels.long())
-
-
-def _raw_folder(source: str, data_dir: Path, half: str) -> Path:
-    """The folder of a data set's files, in which those of one half are."""
-    raw = data_dir / source / "raw"
-    names = [f"{of}-{what}" for of in ("train", "t10k") for what in ("images-idx3-ubyte", "labels-idx1-ubyte")]
-    missing = [name for name in names if not any((raw / f"{name}{end}").is_file() for end in (".gz", ""))]
-    if len(missing) == len(names):
-        _download_idx(source, data_dir, raw)
-        return raw
-    for name in missing:
-        if name.startswith(half):
-            raise DataError(
-                f"{raw / name}.gz is missing (the plain file would do): put it there, or name another --data-dir."
-            )
-    return raw
-
-
-def _download_idx(source: str, data_dir: Path, raw: Path) -> None:
-    """Fetch a data set into `raw`, all its files or none."""
-    from .torchvision_import import datasets  # a second to import, and nothing else needs it
-
-    try:
-        with tempfile.TemporaryDirectory(dir=data_dir, prefix=".download-") as stage:
-            fetched = Path(getattr(datasets, source)(stage, download=True).raw_folder)
-            raw.mkdir(parents=True, exist_ok=True)
-            for archive in fetched.glob("*.gz"):
-                archive.replace(raw / archive.name)
-    except (RuntimeError, OSError) as error:  # OSError covers an unwritable folder and urllib's URLError
-        raise DataError(
-            f"{source} is not in {raw} and could not be downloaded ({_last_line(error)}): "
-            "put its four files there, or name the folder that has them with --data-dir."
-        ) from error
 
 
 def _idx_file(raw: Path, name: str, dimensions: int) -> Tensor:
@@ -121,6 +93,10 @@ def _idx_file(raw: Path, name: str, dimensions: int) -> Tensor:
         if content[:4] != bytes((0, 0, 8, dimensions)) or len(values) != np.prod(shape):
             raise ValueError("not what the first bytes say")
         return torch.from_numpy(values.copy()).reshape(shape)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{packed} is missing (the plain file would do): put it there, or name another --data-dir."
+        ) from error
     except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the system's word: no permission, no space left
@@ -144,26 +120,33 @@ def _read_torchvision(
         first_label: the label of its first class.
         half_is: what the class calls the half: "train", true or false, or "split", a name.
     """
-    from .torchvision_import import datasets
-
-    which = {"train": half == "train"} if half_is == "train" else {half_is: half}
-    try:
-        with redirect_stdout(sys.stderr):
-            found = getattr(datasets, source)(data_dir, download=True, **which, **options)
-        labels = found.labels if hasattr(found, "labels") else found.targets
-    except ImportError as error:
-        raise DataError(f"{source} is read with the help of {error.name}: `pip install {error.name}`.") from error
-    except (RuntimeError, OSError, ValueError, AssertionError, EOFError) as error:
-        raise DataError(
-            f"{source} is not whole in {data_dir} and could not be downloaded ({_last_line(error)}): "
-            "put its files there as torchvision lays them out, or name the folder that has them with --data-dir."
-        ) from error
+    which = {half_is: half == "train" if half_is == "train" else half}
+    found = _of_torchvision(source, data_dir, data_dir, **which, **options)
     images = arranged(torch.as_tensor(np.asarray(found.data))).contiguous()
+    labels = found.labels if hasattr(found, "labels") else found.targets
     return Split(images, torch.as_tensor(np.asarray(labels)).long() - first_label)
 
 
-def _last_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:100]
+def _of_torchvision(source: str, folder: str | Path, place: Path, **options: Any) -> Any:
+    """A data set of torchvision's, downloaded to a folder where it is not there; `place` is what messages name."""
+    from .torchvision_import import datasets  # a second to import, and MNIST does not need it
+
+    try:
+        with redirect_stdout(sys.stderr):
+            return getattr(datasets, source)(folder, download=True, **options)
+    except ImportError as error:
+        raise DataError(f"{source} is read with the help of {error.name}: `pip install {error.name}`.") from error
+    except (RuntimeError, OSError, ValueError, AssertionError, EOFError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[-1][:100]
+        raise DataError(
+            f"{source} is not whole in {place} and could not be downloaded ({why}): put its files there as torchvision "
+            "lays them out, or name the folder that has them with --data-dir."
+        ) from error
+
+
+def _upright(images: Tensor) -> Tensor:
+    """EMNIST's images (n, 28, 28), which lie on their side, as (n, 1, 28, 28)."""
+    return images.mT.unsqueeze(1)
 
 
 DIGITS = tuple(string.digits)
@@ -194,13 +177,11 @@ DATASETS = {
     ),
     "emnist-letters": Named(
         About("EMNIST letters", tuple(string.ascii_lowercase), credit="G. Cohen et al. (2017)"),
-        partial(
-            _read_torchvision, "EMNIST", split="letters", arranged=lambda images: images.mT.unsqueeze(1), first_label=1
-        ),
+        partial(_read_torchvision, "EMNIST", split="letters", arranged=_upright, first_label=1),
     ),
     "emnist-digits": Named(
         About("EMNIST digits", DIGITS, credit="G. Cohen et al. (2017)"),
-        partial(_read_torchvision, "EMNIST", split="digits", arranged=lambda images: images.mT.unsqueeze(1)),
+        partial(_read_torchvision, "EMNIST", split="digits", arranged=_upright),
     ),
     "cifar10": Named(
         About(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,9 @@ class Rows:
     def __getitem__(self, rows: slice | Tensor) -> Tensor:
         if isinstance(rows, slice):
             start, stop, step = rows.indices(self._length)
-            return self._slice(start, stop)[::step] if step > 0 else self._slice(0, self._length)[rows]
+            return self._slice(start, stop)[::step]
         if self._file is not None:
-            return self._file.rows(rows)
+            return self._file.rows(rows.tolist())
         if isinstance(self._source, np.ndarray):
             return _as_tensor(self._source[rows.numpy()])
         return torch.cat([self._slice(row, row + 1) for row in rows.tolist()])
@@ -64,7 +65,7 @@ class Rows:
     def _slice(self, start: int, stop: int) -> Tensor:
         if self._file is None:
             return _as_tensor(self._source[start:stop])
-        return self._file.rows(torch.arange(start, min(stop, self._length)))
+        return self._file.rows(range(start, min(stop, self._length)))
 
 
 class _File:
@@ -79,41 +80,31 @@ class _File:
         of_map = np.frombuffer(source._mmap, np.uint8).ctypes.data  # type: ignore[attr-defined]
         self._start = source.offset - source.offset % mmap.ALLOCATIONGRANULARITY + source.ctypes.data - of_map
         self._number = os.open(str(source.filename), os.O_RDONLY)
-
-    def __del__(self) -> None:
-        if hasattr(self, "_number"):
-            os.close(self._number)
+        weakref.finalize(self, os.close, self._number)
 
     @classmethod
     def of(cls, source: Any) -> _File | None:
         """The file of an array; None where there is none, or where the array does not have the content of its file."""
-        if not isinstance(source, np.memmap) or source.mode == "c" or not hasattr(os, "preadv"):
+        if not isinstance(source, np.memmap) or source.mode == "c" or not hasattr(os, "pread"):
             return None
         if source.filename is None or not source.flags.c_contiguous or source.size == 0:
             return None
         try:
-            file = cls(source)
+            file, ends = cls(source), [0, len(source) - 1]
+            return file if file._read(ends) == source[ends].tobytes() else None
         except OSError:  # it was removed
             return None
-        ends = torch.tensor([0, len(source) - 1])
-        is_whole = file.rows(ends).numpy().tobytes() == _as_tensor(source[ends.numpy()]).numpy().tobytes()
-        return file if is_whole else None
 
-    def rows(self, rows: Tensor) -> Tensor:
+    def rows(self, rows: Sequence[int]) -> Tensor:
         """Rows (n,) as a tensor (n, ...)."""
-        read = np.empty((len(rows), *self._like.shape[1:]), self._like.dtype)
-        into, size = read.reshape(-1).view(np.uint8).data, self._bytes
-        numbers = rows.tolist()
-        first = 0
-        while first < len(numbers):  # rows that follow each other are read at once
-            end = first + 1
-            while end < len(numbers) and numbers[end] == numbers[end - 1] + 1:
-                end += 1
-            there = os.preadv(self._number, [into[first * size : end * size]], self._start + numbers[first] * size)
-            if there != (end - first) * size:
-                raise DataError(f"{self._like.filename} has become shorter than it was: map it again.")
-            first = end
-        return _as_tensor(read)
+        read = self._read(rows)
+        if len(read) != len(rows) * self._bytes:
+            raise DataError(f"{self._like.filename} has become shorter than it was: map it again.")
+        return _as_tensor(np.frombuffer(read, self._like.dtype).reshape(-1, *self._like.shape[1:]))
+
+    def _read(self, rows: Sequence[int]) -> bytearray:
+        size = self._bytes
+        return bytearray().join(os.pread(self._number, size, self._start + row * size) for row in rows)
 
 
 Images = Tensor | Rows
