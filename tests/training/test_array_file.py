@@ -34,9 +34,11 @@ def numbered(count: int, shape: tuple[int, ...] = (3, 4, 5)) -> np.ndarray:
     return images
 
 
-@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
-def test_every_image_is_there_once_with_its_label(tmp_path: Path, ending: str, capsys: pytest.CaptureFixture) -> None:
-    images, labels = numbered(200), np.repeat(np.arange(4), 50).astype(np.int32)
+@pytest.mark.parametrize(("ending", "kind"), [(".npz", "<i4"), (".npz", ">i8"), (".safetensors", "<i4")])
+def test_every_image_is_there_once_with_its_label(
+    tmp_path: Path, ending: str, kind: str, capsys: pytest.CaptureFixture
+) -> None:
+    images, labels = numbered(200), np.repeat(np.arange(4), 50).astype(kind)
     dataset = open_dataset(write(tmp_path / f"all{ending}", images=images, labels=labels))
     assert "20 of its 200 images, a tenth of each class" in capsys.readouterr().err
     assert (dataset.about.title, dataset.classes) == ("all", tuple("0123"))
@@ -52,8 +54,8 @@ def test_every_image_is_there_once_with_its_label(tmp_path: Path, ending: str, c
     assert len(dataset.split("validation").labels.unique()) > 1  # not the last class alone
 
 
-@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
-def test_floats_stay_floats(tmp_path: Path, kind: type) -> None:
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, ">f4"])
+def test_floats_stay_floats(tmp_path: Path, kind: type | str) -> None:
     images = (numbered(150) / 255).astype(kind)
     dataset = open_dataset(write(tmp_path / "floats.npz", images=images))
     assert dataset.classes == ("floats",)
@@ -93,7 +95,7 @@ def with_nan(value: float) -> np.ndarray:
 WRONG = {
     "labels below 0": (bad(labels=np.arange(150) % 3 - 1), "go from -1 to 1; they are whole numbers from 0"),
     "labels far above": (bad(labels=np.full(150, 10**9)), "go from 1000000000 to 1000000000"),
-    "labels with a gap": (bad(labels=np.arange(150) % 3 * 2), "go up to 4, and no row has the label 1"),
+    "labels with a gap": (bad(labels=np.arange(150) % 3 * 2), "go up to 4, and no row of `images` has the label 1"),
     "labels that are floats": (bad(labels=np.zeros(150, np.float32)), "is of float32; labels are whole numbers"),
     "too few labels": (bad(labels=np.zeros(149, int)), r"shape \(149,\) for 150 rows; it needs \(150,\)"),
     "a class of one": (bad(labels=np.append(np.zeros(149, int), 1)), "has 1 image.* of the class '1'; it takes two"),
@@ -137,20 +139,12 @@ def test_shapes_that_may_have_channels_first_are_read(tmp_path: Path, shape: tup
 
 NUMBERS = r"labels are whole numbers from 0: np.unique\(labels, return_inverse=True\)\[1\] numbers them"
 OTHER_ARRAYS = {
-    "text": (bad(labels=np.array(list("abc"))[np.arange(150) % 3]), f"`labels` of .*a.npz holds text; {NUMBERS}"),
-    "bytes": (bad(labels=np.array([b"a", b"b"])[np.arange(150) % 2]), f"holds text; {NUMBERS}"),
-    "objects": (bad(labels=np.array(["a"] * 150, object)), f"holds Python objects, such as text; {NUMBERS}"),
+    "text": (bad(labels=np.array(list("abc"))[np.arange(150) % 3]), f"`labels` of .*a.npz holds text .*; {NUMBERS}"),
+    "bytes": (bad(labels=np.array([b"a", b"b"])[np.arange(150) % 2]), f"holds text or other Python objects; {NUMBERS}"),
+    "objects": (bad(labels=np.array(["a"] * 150, object)), f"holds text or other Python objects; {NUMBERS}"),
     "objects for images": (
         {"images": np.array([{"a": 1}], dtype=object)},
-        r"`images` of .*a\.npz holds Python objects",
-    ),
-    "byte order": (
-        bad(images=(numbered(150) / 255).astype(np.dtype("f4").newbyteorder())),
-        r'`images` of .* is of float32 in the byte order of other CPUs: store images.astype\("float32"\)',
-    ),
-    "byte order of labels": (
-        bad(labels=(np.arange(150) % 3).astype(np.dtype("i8").newbyteorder())),
-        "`labels` of .* is of int64 in the byte order of other CPUs",
+        r"`images` of .*a\.npz holds text or other Python objects; it holds numbers",
     ),
 }
 

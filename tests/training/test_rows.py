@@ -110,7 +110,7 @@ def test_what_was_written_to_a_copy_of_a_mapped_file_is_read(tmp_path: Path) -> 
         ({"a": 1}, "got dict"),
         ("words", "got str"),
         (np.zeros((4, 3), dtype=np.int64), r"Data are bytes \(uint8\) or floats; got int64: convert them"),
-        (np.zeros((4, 3), dtype=object), "its slices are object and not numbers|got the shape"),
+        (np.zeros((4, 3), dtype=object), "object is no type of numbers|got the shape"),
         (np.zeros((4, 3, 2)), r"got the shape \(4, 3, 2\)"),
         (torch.zeros(0, 3), r"got the shape \(0, 3\)"),
         ([], r"Data come as"),

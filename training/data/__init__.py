@@ -4,7 +4,8 @@ There is one way in, `open_dataset`. Named data sets are read by `named_data`, f
 files of arrays by `array_file`; a repo on the Hub is fetched, and then a folder.
 """
 
-from .dataset import DATA_DIR, Dataset, load_split, open_dataset, read_places
+from .array_file import read_places
+from .dataset import DATA_DIR, Dataset, load_split, open_dataset
 from .images import DataError, Places, Split, add_noise, as_floats, wrong_values
 from .named_data import DATASETS, About
 from .rows import Images, Rows, as_images

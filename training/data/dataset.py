@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import cached_assets_path, snapshot_download
 
@@ -15,7 +14,7 @@ from sae_model.errors import first_line
 from sae_model.hub import why_not_read
 
 from . import array_file, folder_layout, image_folder
-from .images import DataError, Half, Part, Places, Split, called, resized
+from .images import DataError, Half, Part, Split, called, resized
 from .named_data import DATASETS, About
 
 HERE = Path(__file__).parent
@@ -115,8 +114,8 @@ def open_dataset(
         raise DataError(f"An image has at least 1 pixel a side; got --image-size {image_size}.")
     with _errors_of(name):
         about, half, validation = _read(name, Path(data_dir).expanduser(), image_size, grey, skip_broken, bounded)
-    given: dict[str, Any] = {"licence": licence, "credit": credit}
-    return Dataset(replace(about, **{key: value for key, value in given.items() if value}), half, validation)
+    about = replace(about, licence=licence or about.licence, credit=credit or about.credit)
+    return Dataset(about, half, validation)
 
 
 @contextmanager
@@ -128,13 +127,6 @@ def _errors_of(name: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the system's word: no permission, no space left
         raise DataError(f"{name} cannot be read ({first_line(error)[:100]}).") from error
-
-
-def read_places(name: str) -> Places | None:
-    """Read where the test rows of a data set come from, if it is a file of arrays that says so; else None."""
-    path = Path(name).expanduser()
-    is_file = name not in DATASETS and path.suffix in array_file.ENDINGS and path.is_file()
-    return array_file.read_places(path) if is_file else None
 
 
 def load_split(dataset: str, part: Part, data_dir: Path = DATA_DIR, limit: int | None = None) -> Split:

@@ -49,10 +49,9 @@ def find_images(folder: Path) -> tuple[tuple[str, ...], dict[Part, Files]]:
     classes = tuple(images["train"])
     for part, of_class in images.items():
         for name in sorted({*classes} ^ {*of_class}):
-            have, lack = ("train", part) if name in classes else (part, "train")
-            raise DataError(
-                f"{places[lack]} has no images of the class {name!r:.60}, which {places[have].name}/ has: add some."
-            )
+            both = places["train"], places[part]
+            have, lack = both if name in classes else both[::-1]
+            raise DataError(f"{lack} has no images of the class {name!r:.60}, which {have.name}/ has: add some.")
     left_out = _other_formats(root)
     if places["train"] != root and (beside := _own_images(root)):
         left_out.append(f"{len(beside):,} images beside the folders of its parts")
@@ -92,7 +91,8 @@ def _parts(root: Path) -> dict[Part, Path]:
         raise DataError(
             f"{root} holds {found}, and no folder called train: put the images to train on into a folder train."
         )
-    return {"train": root} | places
+    places.setdefault("train", root)
+    return places
 
 
 def _like_parts(classes: list[Path]) -> list[Path]:

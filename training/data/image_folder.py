@@ -77,7 +77,7 @@ def read_folder(
 def _ordered(folder: Path) -> tuple[tuple[str, ...], dict[Part, Files]]:
     """The classes of a folder, and the files of its parts in the seeded order in which they are stored."""
     classes, found = find_images(folder)
-    order = {part: [files[row] for row in shuffled(len(files))] for part, files in found.items()}
+    order = {part: [files[row] for row in shuffled(len(files)).tolist()] for part, files in found.items()}
     if "test" not in found:
         rows = halves(torch.tensor([label for _, label in found["train"]]), classes, str(folder))
         order |= {half: [found["train"][row] for row in of_half.tolist()] for half, of_half in rows.items()}

@@ -29,6 +29,8 @@ from .images import DataError, Half, Part, Split
 
 SEED = 0
 """Of the order of the images, and of the choice of those that are held out."""
+HELD_OUT = 0.1
+"""The share of the rows that is measured on, where there is no test half."""
 IMAGES_NAME, CONTENTS_NAME = "images.bin", "contents.json"
 
 
@@ -73,48 +75,54 @@ def held_out_groups(groups: Tensor, share: float, seed: int = SEED) -> tuple[Ten
     sizes = members.bincount()
     if len(sizes) < 2:
         raise DataError("All rows are of one group, so that none can be held out: name two groups at least.")
-    order = torch.randperm(len(sizes), generator=torch.Generator().manual_seed(seed))
+    order = shuffled(len(sizes), seed)
     before = sizes[order].cumsum(0) - sizes[order]
     count = min(len(sizes) - 1, max(1, int((before < share * len(groups)).sum())))
     place = torch.empty_like(order)
     place[order] = torch.arange(len(order))
-    shuffled = torch.randperm(len(groups), generator=torch.Generator().manual_seed(seed))
-    rows = shuffled[place[members[shuffled]].argsort(stable=True)]
+    rows = shuffled(len(groups), seed)
+    rows = rows[place[members[rows]].argsort(stable=True)]
     end = int(sizes[order[:count]].sum())
     return rows[end:], rows[:end]
 
 
-def halves(labels: Tensor, classes: tuple[str, ...], where: str, rows_are: str = "images") -> dict[Half, Tensor]:
-    """Hold out a seeded tenth of each class, at least one image, as the test half, and say so; the rows of both halves.
+def halves(
+    labels: Tensor, classes: tuple[str, ...], where: str, rows_are: str = "images", groups: Tensor | None = None
+) -> dict[Half, Tensor]:
+    """Hold out a seeded tenth as the test half, and say so; the rows of both halves.
 
-    In random order, because the first or last images of a part are used in several places: of a data set that is
-    sorted they would all be of one class.
+    It is a tenth of each class, at least one image; where there are groups, a tenth of all in whole groups. In random
+    order, because the first or last images of a part are used in several places: of a data set that is sorted they
+    would all be of one class.
 
     Raises:
-        DataError: a class has fewer than two images.
+        DataError: a class has fewer than two images; or all are of one group.
     """
-    generator = torch.Generator().manual_seed(SEED)
-    order = torch.randperm(len(labels), generator=generator)
-    held_out = torch.zeros(len(labels), dtype=torch.bool)
-    for label, name in enumerate(classes):
-        rows = order[labels[order] == label]
-        if len(rows) < 2:
-            raise DataError(
-                f"{where} has {len(rows)} {rows_are[:-1]}(s) of the class {name!r:.60}; it takes two at least, one to "
-                "train on and one to measure on."
-            )
-        held_out[rows[: max(1, round(len(rows) / 10))]] = True
+    if groups is not None:
+        chosen, (rest, test) = "whole groups chosen", held_out_groups(groups, HELD_OUT)
+    else:
+        chosen, order = "a tenth of each class chosen", shuffled(len(labels))
+        held_out = torch.zeros(len(labels), dtype=torch.bool)
+        for label, name in enumerate(classes):
+            rows = order[labels[order] == label]
+            if len(rows) < 2:
+                raise DataError(
+                    f"{where} has {len(rows)} {rows_are[:-1]}(s) of the class {name!r:.60}; it takes two at least, one "
+                    "to train on and one to measure on."
+                )
+            held_out[rows[: max(1, round(len(rows) * HELD_OUT))]] = True
+        rest, test = order[~held_out[order]], order[held_out[order]]
     print(
-        f"{where} has no test half: {held_out.sum():,} of its {len(labels):,} {rows_are}, a tenth of each class chosen "
-        "by seed, are held out to measure on.",
+        f"{where} has no test half: {len(test):,} of its {len(labels):,} {rows_are}, {chosen} by seed, are held out to "
+        "measure on.",
         file=sys.stderr,
     )
-    return {"train": order[~held_out[order]], "test": order[held_out[order]]}
+    return {"train": rest, "test": test}
 
 
-def shuffled(count: int) -> list[int]:
-    """Numbers below `count` in a seeded random order."""
-    return torch.randperm(count, generator=torch.Generator().manual_seed(SEED)).tolist()
+def shuffled(count: int, seed: int = SEED) -> Tensor:
+    """Numbers below `count`, (count,), in a seeded random order."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
 
 
 def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) -> tuple[Contents, dict[Half, Split]]:

@@ -55,7 +55,7 @@ class Rows:
         if self._file is not None:
             return self._file.rows(rows.tolist())
         if isinstance(self._source, np.ndarray):
-            return _as_tensor(self._source[rows.numpy()])
+            return as_tensor(self._source[rows.numpy()])
         return torch.cat([self._slice(row, row + 1) for row in rows.tolist()])
 
     def split(self, size: int) -> Iterator[Tensor]:
@@ -64,7 +64,7 @@ class Rows:
 
     def _slice(self, start: int, stop: int) -> Tensor:
         if self._file is None:
-            return _as_tensor(self._source[start:stop])
+            return as_tensor(self._source[start:stop])
         return self._file.rows(range(start, min(stop, self._length)))
 
 
@@ -100,7 +100,7 @@ class _File:
         read = self._read(rows)
         if len(read) != len(rows) * self._bytes:
             raise DataError(f"{self._like.filename} has become shorter than it was: map it again.")
-        return _as_tensor(np.frombuffer(read, self._like.dtype).reshape(-1, *self._like.shape[1:]))
+        return as_tensor(np.frombuffer(read, self._like.dtype).reshape(-1, *self._like.shape[1:]))
 
     def _read(self, rows: Sequence[int]) -> bytearray:
         size = self._bytes
@@ -122,7 +122,7 @@ def as_images(data: Any) -> Images:
         DataError: another shape or type, or no rows.
     """
     if type(data) is np.ndarray and data.dtype.kind in KINDS and data.flags.writeable:
-        data = _as_tensor(data)
+        data = as_tensor(data)
     images = data if isinstance(data, Tensor | Rows) else Rows(data)
     if images.ndim not in (2, 4) or 0 in images.shape:
         raise DataError(f"Data come as {TAKEN}; got the shape {tuple(images.shape)}.")
@@ -132,8 +132,12 @@ def as_images(data: Any) -> Images:
     return images.detach() if isinstance(images, Tensor) else images
 
 
-def _as_tensor(values: Any) -> Tensor:
-    """A tensor on the CPU of what a slice gave."""
+def as_tensor(values: Any) -> Tensor:
+    """A tensor on the CPU of an array, of whatever byte order, or of what a slice gave.
+
+    Raises:
+        TypeError: it holds no numbers.
+    """
     if isinstance(values, Tensor):
         return values.cpu()
     if isinstance(values, list) and values and isinstance(values[0], Tensor):
@@ -142,6 +146,6 @@ def _as_tensor(values: Any) -> Tensor:
     if array.dtype.name == "bfloat16":  # a type that numpy has from elsewhere
         return torch.from_numpy(np.ascontiguousarray(array).view(np.int16)).view(torch.bfloat16)
     if array.dtype.kind not in KINDS:
-        raise TypeError(f"its slices are {array.dtype} and not numbers")
+        raise TypeError(f"{array.dtype} is no type of numbers")
     array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False))
     return torch.from_numpy(array if array.flags.writeable else array.copy())
