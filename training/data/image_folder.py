@@ -9,10 +9,10 @@ import hashlib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast, get_args
+from typing import NamedTuple, TypeVar, cast, get_args
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from tqdm import tqdm
 from sae_model.storage import LFS_ADVICE, is_lfs_pointer
 
 from .folder_layout import Files, find_images
-from .image_store import Contents, Piece, halves, shuffled, stored
+from .image_store import Piece, halves, shuffled, stored
 from .images import DataError, Half, Part, Split, resized
 
 BATCH = 256
@@ -70,7 +70,9 @@ def read_folder(
         version.hexdigest(),
         partial(_pieces, order, image_size, grey, skip_broken),
     )
-    _check_no_class_is_lost(contents, order, classes, folder)
+    for part in order:
+        for label in set(range(len(classes))) - set(contents.labels[part]):
+            raise DataError(f"No file of the class {classes[label]!r:.60} in the {part} half of {folder} can be read.")
     return classes, parts, len(contents.labels["validation"]) or None
 
 
@@ -84,12 +86,6 @@ def _ordered(folder: Path) -> tuple[tuple[str, ...], dict[Part, Files]]:
     if "validation" in found:
         print(f"{folder} has a validation split of its own, {len(found['validation']):,} images.", file=sys.stderr)
     return classes, {part: order[part] for part in get_args(Part) if part in order}
-
-
-def _check_no_class_is_lost(contents: Contents, parts: Iterable[Part], classes: tuple[str, ...], folder: Path) -> None:
-    for part in parts:
-        for label in set(range(len(classes))) - set(contents.labels[part]):
-            raise DataError(f"No file of the class {classes[label]!r:.60} in the {part} half of {folder} can be read.")
 
 
 def _pieces(order: dict[Part, Files], image_size: int | None, grey: bool, skip_broken: bool) -> Iterator[Piece]:
@@ -120,22 +116,19 @@ def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[
     """
     unreadable: dict[str, str] = {}
     in_colour, highest = False, 0
-    first: tuple[str, tuple[int, int]] | None = None
-    other: tuple[str, tuple[int, int]] | None = None
+    sizes: dict[tuple[int, int], str] = {}
     for path, _, look in (found for batch in _worked(files, _look, "looked at") for found in batch):
         if isinstance(look, str):
             unreadable[path] = look
             continue
         in_colour |= not look.is_grey
         highest = max(highest, look.highest)
-        first = first or (path, look.size)
-        if look.size != first[1]:
-            other = other or (path, look.size)
+        sizes.setdefault(look.size, path)
     _check_broken(unreadable, skip_broken)
-    if one_size and first and other:
-        (one, (w, h)), (path, (v, g)) = first, other
+    if one_size and len(sizes) > 1:
+        ((w, h), one), ((v, g), other), *_ = sizes.items()
         raise DataError(
-            f"Images have different sizes: {one} has {w} x {h} pixels, {path} has {v} x {g}. Resize them "
+            f"Images have different sizes: {one} has {w} x {h} pixels, {other} has {v} x {g}. Resize them "
             "with --image-size N."
         )
     bits = next(bits for bits in DEPTHS if highest < 2**bits)
@@ -178,23 +171,17 @@ def _tried(work: Callable[[ImageFile.ImageFile], Found], path: str) -> Found | s
 
 
 def _look(image: ImageFile.ImageFile) -> Look:
-    values = _sixteen_bits(image)
-    seen = _upright(_eight_bits(image, values, 16))
-    return Look(seen.size, _is_grey(seen), 0 if values is None else _highest(values))
+    deep = _sixteen_bits(image)
+    seen = _upright(image, deep, 16)
+    return Look(seen.size, _is_grey(seen), 0 if deep is None else int((deep[0] * (deep[1] > 0)).max()))
 
 
 def _decode(image: ImageFile.ImageFile, in_colour: bool, image_size: int | None, bits: int) -> Tensor:
     """An image as bytes (1 or 3, height, width), as one sees it; of 16 bits a channel the lowest `bits` are used."""
-    seen = _opaque(_upright(_eight_bits(image, _sixteen_bits(image), bits)))
+    seen = _opaque(_upright(image, _sixteen_bits(image), bits))
     pixels = torch.from_numpy(np.array(seen.convert("RGB" if in_colour else "L")))
     pixels = pixels.permute(2, 0, 1) if in_colour else pixels.unsqueeze(0)
     return resized(pixels.unsqueeze(0), image_size, grey=False)[0]
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Turn an image upright, as the camera was held."""
-    ImageOps.exif_transpose(image, in_place=True)
-    return image
 
 
 def _opaque(image: Image.Image) -> Image.Image:
@@ -212,8 +199,8 @@ def _is_grey(image: Image.Image) -> bool:
     return image.mode in ("1", "L", "LA")
 
 
-def _sixteen_bits(image: ImageFile.ImageFile) -> np.ndarray | None:
-    """The values of a PNG with 16 bits a channel, (height, width, 1 to 4), the last of 2 or 4 is alpha; else None.
+def _sixteen_bits(image: ImageFile.ImageFile) -> tuple[np.ndarray, np.ndarray] | None:
+    """Colours (height, width, 1 or 3) and alpha (height, width, 1) of a PNG with 16 bits a channel; else None.
 
     PIL gives the upper 8 bits alone of all but grey images. The lower ones come by another name of the same bytes.
     """
@@ -221,46 +208,29 @@ def _sixteen_bits(image: ImageFile.ImageFile) -> np.ndarray | None:
     if packed == "I;16B":
         values = np.asarray(image).astype(np.uint16)[..., None]
     elif packed == "LA;16B":
-        image.tile = [_tile(where, "RGBA")]  # so many bytes a pixel, too
+        image.tile = [(*where, "RGBA")]  # type: ignore[list-item] # as many bytes a pixel; its class is private
         values = np.asarray(image).view(">u2").astype(np.uint16)
     elif packed in ("RGB;16B", "RGBA;16B"):
         with Image.open(image.filename) as lower:
-            lower.tile = [_tile(where, f"{packed[:-1]}L")]
+            lower.tile = [(*where, f"{packed[:-1]}L")]  # type: ignore[list-item]
             values = np.asarray(image).astype(np.uint16) << 8 | np.asarray(lower)
     else:
         return None
-    if "transparency" not in image.info:
-        return values
-    is_seen = (values != np.asarray(image.info["transparency"])).any(-1, keepdims=True)
-    return np.concatenate([values, is_seen * np.uint16(65535)], -1)
+    if packed in ("LA;16B", "RGBA;16B"):
+        return values[..., :-1], values[..., -1:]
+    is_seen = (values != np.asarray(image.info.get("transparency", -1))).any(-1, keepdims=True)
+    return values, is_seen * np.uint16(65535)
 
 
-def _tile(where: list[Any], packed: str) -> Any:
-    """Make a tile a plain tuple, which Pillow takes too: its own class has no public name."""
-    return (*where, packed)
-
-
-def _highest(values: np.ndarray) -> int:
-    """The highest value of a colour that is seen."""
-    colours, alpha = _split_alpha(values)
-    return int((colours * (alpha > 0).all(-1, keepdims=True)).max())
-
-
-def _eight_bits(image: Image.Image, values: np.ndarray | None, bits: int) -> Image.Image:
-    """An image of 8 bits a channel; made of the lowest `bits` where `values` has 16."""
-    if values is None:
-        return image
-    colours, alpha = _split_alpha(values)
-    both = np.concatenate([colours >> (bits - 8), alpha >> 8], -1).astype(np.uint8)
-    made = Image.fromarray(both[..., 0] if both.shape[-1] == 1 else both)
-    made.info = {name: value for name, value in image.info.items() if name != "transparency"}
-    return made
-
-
-def _split_alpha(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Colours (height, width, 1 or 3) and alpha (height, width, 1, or 0 where there is none)."""
-    colours = 1 if values.shape[-1] < 3 else 3
-    return values[..., :colours], values[..., colours:]
+def _upright(image: Image.Image, deep: tuple[np.ndarray, np.ndarray] | None, bits: int) -> Image.Image:
+    """An image of 8 bits a channel, as the camera was held; of 16 bits the lowest `bits` of its colours are used."""
+    if deep is not None:
+        colours, alpha = deep
+        info = {name: value for name, value in image.info.items() if name != "transparency"}
+        image = Image.fromarray(np.concatenate([colours >> (bits - 8), alpha >> 8], -1).astype(np.uint8))
+        image.info = info
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _check_broken(broken: dict[str, str], skip_broken: bool) -> None:
