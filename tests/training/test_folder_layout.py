@@ -160,8 +160,9 @@ def test_formats_that_are_left_out_are_counted_on_one_line(tmp_path: Path, capsy
     )
 
 
-def test_a_folder_of_other_formats_alone_is_refused_by_their_name(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_refused_by_the_name_of_other_formats_in_it(tmp_path: Path) -> None:
     (tmp_path / "cat").mkdir()
+    refused(tmp_path, r"holds no images: it needs files ending in \.png")
     (tmp_path / "cat" / "a.gif").touch()
     refused(tmp_path, r"holds no images but 1 \.gif files: it needs files ending in \.png")
     fill(tmp_path, "dog")

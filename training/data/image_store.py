@@ -142,17 +142,13 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
     contents = _read(place)
     if contents is None:
         shutil.rmtree(place, ignore_errors=True)
-        stage = Path(tempfile.mkdtemp(dir=shelf, prefix=".writing-"))
-        try:
-            contents = _write(stage / IMAGES_NAME, pieces())
-            (stage / CONTENTS_NAME).write_text(json.dumps(asdict(contents)), encoding="utf-8")
+        with tempfile.TemporaryDirectory(dir=shelf, prefix=".writing-") as stage:
+            contents = _write(Path(stage), pieces())
             outdated = [path for path in shelf.iterdir() if not path.name.startswith(".")]
             if not place.is_dir():  # two runs may have begun at once: each has its own, and the first one's stays
-                stage.rename(place)
+                Path(stage).rename(place)
             for path in outdated:
                 shutil.rmtree(path, ignore_errors=True)  # a run that reads it goes on: its file is open
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
     if contents.repeated:
         rows, alike = ("rows", "values as a row") if len(contents.shape) == 1 else ("images", "pixels as an image")
         print(
@@ -179,12 +175,12 @@ def _digest(words: str) -> str:
     return hashlib.sha256(os.fsencode(words)).hexdigest()[:24]
 
 
-def _write(path: Path, pieces: Iterable[Piece]) -> Contents:
-    """Write images one after another."""
+def _write(folder: Path, pieces: Iterable[Piece]) -> Contents:
+    """Write images one after another, and what they are."""
     labels: dict[Part, list[int]] = {"train": [], "validation": [], "test": []}
     shape, dtype, lowest, highest = None, None, float("inf"), float("-inf")
     hashes = {"train": array("q"), "test": array("q")}
-    with path.open("wb") as file:
+    with (folder / IMAGES_NAME).open("wb") as file:
         for part, images, its_labels in pieces:
             shape, dtype = tuple(images.shape[1:]), str(images.dtype).removeprefix("torch.")
             lowest, highest = min(lowest, images.min().item()), max(highest, images.max().item())
@@ -195,7 +191,9 @@ def _write(path: Path, pieces: Iterable[Piece]) -> Contents:
     if shape is None or dtype is None:
         raise DataError("None of the images can be read.")
     repeated = int(np.isin(np.frombuffer(hashes["test"], "q"), np.frombuffer(hashes["train"], "q")).sum())
-    return Contents(shape, dtype, labels, lowest, highest, repeated)
+    contents = Contents(shape, dtype, labels, lowest, highest, repeated)
+    (folder / CONTENTS_NAME).write_text(json.dumps(asdict(contents)), encoding="utf-8")
+    return contents
 
 
 def _mapped(path: Path, contents: Contents) -> dict[Half, Split]:
