@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar, cast, get_args
+from typing import TypeVar, cast, get_args
 
 import numpy as np
 import torch
@@ -35,16 +35,6 @@ DEPTHS = (8, 10, 12, 14, 16)
 """How many bits the values of images with 16 bits may have."""
 
 Found = TypeVar("Found")
-
-
-class Look(NamedTuple):
-    """What is known of an image before all are decoded."""
-
-    size: tuple[int, int]
-    """Width and height."""
-    is_grey: bool
-    highest: int
-    """Its highest value where it has 16 bits a channel, else 0."""
 
 
 def read_folder(
@@ -121,9 +111,10 @@ def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[
         if isinstance(look, str):
             unreadable[path] = look
             continue
-        in_colour |= not look.is_grey
-        highest = max(highest, look.highest)
-        sizes.setdefault(look.size, path)
+        size, is_grey, its_highest = look
+        in_colour |= not is_grey
+        highest = max(highest, its_highest)
+        sizes.setdefault(size, path)
     _check_broken(unreadable, skip_broken)
     if one_size and len(sizes) > 1:
         ((w, h), one), ((v, g), other), *_ = sizes.items()
@@ -170,10 +161,11 @@ def _tried(work: Callable[[ImageFile.ImageFile], Found], path: str) -> Found | s
         return getattr(error, "strerror", None) or "it is not a complete image"
 
 
-def _look(image: ImageFile.ImageFile) -> Look:
+def _look(image: ImageFile.ImageFile) -> tuple[tuple[int, int], bool, int]:
+    """Its width and height, whether it is grey, and its highest value where it has 16 bits a channel, else 0."""
     deep = _sixteen_bits(image)
     seen = _upright(image, deep, 16)
-    return Look(seen.size, _is_grey(seen), 0 if deep is None else int((deep[0] * (deep[1] > 0)).max()))
+    return seen.size, _is_grey(seen), 0 if deep is None else int((deep[0] * (deep[1] > 0)).max())
 
 
 def _decode(image: ImageFile.ImageFile, in_colour: bool, image_size: int | None, bits: int) -> Tensor:
