@@ -375,16 +375,12 @@ def results_command(
 
 
 @app.command("benchmark")
-def benchmark_command(
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Extrapolate the lecture's side from part of an epoch.")
-    ] = False,
-) -> None:
+def benchmark_command() -> None:
     """Race to the quality of the lecture's recipe; print what each side took, and what training costs, as Markdown."""
-    from .benchmarks.costs import costs_table, measure_costs
+    from .benchmarks.costs import costs_table
     from .benchmarks.race import benchmark
 
-    print(benchmark(quick), costs_table(measure_costs()), sep="\n\n")
+    print(benchmark(), costs_table(), sep="\n\n")
 
 
 @app.command("peers")

@@ -6,7 +6,7 @@ Each point is measured in its own process, so that none finds the memory of anot
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from torch import Tensor
 from tqdm import tqdm
@@ -25,33 +25,27 @@ REPEATS = 3
 RECIPE = replace(tuned(L1(0.3)), epochs=1)
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one epoch costs."""
-
-    images: int
-    latents: int
-    seconds: float
-    """The least of three epochs, each of a fresh model."""
-    peak_bytes: int
-    """The most that the process held, images and training, beyond what it held when it had imported everything."""
-
-
-def measure_costs() -> list[Cost]:
-    """Measure every point, in a minute or two, with a bar.
+def costs_table() -> str:
+    """Measure every point, in a minute or two, with a bar; as Markdown.
 
     Raises:
         UserError: the memory cannot be read here.
     """
-    train = load_split(RECIPE.dataset, "train").images
-    return [
-        in_own_process(measure_cost, replace(RECIPE, latent_dim=latents), train[:images].clone())
-        for images, latents in tqdm(SIZES, desc="costs", unit=" points")
-    ]
+    train, rows = load_split(RECIPE.dataset, "train").images, []
+    for images, latents in tqdm(SIZES, desc="costs", unit=" points"):
+        recipe = replace(RECIPE, latent_dim=latents)
+        seconds, memory = in_own_process(measure_cost, recipe, train[:images].clone())
+        rows.append([f"{images:,}", f"{latents:,}", f"{seconds:.2f}", f"{memory / 1e6:,.0f}"])
+    return as_markdown(["images", "latents", "seconds an epoch", "peak memory, MB"], rows)
 
 
-def measure_cost(recipe: Recipe, images: Tensor) -> Cost:
-    """What the recipe costs on images as bytes. Memory is right in a process that did nothing else before."""
+def measure_cost(recipe: Recipe, images: Tensor) -> tuple[float, int]:
+    """What the recipe costs on images as bytes, in a process that did nothing else before.
+
+    Returns:
+        The least seconds of three trainings, each of a fresh model; and the most memory that the process held, images
+        and training, beyond what it held when it had imported everything, in bytes.
+    """
     memory, seconds = peak_bytes(), []
     for _ in range(REPEATS):
         model = recipe.new_model(images)
@@ -59,10 +53,4 @@ def measure_cost(recipe: Recipe, images: Tensor) -> Cost:
         for _progress in fit(model, images, recipe):
             pass
         seconds.append(time.perf_counter() - began)
-    return Cost(len(images), recipe.latent_dim, min(seconds), peak_bytes() - memory)
-
-
-def costs_table(costs: list[Cost]) -> str:
-    """The measurements as Markdown."""
-    rows = [[f"{c.images:,}", f"{c.latents:,}", f"{c.seconds:.2f}", f"{c.peak_bytes / 1e6:,.0f}"] for c in costs]
-    return as_markdown(["images", "latents", "seconds an epoch", "peak memory, MB"], rows)
+    return min(seconds), peak_bytes() - memory

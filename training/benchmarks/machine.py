@@ -45,16 +45,9 @@ def peak_bytes() -> int:
 
 def describe_machine() -> str:
     """CPU, cores and threads, and the version of torch, on one line."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
     cores, threads = len(os.sched_getaffinity(0)), torch.get_num_threads()
-    return f"{_cpu()}, {_count(cores, 'core')}, torch {torch.__version__} on {_count(threads, 'thread')}"
-
-
-def _cpu() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
+    return (
+        f"{cpu}, {cores} core{'s' * (cores != 1)}, torch {torch.__version__} on {threads} thread{'s' * (threads != 1)}"
+    )

@@ -12,9 +12,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import chain, repeat
 
 import torch
 from torch import Tensor
@@ -29,50 +31,26 @@ from ..fit.recipe import Recipe, for_any_range, tuned
 from ..publish.card import as_markdown
 from .machine import describe_machine
 
-LATENTS, K, EPOCHS, BATCH, SEED = 900, 25, 20, 256, 0
+LATENTS, K, BATCH, SEED = 900, 25, 256, 0
 RATES = (2e-3, 4e-3, 8e-3)
 """Learning rates that are tried, each for all epochs: after a few the highest looks best, and is not in the end."""
-OURS = sparsity_from_config({"kind": "topk", "k": K})
-
-Coder = Callable[[Tensor], Tensor]
-"""Images (n, pixels) -> their reconstructions from exactly k latents, and those latents."""
+OURS = tuned(sparsity_from_config({"kind": "topk", "k": K}))
 
 
 @dataclass(frozen=True)
 class Trained:
     """What a library made."""
 
-    encode: Coder
+    encode: Callable[[Tensor], Tensor]
     """Images (n, 784) -> latents (n, 900), at most 25 of each not zero."""
-    decode: Coder
+    decode: Callable[[Tensor], Tensor]
     """Latents -> images."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """How a library did on the test images."""
-
-    name: str
-    rate: float
-    """The learning rate that it was trained with."""
-    fvu: float
-    dead_fraction: float
-    cpu_seconds: float
-    """Of the training with that learning rate."""
-
-
-def ours(images: Tensor, epochs: int, rate: float) -> Trained:
-    """As `fit --sparsity topk --k 25` does."""
-    return _trained_here(replace(tuned(OURS), epochs=epochs, learning_rate=rate), images)
-
-
-def ours_linear(images: Tensor, epochs: int, rate: float) -> Trained:
-    """The same with a linear output and the squared error, which is what the others have."""
-    return _trained_here(replace(for_any_range(tuned(OURS)), epochs=epochs, learning_rate=rate), images)
-
-
-def _trained_here(recipe: Recipe, images: Tensor) -> Trained:
+def ours(recipe: Recipe, images: Tensor, epochs: int, rate: float) -> Trained:
+    """As `fit` does, by a recipe."""
     pictures = images.unflatten(1, (1, 28, 28))
+    recipe = replace(recipe, epochs=epochs, learning_rate=rate)
     model: SparseAutoencoder = recipe.new_model(pictures)
     for _ in fit(model, pictures, recipe):
         pass
@@ -142,7 +120,7 @@ def sae_lens(images: Tensor, epochs: int, rate: float) -> Trained:
         lr_decay_steps=steps // 2,
         dead_feature_window=len(batches) // 4,
     )
-    SAETrainer(cfg=config, sae=model, data_provider=batches.forever()).fit()
+    SAETrainer(cfg=config, sae=model, data_provider=chain.from_iterable(repeat(batches))).fit()
     model.eval()
     return Trained(lambda x: model.encode((x - mean) / scale), lambda z: model.decode(z) * scale + mean)
 
@@ -159,9 +137,13 @@ class Library:
     """Learning rates to choose from."""
 
 
+def _ours(recipe: Recipe) -> Library:
+    return Library(partial(ours, recipe), rates=(recipe.learning_rate,))
+
+
 PEERS = {
-    "`fit --sparsity topk --k 25`": Library(ours, rates=(tuned(OURS).learning_rate,)),
-    "the same with `--loss mse`": Library(ours_linear, rates=(for_any_range(tuned(OURS)).learning_rate,)),
+    "`fit --sparsity topk --k 25`": _ours(OURS),
+    "the same with `--loss mse`": _ours(for_any_range(OURS)),  # the loss and the linear output of the others
     "overcomplete": Library(overcomplete, "overcomplete"),
     "dictionary_learning": Library(dictionary_learning, "dictionary_learning"),
     "SAELens": Library(sae_lens, "sae_lens"),
@@ -182,10 +164,6 @@ class _Batches:
         order = torch.randperm(len(self._rows), generator=self._generator)
         return (self._rows[rows] for rows in order[: len(self) * BATCH].split(BATCH))
 
-    def forever(self) -> Iterator[Tensor]:
-        while True:
-            yield from self
-
 
 def _units(images: Tensor) -> tuple[Tensor, Tensor]:
     """The mean of images (n, pixels), and the root of their mean squared distance from it over the root of `pixels`."""
@@ -193,7 +171,7 @@ def _units(images: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (images - mean).square().mean().sqrt()
 
 
-def compare(epochs: int = EPOCHS, limit: int | None = None) -> str:
+def compare(epochs: int, limit: int | None) -> str:
     """Train every library that is installed, on one thread, and tell how they did, as Markdown.
 
     Args:
@@ -207,24 +185,19 @@ def compare(epochs: int = EPOCHS, limit: int | None = None) -> str:
         as_floats(load_split("mnist", part, limit=limit).images).flatten(1) for part in ("train", "validation", "test")
     )
     there = {name: one for name, one in PEERS.items() if one.module is None or find_spec(one.module)}
-    trainings = tqdm([(name, rate) for name, library in there.items() for rate in library.rates], unit=" trainings")
-    best: dict[str, tuple[float, Result]] = {}
-    for name, rate in trainings:
-        trainings.set_description(f"{name}, learning rate {rate:g}")
-        torch.manual_seed(SEED)
-        began = time.process_time()
-        trained = there[name].train(images, epochs, rate)
-        seconds = time.process_time() - began
-        error, _ = measure(name, trained, validation)
-        if name not in best or error < best[name][0]:
-            best[name] = error, Result(_title(name), rate, *measure(name, trained, test), seconds)
-    return table([result for _, result in best.values()], epochs)
-
-
-def _title(name: str) -> str:
-    """The name of a library, with its version where it is not this one."""
-    module = PEERS[name].module
-    return name if module is None else f"{name} {version(module)}"
+    rows = []
+    for name, library in there.items():
+        tried = []
+        for rate in tqdm(library.rates, name, unit=" learning rates"):
+            torch.manual_seed(SEED)
+            began = time.process_time()
+            trained = library.train(images, epochs, rate)
+            seconds = time.process_time() - began
+            error, (fvu, dead) = measure(name, trained, validation)[0], measure(name, trained, test)
+            tried.append((error, [f"{rate:g}", f"{fvu:.4f}", f"{dead:.1%}", f"{seconds:.0f}"]))
+        rows.append([f"{name} {version(library.module)}" if library.module else name, *min(tried)[1]])
+    about = f"{LATENTS} latents, exactly {K} kept, {epochs} epochs, one thread. {describe_machine()}."
+    return f"{about}\n\n{as_markdown(['library', 'learning rate', 'fvu', 'dead latents', 'CPU seconds'], rows)}"
 
 
 @torch.no_grad()
@@ -243,11 +216,3 @@ def measure(name: str, trained: Trained, test: Tensor) -> tuple[float, float]:
         used |= (latents != 0).any(0)
     variance = (test - test.mean(0)).square().sum().item()
     return error / variance, 1 - used.float().mean().item()
-
-
-def table(results: list[Result], epochs: int) -> str:
-    """The results as Markdown."""
-    head = ["library", "learning rate", "fvu", "dead latents", "CPU seconds"]
-    rows = [[r.name, f"{r.rate:g}", f"{r.fvu:.4f}", f"{r.dead_fraction:.1%}", f"{r.cpu_seconds:.0f}"] for r in results]
-    about = f"{LATENTS} latents, exactly {K} kept, {epochs} epochs, one thread. {describe_machine()}."
-    return f"{about}\n\n{as_markdown(head, rows)}"
