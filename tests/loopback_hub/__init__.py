@@ -1,11 +1,11 @@
 """A Hugging Face Hub in memory, on 127.0.0.1, for tests: it answers what the real client asks, and fails on demand.
 
-`server` has `LoopbackHub` (start, stop, what it holds, faults) and the HTTP; `store` keeps repos, commits and
-collections; `endpoints` reads like the Hub's own API. It does not import the client: the environment
-that sends the client here must be set before huggingface_hub is imported.
+`server` has `LoopbackHub` (start, stop, what it holds, faults) and the HTTP; `endpoints` reads like the Hub's own API.
+It does not import the client: the environment that sends the client here must be set before huggingface_hub is
+imported.
 """
 
+from tests.loopback_hub.endpoints import READ_TOKEN, STRANGER_TOKEN, TOKEN
 from tests.loopback_hub.server import LoopbackHub
-from tests.loopback_hub.store import READ_TOKEN, STRANGER_TOKEN, TOKEN
 
 __all__ = ["READ_TOKEN", "STRANGER_TOKEN", "TOKEN", "LoopbackHub"]

@@ -1,21 +1,94 @@
-"""What the Hub on loopback answers: each endpoint that the client uses, with the statuses and headers it looks at."""
+"""What the Hub on loopback holds and answers: each endpoint that the client uses, with what it looks at."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-import re
 import secrets
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
-
-from tests.loopback_hub.store import DATE, USERS, Collection, CollectionItem, Commit, File, Repo, User
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
 
 if TYPE_CHECKING:
     from tests.loopback_hub.server import LoopbackHub
+
+TOKEN = "hf_loopback_ada_writes"
+READ_TOKEN = "hf_loopback_ada_reads"
+STRANGER_TOKEN = "hf_loopback_bob_writes"
+
+
+class User(NamedTuple):
+    """Who a token belongs to: the namespaces that it may read privately, and whether it may write there."""
+
+    name: str
+    namespaces: tuple[str, ...]
+    writes: bool = True
+
+
+USERS = {
+    TOKEN: User("ada", ("ada", "lab")),
+    READ_TOKEN: User("ada", ("ada", "lab"), writes=False),
+    STRANGER_TOKEN: User("bob", ("bob",)),
+}
+
+
+@dataclass(frozen=True)
+class File:
+    content: bytes = field(repr=False)
+    lfs: bool = False
+
+    @property
+    def oid(self) -> str:
+        """What the client compares with, to see whether a file has changed: SHA-256 of large files, else git's."""
+        if self.lfs:
+            return hashlib.sha256(self.content).hexdigest()
+        return hashlib.sha1(b"blob %d\0" % len(self.content) + self.content).hexdigest()
+
+    def described(self, path: str) -> dict[str, Any]:
+        """As in the Hub's listings of a tree."""
+        about = {"oid": self.oid, "size": len(self.content)}
+        return about | {"type": "file", "path": path} | ({"lfs": about | {"pointerSize": 134}} if self.lfs else {})
+
+
+@dataclass(frozen=True)
+class Commit:
+    sha: str
+    title: str
+    parent: Commit | None
+    files: dict[str, File]
+    sent: tuple[str, ...]
+    """The paths that the client sent with this commit; unchanged files are not among them."""
+
+
+@dataclass
+class Repo:
+    """A model, a data set or a Space."""
+
+    id: str
+    type: str
+    private: bool = False
+    sdk: str | None = None
+    hardware: str = "cpu-basic"
+    revisions: dict[str, Commit] = field(default_factory=dict)
+    """By branch, tag, pull request ("refs/pr/1") and sha."""
+
+    def __post_init__(self) -> None:
+        self.add("main", "initial commit", None, {}, ())
+
+    @property
+    def namespace(self) -> str:
+        return self.id.partition("/")[0]
+
+    @property
+    def path(self) -> str:
+        """Where its page is: `owner/name` or `spaces/owner/name`."""
+        return self.id if self.type == "model" else f"{self.type}s/{self.id}"
+
+    def add(self, revision: str, *commit: Any) -> Commit:
+        made = Commit(secrets.token_hex(20), *commit)
+        self.revisions |= {revision: made, made.sha: made}
+        return made
 
 
 @dataclass
@@ -46,43 +119,39 @@ class Call:
 
     def __init__(self, hub: LoopbackHub, method: str, url: str, headers: Any, body: bytes) -> None:
         parts = urlsplit(url)
-        self.hub, self.method, self.headers, self.body = hub, method, headers, body
+        self.hub, self.method, self.body = hub, method, body
         self.path = [unquote(part) for part in parts.path.strip("/").split("/")]
         self.query = parse_qs(parts.query)
+        self.token = headers.get("Authorization", "").removeprefix("Bearer ")
+        self.user = USERS.get(self.token)
 
     @property
     def json(self) -> Any:
         return json.loads(self.body)
 
-    @cached_property
-    def user(self) -> User | None:
-        token = self.headers.get("Authorization")
-        if token is None:
-            return None
-        user = USERS.get(token.removeprefix("Bearer "))
-        if user is None:
-            raise RefusalError(401, "Invalid credentials in Authorization header")
-        return user
-
     def answer(self) -> Reply:
-        if self.path[0] == "storage":
-            _, repo_type, owner, name, oid, *_ = self.path
-            return self.store(self.hub.repos[repo_type, f"{owner}/{name}"], oid)
-        if self.user is None and self.method not in ("GET", "HEAD") and self.path != ["api", "validate-yaml"]:
+        match [self.method, *self.path]:
+            case ["PUT", "storage", oid]:
+                return self.store(oid)
+            case ["POST", "api", "validate-yaml"]:
+                return json_reply({"errors": [], "warnings": []})
+        if self.token and self.user is None:
+            raise RefusalError(401, "Invalid credentials in Authorization header")
+        if self.user is None and self.method not in ("GET", "HEAD"):
             # The client takes any 401 about a repo of an https Hub for "not found"; over http it wants this code.
             in_a_repo = self.path[:2] in (["api", "models"], ["api", "datasets"], ["api", "spaces"])
             raise RefusalError(401, "Invalid username or password.", "RepoNotFound" if in_a_repo else None)
         match [self.method, *self.path]:
             case ["GET", "api", "whoami-v2"]:
-                return self.whoami()
-            case ["POST", "api", "validate-yaml"]:
-                return json_reply({"errors": [], "warnings": []})
+                return json_reply({"type": "user", "name": self.user.name, "orgs": []})
             case ["POST", "api", "repos", "create"]:
                 return self.create_repo(**self.json)
             case ["GET", "api", "models"]:
                 return self.list_models()
-            case [_, "api", "collections", *rest]:
-                return self.collections(rest)
+            case ["POST", "api", "collections"]:
+                return self.create_collection(**self.json)
+            case [_, "api", "collections", owner, name, *rest]:
+                return self.collection(self.hub.collections[f"{owner}/{name}"], rest)
             case [_, "api", "models" | "datasets" | "spaces" as kind, owner, name, *rest]:
                 return self.repo_api(self.repo(kind[:-1], owner, name), rest)
             case [_, "datasets" | "spaces" as kind, owner, name, *rest]:
@@ -99,24 +168,20 @@ class Call:
     def repo(self, repo_type: str, owner: str, name: str) -> Repo:
         """The repo, if there is one and the user may see it; the Hub does not tell these two apart."""
         user, repo = self.user, self.hub.repos.get((repo_type, f"{owner}/{name}"))
-        if repo is not None and (not repo.private or (user is not None and user.belongs_to(owner))):
+        if repo is not None and (not repo.private or (user is not None and owner in user.namespaces)):
             return repo
         if user is None:
             raise RefusalError(401, "Invalid username or password.", "RepoNotFound")
         raise RefusalError(404, "Repository not found", "RepoNotFound")
 
-    def require_write(self, namespace: str, message: str = "Authorization error.") -> None:
-        if not (self.user and self.user.writes and self.user.belongs_to(namespace)):
-            raise RefusalError(403, message)
+    def require_write(self, namespace: str) -> None:
+        if not (self.user and self.user.writes and namespace in self.user.namespaces):
+            raise RefusalError(403, f"You don't have the rights to write to {namespace}.")
 
     def commit_at(self, repo: Repo, revision: str) -> Commit:
-        commit = repo.find(revision)
-        if commit is None:
+        if revision not in repo.revisions:
             raise RefusalError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
-        return commit
-
-    def whoami(self) -> Reply:
-        return json_reply({"type": "user", "name": self.user.name, "orgs": []})
+        return repo.revisions[revision]
 
     # Repos
 
@@ -126,13 +191,13 @@ class Call:
         organization: str | None,
         type: str = "model",
         visibility: str = "public",
-        sdk: str = "",
+        sdk: str | None = None,
         hardware: str = "cpu-basic",
         **_: Any,
     ) -> Reply:
         owner = organization or self.user.name
-        self.require_write(owner, f'You don\'t have the rights to create a {type} under the namespace "{owner}"')
-        repo = Repo(f"{owner}/{name}", type, visibility == "private", sdk or None, hardware)
+        self.require_write(owner)
+        repo = Repo(f"{owner}/{name}", type, visibility == "private", sdk, hardware)
         url = f"{self.hub.url}/{repo.path}"
         if (type, repo.id) in self.hub.repos:
             raise RefusalError(409, f"You already created this {type} repo", url=url)
@@ -144,10 +209,10 @@ class Call:
         (author,), (tag,) = self.query["author"], self.query["filter"]
         found = []
         for repo in self.hub.repos.values():
-            card = self.commit_at(repo, "main").files.get("README.md")
+            card = repo.revisions["main"].files.get("README.md")
             tagged = card is not None and f"\n- {tag}\n" in card.content.decode()
             if repo.type == "model" and repo.namespace == author and tagged and not repo.private:
-                found.append({"id": repo.id, "author": author, "private": False, "tags": [tag]})
+                found.append({"id": repo.id})
         return json_reply(found)
 
     def repo_api(self, repo: Repo, rest: list[str]) -> Reply:
@@ -164,9 +229,9 @@ class Call:
             case ["POST", "commit", revision]:
                 return self.commit(repo, revision)
             case ["POST", "branch", name]:
-                return self.add_ref(repo, repo.branches, name, self.json.get("startingPoint") or "main")
+                return self.name_commit(repo, name, "main")
             case ["POST", "tag", revision]:
-                return self.add_ref(repo, repo.tags, self.json["tag"], revision)
+                return self.name_commit(repo, self.json["tag"], revision)
             case ["GET", "runtime"]:
                 return self.runtime(repo)
             case ["POST", "hardware"]:
@@ -176,34 +241,29 @@ class Call:
         raise self.unknown()
 
     def describe(self, repo: Repo, revision: str) -> Reply:
-        commit = self.commit_at(repo, revision)
-        about = {"id": repo.id, "author": repo.namespace, "sha": commit.sha, "private": repo.private, "gated": False}
-        about |= {"siblings": [{"rfilename": path} for path in sorted(commit.files)], "tags": [], "likes": 0}
-        return json_reply(about | {"createdAt": DATE, "lastModified": DATE} | ({"sdk": repo.sdk} if repo.sdk else {}))
+        return json_reply({"id": repo.id, "sha": self.commit_at(repo, revision).sha, "private": repo.private})
 
     def runtime(self, repo: Repo) -> Reply:
         return json_reply({"stage": "BUILDING", "hardware": {"current": None, "requested": repo.hardware}})
 
-    def add_ref(self, repo: Repo, refs: dict[str, str], name: str, revision: str) -> Reply:
+    def name_commit(self, repo: Repo, name: str, revision: str) -> Reply:
         self.require_write(repo.namespace)
-        if name in refs:
+        if name in repo.revisions:
             raise RefusalError(409, f"Reference {name} already exists")
-        refs[name] = self.commit_at(repo, revision).sha
+        repo.revisions[name] = self.commit_at(repo, revision)
         return json_reply({})
 
     # Pushing
 
     def preupload(self, repo: Repo, revision: str) -> Reply:
-        """How each file is to be sent. As on the Hub, all that is binary or large goes to LFS."""
+        """How each file is to be sent: weights and archives by LFS."""
         if "create_pr" not in self.query:
             self.require_write(repo.namespace)
-        known = self.commit_at(repo, revision).files
-        files = []
-        for file in self.json["files"]:
-            path, binary = file["path"], b"\0" in base64.b64decode(file["sample"])
-            lfs = binary or file["size"] > 10_000_000 or path.endswith((".bin", ".pt", ".safetensors"))
+        known, files = self.commit_at(repo, revision).files, []
+        for path in (file["path"] for file in self.json["files"]):
+            mode = "lfs" if path.endswith((".safetensors", ".gz")) else "regular"
             oid = {"oid": known[path].oid} if path in known else {}
-            files.append({"path": path, "uploadMode": "lfs" if lfs else "regular", "shouldIgnore": False, **oid})
+            files.append({"path": path, "uploadMode": mode, "shouldIgnore": False, **oid})
         return json_reply({"files": files})
 
     def commit(self, repo: Repo, revision: str) -> Reply:
@@ -211,38 +271,30 @@ class Call:
         if not asks_for_pr:
             self.require_write(repo.namespace)
         header, *operations = (json.loads(line) for line in self.body.splitlines())
-        expected = header["value"].get("parentCommit")
-        if expected and not head.sha.startswith(expected):
+        about = header["value"]
+        if not head.sha.startswith(about.get("parentCommit") or ""):
             raise RefusalError(412, "A commit has happened since. Please refresh and try again.")
         files = dict(head.files)
         for operation in operations:
-            self.apply(repo, files, operation["key"], **operation["value"])
-        refs, name = (repo.branches, revision) if revision in repo.branches else (repo.pull_requests, revision)
-        if asks_for_pr:
-            refs, name = repo.pull_requests, f"refs/pr/{len(repo.pull_requests) + 1}"
-        elif name not in refs:
-            raise RefusalError(400, f"{revision} is neither a branch nor a pull request")
-        title, description = header["value"]["summary"], header["value"].get("description", "")
+            self.apply(files, operation["key"], **operation["value"])
         sent = tuple(operation["value"]["path"] for operation in operations)
-        refs[name] = commit = repo.add_commit(title, description, head.sha, files, sent).sha
+        number = 1 + sum(name.startswith("refs/pr/") for name in repo.revisions)
+        name = f"refs/pr/{number}" if asks_for_pr else revision
+        sha = repo.add(name, about["summary"], head, files, sent).sha
         page = f"{self.hub.url}/{repo.path}"
-        pull_request = {"pullRequestUrl": f"{page}/discussions/{name.rpartition('/')[2]}"} if asks_for_pr else {}
-        return json_reply(
-            {"success": True, "commitOid": commit, "commitUrl": f"{page}/commit/{commit}", **pull_request}
-        )
+        pull_request = {"pullRequestUrl": f"{page}/discussions/{number}"} if asks_for_pr else {}
+        return json_reply({"commitOid": sha, "commitUrl": f"{page}/commit/{sha}", **pull_request})
 
-    def apply(self, repo: Repo, files: dict[str, File], key: str, path: str, **value: Any) -> None:
+    def apply(self, files: dict[str, File], key: str, path: str, **value: Any) -> None:
         """Change `files` as one line of a commit says."""
         if key == "file":
             files[path] = File(base64.b64decode(value["content"]))
         elif key == "lfsFile":
-            files[path] = File(repo.lfs_objects[value["oid"]], lfs=True)
+            files[path] = File(self.hub.stored[value["oid"]], lfs=True)
+        elif key == "deletedFile":
+            del files[path]
         else:
-            folder = path.rstrip("/") + "/"
-            gone = [name for name in files if name == path or (key == "deletedFolder" and name.startswith(folder))]
-            if not gone:
-                raise RefusalError(404, f"A file with this name doesn't exist: {path}", "EntryNotFound")
-            for name in gone:
+            for name in [name for name in files if name.startswith(f"{path.rstrip('/')}/")]:
                 del files[name]
 
     # Bytes
@@ -252,72 +304,55 @@ class Call:
             case ["GET" | "HEAD", "resolve", revision, *path]:
                 return self.resolve(repo, revision, "/".join(path))
             case ["POST", "info", "lfs", "objects", "batch"]:
-                return json_reply(
-                    {"transfer": "basic", "objects": [self.lfs_actions(repo, o) for o in self.json["objects"]]}
-                )
+                stored, place = self.hub.stored, f"{self.hub.url}/storage"
+                upload = [
+                    wanted | {"actions": {"upload": {"href": f"{place}/{wanted['oid']}"}}}
+                    for wanted in self.json["objects"]
+                    if wanted["oid"] not in stored
+                ]
+                return json_reply({"transfer": "basic", "objects": upload})
         raise self.unknown()
 
-    def lfs_actions(self, repo: Repo, wanted: dict[str, Any]) -> dict[str, Any]:
-        if wanted["oid"] in repo.lfs_objects:
-            return wanted
-        upload = {"href": f"{self.hub.storage_url}/{repo.type}/{repo.id}/{wanted['oid']}"}
-        return wanted | {"actions": {"upload": upload}}
-
-    def store(self, repo: Repo, oid: str) -> Reply:
-        """The other origin, where LFS bytes are. Its URLs are signed: a token must not come here, as with S3."""
-        if "Authorization" in self.headers:
-            raise RefusalError(400, "Only one auth mechanism allowed: the token of the Hub must not be sent here")
-        if self.method == "GET":
-            return Reply(body=repo.lfs_objects[oid], headers={"ETag": f'"{oid}"'})
+    def store(self, oid: str) -> Reply:
         if hashlib.sha256(self.body).hexdigest() != oid:
             raise RefusalError(400, "The received bytes do not have the promised SHA-256")
-        repo.lfs_objects[oid] = self.body
+        self.hub.stored[oid] = self.body
         return Reply()
 
     def resolve(self, repo: Repo, revision: str, path: str) -> Reply:
         commit = self.commit_at(repo, revision)
         headers = {"X-Repo-Commit": commit.sha}
-        file = commit.files.get(path)
-        if file is None:
+        if path not in commit.files:
             raise RefusalError(404, "Entry not found", "EntryNotFound", headers)
-        if not file.lfs:
-            return Reply(body=file.content, headers=headers | {"ETag": f'"{file.oid}"'})
-        headers |= {"X-Linked-Etag": f'"{file.oid}"', "X-Linked-Size": str(len(file.content))}
-        location = f"{self.hub.storage_url}/{repo.type}/{repo.id}/{file.oid}/{quote(path)}"
-        return Reply(302, b"", headers | {"Location": location})
+        file = commit.files[path]
+        return Reply(body=file.content, headers=headers | {"ETag": f'"{file.oid}"'})
 
     # Collections
 
-    def collections(self, rest: list[str]) -> Reply:
-        match [self.method, *rest]:
-            case ["POST"]:
-                return self.create_collection(**self.json)
-            case [method, owner, name, *rest]:
-                return self.collection(self.hub.collections[f"{owner}/{name}"], method, rest)
-        raise self.unknown()
-
     def create_collection(self, title: str, namespace: str, description: str | None = None, **_: Any) -> Reply:
-        self.require_write(namespace, f'You don\'t have the rights to create a collection under "{namespace}"')
+        self.require_write(namespace)
         if len(description or "") > 150:
             raise RefusalError(400, "The description of a collection has at most 150 characters")
+        slug = f"{namespace}/{title.lower().replace(' ', '-')}-{secrets.token_hex(12)}"
         for known in self.hub.collections.values():
-            if (known.owner, known.title) == (namespace, title):
-                raise RefusalError(409, "This collection already exists", slug=known.slug)
-        name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-        collection = Collection(f"{namespace}/{name}-{secrets.token_hex(12)}", title, namespace, description)
-        self.hub.collections[collection.slug] = collection
-        return json_reply(collection.described())
+            if (known["owner"], known["title"]) == (namespace, title):
+                raise RefusalError(409, "This collection already exists", slug=known["slug"])
+        about = {"private": False, "lastUpdated": "2026-01-01T00:00:00.000Z", "theme": "blue", "upvotes": 0}
+        about |= {"slug": slug, "title": title, "owner": namespace, "position": 0, "items": []}
+        self.hub.collections[slug] = about
+        return json_reply(about)
 
-    def collection(self, collection: Collection, method: str, rest: list[str]) -> Reply:
-        match [method, *rest]:
+    def collection(self, collection: dict[str, Any], rest: list[str]) -> Reply:
+        match [self.method, *rest]:
             case ["GET"]:
-                return json_reply(collection.described())
+                return json_reply(collection)
             case ["POST", "items"]:
-                self.require_write(collection.owner)
-                repo_id, repo_type = self.json["item"]["id"], self.json["item"]["type"]
-                self.repo(repo_type, *repo_id.split("/", 1))
-                if any((item.id, item.type) == (repo_id, repo_type) for item in collection.items):
+                self.require_write(collection["owner"])
+                item = self.json["item"]
+                self.repo(item["type"], *item["id"].split("/", 1))
+                if any(item["id"] == known["id"] for known in collection["items"]):
                     raise RefusalError(409, "This item is already in the collection")
-                collection.items.append(CollectionItem(repo_id, repo_type))
-                return json_reply(collection.described())
+                position = len(collection["items"])
+                collection["items"].append(item | {"_id": secrets.token_hex(12), "position": position})
+                return json_reply(collection)
         raise self.unknown()

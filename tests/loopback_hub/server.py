@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import socket
-import struct
 import threading
 import traceback
 from dataclasses import dataclass
@@ -13,19 +12,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tests.loopback_hub.endpoints import Call, RefusalError, Reply
-from tests.loopback_hub.store import Collection, Commit, Repo
+from tests.loopback_hub.endpoints import Call, Commit, RefusalError, Reply, Repo
 
 
 @dataclass
 class Fault:
-    kind: str
     method: str | None
-    path: re.Pattern[str]
+    path: str
     times: int | None
-    status: int = 0
+    status: int | None
     after_bytes: int = 0
-    reset: bool = False
 
 
 class LoopbackHub:
@@ -33,13 +29,12 @@ class LoopbackHub:
 
     It knows `TOKEN` (user ada, who also writes to the organisation lab), `READ_TOKEN` (ada, reading only) and
     `STRANGER_TOKEN` (bob). Paths in `requests` and for faults are unquoted and without query, as in
-    "/api/models/ada/sae/commit/main". The bytes of LFS files come and go under "/storage/..." of another origin.
+    "/api/models/ada/sae/commit/main". LFS files are uploaded to "/storage/SHA-256".
     """
 
     def __init__(self) -> None:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.storage_url = f"http://localhost:{self.port}/storage"
         self.lock = threading.RLock()
         self._server: _Server | None = None
         self.reset()
@@ -48,7 +43,8 @@ class LoopbackHub:
         """Forget all repos, collections, requests and faults."""
         with self.lock:
             self.repos: dict[tuple[str, str], Repo] = {}
-            self.collections: dict[str, Collection] = {}
+            self.stored: dict[str, bytes] = {}
+            self.collections: dict[str, dict[str, Any]] = {}
             self.requests: list[tuple[str, str]] = []
             self._faults: list[Fault] = []
 
@@ -73,13 +69,17 @@ class LoopbackHub:
         return self.repos[repo_type, repo_id]
 
     def files(self, repo_id: str, revision: str = "main", repo_type: str = "model") -> dict[str, bytes]:
-        """What a revision holds: path -> bytes. `.gitattributes`, which each repo is born with, is left out."""
-        files = self.commits(repo_id, revision, repo_type)[0].files
-        return {path: file.content for path, file in files.items() if path != ".gitattributes"}
+        """What a revision holds: path -> bytes."""
+        files = self.repo(repo_id, repo_type).revisions[revision].files
+        return {path: file.content for path, file in files.items()}
 
     def commits(self, repo_id: str, revision: str = "main", repo_type: str = "model") -> list[Commit]:
         """The commits of a revision, newest first; the last one is the Hub's own "initial commit"."""
-        return self.repo(repo_id, repo_type).history(revision)
+        commits, commit = [], self.repo(repo_id, repo_type).revisions.get(revision)
+        while commit is not None:
+            commits.append(commit)
+            commit = commit.parent
+        return commits
 
     def fail(self, method: str | None, path: str, status: int, times: int | None = 1) -> None:
         """Answer the next `times` requests that match (None: all until `reset`) with `status`, and do nothing else.
@@ -88,25 +88,18 @@ class LoopbackHub:
             method: as in "POST"; None matches any.
             path: a regular expression that is searched in the path.
         """
-        self._faults.append(Fault("fail", method, re.compile(path), times, status=status))
+        self._faults.append(Fault(method, path, times, status))
 
-    def cut(self, path: str, after_bytes: int, times: int | None = 1, reset: bool = False) -> None:
-        """Do what is asked, but hang up `after_bytes` into the body of the answer, if that is longer.
+    def cut(self, path: str, after_bytes: int, times: int | None = 1) -> None:
+        """Hang up `after_bytes` into the body: of a request that has one, and do nothing else; or of the answer."""
+        self._faults.append(Fault(None, path, times, None, after_bytes))
 
-        With `reset` the connection is torn down (RST) instead of closed (FIN): the client treats the two differently.
-        """
-        self._faults.append(Fault("cut", None, re.compile(path), times, after_bytes=after_bytes, reset=reset))
-
-    def cut_upload(self, path: str, after_bytes: int = 0, times: int | None = 1) -> None:
-        """Hang up `after_bytes` into the body of a request, and do nothing else."""
-        self._faults.append(Fault("cut_upload", None, re.compile(path), times, after_bytes=after_bytes, reset=True))
-
-    def _fault(self, kind: str, method: str, path: str, size: int = 0) -> Fault | None:
-        """The fault that this request (with a body of `size` bytes) meets, counted down."""
+    def fault(self, method: str, path: str) -> Fault | None:
+        """The fault that this request meets, counted down. An answer to HEAD has no body to be cut."""
         with self.lock:
             for fault in self._faults:
-                due = fault.kind == kind and fault.times != 0 and fault.method in (None, method)
-                if due and size >= fault.after_bytes and fault.path.search(path):
+                matches = fault.method in (None, method) and re.search(fault.path, path)
+                if matches and fault.times != 0 and (fault.status or method != "HEAD"):
                     fault.times = None if fault.times is None else fault.times - 1
                     return fault
         return None
@@ -136,27 +129,26 @@ class _Handler(BaseHTTPRequestHandler):
         hub, method = self.server.hub, self.command
         path, size = unquote(urlsplit(self.path).path), int(self.headers.get("Content-Length", 0))
         hub.requests.append((method, path))
-        if fault := hub._fault("cut_upload", method, path, size):
-            self.rfile.read(fault.after_bytes)
-            self.hang_up(fault)
+        fault = hub.fault(method, path)
+        cut = fault.after_bytes if fault and not fault.status else None
+        if cut is not None and size:
+            self.rfile.read(cut)
+            self.close_connection = True
             return
         body = self.rfile.read(size)
-        if fault := hub._fault("fail", method, path):
+        if fault and fault.status:
             reply = RefusalError(fault.status, "Told to fail.").reply
         else:
             reply = self.reply_to(Call(hub, method, self.path, self.headers, body))
-        fault = None if method == "HEAD" else hub._fault("cut", method, path, len(reply.body) - 1)
         self.send_response(reply.status)
         # No connection outlives its request: so `stop` is heard by everybody, also by those who were connected.
         for name, value in {**reply.headers, "Content-Length": str(len(reply.body)), "Connection": "close"}.items():
             self.send_header(name, value)
         self.end_headers()
         if method != "HEAD":
-            self.wfile.write(reply.body[: fault.after_bytes] if fault else reply.body)
-        if fault:
-            self.hang_up(fault)
+            self.wfile.write(reply.body[:cut])
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = serve  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = serve  # noqa: N815
 
     def reply_to(self, call: Call) -> Reply:
         try:
@@ -167,12 +159,6 @@ class _Handler(BaseHTTPRequestHandler):
         except Exception as error:  # not the client's fault: say so, with a status that the client does not retry
             traceback.print_exc()
             return RefusalError(501, f"The loopback Hub broke: {error!r}").reply
-
-    def hang_up(self, fault: Fault) -> None:
-        self.close_connection = True
-        if fault.reset:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            socket.close(self.connection.detach())
 
     def log_message(self, *_: Any) -> None:
         """Keep quiet: tests look at `LoopbackHub.requests`."""

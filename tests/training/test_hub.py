@@ -279,7 +279,7 @@ def test_a_failing_push_leaves_what_was_there_and_succeeds_again(hub: LoopbackHu
         before, commits = hub.files(ID), hub.commits(ID)
         path = where.format(weights=hashlib.sha256((copied / "model.safetensors").read_bytes()).hexdigest())
         if status is None:
-            hub.cut_upload(path, after_bytes=100, times=times)
+            hub.cut(path, after_bytes=100, times=times)
         else:
             hub.fail(None, path, status, times)
         with pytest.raises(HubError, match=f"{words}.*run the same command again"):
@@ -319,12 +319,11 @@ def test_a_hub_that_is_down_is_an_error_message(hub: LoopbackHub, trained: Path)
 
 
 @pytest.mark.usefixtures("waits")
-@pytest.mark.parametrize("reset", [False, True])
 def test_a_download_that_is_cut_for_good_is_an_error_message_and_leaves_nothing_half(
-    hub: LoopbackHub, trained: Path, reset: bool
+    hub: LoopbackHub, trained: Path
 ) -> None:
     push(trained, ID)
-    hub.cut("/storage", after_bytes=5000, times=1 if reset else 6, reset=reset)  # the client tries again unless reset
+    hub.cut("/resolve/.*safetensors", after_bytes=5000, times=6)  # the client tries again
     with pytest.raises(ModelLoadError, match=r"could not be fetched .* try again") as caught:
         SparseAutoencoder.from_pretrained(ID)
     assert "\n" not in str(caught.value)
@@ -373,14 +372,14 @@ def test_the_bundle_goes_to_one_repo_each_and_a_collection(hub: LoopbackHub, tra
     assert [repo_id for _, repo_id in hub.repos] == ["lab/sae-mnist-one", "lab/sae-mnist-two"]
     ((slug, collection),) = hub.collections.items()
     assert page.endswith(slug)
-    assert [item.id for item in collection.items] == ["lab/sae-mnist-one", "lab/sae-mnist-two"]
+    assert [item["id"] for item in collection["items"]] == ["lab/sae-mnist-one", "lab/sae-mnist-two"]
     commits = {repo_id: hub.commits(repo_id) for _, repo_id in hub.repos}
     with_other_weights(folders[1])
     folders.append(Path(shutil.copytree(trained, tmp_path / "three")))
     push_all(folders, "lab", addresses.append)
     assert hub.commits("lab/sae-mnist-one") == commits["lab/sae-mnist-one"]
     assert len(hub.commits("lab/sae-mnist-two")) == len(commits["lab/sae-mnist-two"]) + 1
-    assert [item.id for item in hub.collections[slug].items][2:] == ["lab/sae-mnist-three"]
+    assert [item["id"] for item in collection["items"]][2:] == ["lab/sae-mnist-three"]
     assert len(hub.collections) == 1
 
 
