@@ -30,9 +30,9 @@ from .data.images import Part
 from .fit import parallel
 from .fit.bundled_recipes import RECIPES
 from .fit.checkpoint import Checkpoint, remove_checkpoint
-from .fit.output import check_empty, check_outside, check_place, reserved
+from .fit.output import check_empty, check_outside, check_place, locked
 from .fit.recipe import Recipe, check_size, for_any_range, for_noise, recipe_for, too_few_steps
-from .measure.evaluation import FULL, QUICK, Measure
+from .measure.evaluation import FULL, QUICK, Evaluation, Measure
 from .measure.history import read_history
 from .publish.hub import HubError, check_login, push, push_all
 from .publish.record import Record, data_of
@@ -157,35 +157,44 @@ def fit_command(
         check_size(recipe)  # what cannot be is said at once
     except ValueError as error:
         raise UserError(str(error)) from error
-    with parallel.joined(place), reserved(output):
-        if resume and _is_finished(output, recipe):
-            if parallel.rank() == 0:
-                remove_checkpoint(output)  # the run may have been killed just before it did
-                _say(f"{output} is finished.")
-                print(Record.read(output).evaluation.to_json())
-                _push_after_fit(output, push_to_hub)
+    with parallel.joined(place), locked(output):
+        if resume and (output / CONFIG_NAME).is_file() and Record.read(output).recipe == recipe:
+            evaluation = _finished(output) if parallel.rank() == 0 else None
+        else:
+            check_empty(output)
+            check_outside(output, dataset)
+            with parallel.first_process_first():
+                data = load_data(recipe, data_dir, skip_broken, license, credit)
+            try:
+                check_size(recipe, tuple(data.train.images.shape[1:]))
+                model = recipe.new_model(data.train.images, pretrained).to(place)
+            except ValueError as error:
+                raise UserError(str(error)) from error
+            few = too_few_steps(recipe, len(data.train.images))
+            if few:
+                _say(few)
+            checkpoint = Checkpoint(output, recipe, data.train.images)
+            if checkpoint.path.exists() and not resume:
+                raise UserError(
+                    f"{checkpoint.path} is left of an unfinished run: add --resume to go on with it, or remove it."
+                )
+            evaluation = run_one(recipe, model, data, output, checkpoint, measure)
+        if evaluation is None:  # the first process has it
             return
-        check_empty(output)
-        check_outside(output, dataset)
-        with parallel.first_process_first():
-            data = load_data(recipe, data_dir, skip_broken, license, credit)
-        try:
-            check_size(recipe, tuple(data.train.images.shape[1:]))
-            model = recipe.new_model(data.train.images, pretrained).to(place)
-        except ValueError as error:
-            raise UserError(str(error)) from error
-        few = too_few_steps(recipe, len(data.train.images))
-        if few:
-            _say(few)
-        checkpoint = Checkpoint(output, recipe, data.train.images)
-        if checkpoint.path.exists() and not resume:
-            raise UserError(
-                f"{checkpoint.path} is left of an unfinished run: add --resume to go on with it, or remove it."
-            )
-        evaluation = run_one(recipe, model, data, output, checkpoint, measure)
-        if evaluation is not None:
-            print(evaluation.to_json())
-            _push_after_fit(output, push_to_hub)
+        print(evaluation.to_json())
+        if push_to_hub is not None:
+            try:
+                _say(push(output, push_to_hub))
+            except HubError as error:
+                command = f"`push {output} {push_to_hub}`"
+                raise HubError(f"{error} The model is in {output}; {command} publishes it.") from error
+
+
+def _finished(output: Path) -> Evaluation:
+    """The metrics of a run that was done; it may have been killed just before it removed its checkpoint."""
+    remove_checkpoint(output)
+    _say(f"{output} is finished.")
+    return Record.read(output).evaluation
 
 
 @app.command("sweep")
@@ -231,21 +240,6 @@ def sweep_command(
     print(write_sweep(output, done, data.about.title))
 
 
-def _push_after_fit(folder: Path, repo_id: str | None) -> None:
-    """Publish what `fit` made; the model is safe in its folder whatever happens here."""
-    if repo_id is None:
-        return
-    try:
-        _say(push(folder, repo_id))
-    except HubError as error:
-        raise HubError(f"{error} The model is in {folder}; `push {folder} {repo_id}` publishes it.") from error
-
-
-def _is_finished(output: Path, recipe: Recipe) -> bool:
-    """Whether a run to be resumed was done already."""
-    return (output / CONFIG_NAME).is_file() and Record.read(output).recipe == recipe
-
-
 @app.command("bundle")
 def bundle_command(
     output: Annotated[Path, option("Folder of the bundle.", "bundled")] = BUNDLE,
@@ -264,7 +258,7 @@ def bundle_command(
             print(push_all(folders, push_to, lambda _: bar.update()))
         return
     data = load_data(DEFAULT, DATA_DIR)
-    with reserved(output):
+    with locked(output):
         for recipe, metrics in run_all(RECIPES, data, output, jobs or os.cpu_count() or 1):
             tqdm.write(
                 f"{recipe.name}: bce {metrics.bce:.4f}, fvu {metrics.fvu:.4f}, "
@@ -402,11 +396,7 @@ def peers_command(
 
 def _chosen(options: dict[str, Any]) -> dict[str, Any]:
     """The options that somebody gave."""
-    given = {name: value for name, value in options.items() if value is not None}
-    for name, value in given.items():
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise UserError(f"--{name.replace('_', '-')} has at most 18 digits; got {value!s:.40}.")
-    return given
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _set_threads(threads: int | None) -> None:

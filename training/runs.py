@@ -7,9 +7,8 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 
@@ -175,53 +174,28 @@ def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Itera
         OSError, TrainingError: one of them could not be made. Those that are done stay.
     """
     names = folder_names(recipes)
-    # It hands tensors over in shared memory, so images are there once.
-    context = torch.multiprocessing.get_context("spawn")
-    steps = context.Value("q", 0)
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    images = len(data.train.images)
-    total = sum(recipe.epochs * (images // min(recipe.batch_size, images)) for recipe in recipes)
-    with (
-        ProcessPoolExecutor(jobs, context, _begin_jobs, (data, output, threads, steps)) as pool,
-        tqdm(desc=f"0 of {len(recipes)} done", total=total, unit=" steps", dynamic_ncols=True) as bar,
-    ):
+    # It hands tensors over in shared memory, so images are there once.
+    with ProcessPoolExecutor(jobs, torch.multiprocessing.get_context("spawn")) as pool:
         # The last recipes of the bundle take longest: begun first, they leave no core idle at the end.
         running = {
-            pool.submit(_do_job, recipe, name): recipe for recipe, name in reversed([*zip(recipes, names, strict=True)])
+            pool.submit(_do_job, recipe, data, output / name, threads): recipe
+            for recipe, name in reversed([*zip(recipes, names, strict=True)])
         }
         try:
-            while running:
-                done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                bar.update(steps.value - bar.n)
-                for job in sorted(done, key=lambda job: job.exception() is not None):  # finished ones before errors
-                    recipe = running.pop(job)
-                    bar.set_description(f"{len(recipes) - len(running)} of {len(recipes)} done")
-                    yield recipe, job.result()
+            for job in tqdm(as_completed(running), "trained", len(running), unit=" models", dynamic_ncols=True):
+                yield running[job], job.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-_shared: tuple[Data, Path, Synchronized[int]]
-"""What a process of `run_all` has of the others; there in such a process only."""
-
-
-def _begin_jobs(data: Data, output: Path, threads: int, steps: Synchronized[int]) -> None:
-    """Give a process of `run_all` what all its jobs share."""
-    global _shared
+def _do_job(recipe: Recipe, data: Data, output: Path, threads: int) -> Evaluation:
     torch.set_num_threads(threads)
-    _shared = data, output, steps
-
-
-def _do_job(recipe: Recipe, name: str) -> Evaluation:
-    data, output, steps = _shared
     model = recipe.new_model(data.train.images)
-    before = 0
-    for progress in fit(model, data.train.images, recipe):
-        with steps:
-            steps.value += progress.step - before
-        before = progress.step
-    evaluation = measure_and_save(recipe, model, data, output / name)
-    write_statistics(output / name, model, data.test)
+    for _ in fit(model, data.train.images, recipe):
+        pass
+    evaluation = measure_and_save(recipe, model, data, output)
+    write_statistics(output, model, data.test)
     return evaluation
 
 

@@ -40,23 +40,15 @@ def spread(arguments: Sequence[str]) -> list[str]:
     """Arguments of `sweep` as the command line reads them: `--beta 1 3` becomes `--beta 1 --beta 3`."""
     if not arguments or arguments[0] != "sweep":
         return list(arguments)
-    many = {f"--{name}" for name in (*hyperparameters(), "seed")}
-    words: list[str] = []
-    option, values = "", 0
-    for word in arguments:
-        if word.startswith("--") and not word.removeprefix("--")[:1].isdigit():
-            option, values = word, 0
-        elif option in many:
-            if values:
-                words.append(option)
-            values += 1
+    many = {"--seed", *(f"--{known.name}" for method in METHODS.values() for known in fields(method))}
+    words, option = ["sweep"], ""
+    for word in arguments[1:]:
+        if word.startswith("--"):
+            option = word
+        elif option in many and words[-1] != option:
+            words.append(option)
         words.append(word)
     return words
-
-
-def hyperparameters() -> list[str]:
-    """The names of the hyperparameters of all sparsity methods."""
-    return list(dict.fromkeys(known.name for method in METHODS.values() for known in fields(method)))
 
 
 def recipes(
@@ -120,19 +112,18 @@ def run_sweep(
 
 
 def write_sweep(output: Path, done: Sequence[tuple[str, Recipe, Evaluation]], title: str) -> str:
-    """Write the table and the frontier of a sweep into its folder; the table is returned, as Markdown."""
+    """Write a table, the sparsest model first, and the frontier of a sweep into its folder.
+
+    Returns:
+        The table, as Markdown.
+    """
     from .draw.charts import save
 
-    table = sweep_table(done)
+    rows = [[name, *(of(e) for of in COLUMNS.values())] for name, _, e in sorted(done, key=lambda one: one[2].l0)]
+    table = as_markdown(["model", *COLUMNS], rows)
     write_file(output / TABLE_NAME, f"{table}\n".encode())
     save(frontier(done, title), output / CHART_NAME, ("svg",))
     return table
-
-
-def sweep_table(done: Sequence[tuple[str, Recipe, Evaluation]]) -> str:
-    """A line for each model, the sparsest first."""
-    rows = [[name, *(of(e) for of in COLUMNS.values())] for name, _, e in sorted(done, key=lambda one: one[2].l0)]
-    return as_markdown(["model", *COLUMNS], rows)
 
 
 def frontier(done: Sequence[tuple[str, Recipe, Evaluation]], title: str) -> Figure:

@@ -124,8 +124,15 @@ WRONG = {
     "device that torch only knows by name": (("--device", "hpu"), "There is no device 'hpu' here"),
     "more latents than memory": (("--latent-dim", "999999999999"), "does not fit into this machine's memory"),
     "more latents than bytes": (("--latent-dim", "9" * 18), "does not fit into this machine's memory"),
-    "more digits than a number has": (("--latent-dim", "9" * 30), "--latent-dim has at most 18 digits"),
-    "epochs of many digits": (("--epochs", "9" * 4000), "--epochs has at most 18 digits"),
+    "more digits than a number has": (
+        ("--latent-dim", "9" * 30),
+        "latent_dim is a whole number of at least 1 and below 2^63; got 999",
+    ),
+    "epochs of many digits": (
+        ("--epochs", "9" * 4000),
+        "epochs is a whole number of at least 1 and below 2^63; got 999",
+    ),
+    "a k of many digits": (("--sparsity", "topk", "--k", "9" * 30), "k is at most the number of latents, 900"),
     "output without room for its checkpoint": (("--output", "ы" * 120), "is too long for the files beside it"),
 }
 

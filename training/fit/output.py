@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -68,25 +68,20 @@ def check_outside(output: Path, dataset: str) -> None:
         )
 
 
-def reserved(output: Path) -> AbstractContextManager[None]:
-    """Keep other runs away from an output; of several processes of one run the first one does it.
-
-    Raises:
-        OutputError: no folder can be made of it, or another run holds it.
-    """
-    check_place(output)
-    return locked(output) if parallel.rank() == 0 else nullcontext()
-
-
 @contextmanager
 def locked(output: Path) -> Iterator[None]:
     """Keep other runs from writing to an output folder, for the time of the block.
 
     The lock is the system's, on the file `.NAME.lock` beside the folder: it ends with the process, however that ends.
+    Of several processes of one run the first one holds it.
 
     Raises:
-        OutputError: another run holds it; the message says which.
+        OutputError: no folder can be made of it, or another run holds it; the message says which.
     """
+    check_place(output)
+    if parallel.rank() > 0:
+        yield
+        return
     path = sibling(output, ".", ".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:

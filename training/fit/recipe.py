@@ -83,14 +83,13 @@ class Recipe:
     def __post_init__(self) -> None:
         for known in fields(self):
             object.__setattr__(self, known.name, plain(getattr(self, known.name)))
-        sizes = ("epochs", "batch_size", "latent_dim", "limit", "image_size")
-        for name in (*sizes, "seed", "steps", "squared_error", "load_balancing", "noise", "weight_decay"):
-            value, low = getattr(self, name), 1 if name in sizes else 0
-            fits = is_integer if name in (*sizes, "seed", "steps") else is_number
-            if value is not None and not (fits(value) and value >= low):
-                raise ValueError(f"{name} is a {'whole ' * (fits is is_integer)}number of at least {low}; got {value}.")
-        if self.seed >= 2**63:
-            raise ValueError(f"seed is below 2^63; got {self.seed}.")
+        for name in ("epochs", "batch_size", "latent_dim", "limit", "image_size", "seed", "steps"):
+            value, low = getattr(self, name), 0 if name in ("seed", "steps") else 1
+            if value is not None and not (is_integer(value) and low <= value < 2**63):
+                raise ValueError(f"{name} is a whole number of at least {low} and below 2^63; got {value!s:.40}.")
+        for name in ("squared_error", "load_balancing", "noise", "weight_decay"):
+            if not (is_number(getattr(self, name)) and getattr(self, name) >= 0):
+                raise ValueError(f"{name} is a number of at least 0; got {getattr(self, name)}.")
         for name in ("learning_rate", "gradient_norm", "initial_step"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
