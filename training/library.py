@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -53,12 +53,6 @@ __all__ = [
 ]
 
 
-class Log(Protocol):
-    """What `train` tells how it does, such as `wandb.log` or `trackio.log`."""
-
-    def __call__(self, metrics: dict[str, float], *, step: int) -> object: ...
-
-
 def train(
     data: Any,
     sparsity: Sparsity,
@@ -73,7 +67,7 @@ def train(
     seed: int = 0,
     device: str | torch.device | None = None,
     resume: str | os.PathLike[str] | None = None,
-    log: Log | None = None,
+    log: Callable[..., object] | None = None,
 ) -> SparseAutoencoder:
     """Train a model, with a bar that shows loss, L0 and dead latents.
 
@@ -96,7 +90,8 @@ def train(
         seed: of the first weights, the order of the rows and the noise; from 0.
         device: "cpu" or "cuda"; by default a GPU where there is one.
         resume: a folder in which a checkpoint is kept, every 500 steps and at the end. The same call goes on from it.
-        log: called as `log(metrics, step=step)` every 20 steps and at the end, with the numbers of `Progress`.
+        log: called as `log(metrics, step=step)` every 20 steps and at the end, with the numbers of `Progress` by name;
+            such as `wandb.log` or `trackio.log`.
 
     Returns:
         The model, in eval mode. One that was trained on vectors (n, length) takes and gives those.
@@ -112,10 +107,7 @@ def train(
     if loss is None:
         loss = "mse" if images.ndim == 2 and images.dtype != torch.uint8 else "bce"
     recipe = tuned(sparsity)
-    if loss == "mse":
-        recipe = for_any_range(recipe)
-    if noise:
-        recipe = for_noise(recipe, noise)
+    recipe = for_noise(for_any_range(recipe) if loss == "mse" else recipe, noise)
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     given = {name: value for name, value in given.items() if value is not None}
     recipe = replace(recipe, loss=loss, latent_dim=latent_dim, steps=steps, seed=seed, dataset="own data", **given)
@@ -131,21 +123,14 @@ def train(
             for progress in fit(model, images, recipe, snapshot):
                 show(bar, progress, recipe.loss)
                 if log is not None:
-                    log(logged(progress), step=progress.step)
+                    numbers = vars(progress).items()
+                    told = {name: float(of) for name, of in numbers if name not in ("step", "steps", "snapshot")}
+                    log(told, step=progress.step)
                 if checkpoint is not None and (
                     progress.step % STEPS_PER_CHECKPOINT == 0 or progress.step == progress.steps
                 ):
                     checkpoint.write(progress.snapshot())
     return model
-
-
-def logged(progress: Progress) -> dict[str, float]:
-    """The numbers of a progress, by their names."""
-    return {
-        name: float(value)
-        for name, value in vars(progress).items()
-        if isinstance(value, int | float) and name not in ("step", "steps")
-    }
 
 
 def evaluate(
