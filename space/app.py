@@ -27,7 +27,7 @@ from sae_model.errors import UserError
 from space import learn, load
 from space.bench import Answers, Bench
 from space.collection import open_collection
-from space.edge import HAS_LOGIN, EarlyHead, NoDeepLinks, PackedAssets, is_hosted, old_addresses
+from space.edge import HAS_LOGIN, EarlyHead, NoDeepLinks, is_hosted, old_addresses
 from space.errors import InputError
 from space.files import Files
 from space.head import head
@@ -41,17 +41,7 @@ MOST_SESSIONS = 200
 """Gradio keeps half a megabyte for each. A page whose session is forgotten goes on, since its browser holds what is on
 it; only its lessons start again, and a model of its own has to be loaded again, as a reload does."""
 FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
-THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_mono=["ui-monospace", "monospace"]).set(
-    block_info_text_color="*neutral_600",
-    block_info_text_color_dark="*neutral_300",
-    block_label_text_color="*neutral_700",
-    block_title_text_color="*neutral_800",
-    block_title_text_color_dark="*neutral_100",
-    button_primary_background_fill="*primary_600",
-    button_primary_background_fill_hover="*primary_700",
-    button_primary_background_fill_dark="*primary_600",
-    button_primary_background_fill_hover_dark="*primary_700",
-)
+THEME = gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONT, font_mono=["ui-monospace", "monospace"])
 
 with suppress(ImportError):
     from spaces import GPU  # type: ignore[import-not-found]  # installed on a Space alone
@@ -120,11 +110,7 @@ def options_of(files: Files) -> dict[str, Any]:
         "max_file_size": "1mb",
         "app_kwargs": {
             "routes": [*files.routes(), *old_addresses()],
-            "middleware": [
-                Middleware(NoDeepLinks),
-                Middleware(PackedAssets),
-                Middleware(EarlyHead, first=first, last=last),
-            ],
+            "middleware": [Middleware(NoDeepLinks), Middleware(EarlyHead, first=first, last=last)],
         },
         "ssr_mode": False,  # Node would answer in place of the routes
     }

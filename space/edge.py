@@ -96,7 +96,8 @@ class EarlyHead:
             nonlocal start
             is_start = message["type"] == "http.response.start"
             start = message if is_start else start
-            if not _is_page(start):
+            headers = MutableHeaders(raw=start["headers"])
+            if not headers.get("content-type", "").startswith("text/html"):
                 await send(message)
             elif not is_start:
                 parts.append(message.get("body", b""))
@@ -105,7 +106,6 @@ class EarlyHead:
                     if GRADIO in body:
                         body = body.replace(b"<head>", b"<head>" + self.first, 1)
                         body = body.replace(b"</head>", self.last + b"</head>", 1)
-                    headers = MutableHeaders(raw=start["headers"])
                     if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
                         body, headers["Content-Encoding"] = gzip.compress(body, 5), "gzip"
                         headers.add_vary_header("Accept-Encoding")
@@ -114,51 +114,6 @@ class EarlyHead:
                     await send({"type": "http.response.body", "body": body})
 
         await self.app(scope, receive, changed if scope["type"] == "http" else send)
-
-
-class PackedAssets:
-    """Compresses Gradio's scripts and styles, each once: they are most of what a browser fetches for a first image."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self.packed: dict[str, tuple[list[tuple[bytes, bytes]], bytes]] = {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        is_asset = scope["type"] == "http" and scope["method"] == "GET" and "/assets/" in path
-        headers = Headers(scope=scope) if is_asset else {}
-        if not path.endswith((".js", ".css")) or "gzip" not in headers.get("accept-encoding", "") or "range" in headers:
-            await self.app(scope, receive, send)
-            return
-        if path not in self.packed:
-            started: Message = {}
-            parts: list[bytes] = []
-
-            async def collect(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    started.update(message)
-                else:
-                    parts.append(message.get("body", b""))
-
-            await self.app(scope, receive, collect)
-            body, answered = b"".join(parts), MutableHeaders(raw=list(started["headers"]))
-            is_whole = len(body) == int(answered.get("content-length", -1))
-            if started["status"] != 200 or not is_whole:  # not modified, not there, or the visitor left meanwhile
-                await send(started)
-                await send({"type": "http.response.body", "body": body})
-                return
-            body = gzip.compress(body, 6, mtime=0)
-            answered["Content-Encoding"], answered["Content-Length"] = "gzip", str(len(body))
-            answered.add_vary_header("Accept-Encoding")
-            self.packed[path] = answered.raw, body
-        raw, body = self.packed[path]
-        await send({"type": "http.response.start", "status": 200, "headers": raw})
-        await send({"type": "http.response.body", "body": body})
-
-
-def _is_page(start: Message) -> bool:
-    """Whether a response, by its start, is an HTML page."""
-    return Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")
 
 
 def old_addresses() -> list[Route]:

@@ -8,7 +8,8 @@
     users/CHECKSUM/model.safetensors, .../statistics.safetensors   the same of users' models
     kept/SECRET/NAME.zip                       a model that was kept in Learn, for the one who kept it
 
-Addresses with `?v=` and the hash of their content are cached for ever; all else is asked for again each time.
+Addresses with `?v=` and the hash of their content are cached for ever; all else is asked for again each time. Gradio
+compresses what is JSON; of weights and statistics little can be saved.
 """
 
 from __future__ import annotations
@@ -49,14 +50,11 @@ class File:
     content: Path | Callable[[], bytes]
     """Where it lies, or what makes it when it is first asked for."""
     media_type: str = BINARY
-    packs: bool = True
-    """Whether compressing pays."""
     version: str | None = None
     """What changes with its content; None takes a hash of it."""
 
     def __post_init__(self) -> None:
         self._lock = Lock()
-        self._packed: bytes | None = None
 
     @cached_property
     def body(self) -> bytes:
@@ -71,21 +69,12 @@ class File:
 
     def answer(self, request: Request, for_ever: bool) -> Response:
         """What a request for it gets."""
-        headers = {
-            "ETag": f'"{self.tag}"',
-            "Cache-Control": FOR_EVER if for_ever else "no-cache",
-            "Vary": "Accept-Encoding",
-        }
+        headers = {"ETag": f'"{self.tag}"', "Cache-Control": FOR_EVER if for_ever else "no-cache"}
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
-        if not self.packs and isinstance(self.content, Path):
+        if isinstance(self.content, Path):
             return FileResponse(self.content, headers=headers, media_type=self.media_type)
-        body = self.body
-        if self.packs and "gzip" in request.headers.get("accept-encoding", ""):
-            with self._lock:
-                self._packed = self._packed or gzip.compress(body, mtime=0)
-            body, headers["Content-Encoding"] = self._packed, "gzip"
-        return Response(body, headers=headers, media_type=self.media_type)
+        return Response(self.body, headers=headers, media_type=self.media_type)
 
 
 class Files:
@@ -99,7 +88,7 @@ class Files:
             self._add_json(f"words/{code}.json", partial(catalog, code))
         shown = {name: str(shown.config["weights_sha256"]) for name, shown in lab.models.items()}
         for name, checksum in shown.items():
-            self.table[f"models/{name}/model.safetensors"] = File(lab.models[name].weights, BINARY, False, checksum)
+            self.table[f"models/{name}/model.safetensors"] = File(lab.models[name].weights, version=checksum)
         for stop in index.labelled(lab):
             # Their version follows from what they are computed from: the weights, the stop, the images.
             version = None if lab.is_bundled else _hash(f"{shown[stop.model]} {stop.key} {self._images_hash}".encode())
@@ -143,7 +132,7 @@ class Files:
         if model is None or name not in ("model.safetensors", "statistics.safetensors"):
             return None
         content = model.weights if name == "model.safetensors" else model.statistics
-        return File(lambda: content, packs=content is model.statistics, version=f"{checksum[:16]}-{name[0]}")
+        return File(lambda: content, version=f"{checksum[:16]}-{name[0]}")
 
     def _add_json(self, name: str, content: Callable[[], Any]) -> None:
         def written() -> bytes:
@@ -160,12 +149,12 @@ class Files:
         images, labels = self.lab.test
         if self.lab.is_bundled:
             names = {"images": ("t10k-images-idx3-ubyte.gz", 16), "labels": ("t10k-labels-idx1-ubyte.gz", 8)}
-            found = {name: (File(MNIST / path, GZIP, False), "uint8", skip) for name, (path, skip) in names.items()}
+            found = {name: (File(MNIST / path, GZIP), "uint8", skip) for name, (path, skip) in names.items()}
         else:
             kind, version = "float32" if images.is_floating_point() else "uint8", self._images_hash
             found = {
-                "images": (File(lambda: _gzipped(images), GZIP, False, version), kind, 0),
-                "labels": (File(lambda: _gzipped(labels.to(torch.uint16)), GZIP, False, version), "uint16", 0),
+                "images": (File(lambda: _gzipped(images), GZIP, version), kind, 0),
+                "labels": (File(lambda: _gzipped(labels.to(torch.uint16)), GZIP, version), "uint16", 0),
             }
         self.table |= {name: file for name, (file, *_) in found.items()}
         return {

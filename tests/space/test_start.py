@@ -35,7 +35,8 @@ def test_the_page_starts_without_the_hub_and_is_fetched_from_its_own_address_beh
                 assert page.headers["content-encoding"] == "gzip"
                 assert page.text.index('<script type="importmap">') < page.text.index('<script type="module"')
                 for name in ("lab.json", "words/ru.json"):
-                    assert httpx.get(f"{space.address}{prefix}/files/{name}").status_code == 200
+                    words = httpx.get(f"{space.address}{prefix}/files/{name}", headers={"Accept-Encoding": "br"})
+                    assert (words.status_code, words.headers["content-encoding"]) == (200, "br")
             moved = httpx.get(f"{space.address}/demo/ru?digit=3&lang=en")
             assert (moved.status_code, moved.headers["location"]) == (307, "./?digit=3&lang=ru")
             silent_hub.setblocking(False)
