@@ -25,7 +25,7 @@ from torch import Tensor
 
 from sae_model.errors import UserError
 from space import learn, load
-from space.bench import Answers, Bench
+from space.bench import Bench, answers
 from space.collection import open_collection
 from space.edge import HAS_LOGIN, EarlyHead, NoDeepLinks, is_hosted, old_addresses
 from space.errors import InputError
@@ -51,16 +51,16 @@ with suppress(ImportError):
         """Never called: the page needs no GPU, but ZeroGPU stops an app that asks for none."""
 
 
-def build_app(lab: Lab, files: Files) -> gr.Blocks:
+def build_app(lab: Lab) -> gr.Blocks:
     """The page, and its API."""
     with gr.Blocks(title=say("page.title"), analytics_enabled=False, delete_cache=(3600, 3600)) as app:
-        bench, answers = Bench(lab), Answers()
+        bench, output = Bench(lab), answers()
         if HAS_LOGIN:
             gr.LoginButton(size="sm", elem_id="login")
-        learn.Learn(lab, files).wire(bench, answers)
+        learn.Learn(lab).wire(bench, output)
         # Fetching and measuring take seconds, and are done one at a time.
         bench.on(
-            "load_model", load.loader(lab, files), inputs=bench, outputs=answers, concurrency_id="user-models",
+            "load_model", load.loader(lab), inputs=bench, outputs=output, concurrency_id="user-models",
             concurrency_limit=1, api_visibility="private", show_progress="hidden", trigger_mode="multiple",
         )  # fmt: skip
 
@@ -143,7 +143,7 @@ def main(
         sys.exit(f"Error: {error}")
     server = {"space": os.environ.get("SPACE_ID"), "hosted": is_hosted()}
     files = Files(lab, server | {"largest_file": LARGEST_FILE})
-    app = build_app(lab, files)
+    app = build_app(lab)
     app._queue = Lines(app)
     app.launch(**options_of(files))
 

@@ -44,10 +44,6 @@ class Bench(gr.HTML):
         return EventListener(event).listener(self, answer, **options)
 
 
-class Answers(gr.HTML):
+def answers() -> gr.HTML:
     """What the server says, as JSON text: {"about": event, ...}. The browser sends nothing in it."""
-
-    is_template = True
-
-    def __init__(self) -> None:
-        super().__init__("", elem_id="answers", js_on_load=HEARS, **BARE)
+    return gr.HTML("", elem_id="answers", js_on_load=HEARS, **BARE)

@@ -105,13 +105,6 @@ class Files:
         """Where a file of the table is, relative to `files/`."""
         return f"{quote(name)}?v={self.table[name].tag[:16]}"
 
-    def urls_of_user(self, checksum: str) -> dict[str, str]:
-        """Where weights and statistics of a user's model are."""
-        return {
-            "weights": f"users/{checksum}/model.safetensors?v=1",
-            "statistics": f"users/{checksum}/statistics.safetensors?v=1",
-        }
-
     def routes(self) -> list[Route]:
         """For the app."""
         return [Route("/files/{name:path}", self._answer)]

@@ -1,6 +1,6 @@
 """What the browser needs to know of the lab, as JSON: `files/lab.json`, and the same for one user's model.
 
-    noun, shape, classes, range, output, ...   of the images and of all models
+    noun, shape, classes, range, output, ...   of the images and of all models; "vectors": nobody can draw them
     models     name -> config.json, address and size of the weights
     stops      key -> which model, what it is asked for, how far its codes are refined, its metrics
     families   one for each slider: {"key", "stops": keys from left to right, "labels": what stands below}. A slider
@@ -15,7 +15,7 @@ Addresses are relative to `files/`.
 
 from __future__ import annotations
 
-import math
+import json
 from typing import Any
 
 import torch
@@ -48,13 +48,13 @@ def index_of(lab: Lab, urls: dict[str, dict[str, Any]], server: dict[str, Any] |
     first = opening(lab)
     return {
         "bundled": lab.is_bundled,
-        "noun": lab.noun,
-        "vectors": lab.draws_vectors,
+        "noun": "digit" if all(len(name) == 1 and name.isdigit() for name in lab.classes) else "image",
+        "vectors": lab.image_shape[1:] == (1, 1),
         "shape": list(lab.image_shape),
         "classes": list(lab.classes),
         "range": list(lab.range),
         "output": "sigmoid" if lab.loss == "bce" else "linear",
-        "sizes": lab.sizes,
+        "sizes": sorted({recipe.latent_dim for recipe in lab.recipes.values()}),
         "sample": min(SAMPLE, len(lab.images)),
         "sigma": SIGMA,
         "several": min(SEVERAL, len(lab.images)),
@@ -100,19 +100,19 @@ def is_linear(architecture: str) -> bool:
     return architecture == DEFAULT_ARCHITECTURE
 
 
-def news_of(lab: Lab, model: UserModel, urls: dict[str, str]) -> dict[str, Any]:
+def news_of(lab: Lab, model: UserModel) -> dict[str, Any]:
     """What the browser needs to know of a user's model: parts of lab.json, and the family to show it in.
 
     Its family has the stops of its sparsity method and then the model.
     """
-    config, recipe = model.config, Recipe(model.sparsity)
+    config, recipe, address = model.config, Recipe(model.sparsity), f"users/{model.checksum}"
     stop = Stop(model.name, "★")
     short = title(model.name).partition("@")[0].rpartition("/")[2]
-    own = {"apart": False, "statistics": urls["statistics"], "users": True, "short": short}
+    own = {"apart": False, "statistics": f"{address}/statistics.safetensors?v=1", "users": True, "short": short}
     others = [other.key for other in lab.families.get(recipe.family, ()) if other.label]
     family = {"key": USER + model.name, "of": recipe.family, "title": title(model.name), "stops": [*others, stop.key]}
     return {
-        "models": {model.name: _model(config, recipe, urls["weights"], len(model.weights))},
+        "models": {model.name: _model(config, recipe, f"{address}/model.safetensors?v=1", len(model.weights))},
         "stops": {stop.key: _stop(stop, recipe.sparsity, model.evaluation, config["architecture"]) | own},
         "family": family,
         "choose": stop.key,
@@ -155,7 +155,7 @@ def _stop(stop: Stop, sparsity: Sparsity, evaluation: Evaluation, architecture: 
         "value": stop.value if stop.argument else sparsity.value,
         "k": k,
         **(_refinement(sparsity, stop) if is_linear(architecture) else {"steps": 0, "rounds": 0, "beta": 0.0}),
-        "evaluation": {name: _rounded(getattr(evaluation, name)) for name in METRICS},
+        "evaluation": _rounded({name: getattr(evaluation, name) for name in METRICS}),
         "measured": stop.key,
         "target": getattr(sparsity, "target", None),
         "hyperparameter": sparsity.hyperparameter,
@@ -183,10 +183,6 @@ def _refinement(sparsity: Sparsity, stop: Stop) -> dict[str, Any]:
     return {"steps": int(steps), "rounds": refinement.rounds, "beta": beta if weight else 0.0}
 
 
-def _rounded(value: Any) -> Any:
-    """Round numbers to the digits that are shown."""
-    if isinstance(value, dict):
-        return {name: _rounded(of) for name, of in value.items()}
-    if isinstance(value, list):
-        return [_rounded(of) for of in value]
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) and math.isfinite(value) else value
+def _rounded(metrics: dict[str, Any]) -> Any:
+    """Round all numbers to the digits that are shown."""
+    return json.loads(json.dumps(metrics), parse_float=lambda number: float(f"{float(number):.{DIGITS}g}"))

@@ -106,11 +106,6 @@ class Look:
         return unit_activation(self.latents).mean().item()
 
 
-def slider_of(recipe: Recipe) -> str:
-    """The family on whose slider a recipe stands."""
-    return replace(recipe, architecture=DEFAULT_ARCHITECTURE).family
-
-
 def is_apart(recipe: Recipe) -> bool:
     """Whether its stops stand beside a slider, since they have no place on its axis."""
     return recipe.architecture != DEFAULT_ARCHITECTURE or recipe.sparsity.follows is not None
@@ -156,28 +151,13 @@ class Lab:
         """(channels, height, width)."""
         return tuple(self.images.shape[1:])
 
-    @property
-    def draws_vectors(self) -> bool:
-        """Whether an "image" is a vector, which nobody can draw."""
-        return self.image_shape[1:] == (1, 1)
-
-    @property
-    def sizes(self) -> list[int]:
-        """The numbers of latents of the page's own models, each once."""
-        return sorted({recipe.latent_dim for recipe in self.recipes.values()})
-
-    @property
-    def noun(self) -> str:
-        """What the images show."""
-        return "digit" if all(len(name) == 1 and name.isdigit() for name in self.classes) else "image"
-
     def _families(self) -> dict[str, list[Stop]]:
         families: dict[str, list[Stop]] = {family: [] for family in FAMILIES}
         for name, recipe in sorted(
             self.recipes.items(),
             key=lambda item: (is_apart(item[1]), item[1].sparsity.joins is None),
         ):
-            stops = families[slider_of(recipe)]
+            stops = families[replace(recipe, architecture=DEFAULT_ARCHITECTURE).family]
             stops += [stop for stop in self._stops_of(name, recipe) if stop not in stops]
         return {family: stops for family, stops in families.items() if stops}
 

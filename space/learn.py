@@ -28,11 +28,10 @@ import torch
 from torch import Tensor
 
 from sae_model.errors import is_integer, is_number
-from sae_model.methods import METHODS, Sparsity, sparsity_from_config
-from space.bench import Answers, Bench
+from sae_model.methods import METHODS, sparsity_from_config
+from space.bench import Bench
 from space.edge import HAS_LOGIN, address_of, is_owner
 from space.errors import InputError, told
-from space.files import Files
 from space.head import to_base64
 from space.index import news_of, strength
 from space.lab import LARGEST_SEED, Lab
@@ -75,10 +74,10 @@ def failure(about: str, error: Exception) -> str:
 class Learn:
     """The handlers of Learn; `wire` lets them answer the bench."""
 
-    def __init__(self, lab: Lab, files: Files) -> None:
-        self.lab, self.files, self.trainings = lab, files, lab.trainings
+    def __init__(self, lab: Lab) -> None:
+        self.lab, self.trainings = lab, lab.trainings
 
-    def wire(self, bench: Bench, answers: Answers) -> None:
+    def wire(self, bench: Bench, answers: gr.HTML) -> None:
         """Register the handlers of the page's events."""
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         # One training at a time; others wait here and see their place in the line, or are told that it is full.
@@ -128,7 +127,8 @@ class Learn:
                     yield answer(about, status="idle")
                     return
                 is_last = training.paused or training.finished or time.monotonic() - began > LONGEST
-                yield answer(about, status=_status(training, is_last), moment=moment)
+                status = "done" if training.finished else "paused" if is_last else "running"
+                yield answer(about, status=status, moment=moment)
                 while unread(request) > MOST_UNREAD_MOMENTS and time.monotonic() - began < LONGEST:
                     time.sleep(MOMENT)
                 if is_last or training.paused:
@@ -189,9 +189,8 @@ class Learn:
                 "step": training.step,
                 "steps": training.steps,
             }
-            news = news_of(lab, kept, self.files.urls_of_user(kept.checksum))
             key = "learn.kept" if training.step >= training.steps else "learn.kept_early"
-            yield answer("keep", key=key, values=values, news=news, file=f"kept/{archive}")
+            yield answer("keep", key=key, values=values, news=news_of(lab, kept), file=f"kept/{archive}")
         except Exception as error:
             yield failure("keep", error)
 
@@ -237,7 +236,9 @@ class Learn:
             raise InputError("errors.sigma", value=noise)
         if not is_integer(size) or size not in SIZES:
             raise InputError("errors.size", sizes=", ".join(map(str, SIZES)), value=size)
-        method = _method(kind)
+        if not isinstance(kind, str) or kind not in METHODS:
+            raise InputError("errors.method", method=kind, methods=", ".join(METHODS))
+        method = METHODS[kind]
         strengths = {strength(method, values): values for values in method.bundled}
         if not isinstance(named, str) or named not in strengths:
             raise InputError("errors.strength", label=method.label, names=", ".join(strengths), value=named)
@@ -254,19 +255,9 @@ def _field(data: object, name: str) -> Any:
     return data.get(name) if isinstance(data, dict) else None
 
 
-def _method(kind: object) -> type[Sparsity]:
-    if not isinstance(kind, str) or kind not in METHODS:
-        raise InputError("errors.method", method=kind, methods=", ".join(METHODS))
-    return METHODS[kind]
-
-
 def _without(folder: Path | None, words: object) -> object:
     """Words in which the folder of a kept model is "the model"."""
     return words.replace(str(folder), folder.name) if folder and isinstance(words, str) else words
-
-
-def _status(training: LiveTraining, is_last: bool) -> str:
-    return "done" if training.finished else "paused" if is_last else "running"
 
 
 def _moment(training: LiveTraining, noisy: Tensor) -> dict[str, Any]:

@@ -20,7 +20,6 @@ import gradio as gr
 from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME
 from space.edge import is_owner
 from space.errors import InputError
-from space.files import Files
 from space.index import news_of
 from space.lab import Lab
 from space.learn import answer, failure
@@ -31,7 +30,7 @@ from space.user_models import FROM_DISK, Address, title
 NEEDED = (CONFIG_NAME, WEIGHTS_NAME)
 
 
-def loader(lab: Lab, files: Files) -> Callable[[State, gr.EventData, gr.Request], Iterator[str]]:
+def loader(lab: Lab) -> Callable[[State, gr.EventData, gr.Request], Iterator[str]]:
     """The handler of the page's event `load`, which Gradio knows as `load_model`."""
 
     def load(_: State, event: gr.EventData, request: gr.Request) -> Iterator[str]:
@@ -54,8 +53,7 @@ def loader(lab: Lab, files: Files) -> Callable[[State, gr.EventData, gr.Request]
                 "sparsity": model.sparsity.name,
             }
             link = model.name if lab.user_models.is_repo(model.name) else None
-            news = news_of(lab, model, files.urls_of_user(model.checksum))
-            yield answer("load", key="box.loaded", values=values, news=news, link=link)
+            yield answer("load", key="box.loaded", values=values, news=news_of(lab, model), link=link)
         except Exception as error:
             yield failure("load", error)
 

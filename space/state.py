@@ -5,55 +5,54 @@ web/state.js has the same table, and writes the address from it.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Annotated, Literal, get_args
 
-from sae_model.errors import is_integer, is_number
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
 from space.errors import InputError
 from space.lab import LARGEST_SEED, Lab, Specimen
 from space.languages import CATALOGS
 
-TABS = ("see", "atoms", "classes", "learn", "rates", "frontier")
-BINS = ("logarithmic", "equal")
+Tab = Literal["see", "atoms", "classes", "learn", "rates", "frontier"]
+TABS: tuple[Tab, ...] = get_args(Tab)
 LONGEST_STATE = 20_000
-LONGEST_NAME = 300
-"""Of a stop or a family; the address of a user's model has up to 200 letters."""
-DRAWING = re.compile(r"[A-Za-z0-9_-]{0,1000}", re.ASCII)
 MOST_EDITS = 50
-LARGEST_VALUE = 1e4
+Position = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(max_length=300, pattern=r"^[^\p{C}\p{Zl}\p{Zp}]*$")]
+"""Of a stop or a family, on one line; the address of a user's model has up to 200 letters."""
+Latent = Annotated[str, Field(pattern="^[0-9]{1,8}$")]
+Value = Annotated[float, Field(ge=-1e4, le=1e4)]
 """Of a latent that is set by hand; the largest that the models have is about 50."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
 class State:
     """The state of a page."""
 
-    digit: int
+    digit: Position
     """Position in the test split of the image; where there is a drawing, the one that comes back after it."""
-    draw: str
+    draw: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{0,1000}$")]
     """A visitor's own image as text, or ""; web/digit.js writes and reads it."""
-    sigma: float
-    seed: int
-    family: str
+    sigma: Annotated[float, Field(ge=0, le=1)]
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+    family: Name
     """The slider."""
-    stop: str
+    stop: Name
     """The key of the chosen stop."""
-    edits: dict[str, dict[str, float]]
+    edits: dict[Name, Annotated[dict[Latent, Value], Field(max_length=MOST_EDITS)]]
     """Key of a stop -> latent -> the value that it was set to."""
-    beside: str
+    beside: Name
     """The key of the stop that is shown beside the chosen one, or ""."""
-    tab: str
-    lang: str
-    bins: str
+    tab: Tab
+    lang: Annotated[str, Field(pattern=f"^({'|'.join(CATALOGS)})$")]
+    bins: Literal["logarithmic", "equal"]
     """The kind of bins of the histograms."""
-    label: int
+    label: Position
     """The class that the tab Classes shows."""
-    reveal: int
+    reveal: Annotated[int, Field(ge=0, le=10**6)]
     """How many atoms the tab Atoms adds up."""
-    target: float
+    target: Annotated[float, Field(gt=0, lt=1)]
     """The target rate in the tab Rates."""
 
     @property
@@ -67,7 +66,7 @@ def opening(lab: Lab) -> State:
     family, digit = next(iter(lab.families)), lab.opening_digit
     beside, label = next(iter(lab.stops)), int(lab.labels[digit])
     stop = lab.first(family).key
-    return State(digit, "", 0.3, 0, family, stop, {}, beside, TABS[0], "en", BINS[0], label, 5, 0.1)
+    return State(digit, "", 0.3, 0, family, stop, {}, beside, TABS[0], "en", "logarithmic", label, 5, 0.1)
 
 
 def read(text: object, lab: Lab) -> State:
@@ -76,51 +75,12 @@ def read(text: object, lab: Lab) -> State:
     Raises:
         InputError: the page writes no such state.
     """
-    holds: dict[str, Callable[[Any], bool]] = {
-        "digit": lambda value: _is_integer_up_to(value, len(lab.images) - 1),
-        "draw": lambda value: isinstance(value, str) and re.fullmatch(DRAWING, value) is not None,
-        "sigma": lambda value: is_number(value) and 0 <= value <= 1,
-        "seed": lambda value: _is_integer_up_to(value, LARGEST_SEED),
-        "family": _is_name,
-        "stop": _is_name,
-        "edits": _are_edits,
-        "beside": _is_name,
-        "tab": lambda value: isinstance(value, str) and value in TABS,
-        "lang": lambda value: isinstance(value, str) and value in CATALOGS,
-        "bins": lambda value: isinstance(value, str) and value in BINS,
-        "label": lambda value: _is_integer_up_to(value, len(lab.classes) - 1),
-        "reveal": lambda value: _is_integer_up_to(value, 10**6),
-        "target": lambda value: is_number(value) and 0 < value < 1,
-    }
     try:
         if not isinstance(text, str) or len(text) > LONGEST_STATE:
             raise ValueError
-        values = json.loads(text)
-        if not isinstance(values, dict) or set(values) != {field.name for field in fields(State)}:
+        state = TypeAdapter(State).validate_json(text)
+        if state.digit >= len(lab.images) or state.label >= len(lab.classes):
             raise ValueError
-    except (ValueError, RecursionError):
+    except ValueError:
         raise InputError("errors.state", name="state") from None
-    for name, value in values.items():
-        if not holds[name](value):
-            raise InputError("errors.state", name=name)
-    return State(**values)
-
-
-def _is_integer_up_to(value: Any, most: int) -> bool:
-    return is_integer(value) and 0 <= value <= most
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= LONGEST_NAME and value.isprintable()
-
-
-def _are_edits(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and all(_is_name(stop) and isinstance(of, dict) and len(of) <= MOST_EDITS for stop, of in value.items())
-        and all(
-            latent.isascii() and latent.isdecimal() and len(latent) < 9 and is_number(to) and abs(to) <= LARGEST_VALUE
-            for of in value.values()
-            for latent, to in of.items()
-        )
-    )
+    return state

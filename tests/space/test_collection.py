@@ -158,7 +158,7 @@ def space_of(folder: Path) -> Iterator[str]:
     """The address of a Space with the models of a folder; in this process, which takes no seconds to start."""
     lab = Lab(open_collection(str(folder / "models")))
     files = Files(lab, {"hosted": False})
-    app = build_app(lab, files)
+    app = build_app(lab)
     app._queue = Lines(app)
     app.launch(**options_of(files), prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
     yield app.local_url

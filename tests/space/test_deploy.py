@@ -33,7 +33,7 @@ from space.files import Files
 from space.lab import Lab, Specimen
 lab = Lab()
 files = Files(lab, None)
-build_app(lab, files)
+build_app(lab)
 print(lab.look(Specimen(3, 0.2), "l1-0.3").psnr)
 print("matplotlib" in sys.modules)
 print(*sorted(f"{name}?{file.tag}" for name, file in files.table.items()), sep="\\n")

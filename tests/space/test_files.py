@@ -22,6 +22,7 @@ from sae_model.bundle import BUNDLE
 from space.app import build_app
 from space.edge import EarlyHead
 from space.files import Files
+from space.index import news_of
 from space.lab import Lab
 from space.user_models import UserModels
 from training.data import load_split
@@ -146,10 +147,11 @@ def test_a_users_model_is_fetched_by_its_checksum(
     files = Files(lab, None)
     client = TestClient(Starlette(routes=files.routes()))
     list(models.load(models.address(str(folder), is_owner=True)))
-    urls = files.urls_of_user(models.find(str(folder)).checksum)
-    assert client.get(f"/files/{urls['weights']}").content == (folder / "model.safetensors").read_bytes()
-    assert load(client.get(f"/files/{urls['statistics']}").content)["peak"].shape == (30,)
-    assert client.get(f"/files/{urls['weights']}".replace("users/", "users/0")).status_code == 404
+    news = news_of(lab, models.find(str(folder)))
+    (model,), (stop,) = news["models"].values(), news["stops"].values()
+    assert client.get(f"/files/{model['url']}").content == (folder / "model.safetensors").read_bytes()
+    assert load(client.get(f"/files/{stop['statistics']}").content)["peak"].shape == (30,)
+    assert client.get(f"/files/{model['url']}".replace("users/", "users/0")).status_code == 404
 
 
 def test_images_of_any_range_and_many_classes_are_packed(lab: Lab, tmp_path: Path) -> None:
@@ -179,7 +181,7 @@ def test_only_gradios_page_starts_ours(body: str) -> None:
 
 
 def test_the_built_app_is_small(lab: Lab) -> None:
-    config = build_app(lab, Files(lab, None)).get_config_file()
+    config = build_app(lab).get_config_file()
     shown = [part for part in config["components"] if part["type"] != "api"]
     assert [part["props"]["elem_id"] for part in shown] == ["bench", "answers"]
     assert len(config["dependencies"]) <= 10

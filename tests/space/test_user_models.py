@@ -40,9 +40,6 @@ def as_saved(model: UserModel, folder: Path) -> SparseAutoencoder:
     return SparseAutoencoder.from_pretrained(folder)
 
 
-URLS = {"weights": "w", "statistics": "s"}
-
-
 def push(folder: Path, repo: str, **options: object) -> None:
     HfApi().create_repo(repo, exist_ok=True, **options)
     HfApi().upload_folder(repo_id=repo, folder_path=folder)
@@ -60,7 +57,7 @@ def test_a_users_model_is_measured_here_and_stands_last_beside_the_bundled_model
     assert mine.statistics == to_bytes({"": latent_statistics(loaded, *few, classes=10)})
     for here, there in zip(as_saved(mine, tmp_path / "it").parameters(), loaded.parameters(), strict=True):
         assert torch.equal(here, there)
-    news = news_of(lab, mine, URLS)
+    news = news_of(lab, mine)
     assert news["family"] == {
         "key": f"user:{folder}",
         "of": "l1",
@@ -70,7 +67,7 @@ def test_a_users_model_is_measured_here_and_stands_last_beside_the_bundled_model
     (model,), (stop,) = news["models"].values(), news["stops"].values()
     assert model["bytes"] == len(mine.weights)
     assert model["config"] == json.loads((folder / CONFIG).read_text())
-    assert (stop["users"], stop["short"], stop["statistics"]) == (True, "mine", "s")
+    assert (stop["users"], stop["short"]) == (True, "mine")
     json.dumps(news, allow_nan=False)
 
 
@@ -89,7 +86,7 @@ def test_users_models_of_every_method_can_be_shown(
 ) -> None:
     SparseAutoencoder(latent_dim=50, sparsity=sparsity).save_pretrained(tmp_path / "it")
     load(lab.user_models, tmp_path / "it")
-    news = news_of(lab, lab.user_models.find(str(tmp_path / "it")), URLS)
+    news = news_of(lab, lab.user_models.find(str(tmp_path / "it")))
     assert news["family"]["of"] == family
     stop = news["stops"][news["choose"]]
     assert (stop["k"], stop["steps"], stop["rounds"]) == refined
@@ -98,7 +95,7 @@ def test_users_models_of_every_method_can_be_shown(
 def test_a_users_model_without_a_dictionary_can_be_shown(lab: Lab, tmp_path: Path) -> None:
     SparseAutoencoder(20, L1(1.0), architecture="lecture").save_pretrained(tmp_path / "it")
     load(lab.user_models, tmp_path / "it")
-    news = news_of(lab, lab.user_models.find(str(tmp_path / "it")), URLS)
+    news = news_of(lab, lab.user_models.find(str(tmp_path / "it")))
     assert not news["models"][news["choose"]]["linear"]
     assert news["stops"][news["choose"]]["steps"] == 0
 
