@@ -206,7 +206,9 @@ def test_a_count_is_exact_and_falls_where_a_threshold_rises() -> None:
     assert torch.equal(on, (z > 0.5).sum(1).float())
     on.mean().backward()
     assert threshold.grad.item() == pytest.approx(-1 / spread, rel=0.01)
-    assert JumpReLU(2.0).penalty(kept, threshold=threshold).item() == pytest.approx(2.0 * 0.75, rel=1e-3)
+    three = torch.cat([kept, torch.zeros(count, 2)], 1)
+    for of in (threshold.expand(3), None):
+        assert JumpReLU(2.0).penalty(three, threshold=of).item() == pytest.approx(2.0 * 0.75 / 3, rel=1e-3)
 
 
 def test_batch_top_k_keeps_the_largest_of_the_batch_and_learns_where_they_end() -> None:
