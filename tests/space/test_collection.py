@@ -23,6 +23,7 @@ from sae_model.errors import UserError
 from space.app import build_app, main, options_of
 from space.collection import bundled, open_collection
 from space.files import Files
+from space.head import carried
 from space.lab import Lab, Specimen
 from space.lines import Lines
 from tests.space.browser import english_in, keep_a_model, slide
@@ -151,6 +152,12 @@ def test_what_does_not_fit_on_one_page_is_an_error_message(shapes: Path, tmp_pat
 def test_the_command_ends_in_an_error_message(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"^Error: .* holds no folder with a config.json"):
         main(str(tmp_path))
+
+
+def test_a_page_of_models_without_a_dictionary_opens_with_an_image(tmp_path: Path) -> None:
+    shutil.copytree(BUNDLE / "lecture", tmp_path / "lecture")
+    looks = carried(Lab(open_collection(str(tmp_path))))["looks"]
+    assert {stop: set(look) for stop, look in looks.items()} == {"lecture": {"latents", "reconstruction"}}
 
 
 @contextmanager

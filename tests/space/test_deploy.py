@@ -97,8 +97,8 @@ def test_the_front_page_tells_the_hub_how_to_run_it_on_the_hardware_that_is_aske
     assert hub.repo(ID, "space").hardware == card["suggested_hardware"] == "cpu-basic"
     assert card["python_version"] == "3.11"
     assert pins == (ROOT / "requirements.txt").read_text()
-    hub.fail("POST", "/hardware", 403)
-    hub.fail("POST", "/hardware", 403)
+    hub.fail("POST", "/hardware", 403, times=2)
+    assert deploy(ID, hardware="cpu")[1]  # it was asked for already, and is not again
     assert not deploy(ID)[1]
 
 

@@ -72,6 +72,13 @@ def test_a_lone_folder_that_holds_the_images_is_a_class(tmp_path: Path) -> None:
     assert found(fill(tmp_path, "cat")) == {"train": {"cat": {"cat/a.png", "cat/b.png", "cat/c.png"}}}
 
 
+def test_a_folder_without_images_beside_halves_is_passed_over(tmp_path: Path) -> None:
+    fill(tmp_path, "train/cat", "train/dog", "test/cat", "test/dog")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "read me.txt").touch()
+    assert found(tmp_path) == {"train": of_place("train"), "test": of_place("test")}
+
+
 def test_classes_beside_a_test_half_are_the_training_half(tmp_path: Path) -> None:
     fill(tmp_path, "cat", "dog", "test/cat", "test/dog")
     assert {part: list(of_class) for part, of_class in found(tmp_path).items()} == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import torch
 
 from sae_model import SparseAutoencoder, TopK
 from tests.command_line import assert_refused, run, succeeded
-from training.data import Split, as_floats
+from training.data import About, Split, as_floats
+from training.draw import latents_report
 from training.measure import latents as measure
 from training.measure.latents import heat_maps, log_histogram, look_at_latents, nearest_atoms, stability
 
@@ -143,6 +145,15 @@ def test_the_report_of_patches_says_where_they_are_from(reports: Path, page: Any
     assert size == [3, 3]
     assert page.locator("#by-stability").count() == 0
     assert page.wrong == []
+
+
+def test_the_pictures_of_a_report_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latents_report, "MOST_PIXELS", 25 * 40 * 20 // 4)
+    model = SparseAutoencoder(25, TopK(3), image_shape=(1, 40, 20)).eval()
+    html = latents_report.latents_report(model, torch.rand(99, 1, 40, 20), None, About("noise", ("noise",)))
+    (height, width), rows = re.findall(r'"height": (\d+), "width": (\d+)', html)
+    assert (int(height), int(width)) == (20, 10)  # of an atom
+    assert int(rows[0]) < 20
 
 
 def test_a_model_without_atoms_has_no_report(tmp_path: Path) -> None:

@@ -137,6 +137,7 @@ def test_vectors_of_any_range_go_the_whole_way(hub: LoopbackHub, tmp_path: Path)
     card = hub.files("ada/vectors")["README.md"].decode()
     assert "A sparse autoencoder for vectors of 13 values" in card
     assert "squared error per value" in card
+    assert "latents that carry a vector" in card
     assert "at noise in the units of the data, 0.3" in card
     assert "pixel" not in card.partition("## Licence")[0]
     assert "`bce`" not in card
