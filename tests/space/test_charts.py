@@ -159,9 +159,14 @@ def test_the_histogram_of_equal_bins_says_each_share(page: Page) -> None:
     show(page, "histograms")
     values = torch.tensor(measured()[0]["activations"])
     counts = np.histogram(values.numpy(), 10, (0, 1))[0]
-    said = page.locator(".histogram svg").first.locator(".share").all_text_contents()
-    assert said == [percent(count / 900) for count in counts]
+    chart = page.locator(".histogram svg").first
+    assert chart.locator(".share").all_text_contents() == [percent(count / 900) for count in counts]
+    spoken = chart.get_attribute("aria-label")
+    assert "Exactly 0: " not in spoken  # these are in the first of the equal bins
+    assert [share for share in map(percent, counts / 900) if share != "0" and share not in spoken] == []
     assert list(histogram_of(values).linear) == counts.tolist()
+    page.evaluate("() => { given.equal = false; page.draw(); }")
+    assert "Exactly 0: " in page.locator(".histogram svg").first.get_attribute("aria-label")
 
 
 def test_means_that_are_under_way_are_not_another_models(page: Page) -> None:
