@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import torch
 from playwright.sync_api import expect
+from safetensors.torch import load
 
-from tests.space.browser import NARROW, open_page, pixels
+from sae_model import load_variant
+from sae_model.bundle import BUNDLE
+from tests.space.browser import NARROW, open_page, pixels, wait_for_models
+from training.measure.latent_statistics import read_statistics
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -113,6 +119,23 @@ def test_every_atom_has_the_same_card(page: Page) -> None:
     page.locator(".atoms .atom").nth(2).click()
     page.get_by_role("button", name="Switch it off").click()
     assert page.locator(".undo").count() == 1
+
+
+def test_an_atom_of_a_model_that_is_no_sum_is_what_its_latent_adds_at_its_largest_value(page: Page) -> None:
+    page.locator("#beta .others button").first.click()
+    wait_for_models(page)
+    page.click("#tab-atoms")
+    atom = page.locator(".atoms .atom").first
+    latent = int(re.search(r"\d+", atom.get_attribute("aria-label"))[0])
+    drawn = np.array(pixels(page, ".atoms .atom canvas")).reshape(-1, 3)
+    model, peak = load_variant("lecture"), load(read_statistics(BUNDLE / "lecture"))["peak"]
+    values = torch.zeros(3, model.latent_dim)
+    values[1, latent], values[2, latent] = peak[latent].item(), 1.0
+    with torch.no_grad():
+        nothing, at_peak, at_one = model.logits(values).flatten(1).numpy()
+    orange = drawn[:, 0] - drawn[:, 2]
+    alike = [np.corrcoef(orange, of - nothing)[0, 1] for of in (at_peak, at_one)]
+    assert alike[0] > max(0.95, alike[1])
 
 
 def test_no_card_opens_because_the_page_is_scrolled(page: Page) -> None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from sae_model.bundle import BUNDLE
 from space.state import TABS
 from tests.space.browser import english_in, open_page, pixels, slide, stroke, wait_for_models
+from training.measure.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -99,6 +101,11 @@ def test_every_lesson_opens_undone_and_is_done_by_hand(open_tab: Callable[[str],
     page.locator("#lessons [data-lesson=noise]").click()  # what was said is kept
     assert "most of the noise is dropped" in page.inner_text("#lessons .why")
     assert page.locator("#lessons input[type=radio]").first.is_checked()
+    page.locator("#lessons [data-lesson=length]").click()
+    for i, name in enumerate(("l1-1", "kl-image-0.05", "kl-neuron-0.05"), start=1):
+        means = Evaluation.read(BUNDLE / name / "evaluation.json").mean_activation_by_class
+        told = [*(f"{mean:.4f}"[1:] for mean in means), f"{max(means) / min(means):.2f}"]
+        assert page.locator("#lessons .why tr").nth(i).inner_text().split() == [name, *told]
 
 
 def test_a_lesson_is_not_done_by_half(open_tab: Callable[[str], Page], site: str) -> None:
