@@ -67,9 +67,9 @@ def test_a_latent_can_be_switched_off_and_set_and_the_error_changes(page: Page) 
     page.wait_for_function(f"document.querySelector('#strip [aria-pressed=true]').innerText.includes('{psnr}')")
     expect(page).to_have_url(re.compile(f"set={latent}:0"))
     assert page.locator("#latents .ring.edited").count() == 1
-    page.locator("#card input").fill("3")
-    assert page.inner_text("#card output") == "3.00"
-    expect(page).to_have_url(re.compile(f"set={latent}:3"))
+    page.locator("#card input").fill("3.25")
+    assert page.inner_text("#card output") == "3.25"
+    expect(page).to_have_url(re.compile(f"set={latent}:3.25"))
     page.get_by_role("button", name="As encoded").click()
     assert pixels(page, "#reconstruction canvas") == before
     expect(page).not_to_have_url(re.compile("set="))
