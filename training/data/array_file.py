@@ -88,7 +88,8 @@ def _rows_of_halves(
     """The rows of both halves (of the file's own test split, where it has one), and how many are for validation."""
     count, groups = len(found["images"]), found.get("groups")
     if "test_images" in found:
-        rows: dict[Half, Tensor] = {"train": shuffled(count), "test": torch.arange(len(found["test_images"]))}
+        order = shuffled(count) if groups is None else torch.arange(count)
+        rows: dict[Half, Tensor] = {"train": order, "test": torch.arange(len(found["test_images"]))}
     else:
         labels = found.get("labels", torch.zeros(count, dtype=torch.long))
         rows = halves(labels, classes, str(path), called(found["images"]), groups)
