@@ -75,7 +75,8 @@ function givenImages(page) {
   return {
     element: h("div", { class: "given" }, clean.element, arrow, noisy.element),
     draw() {
-      const look = page.shown().map((stop) => page.look(stop)).find(Boolean);
+      // The chosen model's first: what the other one makes of it is computed when this one's is drawn.
+      const look = page.look() ?? page.shown().map((stop) => page.look(stop)).find(Boolean);
       if (!look) return;
       const { index, span } = page.lab;
       const { sigma, draw } = page.state;

@@ -365,6 +365,22 @@ def test_the_error_curve_has_the_errors_of_now_and_its_points_choose(page: Page)
     assert "lecture 0." in page.locator(".error-curve svg").first.text_content()
 
 
+def test_words_avoid_a_curve_where_there_is_room(page: Page) -> None:
+    aside, moved = page.evaluate(
+        """async () => {
+          const { placeWords, widthOf } = await import('/space/web/labels.js');
+          const point = { x: 50, y: 50, r: 4, words: ['0.0123'], weight: 400 };
+          const frame = { left: 0, right: 200, top: 0, bottom: 100 };
+          const [aside] = placeWords([point], frame, [], []);
+          const left = 50 + aside.dx;
+          const curve = { left, right: left + 5, top: 50 + aside.dy - 3, bottom: 50 + aside.dy };
+          return [aside, placeWords([point], frame, [], [curve])[0]];
+        }"""
+    )
+    assert (aside["anchor"], aside["words"]) == ("start", moved["words"])
+    assert moved != aside
+
+
 OVERLAPS = """() => {
   const found = [];
   if (document.documentElement.scrollWidth > innerWidth) found.push('the page scrolls sideways');
