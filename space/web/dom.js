@@ -71,7 +71,7 @@ export function fill(element, ...children) {
 }
 
 /**
- * The parts of a table, of which the first cell of each row is the head.
+ * The parts of a table. The first cell of each row is its head.
  * @param {Child[]} heads of the columns, "" where there is none
  * @param {Child[][]} rows
  */
