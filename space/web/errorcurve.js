@@ -15,7 +15,7 @@ import { format, say } from "./words.js";
 
 const [OWN, TEST] = [0, 1]; // styles of the curves
 const SIDE = 9; // px from an end of the slider to where the middle of its knob can be
-const [TOP, BOTTOM, HEIGHT] = [23, 107, 115]; // px
+const [TOP, BOTTOM, HEIGHT] = [21, 105, 125]; // px
 
 /**
  * Where the words of horizontal lines stand: above the upper one, below the lower one, and elsewhere where a curve runs.
@@ -88,15 +88,16 @@ export function errorCurve(page) {
     const high = 1.05 * Math.max(1e-4, noise, apart, ...[...test, ...own].map(({ error }) => error));
     const x = (/** @type {Point} */ { stop }) => SIDE + at(stop) * (width - 2 * SIDE);
     const y = (/** @type {number} */ error) => BOTTOM - (error / high) * (BOTTOM - TOP);
-    const curve = (/** @type {Point[]} */ of, /** @type {number} */ style) => {
-      const places = of.map((point) => `${x(point).toFixed(1)},${y(point.error).toFixed(1)}`);
-      return svg("polyline", { class: `curve style${style}`, points: places.join(" ") });
+    const curves = [own, test].map((of) => of.map((point) => [x(point), y(point.error)]));
+    const curve = (/** @type {number} */ style) => {
+      const points = curves[style].map((place) => place.map((at) => at.toFixed(1)).join());
+      return svg("polyline", { class: `curve style${style}`, points: points.join(" ") });
     };
 
     const isNow = (/** @type {Point} */ { stop, style }) => stop.key === chosen && style === OWN;
     const least = [...own].sort((a, b) => a.error - b.error)[0];
     const all = [...test, ...own].sort((a, b) => Number(isNow(a)) - Number(isNow(b)));
-    const along = [test, own].flatMap((of) => boxesAlong(of.map((point) => [x(point), y(point.error)])));
+    const along = [...curves, [[SIDE, BOTTOM], [width - SIDE, BOTTOM]]].flatMap(boxesAlong);
     const lines = [
       { error: noise, words: say("curve.noisy", { error: noise }) },
       { error: apart, words: `${chosen} ${format(apart, ".4f")}` },
@@ -108,6 +109,7 @@ export function errorCurve(page) {
       { left: 0, right: width, top: 0, bottom: HEIGHT },
       levels.map(({ box }) => box),
       along,
+      [18],
     );
     const marked = all.map((point, i) => {
       const at = places[i];
@@ -128,7 +130,7 @@ export function errorCurve(page) {
     const numbers = { count: own.length, sigma, least: least?.error, stop: least?.stop.key };
     const spoken = least ? say("curve.spoken", numbers) : say("curve.error");
     const zero = line("grid", SIDE, BOTTOM, width - SIDE, BOTTOM);
-    const inside = [zero, across, curve(test, TEST), curve(own, OWN), content];
+    const inside = [zero, across, curve(TEST), curve(OWN), content];
     return figure(width, HEIGHT, spoken, inside, { role: "group", on });
   }
 

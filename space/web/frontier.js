@@ -1,6 +1,6 @@
 /** The tab Frontier: what sparsity costs, over all models; a click chooses one. */
 
-import { legend, logAxis, mark, Plot, responsive, STYLES, text } from "./chart.js";
+import { legend, line, logAxis, mark, Plot, responsive, STYLES, text } from "./chart.js";
 import { clamp, fill, h, svg } from "./dom.js";
 import { choice } from "./inputs.js";
 import { boxesAlong, placeWords } from "./labels.js";
@@ -16,6 +16,7 @@ import { format, rich, say } from "./words.js";
  */
 
 const OTHER = STYLES - 1; // the style of networks that have no dictionary
+const AWAY = [26, 38, 52, 68]; // px, from a mark in a crowd to its words
 
 /** @param {Page} page @returns {import("./page.js").View} */
 export function build(page) {
@@ -72,13 +73,14 @@ export function build(page) {
     const frame = { left: plot.left, top: plot.top - 6, right: width, bottom: plot.bottom };
     const curves = curvesOf(all);
     const boxes = curves.flatMap((along) => boxesAlong(along.map(({ l0, cost }) => [plot.x(l0), plot.y(cost)])));
-    const places = placeWords(marks, frame, [], boxes);
+    const places = placeWords(marks, frame, [], boxes, AWAY);
     const points = marks.map(({ x, y }, i) => {
       const [model, place] = [all[i], places[i]];
       const rings = ["ringed", "ringed second"].slice(0, shown.length);
       const ring = rings[rank(model)] && svg("circle", { class: rings[rank(model)], r: 13 * scale });
       const name = place && text(place.words, rank(model) ? "" : "named", place.dx, place.dy, place.anchor);
-      const parts = [ring, mark(model.style, scale), name].filter((part) => part instanceof SVGElement);
+      const leader = place?.isFar && line("leader", 0, 0, place.dx, place.dy - 4);
+      const parts = [leader, ring, mark(model.style, scale), name].filter((part) => part instanceof SVGElement);
       return { key: model.key, x, y, marks: parts, name: styleOf(model), tip: words(model), isChosen: !rank(model) };
     });
     const { content, on } = choosable(points.reverse(), { width, bottom: plot.bottom }, (stop) =>

@@ -42,20 +42,24 @@ export function wrapped(words, room, size = 12, weight = 400) {
 /** @typedef {{left: number, top: number, right: number, bottom: number}} Box */
 /** @typedef {"start" | "middle" | "end"} Anchor */
 /** @typedef {{x: number, y: number, r: number, words: string[], weight?: number}} Labelled a mark; one word is enough */
-/** @typedef {{dx: number, dy: number, anchor: Anchor, words: string}} Place of a word, as seen from its mark */
+/** @typedef {{dx: number, dy: number, anchor: Anchor}} Spot of a word, as seen from its mark */
+/** @typedef {Spot & {words: string, isFar: boolean}} Place `isFar`: a line has to lead there */
 
 const SIZE = 12;
 const GAP = 1; // px of air around a word
+const DIRECTIONS = 24; // in which there may be room
 
 /**
- * Finds room for words beside their marks, so that none stands on a mark, on another word or outside the frame.
+ * Finds room for words beside their marks, or near them, so that none stands on a mark, on another word or outside the
+ * frame.
  * @param {Labelled[]} marks those that come first have the first choice
  * @param {Box} frame
  * @param {Box[]} [others] what else the words must not stand on
  * @param {Box[]} [curves] what they stand on only where there is no other room
+ * @param {number[]} [distances] px, at which words may stand that have no room beside their mark
  * @returns {(Place | null)[]} null where there is no room, or the same word stands so near that none could tell whose
  */
-export function placeWords(marks, frame, others = [], curves = []) {
+export function placeWords(marks, frame, others = [], curves = [], distances = []) {
   const boxes = marks.map(({ x, y, r }) => ({ left: x - r, top: y - r, right: x + r, bottom: y + r }));
   const taken = [...boxes, ...others];
   /** @type {{x: number, y: number, words: string}[]} */
@@ -64,41 +68,65 @@ export function placeWords(marks, frame, others = [], curves = []) {
     for (const words of mark.words) {
       const isNear = placed.some((o) => o.words === words && Math.hypot(o.x - mark.x, o.y - mark.y) < 2.5 * SIZE);
       if (isNear) continue;
-      const place = free(mark, words, frame, taken, curves) ?? free(mark, words, frame, taken);
-      if (!place) continue;
+      const [near, all] = [beside(mark.r), [...taken, ...curves]];
+      const spot =
+        free(mark, words, near, frame, all) ??
+        free(mark, words, around(distances), frame, all) ??
+        free(mark, words, near, frame, taken);
+      if (!spot) continue;
+      taken.push(boxOf(mark, words, spot));
       placed.push({ ...mark, words });
-      return place;
+      return { ...spot, words, isFar: Math.hypot(spot.dx, spot.dy) > mark.r + SIZE };
     }
     return null;
   });
 }
 
+/** Where a word can stand beside a mark, the best spot first. @param {number} r of the mark @returns {Spot[]} */
+function beside(r) {
+  const [aside, above, beneath] = [r + 2, -r - 3, r + 0.8 * SIZE + 2];
+  /** @type {(dys: number[], ...places: [number, Anchor][]) => Spot[]} */
+  const rows = (dys, ...places) => dys.flatMap((dy) => places.map(([dx, anchor]) => ({ dx, dy, anchor })));
+  return [
+    ...rows([0.35 * SIZE, above + r, beneath - r], [aside, "start"], [-aside, "end"]),
+    ...rows([above, beneath], [0, "middle"], [-r, "start"], [r, "end"]),
+  ];
+}
+
+/** Where it can stand further away. @param {number[]} distances px @returns {Spot[]} */
+function around(distances) {
+  return distances.flatMap((distance) =>
+    Array.from({ length: DIRECTIONS }, (_, i) => {
+      const angle = (2 * Math.PI * i) / DIRECTIONS;
+      const [dx, dy] = [distance * Math.cos(angle), distance * Math.sin(angle) + 0.35 * SIZE];
+      return { dx, dy, anchor: Math.abs(dx) < 4 ? "middle" : dx < 0 ? "end" : "start" };
+    }),
+  );
+}
+
+/** @param {Labelled} mark @param {string} words @param {Spot} spot @returns {Box} */
+function boxOf({ x, y, weight }, words, { dx, dy, anchor }) {
+  const width = widthOf(words, SIZE, weight);
+  const left = x + dx - { start: 0, middle: 0.5, end: 1 }[anchor] * width;
+  const baseline = y + dy;
+  return { left: left - GAP, top: baseline - SIZE, right: left + width + GAP, bottom: baseline + 0.3 * SIZE };
+}
+
 /**
- * The first free place of a word, whose box is then taken.
+ * The first spot that is inside the frame and free.
  * @param {Labelled} mark
  * @param {string} words
+ * @param {Spot[]} spots
  * @param {Box} frame
  * @param {Box[]} taken
- * @param {Box[]} [curves]
- * @returns {Place | null}
  */
-function free({ x, y, r, weight }, words, frame, taken, curves = []) {
-  const width = widthOf(words, SIZE, weight);
-  const [aside, above, beneath] = [r + 2, -r - 3, r + 0.8 * SIZE + 2];
-  /** @type {(dys: number[], ...places: [number, Anchor][]) => {dx: number, dy: number, anchor: Anchor}[]} */
-  const rows = (dys, ...places) => dys.flatMap((dy) => places.map(([dx, anchor]) => ({ dx, dy, anchor })));
-  const beside = rows([0.35 * SIZE, above + r, beneath - r], [aside, "start"], [-aside, "end"]);
-  for (const { dx, dy, anchor } of [...beside, ...rows([above, beneath], [0, "middle"], [-r, "start"], [r, "end"])]) {
-    const left = x + dx - { start: 0, middle: 0.5, end: 1 }[anchor] * width;
-    const baseline = y + dy;
-    const box = { left: left - GAP, top: baseline - SIZE, right: left + width + GAP, bottom: baseline + 0.3 * SIZE };
+function free(mark, words, spots, frame, taken) {
+  return spots.find((spot) => {
+    const box = boxOf(mark, words, spot);
     const isAcross = box.left >= frame.left && box.right <= frame.right;
     const isInside = isAcross && box.top >= frame.top && box.bottom <= frame.bottom;
-    if (!isInside || [taken, curves].some((some) => some.some((other) => overlap(box, other)))) continue;
-    taken.push(box);
-    return { dx, dy, anchor, words };
-  }
-  return null;
+    return isInside && !taken.some((other) => overlap(box, other));
+  });
 }
 
 /** @param {Box} a @param {Box} b */

@@ -381,6 +381,20 @@ def test_words_avoid_a_curve_where_there_is_room(page: Page) -> None:
     assert moved != aside
 
 
+def test_in_a_crowd_words_stand_further_away(page: Page) -> None:
+    beside, around = page.evaluate(
+        """async () => {
+          const { placeWords } = await import('/space/web/labels.js');
+          const marks = Array.from({ length: 12 }, (_, i) => ({ x: 150, y: 150, r: 8, words: [`name ${i}`] }));
+          const frame = { left: 0, right: 300, top: 0, bottom: 300 };
+          return [[], [26, 38, 52, 68]].map((distances) => placeWords(marks, frame, [], [], distances));
+        }"""
+    )
+    assert None in beside
+    assert not any(place["isFar"] for place in beside if place)
+    assert {place["isFar"] for place in around} == {False, True}
+
+
 OVERLAPS = """() => {
   const found = [];
   if (document.documentElement.scrollWidth > innerWidth) found.push('the page scrolls sideways');
