@@ -5,6 +5,7 @@ import { atom } from "./latentmap.js";
 import { clamp, fill, h } from "./dom.js";
 import { mse, psnr } from "./measures.js";
 import { figure, summaryOf } from "./figures.js";
+import { slide } from "./inputs.js";
 import { order } from "./sum.js";
 import { format, rich, say, term } from "./words.js";
 
@@ -16,14 +17,7 @@ const STEP = 200; // milliseconds between two steps of Play
 /** @param {Page} page @returns {import("./page.js").View} */
 export function build(page) {
   const intro = h("p", { class: "intro" });
-  const slider = h("input", {
-    type: "range",
-    min: "0",
-    max: String(MOST),
-    step: "1",
-    on: { input: () => page.set({ reveal: Number(slider.value) }) },
-  });
-  const value = h("output", {});
+  const slider = slide("reveal", say("atoms.reveal"), 0, MOST, (reveal) => page.set({ reveal }), 1);
   const play = h("button", { id: "play" }, say("atoms.play"));
   const edits = h("p", {});
   const figures = {
@@ -35,9 +29,8 @@ export function build(page) {
   const built = h("div", { class: "built" }, Object.values(figures).map((one) => one.element));
   const heading = h("h2", {});
   const atoms = h("div", { class: "atoms" });
-  const label = h("label", { id: "reveal" }, h("span", {}, say("atoms.reveal")), slider, value);
   const all = atomBrowser(page);
-  const element = h("div", {}, intro, h("div", { class: "reveal-row" }, label, play), edits, built, heading, atoms, all.element);
+  const element = h("div", {}, intro, h("div", { class: "reveal-row" }, slider.element, play), edits, built, heading, atoms, all.element);
 
   let playing = 0;
   const stop = () => {
@@ -75,9 +68,7 @@ export function build(page) {
       const share = total(kept) / Math.max(total(look.latents), 1e-9);
       const name = page.nameOfImage();
       const quality = (/** @type {Float64Array} */ image) => psnr(mse(image, look.clean), span);
-      slider.value = String(reveal);
-      slider.ariaValueText = say("atoms.largest", { count });
-      value.textContent = reveal >= MOST ? say("atoms.every", { count }) : String(count);
+      slider.show(reveal, reveal >= MOST ? say("atoms.every", { count }) : String(count));
       const noise = say("atoms.noise", { sigma: page.state.sigma });
       figures.given.draw(look.noisy, index, say("atoms.given_alt", { name }), say("atoms.given"), noise);
       const near = rich("atoms.share", { PSNR: term("PSNR"), psnr: quality(partial), share });

@@ -73,7 +73,6 @@ class Training {
     this.page.set({ family: news.family.key, stop: news.choose });
   }
 
-
   /** @param {boolean} isGone */
   lost(isGone) {
     this.said = { key: isGone ? "page.no_server" : "learn.lost" };
@@ -131,10 +130,12 @@ export function build(page) {
     "aria-label": say("learn.name"),
     on: { input: () => (training.name = name.value.trim()) },
   });
+  const publish = publishing(training);
+  const saving = h("div", { id: "saving" }, h("div", { class: "buttons" }, name, buttons[4], file), publish.element);
   const message = h("p", { id: "train-said", role: "status", dir: "auto" });
   const view = moment(page);
-  const publish = publishing(training);
   training.draw = () => {
+    saving.hidden = !training.moment && !training.file;
     BUTTONS.forEach((what, i) => (buttons[i].disabled = !training.can(what)));
     file.ariaDisabled = String(!training.file);
     if (training.file) file.href = new URL(`files/${training.file}`, document.baseURI).href;
@@ -150,9 +151,9 @@ export function build(page) {
     { id: "learn" },
     h("p", {}, rich("learn.intro")),
     settings(page.lab.index, training.settings),
-    h("div", { id: "train-buttons", class: "buttons" }, buttons.slice(0, 4), name, buttons[4], file, buttons[5]),
-    publish.element,
+    h("div", { id: "train-buttons", class: "buttons" }, buttons.slice(0, 4), buttons[5]),
     message,
+    saving,
     view.element,
   );
   return { element, draw: () => training.draw() };

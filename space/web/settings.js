@@ -1,6 +1,7 @@
 /** What a training is started with: method, hyperparameter, size, noise, seed. */
 
 import { clamp, fill, h } from "./dom.js";
+import { slide } from "./inputs.js";
 import { LARGEST_SEED } from "./noise.js";
 import { say } from "./words.js";
 
@@ -46,25 +47,24 @@ export function settings({ methods, learn }, chosen) {
     { id: "train-size", on: { change: () => (chosen.size = Number(size.value)) } },
     options(learn.sizes, chosen.size),
   );
-  const value = h("output", {}, String(chosen.noise));
-  const range = { type: "range", min: "0", max: String(learn.noise), step: "0.1", value: String(chosen.noise) };
-  const noise = h("input", { id: "train-noise", ...range });
-  noise.addEventListener("input", () => (value.textContent = String((chosen.noise = Number(noise.value)))));
+  const setNoise = (/** @type {number} */ sigma) => noise.show((chosen.noise = sigma), String(sigma));
+  const noise = slide("train-noise", say("learn.noise"), 0, learn.noise, setNoise, 0.1);
+  setNoise(chosen.noise);
   const whole = { type: "number", min: "0", max: String(LARGEST_SEED), step: "1", value: String(chosen.seed) };
   const seed = h("input", { id: "train-seed", ...whole });
   seed.addEventListener("change", () => {
     chosen.seed = clamp(Math.round(Number(seed.value)), 0, LARGEST_SEED);
     seed.value = String(chosen.seed);
   });
-  const field = (/** @type {string | Node} */ words, /** @type {Node[]} */ ...inputs) =>
-    h("label", {}, h("span", {}, words), inputs);
+  const field = (/** @type {string | Node} */ words, /** @type {Node} */ input) =>
+    h("label", {}, h("span", {}, words), input);
   return h(
     "div",
     { id: "train-settings", class: "box row" },
     field(say("learn.method"), kind),
     field(label, strength),
     field(say("learn.latents"), size),
-    field(say("learn.noise"), noise, value),
+    noise.element,
     field(say("learn.seed"), seed),
   );
 }

@@ -214,6 +214,7 @@ def enabled(page: Page) -> set[str]:
 
 def test_a_training_starts_is_seen_pauses_steps_and_stops(page: Page) -> None:
     assert enabled(page) == {"start", "step"}
+    assert not page.is_visible("#train-keep")
     page.click("#train-start")
     page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
     early = page.evaluate("document.querySelector('#train canvas').toDataURL()")
