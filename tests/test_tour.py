@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from sae_model import SparseAutoencoder, keep_top_k
 from space.app import main
 from tests.command_line import run
 from tests.loopback_hub import LoopbackHub
+from training.data import DATASETS
 from training.measure import evaluation
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,9 +28,11 @@ TOUR = (ROOT / "training" / "README.md").read_text(encoding="utf-8").partition("
 
 @pytest.mark.slow
 def test_the_tour_runs_from_its_first_line_to_its_last(
-    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: LoopbackHub, few_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    mnist = DATASETS["mnist"]
+    monkeypatch.setitem(DATASETS, "mnist", replace(mnist, read=lambda _, half: mnist.read(few_digits, half)))
     monkeypatch.setattr(evaluation, "NOISE_LEVELS", (evaluation.SIGMA,))  # measured where this is not the subject
     monkeypatch.setattr(evaluation, "REFIT_MOST", evaluation.REFIT_STEPS)
     logged: dict[str, set[str]] = {}

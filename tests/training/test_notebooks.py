@@ -82,9 +82,9 @@ def test_both_notebooks_have_the_same_code_but_for_words_of_which_each_has_one_t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_notebook_runs(language: str) -> None:
-    read = notebook(language)
+def test_a_notebook_runs() -> None:
+    """The other one has the same code."""
+    read = notebook("en")
     for cell in read.cells:
         for long, short in SHORT.items():
             cell.source = cell.source.replace(long, short)
