@@ -1,4 +1,4 @@
-"""The sparsity methods: one class says all that is known about one of them.
+"""The sparsity methods: one class holds all that is known about each.
 
 A method is a frozen dataclass whose fields are its hyperparameters, with `@method` above it. Its class variables are
 the words for the page, the command line and the model card; `penalty`, `training_k` or `gate` is the method itself;
@@ -48,7 +48,7 @@ class Sparsity:
     purpose: ClassVar[str]
     """What it is for, in one line: "Use it ..."."""
     remark: ClassVar[str] = ""
-    """What the card of its models should say besides."""
+    """Anything else that the cards of its models say."""
     hyperparameter: ClassVar[str | None] = None
     """The field that the bundle and the page vary, if any."""
     bundled: ClassVar[tuple[dict[str, Any], ...]] = ({},)
@@ -56,15 +56,15 @@ class Sparsity:
     bundled_on_noise: ClassVar[tuple[dict[str, Any], ...]] = ()
     """Those of the models in it that were trained on noisy images."""
     joins: ClassVar[str | None] = None
-    """The kind of another method: this one is the first stop of that one's slider, and has no slider of its own."""
+    """The kind of the method whose slider begins with this one's model; this one has no slider of its own."""
     follows: ClassVar[str | None] = None
-    """The kind of another method: this one stands beside the end of that one's slider, and has no slider of its own.
-    Its models have no place on that axis; the page calls them by their kind there."""
+    """The kind of the method beside whose slider this one's models stand: they have no value on its axis, and the page
+    calls them by their kind there."""
     measured_at: ClassVar[dict[str, tuple[float, ...]]] = {}
     """For a method that serves every k or every beta: at which of them its models are measured, {"k": (10, 25)}."""
     betas: ClassVar[tuple[float, ...]] = ()
     """For a method that serves every beta between two: the settings of its encoder, in increasing order."""
-    weighs: ClassVar[str | None] = None
+    penalty_of: ClassVar[str | None] = None
     """What its penalty is made of, so that the page can compute it for one image: "mean", beta times the mean
     activation, or "divergence", beta times the divergence of that from the target. None where one image is not enough
     to compute it."""
@@ -112,7 +112,7 @@ class Sparsity:
             threshold: the model's, (latent_dim,), where the method has one.
 
         Returns:
-            Scalar, already weighted, in nats per pixel. It does not depend on the batch size.
+            Scalar, already weighted, in the units of the reconstruction loss. It does not depend on the batch size.
         """
         return latents.new_zeros(())
 
@@ -216,7 +216,7 @@ class Dense(Sparsity):
         return "dense"
 
     def recipe(self) -> dict[str, Any]:
-        """With larger or more steps of the optimizer it learns to leave part of the noise out."""
+        """With larger steps or more of them it learns to leave part of the noise out."""
         return {"epochs": 4, "learning_rate": 4e-3, "load_balancing": 3e-2, "initial_step": 0.4}
 
 
@@ -235,7 +235,7 @@ class L1(Sparsity):
     hyperparameter = "beta"
     bundled = tuple({"beta": beta} for beta in (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0))
     bundled_on_noise = ({"beta": 0.1},)
-    weighs = "mean"
+    penalty_of = "mean"
 
     def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
         """(batch, latent_dim) -> scalar, beta * mean of the activations over latents and images."""
@@ -246,20 +246,27 @@ class L1(Sparsity):
         return Refinement(steps, beta=self.beta) if steps else None
 
     def recipe(self) -> dict[str, Any]:
-        """A weak penalty is trained like no penalty; a strong one needs load balancing, or latents die for good."""
+        """A penalty below 0.05 is trained like none. Above it load balancing falls with beta, and then its weight rises
+        to 1e-2, without which a strong penalty turns latents off for good."""
         if self.beta < 0.05:
             return Dense().recipe()
         return {"load_balancing": 3e-2 / (1 + 10 * self.beta) + min(1e-3 * self.beta, 1e-2)}
 
 
 L1_STEPS = 12
+ADAPTIVE_BETAS = tuple(0.03 * (10 / 0.03) ** (i / 7) for i in range(8))
+ADAPTIVE_BETA = {
+    "help": BETA["help"],
+    "rule": "beta of adaptive-l1 lies between 0.03 and 10",
+    "holds": lambda beta: is_number(beta) and 0.03 <= beta <= 10,
+}
 
 
 def _l1_steps(log_beta: Any) -> Any:
     """Steps of the refinement under an L1 penalty, before they are rounded and clamped: 0 at beta 0.3, 12 at 1.
 
-    The weaker the penalty, the more latents are on, and the more expensive each step is. A code without
-    penalty is not refined: it copies, and is shown as it is.
+    The weaker the penalty, the more latents are on, and the more expensive each step is. Codes of a model without a
+    penalty are not refined: it copies, and is shown as it is.
     """
     return L1_STEPS * (1 - log_beta / math.log(0.3))
 
@@ -274,15 +281,15 @@ class AdaptiveL1(Sparsity):
     once: loss-conditional training of deep networks".)
     """
 
-    beta: float = field(default=1.0, metadata=BETA)
+    beta: float = field(default=1.0, metadata=ADAPTIVE_BETA)
     kind = "adaptive-l1"
     title = "Adaptive L1"
     label = "Sparsity (beta)"
     ends = ("copies", "too sparse")
     asks_for = "a low mean activation, for a beta that is chosen when the model is used"
     purpose = "to move along beta with one model, instead of training one for each"
-    weighs = "mean"
-    betas = tuple(0.03 * (10 / 0.03) ** (i / 7) for i in range(8))
+    penalty_of = "mean"
+    betas = ADAPTIVE_BETAS
     measured_at: ClassVar[dict[str, tuple[float, ...]]] = {"beta": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)}
 
     def refinement(self, beta: Tensor | None = None) -> Refinement:
@@ -295,7 +302,7 @@ class AdaptiveL1(Sparsity):
         return ((self.beta if beta is None else beta) * unit_activation(latents).mean(1)).mean()
 
     def training_beta(self, count: int, generator: torch.Generator) -> Tensor:
-        """Log-uniform between the first and the last of `betas`, and one in seven at either end."""
+        """Log-uniform between the first and the last of `betas`, and one in seven at each end."""
         drawn = torch.rand(count, generator=generator, device=generator.device)
         part = ((drawn - 0.5) * 1.4 + 0.5).clamp(0, 1)  # the ends have neighbours on one side only
         return self.betas[0] * (self.betas[-1] / self.betas[0]) ** part
@@ -322,14 +329,14 @@ class _TargetRate(Sparsity):
 class KLPerImage(_TargetRate):
     """Each image is to have the target rate, on average over its latents.
 
-    At the default beta the rate that is reached is the target within a few percent.
+    At the default beta the rate that is reached is within a few percent of the target, for targets of 0.05 and more.
     """
 
     kind = "kl-image"
     title = "KL per image"
     asks_for = "a mean activation of p in every image; which latents are on is left open"
     purpose = "where every image is to have the same stated mean activation"
-    weighs = "divergence"
+    penalty_of = "divergence"
 
     def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
         """(batch, latent_dim) -> scalar, beta * KL(target || mean over latents), averaged over images.
@@ -364,13 +371,16 @@ class KLPerNeuron(_TargetRate):
         return {"epochs": 3, "load_balancing": 0.0}
 
 
-# Training of the top-k methods: which part of the latents may be kept at first; by which part of training the ceiling
-# of `TopK` has come down to k; between which numbers `AdaptiveTopK` draws, and from when on.
 START_OF_LATENTS = 0.45
+"""Share of the latents that the top-k methods may keep at first."""
 AT_K_FROM = 0.8
+"""Share of training after which the ceiling has come down to k."""
 LOWEST_K, HIGHEST_K = 8, 120
+"""`AdaptiveTopK` draws k between these."""
 LOWEST_FROM = 0.4
+"""Share of training after which its lower bound is `LOWEST_K`."""
 LOW_POWER = 2.0
+"""Above 1: low k are drawn more often."""
 THRESHOLD_RATE = 0.01
 """How far the threshold of `BatchTopK` follows that of a batch."""
 JUMP_WIDTH = 0.2
@@ -378,7 +388,7 @@ JUMP_WIDTH = 0.2
 
 
 @dataclass(frozen=True)
-class _Kept(Sparsity):
+class _TopKMethod(Sparsity):
     """What all top-k methods have: how many latents of an image are kept."""
 
     k: int = field(default=25, metadata=K)
@@ -395,7 +405,7 @@ class _Kept(Sparsity):
     def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
         """Drawn log-uniformly between k and a ceiling that falls geometrically to k.
 
-        (Makhzani and Frey lower k in the same way.) A latent that is never kept cannot learn.
+        A latent that is never kept cannot learn. (Makhzani and Frey lower k during training too.)
         """
         batch_size, latent_dim = shape
         low = min(self.k, latent_dim)
@@ -408,7 +418,7 @@ class _Kept(Sparsity):
 
 @method
 @dataclass(frozen=True)
-class TopK(_Kept):
+class TopK(_TopKMethod):
     """The k largest latents of each image are kept (Makhzani and Frey 2013, "k-sparse autoencoders")."""
 
     kind = "topk"
@@ -421,11 +431,11 @@ class TopK(_Kept):
 
 @method
 @dataclass(frozen=True)
-class BatchTopK(_Kept):
+class BatchTopK(_TopKMethod):
     """k latents an image on average over a batch (Bussmann et al. 2024, "BatchTopK sparse autoencoders").
 
-    In training the largest latents of the whole batch are kept. The smallest of them, averaged over steps, is the
-    threshold at inference: an image may have more or fewer than k.
+    In training the largest latents of the batch are kept, and the threshold follows the smallest of them. At inference
+    the latents above the threshold are kept: an image may have more or fewer than k.
     """
 
     kind = "batch-topk"
@@ -488,7 +498,7 @@ class JumpReLU(Sparsity):
 
 @method
 @dataclass(frozen=True)
-class Matryoshka(_Kept):
+class Matryoshka(_TopKMethod):
     """Top k in which the first latents alone reconstruct the image too, in nested groups.
 
     (Bussmann et al. 2025, "Learning multi-level features with Matryoshka sparse autoencoders".)
@@ -513,11 +523,12 @@ class Matryoshka(_Kept):
 
 @method
 @dataclass(frozen=True)
-class AdaptiveTopK(_Kept):
+class AdaptiveTopK(_TopKMethod):
     """One model for every k: `encode(images, k=...)` chooses when it is used.
 
-    In training each image keeps a number of latents of its own, drawn between 8 and 120, low numbers more often, so
-    that the largest latents must say most. (Nested dropout, Rippel et al. 2014, with the order left to each image.)
+    In training each image keeps a number of latents of its own, drawn between 8 and 120 (at first between higher
+    bounds), low numbers more often, so that the largest latents must say most. (Nested dropout, Rippel et al. 2014,
+    with the order left to each image.)
     """
 
     kind = "adaptive-topk"
@@ -545,7 +556,7 @@ TOP_K_RECIPE: dict[str, Any] = {
     "atoms_from_images": True,
     "initial_step": 0.02,
 }
-"""Top-k models are judged by squared error. Where pixels are grey, the cross-entropy says little about it."""
+"""Top-k models are judged by the squared error, of which the cross-entropy says little where pixels are grey."""
 
 
 def _drawn(low: int, high: int, count: int, generator: torch.Generator, power: float = 1.0) -> Tensor:

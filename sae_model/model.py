@@ -400,7 +400,7 @@ class SparseAutoencoder(
         written_by = one_line(config.pop("sae_model_version", "an unknown version"), 20)
         if config.get("sparsity") is None:
             raise ModelLoadError(f"{config_path} names no sparsity method: fetch or save it again.")
-        advice = ADVICE if written_by == VERSION else f"{written_by} wrote it, and could load it"
+        advice = ADVICE if written_by == VERSION else f"version {written_by} wrote it: load it with that one"
         # On "meta" there are sizes only: nothing is allocated before the file is known to fit.
         what = f"describes no model of sae_model {VERSION}"
         with load_errors(config_path, what, advice), torch.device("meta"):

@@ -11,7 +11,7 @@ by two moves:
     choice    z <- the n largest of relu(z - s dF/dz): as many latents as are on, perhaps others; then values again.
               (Hard thresholding pursuit, Foucart 2011.) A choice that does not lower F is taken back.
 
-So F never rises. It holds the squared error even where the model was trained with the cross-entropy: the gradient
+So F never rises. It has the squared error even where the model was trained with the cross-entropy: the gradient
 of the squared error has the factor p (1 - p), so a pixel that is black or white already is not pulled any further by
 noise that lies outside of [0, 1].
 """
@@ -30,12 +30,11 @@ from sae_model.sparsity import keep_top_k
 
 MOMENTUM = 0.8
 LONGER, SHORTER = 1.2, 0.5
-"""Factors of the step after one that lowered F, and after one that did not."""
+"""What the step is multiplied by after it lowered F, and after it did not."""
 FEW = 8
 """Where fewer than one latent in 8 is on, it is faster to collect the atoms of each image than to multiply by all."""
 FEW_IMAGES = 8
-"""For up to 8 images it is faster where fewer than one latent in 2 is on: a product with all atoms takes as long for 1
-image as for 10."""
+"""For up to 8 images the limit is one latent in 2: a product with all atoms takes as long for 1 image as for 10."""
 WORTH_A_STEP, WORTH_A_CHOICE = 1e-6, 1e-4
 """The part of F by which a step, or a choice, has to lower it: less may be rounding, which differs between CPUs."""
 CHUNK = 2_000_000
@@ -77,7 +76,7 @@ class Decoder:
 
 
 def refine(images: Tensor, latents: Tensor, decoder: Decoder, refinement: Refinement) -> Tensor:
-    """Lower F from a code on.
+    """Lower F, starting from a given code.
 
     Args:
         images: x, (batch, pixels).
@@ -96,7 +95,7 @@ def refine(images: Tensor, latents: Tensor, decoder: Decoder, refinement: Refine
     steps = _per_image(refinement.steps, images).minimum(affordable.clamp_min(0).unsqueeze(1).to(images.dtype))
     given = images, latents, count, weight, steps
     if most is None:
-        # A compiler looks at no values: its loops have their full length.
+        # A compiler cannot look at values, so its loops run their full length.
         longest = (refinement.most_steps or int(refinement.steps)) if torch.compiler.is_compiling() else None
         return _refine(*given, decoder, refinement.rounds, longest=longest)
     chunks = zip(*(tensor.split(max(1, CHUNK // (most * pixels))) for tensor in given), strict=True)

@@ -22,9 +22,9 @@ CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 CARD_NAME = "README.md"
 PARTIAL = ".partial"
-"""What half-written files and folders are called until they are whole."""
+"""The ending of half-written files and folders."""
 LARGEST_HEADER = 100_000
-"""Bytes of a config.json, and of what a model.safetensors says about its tensors; ours have up to 7,000."""
+"""The most bytes of a config.json, and of the header of a model.safetensors; ours have up to 7,000."""
 FLOATS = ("F16", "BF16", "F32")
 """What weights may be stored as: single precision, in which they are loaded, holds each of these exactly."""
 MODEL_TYPE = "sparse-autoencoder"
@@ -86,7 +86,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def write_model(folder: Path, state: dict[str, Tensor], config: dict[str, Any]) -> None:
-    """Write weights and config to a staged folder, the checksum of the one inside the other.
+    """Write weights and config to a staged folder, with the checksum of the weights in the config.
 
     Raises:
         ValueError: weights that would not come back exactly, or are not finite.
@@ -173,12 +173,12 @@ def read_weights(
 ) -> dict[str, Tensor]:
     """Read the tensors of a model.safetensors in single precision, and check that they are exactly the expected ones.
 
-    Names, types and shapes are compared before any tensor is read: a file is never larger than its config says.
+    Names, types and shapes are compared before any tensor is read, so a file takes no more memory than its config says.
 
     Args:
         expected: names, types and shapes that must be there, neither more nor fewer (values are not looked at).
         sha256: the checksum that config.json states.
-        advice: what to do where others than the expected tensors are there.
+        advice: what to do if these are not the expected tensors.
 
     Raises:
         ModelLoadError: truncated, missing, extra, misshapen or non-finite weights, or another checksum.
@@ -213,7 +213,7 @@ def _compare(path: Path, stored: dict[str, Any], expected: dict[str, Tensor], ad
     misfit = f"{path} does not fit its config.json"
     missing, extra = sorted(expected.keys() - stored.keys()), sorted(stored.keys() - expected.keys())
     if missing or extra:
-        parts = [f"lacks {_listed(missing)}"] * bool(missing) + [f"has the foreign {_listed(extra)}"] * bool(extra)
+        parts = [f"lacks {_listed(missing)}"] * bool(missing) + [f"has the unexpected {_listed(extra)}"] * bool(extra)
         raise ModelLoadError(f"{misfit}: it {' and '.join(parts)}. {advice[0].upper()}{advice[1:]}.")
     for name, tensor in expected.items():
         shape, wanted = tuple(stored[name].get_shape()), tuple(tensor.shape)
@@ -225,6 +225,6 @@ def _compare(path: Path, stored: dict[str, Any], expected: dict[str, Tensor], ad
 
 
 def _listed(names: list[str]) -> str:
-    """Write out the first two names, cut short: anybody may have chosen them."""
+    """Write out the first two names, cut short, since a stranger may have chosen them."""
     shown = ", ".join(one_line(name, 40) for name in names[:2])
     return shown + (f" and {len(names) - 2} more" if len(names) > 2 else "")

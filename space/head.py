@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -95,5 +94,6 @@ def _carried_look(lab: Lab, specimen: Specimen, stop: str) -> dict[str, Any]:
 
 
 def to_base64(numbers: Tensor) -> str:
-    """Numbers as base64 of float16."""
-    return base64.b64encode(numbers.numpy().astype(np.float16).tobytes()).decode()
+    """Numbers as base64 of float16; those beyond its range as its largest ones."""
+    largest = torch.finfo(torch.float16).max
+    return base64.b64encode(numbers.clamp(-largest, largest).half().numpy().tobytes()).decode()

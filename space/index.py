@@ -49,8 +49,8 @@ def index_of(lab: Lab, urls: dict[str, dict[str, Any]], server: dict[str, Any] |
     return {
         "bundled": lab.is_bundled,
         "noun": "digit" if all(len(name) == 1 and name.isdigit() for name in lab.classes) else "image",
-        "vectors": lab.image_shape[1:] == (1, 1),
-        "shape": list(lab.image_shape),
+        "vectors": set(lab.image_shape[1:]) <= {1},
+        "shape": [*lab.image_shape, 1, 1][:3],  # (length,) is a vector too
         "classes": list(lab.classes),
         "range": list(lab.range),
         "output": "sigmoid" if lab.loss == "bce" else "linear",
@@ -166,10 +166,10 @@ def _stop(stop: Stop, sparsity: Sparsity, evaluation: Evaluation, architecture: 
 
 def _penalty(sparsity: Sparsity, stop: Stop) -> dict[str, Any] | None:
     """The term that was added to the loss in training, where one image is enough to compute it."""
-    if sparsity.weighs is None:
+    if sparsity.penalty_of is None:
         return None
     weight = stop.value if stop.argument == "beta" else getattr(sparsity, "beta", 0.0)
-    return {"of": sparsity.weighs, "weight": weight, "target": getattr(sparsity, "target", None)}
+    return {"of": sparsity.penalty_of, "weight": weight, "target": getattr(sparsity, "target", None)}
 
 
 def _refinement(sparsity: Sparsity, stop: Stop) -> dict[str, Any]:

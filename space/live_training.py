@@ -26,9 +26,9 @@ SIZES = (100, 225, 400, 900)
 MOST_NOISE = 0.6
 MOST_TRAININGS = 8
 MOST_WAITING, MOST_OF_AN_ADDRESS = 12, 4
-"""Of those who want to train; it takes `LONGEST` until the next one has a turn."""
+"""The most that wait to train, in all and from one address; each waits up to `LONGEST` for everyone ahead."""
 STEPS_PER_MOMENT = 4
-"""Of 256 images: a quarter of a second on one core for 900 latents."""
+"""Steps between two moments, each of 256 images: a quarter of a second on one core for 900 latents."""
 LONGEST = 90.0
 """Seconds of training in one go; then others have their turn."""
 
@@ -39,7 +39,7 @@ class LiveTraining:
     Args:
         recipe: what to do.
         images: (n, channels, height, width), those to learn from.
-        watched: (m, channels, height, width), floats: the images on which one sees how the latents do.
+        watched: (m, channels, height, width), floats: the images on which the visitor watches the latents.
     """
 
     def __init__(self, recipe: Recipe, images: Tensor, watched: Tensor) -> None:
@@ -82,7 +82,7 @@ class LiveTraining:
 
     @torch.inference_mode()
     def reconstruct(self, image: Tensor) -> Tensor:
-        """An image (1, channels, height, width) -> its reconstruction, without the 1, as the model is now."""
+        """An image (1, channels, height, width) -> what the model makes of it now, (channels, height, width)."""
         with self.lock:
             return self.model.decode(self.model.encode(image))[0]
 
@@ -95,7 +95,7 @@ class LiveTraining:
 
 
 class LiveTrainings:
-    """The trainings of all visitors, by their sessions; of too many, those are dropped that rested longest."""
+    """The trainings of all visitors, by their sessions; of too many, those that rested longest are dropped."""
 
     def __init__(self, dataset: Dataset, watched: Tensor) -> None:
         self._dataset, self._watched = dataset, watched
@@ -130,7 +130,7 @@ class LiveTrainings:
             return self._trainings.get(session)
 
     def keep(self, session: str, name: str, save: Callable[[Path], None]) -> str:
-        """Have a folder of a name written, in place of the one that the session kept before.
+        """Write a folder of this name, in place of the one that the session kept before.
 
         Returns:
             Its address for `archive`, which nobody can guess.
@@ -175,7 +175,7 @@ class LiveTrainings:
         return ticket
 
     def ahead(self, ticket: object) -> list[str] | None:
-        """The sessions that are in the line ahead of a ticket; None where its own was dropped."""
+        """The sessions ahead of a ticket in the line; None if the ticket was dropped."""
         with self._lock:
             if ticket not in self._line:
                 return None

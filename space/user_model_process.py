@@ -83,7 +83,7 @@ def _measured(name: str, model: SparseAutoencoder, test: Split) -> Evaluation:
     """
     try:
         evaluation = evaluate(model, test, sigmas=(SIGMA,))  # all that the page shows
-    except RuntimeError as error:  # torch rejects reconstructions that are not numbers
+    except (RuntimeError, ValueError) as error:  # reconstructions that are not numbers, or images out of range
         if "memory" in str(error):
             raise
         raise InputError("box.unmeasured", name=name, reason=first_line(error)) from error

@@ -1,4 +1,4 @@
-"""Users' models, from the Hub or from a folder: measured in a process of their own, and kept for a while."""
+"""Users' models, from the Hub, a folder or a visitor's disk: each is measured in a process of its own, and kept."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ INHERITED = {
     "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_XET", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY",
     "SSL_CERT_FILE",
 }  # fmt: skip
-"""The only environment variables of the page that the process of a user's model gets, since others may be secrets:
-Python and the Hub's client need them."""
+"""The environment variables of the page that the process of a user's model gets, since others may be secrets: what
+Python and the Hub's client need. That of the owner's model gets HF_TOKEN too."""
 MOST_SECONDS = 400
 """For one model, from the first question to the Hub to the last metric."""
 LONGEST_ADDRESS = 200
 TRAINED_HERE = "trained here/"
-"""What the names of models begin with that were trained on the page; no address does."""
+"""Names of models that were trained on the page begin so; no address does."""
 FROM_DISK = "from disk/"
-"""What the names of models begin with that a browser sent; no address does."""
+"""Names of models that a browser sent begin so; no address does."""
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?", re.ASCII)
 
 
@@ -55,7 +55,7 @@ class Address:
     revision: str | None = None
     called: str | None = None
     """What the page calls its model, if that is not to be the address."""
-    is_owners: bool = False
+    from_owner: bool = False
     """Whether the owner of the machine gave it: then the machine's login is used, and its cache."""
     files: dict[str, bytes] | None = None
     """Its config.json and model.safetensors, in place of a source."""
@@ -79,7 +79,7 @@ class UserModel:
     evaluation: Evaluation
     """Measured here, on the test split."""
     statistics: bytes
-    """Of its latents, on the first of these, as `training.measure.latent_statistics.to_bytes` writes them."""
+    """Of its latents, on the first of its images, as `training.measure.latent_statistics.to_bytes` writes them."""
 
     @property
     def checksum(self) -> str:
@@ -88,7 +88,7 @@ class UserModel:
 
 
 class UserModels:
-    """The models of all visitors, the most recently used ones."""
+    """The models of all visitors; only those that were used last are kept."""
 
     def __init__(self, test: Split, classes: int) -> None:
         self._test, self._classes = test, classes
@@ -109,11 +109,11 @@ class UserModels:
         if text.startswith((TRAINED_HERE, FROM_DISK)):
             raise InputError("box.untrained", name=text)
         if is_owner and as_folder(text) is not None:
-            return Address(text, is_owners=True)
+            return Address(text, from_owner=True)
         source, _, revision = text.partition("@")
         if ".." in text or not REPO.fullmatch(text) or as_folder(source) is not None:
             raise InputError("box.no_folder_or_repo" if is_owner else "box.no_repo", text=text)
-        return Address(source, revision or None, is_owners=is_owner)
+        return Address(source, revision or None, from_owner=is_owner)
 
     def is_repo(self, name: str) -> bool:
         """Whether a model's name is an address that others may use as well."""
@@ -134,8 +134,8 @@ class UserModels:
             with self._one_at_a_time, tempfile.TemporaryDirectory() as scratch:
                 save_file(self._test._asdict(), Path(scratch) / "test.safetensors")
                 source = address.source if address.files is None else _written(address.files, Path(scratch) / "given")
-                # For others it fetches again each time, so that the disk does not fill, and without the owner's token.
-                hub = {"token": None} if address.is_owners else {"token": False, "cache_dir": scratch}
+                # For others it fetches anew each time, so that the disk does not fill, and without the owner's token.
+                hub = {"token": None} if address.from_owner else {"token": False, "cache_dir": scratch}
                 job: dict[str, Any] = {
                     "name": address.name,
                     "source": source,
@@ -145,7 +145,7 @@ class UserModels:
                     "classes": self._classes,
                 }
                 (Path(scratch) / "job.json").write_text(json.dumps(job), encoding="utf-8")
-                with closing(self._messages(Path(scratch), address.is_owners)) as messages:
+                with closing(self._messages(Path(scratch), address.from_owner)) as messages:
                     for message in messages:
                         if "error" in message:  # a visitor has no use for the folders of the server
                             raise InputError(message["error"]["key"], **_without(scratch, address.name, message))
@@ -161,7 +161,7 @@ class UserModels:
             raise InputError("box.disk", name=address.name, reason=error.strerror) from error
 
     def _messages(self, folder: Path, is_owner: bool) -> Generator[dict[str, Any], None, None]:
-        """Yield what the process that works in a folder says; it is killed when its time is over, or nobody listens."""
+        """Yield what the process that works in a folder says; it is killed when its time is up or nobody listens."""
         inherited = {name for name in os.environ if name.upper() in INHERITED or (is_owner and name == "HF_TOKEN")}
         process = subprocess.Popen(
             [sys.executable, "-m", "space.user_model_process", str(folder)],

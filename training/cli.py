@@ -85,7 +85,7 @@ def with_hyperparameters(command: Callable[..., None], many: bool = False) -> Ca
     }
     for method in METHODS.values():
         for hyperparameter in fields(method):
-            help = option(hyperparameter.metadata["help"], "as measured best")
+            help = option(hyperparameter.metadata.get("help", ""), "as measured best")
             one: Any = type(hyperparameter.default)
             kind: Any = list[one] if many else one
             options[hyperparameter.name] = inspect.Parameter(

@@ -1,5 +1,5 @@
-/** The canvas on which a visitor draws, or onto which an image file is put. The page gets what it shows as its state
- * `draw`, a text of digit.js. */
+/** The canvas on which a visitor draws, or onto which an image file is put. The page gets the drawing as `draw` of its
+ * state, a text that digit.js writes. */
 
 import { asMnist, toText } from "./digit.js";
 import { h } from "./dom.js";
@@ -8,17 +8,17 @@ import { resized } from "./resample.js";
 import { Problem, say } from "./words.js";
 
 const SIDE = 112;
-const RADIUS = 4.5; // of the brush, to where the ink is half as bright: it is 8% of the canvas wide
-const SOFT = 1; // so far inside and outside of that the ink fades out
-const PAUSE = 200; // milliseconds between two texts during a stroke
-const CLOSE = 1 / 30 + 1e-6; // the most by which a pixel and what its text makes of it differ
+const RADIUS = 4.5; // of the brush, to where its ink is half as bright; the brush is 8% of the canvas wide
+const SOFT = 1; // how far inside and outside of that the ink fades out
+const PAUSE = 200; // milliseconds between two updates of the page during a stroke
+const CLOSE = 1 / 30 + 1e-6; // the most by which a pixel may differ from what its text makes of it
 
 /** @typedef {{x: number, y: number}} Point in pixels of the canvas */
 /**
  * @typedef {object} Drawing
  * @property {HTMLElement} element
- * @property {(image: ArrayLike<number> | null) => void} show paints what came from elsewhere, 28 x 28 in [0, 1], or
- *   nothing; a stroke goes on, and what this canvas has sent itself keeps its own pixels
+ * @property {(image: ArrayLike<number> | null) => void} show shows an image from elsewhere, 28 x 28 in [0, 1], or
+ *   nothing; it does not interrupt a stroke, nor redraw what this canvas sent
  * @property {(file: Blob) => Promise<void>} read puts an image file onto the canvas
  */
 
@@ -73,7 +73,7 @@ export function build(page) {
     for (const kind of ["pointerdown", "keydown"]) document.removeEventListener(kind, dismiss);
   }
 
-  /** Something new begins: what was under way, and what was said, is void. */
+  /** Something new begins: drops what was under way, and the message. */
   function begin() {
     clearTimeout(timer);
     timer = undefined;

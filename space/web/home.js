@@ -53,7 +53,7 @@ function projectOf(page) {
  * @param {import("./lab.js").Stop} stop
  */
 function program(page, stop) {
-  const { shape, bundled } = page.lab.index;
+  const { models, bundled } = page.lab.index;
   const asked = stop.argument ? `, ${stop.argument}=${stop.value}` : "";
   const [, repo, revision] = /^([\w.-]+\/[\w.-]+)(?:@([\w./-]+))?$/.exec(stop.model) ?? [];
   const from = JSON.stringify(repo ?? "FOLDER") + (revision ? `, revision=${JSON.stringify(revision)}` : "");
@@ -65,7 +65,7 @@ function program(page, stop) {
     `from sae_model import ${isBundled ? "load_variant" : "SparseAutoencoder"}`,
     "",
     `model = ${isBundled ? `load_variant("${stop.model}")` : `SparseAutoencoder.from_pretrained(${from})`}`,
-    `images = torch.rand(8, ${shape.join(", ")})  # ${say("home.images")}`,
+    `images = torch.rand(8, ${models[stop.model].config.image_shape.join(", ")})  # ${say("home.images")}`,
     `latents = model.encode(images${asked})`,
     "reconstruction = model.decode(latents)",
     ...(page.isLinear(stop.key) ? ["atoms = model.dictionary"] : []),

@@ -117,7 +117,7 @@ export class Lab {
   }
 
   /**
-   * What the model of a stop makes of an image; null while its weights or the image are under way, and asks for them.
+   * What the model of a stop makes of an image; or null: then its weights or the image are asked for.
    * @param {Specimen} specimen
    * @param {string} key
    * @returns {Look | null}
@@ -172,7 +172,7 @@ export class Lab {
     return { ...look, latents, reconstruction: model.decode(latents), unedited: look };
   }
 
-  /** A model; null while its weights are under way, and asks for them. @param {string} name */
+  /** A model; or null: then its weights are asked for. @param {string} name */
   model(name) {
     const model = this.models.get(name);
     if (!model) this.want(name);
@@ -195,7 +195,7 @@ export class Lab {
     this.onArrival();
   }
 
-  /** What the latents of a stop do; null while that is under way, and asks for it. @param {string} key */
+  /** What the latents of a stop do; or null: then that is asked for. @param {string} key */
   statistics(key) {
     const { measured } = this.stop(key);
     if (!this.statisticsOf.has(measured)) {

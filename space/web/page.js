@@ -44,7 +44,7 @@ export class Page {
     this.views = [];
     /** @type {{key: string, values: any} | null} */
     this.trouble = null;
-    this.turn = 0; // counts the drawings and links that were read: a late result must not replace a newer one
+    this.turn = 0; // counts drawings and links that were begun: a late result must not replace a newer one
     this.address = new Address(() => query(this.state, lab));
     this.resting = 0; // the timer that runs until `drawLater` is called; 0 where there is none
     this.arrival = 0; // the frame in which fetched data will be drawn; 0 where none is asked for
@@ -56,9 +56,9 @@ export class Page {
   build() {
     this.card.close();
     this.card.speak();
-    const [bench, main, box] = [controls.build(this), tabs.build(this), lessons.build(this)];
-    this.views = [bench, main, box];
-    const columns = h("div", { id: "page" }, bench.element, main.element);
+    const [side, main, box] = [controls.build(this), tabs.build(this), lessons.build(this)];
+    this.views = [side, main, box];
+    const columns = h("div", { id: "page" }, side.element, main.element);
     fill(this.element, head.build(this), box.element, this.alert, columns, this.card.element);
     document.title = say("page.title");
     this.draw();
@@ -67,10 +67,11 @@ export class Page {
   /** Changes the state, the address, and what is drawn. @param {Partial<State>} changes */
   set(changes) {
     const speaks = this.state.lang;
-    if (changes.draw && !this.lab.pictures.drawings.has(changes.draw)) return void this.decode(changes);
+    if (changes.draw && !this.lab.pictures.drawings.has(changes.draw)) return void this.setDrawing(changes);
     if ("draw" in changes) this.turn++;
     this.state = { ...this.state, ...changes };
     this.trouble = null;
+    // While the page opens, the whole bandwidth goes to the model that is chosen now.
     if (this.lab.first) this.lab.first = this.lab.stop(this.state.stop).model;
     this.address.write();
     clearTimeout(this.resting); // `drawLater` waits until the hand rests, however many files arrive
@@ -80,7 +81,7 @@ export class Page {
   }
 
   /** Reads the drawing among changes, and then makes them. @param {Partial<State>} changes */
-  async decode(changes) {
+  async setDrawing(changes) {
     const turn = ++this.turn;
     await this.lab.pictures.readDrawing(/** @type {string} */ (changes.draw));
     if (turn === this.turn) this.set(changes);
@@ -125,7 +126,7 @@ export class Page {
     }
   }
 
-  /** Says everything in the language of the state. */
+  /** Redraws everything in the language of the state. */
   async speak() {
     const code = this.state.lang;
     try {
@@ -174,8 +175,8 @@ export class Page {
   }
 
   /**
-   * The atom of a latent; of a network that is not linear, what its peak adds where all others are off. Null while the
-   * weights are under way.
+   * The atom of a latent; in a network that is not linear, what the latent at its peak adds when all others are off. Null
+   * while the weights are under way.
    * @param {string} key
    * @param {number} latent
    * @returns {ArrayLike<number> | null}
@@ -200,7 +201,7 @@ export class Page {
   }
 
   /**
-   * Marks an element whose pictures are still another model's, since weights are under way.
+   * Marks an element that still shows another model, because weights are under way.
    * @param {HTMLElement} element
    * @param {string[]} stops that it is to show
    */

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sae_model import L1, AdaptiveTopK, KLPerImage, KLPerNeuron, ModelLoadError, SparseAutoencoder, TopK
+from sae_model import L1, AdaptiveL1, AdaptiveTopK, KLPerImage, KLPerNeuron, ModelLoadError, SparseAutoencoder, TopK
 from sae_model.methods import METHODS, Sparsity, sparsity_from_config
 from training.fit.recipe import tuned
 
@@ -67,6 +67,7 @@ def test_a_config_that_is_none_is_refused() -> None:
 
 WRONG = {
     "beta": ([L1], [-1, math.nan, math.inf, 10**400, "0.1", None, True], "beta is a number of at least 0"),
+    "beta of every beta": ([AdaptiveL1], [0.02, 10.1, math.nan], "beta of adaptive-l1 lies between 0.03 and 10; got"),
     "target": (
         [KLPerImage, KLPerNeuron],
         [0, 1, -0.1, 1.5, math.nan, 10**400, "0.1", None, True],
@@ -81,11 +82,11 @@ def test_a_hyperparameter_out_of_its_range_is_refused(hyperparameter: str) -> No
     methods, values, words = WRONG[hyperparameter]
     for method, value in itertools.product(methods, values):
         with pytest.raises(ValueError, match=words):
-            method(**{hyperparameter: value})
+            method(**{hyperparameter.partition(" ")[0]: value})
 
 
 MINE = """
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sae_model.methods import Sparsity, method
 
@@ -93,7 +94,7 @@ from sae_model.methods import Sparsity, method
 @method
 @dataclass(frozen=True)
 class Mine(Sparsity):
-    strength: float = field(default=0.5, metadata={"help": "How strong it is."})
+    strength: float = 0.5
     kind = "mine"
     title = "My own"
     label = "Strength"
@@ -153,6 +154,7 @@ def test_a_method_is_added_by_one_class(tmp_path: Path, few_digits: Path) -> Non
     assert "# mine-2\n" in card
     assert "Sparsity method: My own (strength = 2). It asks for a low mean square of the latents.\n" in card
     assert "Use it to try one's own." in card
+    assert "plus 0.01 times a load-balancing loss plus the penalty of the sparsity method.\n" in card
     with pytest.raises(ModelLoadError, match=r"Unknown sparsity method: 'mine'\. Known ones: none, l1, ") as caught:
         SparseAutoencoder.from_pretrained(folder)
     assert "\n" not in str(caught.value)

@@ -77,7 +77,7 @@ def test_one_of_a_former_version_is_refused_with_advice(model: SparseAutoencoder
     model.save_pretrained(tmp_path / "model")
     path = tmp_path / "model" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"sae_model_version": "0.5.0"}))
-    with pytest.raises(ModelLoadError, match=r"it lacks offset\. 0\.5\.0 wrote it, and could load it\.$"):
+    with pytest.raises(ModelLoadError, match=r"it lacks offset\. Version 0\.5\.0 wrote it: load it with that one\.$"):
         SparseAutoencoder.from_pretrained(tmp_path / "model")
 
 

@@ -222,11 +222,11 @@ BROKEN = {
     "strange argument": (edit_config(**{"a\nb" * 900: 3}), "unexpected keyword argument 'a"),
     "model of the former version": (
         edit_config(hidden_dim=224, sae_model_version="0.4.0"),
-        r"describes no model of sae_model 0\.7\.0 .*'hidden_dim'\): 0\.4\.0 wrote it, and could load it",
+        r"describes no model of sae_model 0\.7\.0 .*'hidden_dim'\): version 0\.4\.0 wrote it: load it with",
     ),
     "written by a later version": (
         edit_config(sparsity={"kind": "l7"}, sae_model_version="9.1"),
-        r"Unknown sparsity method: 'l7'.*9\.1 wrote it, and could load it",
+        r"Unknown sparsity method: 'l7.*version 9\.1 wrote it: load it with",
     ),
     "a pointer of Git LFS": (
         lambda f: (f / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a"),
@@ -236,10 +236,10 @@ BROKEN = {
     "truncated weights": (truncate, "is not a complete safetensors file"),
     "no safetensors": (lambda f: (f / "model.safetensors").write_bytes(b"x" * 99), "not a complete safetensors"),
     "missing weight": (edit_weights(lambda w: w.pop("network.threshold")), "lacks network.threshold"),
-    "extra weight": (edit_weights(lambda w: w.update(more=torch.ones(2))), "has the foreign more"),
+    "extra weight": (edit_weights(lambda w: w.update(more=torch.ones(2))), "has the unexpected more"),
     "many strange weights": (
         edit_weights(lambda w: w.update({f"a\n{i}" * 99: torch.ones(2) for i in range(99)})),
-        "has the foreign a .* and 97 more",
+        "has the unexpected a .* and 97 more",
     ),
     "misshapen weight": (
         edit_weights(lambda w: w.update({"network.threshold": torch.ones(7)})),

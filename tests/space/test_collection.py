@@ -74,7 +74,7 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("vectors")
     generator = torch.Generator().manual_seed(0)
     codes = (torch.rand(400, 6, generator=generator) < 0.3) * torch.randn(400, 6, generator=generator)
-    images = (codes @ torch.randn(6, 10, generator=generator)).reshape(400, 10, 1, 1)
+    images = codes @ torch.randn(6, 10, generator=generator)
     save_file({"images": images}, folder / "vectors.safetensors")
     train(folder / "models", str(folder / "vectors.safetensors"), L1(0.1))
     return folder

@@ -68,7 +68,7 @@ def test_only_sigma_changes_when_sigma_changes(lab: Lab) -> None:
         ("digit", (-1, 10_000, 1.5, True, None), "digit_index must be a whole number from 0 to 9999"),
         ("sigma", (-0.1, 1.1, math.nan, "0.3"), "sigma must be a number from 0 to 1"),
         ("seed", (-1, 2**40), "seed must be a whole number"),
-        ("key", ("l1-none", ["dense"]), "There is no variant .*; there are: dense"),
+        ("key", ("l1-none", ["dense"]), "There is no variant .*; the variants are: dense"),
     ],
 )
 def test_wrong_arguments_end_in_an_error_message(lab: Lab, name: str, wrong: tuple, words: str) -> None:

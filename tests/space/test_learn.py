@@ -175,7 +175,7 @@ def test_on_a_space_each_visitor_pushes_with_a_login_of_their_own(
         page.click("#push summary")
         page.fill("#push input", "ada/learned")
         page.click("#train-send")
-        page.wait_for_function(f"{SAID} === 'Pushed: ada/learned.'", timeout=PATIENCE)
+        page.wait_for_function(f"{SAID} === 'Published: ada/learned.'", timeout=PATIENCE)
         assert page.get_attribute("#train-said a", "href").startswith(f"{hub.url}/ada/learned/commit/")
         page.click("#tab-see")
         page.click("#take-home summary")

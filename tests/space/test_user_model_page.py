@@ -135,7 +135,7 @@ def test_a_link_loads_a_model_from_the_hub(open_tab: Callable[[str], Page], serv
 def test_a_model_is_given_back_from_disk(page: Page, folder: Path, tmp_path: Path) -> None:
     archive = make_archive(str(tmp_path / "my model"), "zip", folder.parent, folder.name)
     page.set_input_files("#model-files", [folder / "config.json"])
-    page.wait_for_function("document.querySelector('#message.error')?.innerText.endsWith('this is config.json.')")
+    page.wait_for_function("document.querySelector('#message.error')?.innerText.endsWith('you chose config.json.')")
     page.set_input_files("#model-files", archive)
     page.wait_for_function(f"{CHOSEN}?.startsWith('from disk/my-model-')", timeout=PATIENCE)
     assert "30 latents, trained as l1-0.1" in page.inner_text("#message")

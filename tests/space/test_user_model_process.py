@@ -83,7 +83,7 @@ def test_the_process_gets_no_secret_of_the_page(
     monkeypatch.setenv("OAUTH_CLIENT_SECRET", "a secret")
     monkeypatch.setattr(module.subprocess, "Popen", lambda *_, env, **__: given.append(env) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        list(models.load(Address(str(folder), is_owners=is_owner)))
+        list(models.load(Address(str(folder), from_owner=is_owner)))
     (environment,) = given
     assert "a secret" not in environment.values()
     assert (TOKEN in environment.values()) == is_owner

@@ -155,6 +155,13 @@ def test_a_model_that_makes_no_numbers_ends_in_an_error_message(
         load(models, tmp_path / "wild")
 
 
+@pytest.mark.usefixtures("in_this_process")
+def test_a_model_of_other_values_ends_in_an_error_message(few: Split, folder: Path) -> None:
+    beyond = UserModels(Split(few.images * 2.0, few.labels), 10)
+    with pytest.raises(InputError, match=r"cannot be measured on the test images: .*values from 0 to 510"):
+        load(beyond, folder)
+
+
 @pytest.mark.parametrize(
     "text", ["", "  ", "/etc/nothing", "a/../b", "no-owner", "x" * 5000, "~nobody/x", "ada/mine@../x", "a b/c"]
 )
@@ -176,8 +183,8 @@ def test_others_open_no_folders_and_are_told_nothing_about_them(
 
 
 def test_addresses_are_read(models: UserModels, folder: Path) -> None:
-    assert models.address(f" {folder} ", is_owner=True) == Address(str(folder), is_owners=True)
-    assert models.address("ada/mine", is_owner=True) == Address("ada/mine", is_owners=True)
+    assert models.address(f" {folder} ", is_owner=True) == Address(str(folder), from_owner=True)
+    assert models.address("ada/mine", is_owner=True) == Address("ada/mine", from_owner=True)
     assert models.address("ada/mine", is_owner=False) == Address("ada/mine")
     for name in ("trained here/l1-1-0a1b2c", "from disk/l1-1-0a1b2c"):
         with pytest.raises(InputError, match="came from this page or from a disk and is no longer here"):

@@ -94,7 +94,7 @@ WRONG = {
     ),
     "labels that are floats": (bad(labels=np.zeros(150, np.float32)), "is of float32; labels are whole numbers"),
     "too few labels": (bad(labels=np.zeros(149, int)), r"shape \(149,\) for 150 rows; it needs \(150,\)"),
-    "a class of one": (bad(labels=np.append(np.zeros(149, int), 1)), "has 1 image.* of the class '1'; it takes two"),
+    "a class of one": (bad(labels=np.append(np.zeros(149, int), 1)), "has 1 image.* of the class '1'; at least two"),
     "whole numbers": (bad(images=numbered(150).astype(np.int64)), "is of int64; it holds bytes"),
     "no channels": (
         bad(images=numbered(150)[:, 0].copy()),

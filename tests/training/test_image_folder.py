@@ -383,7 +383,7 @@ def test_an_image_that_would_fill_the_memory_is_not_opened(folder: Path, monkeyp
 def test_a_class_of_which_nothing_can_be_read_is_named(folder: Path) -> None:
     for path in (folder / "test" / "star").iterdir():
         path.write_bytes(b"")
-    refused("No file of the class 'star' in the test half", folder, skip_broken=True)
+    refused("No file of the class 'star' in the test part", folder, skip_broken=True)
     for path in folder.rglob("*.png"):
         path.write_bytes(b"")
     refused("None of the images can be read", folder, skip_broken=True)

@@ -194,5 +194,5 @@ def test_a_checkpoint_of_another_device_is_an_error_message(training_digits: Spl
     images = training_digits.images[:50]
     snapshot = next(fit(SHORT.new_model(images), images, SHORT)).snapshot()
     snapshot["generator"] = torch.zeros(16, dtype=torch.uint8)  # as that of a GPU
-    with pytest.raises(TrainingError, match="from a run on another device than cpu: name that one by --device"):
+    with pytest.raises(TrainingError, match="from a run on another device than cpu: give that one with --device"):
         next(fit(SHORT.new_model(images), images, SHORT, snapshot))

@@ -104,5 +104,5 @@ def test_batch_norm_is_trained_by_one_process(monkeypatch: pytest.MonkeyPatch) -
     """It looks at the whole batch, and each process has a share of it."""
     model, images = LECTURE.new_model(torch.zeros(1, 1, 28, 28)), torch.rand(64, 1, 28, 28)
     monkeypatch.setattr(parallel, "count", lambda: 2)
-    with pytest.raises(loop.TrainingError, match="trained by one process only"):
+    with pytest.raises(loop.TrainingError, match="only one process can train"):
         next(loop.fit(model, images, LECTURE))

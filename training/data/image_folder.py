@@ -29,7 +29,7 @@ from .images import DataError, Half, Part, Split, resized
 
 BATCH = 256
 FILES_A_WORKER = 2_000  # starting one takes about as long as reading this many small files
-GROUND = "white"
+BACKGROUND = "white"
 """What lies behind transparent pixels."""
 DEPTHS = (8, 10, 12, 14, 16)
 """How many bits the values of images with 16 bits may have."""
@@ -62,7 +62,7 @@ def read_folder(
     )
     for part in order:
         for label in set(range(len(classes))) - set(contents.labels[part]):
-            raise DataError(f"No file of the class {classes[label]!r:.60} in the {part} half of {folder} can be read.")
+            raise DataError(f"No file of the class {classes[label]!r:.60} in the {part} part of {folder} can be read.")
     return classes, parts, len(contents.labels["validation"]) or None
 
 
@@ -85,7 +85,7 @@ def _pieces(order: dict[Part, Files], image_size: int | None, grey: bool, skip_b
     decode = partial(_decode, in_colour=in_colour and not grey, image_size=image_size, bits=bits)
     for part, files in order.items():
         readable = [(path, label) for path, label in files if path not in unreadable]
-        for batch in _worked(readable, decode, f"{part} images read"):
+        for batch in _over_files(readable, decode, f"{part} images read"):
             bad = {path: why for path, _, why in batch if isinstance(why, str)}
             _check_broken(bad, skip_broken)
             unreadable |= bad
@@ -107,7 +107,7 @@ def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[
     unreadable: dict[str, str] = {}
     in_colour, highest = False, 0
     sizes: dict[tuple[int, int], str] = {}
-    for path, _, look in (found for batch in _worked(files, _look, "looked at") for found in batch):
+    for path, _, look in (found for batch in _over_files(files, _look, "looked at") for found in batch):
         if isinstance(look, str):
             unreadable[path] = look
             continue
@@ -128,10 +128,10 @@ def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[
     return unreadable, in_colour, bits
 
 
-def _worked(
+def _over_files(
     files: Files, work: Callable[[ImageFile.ImageFile], Found], words: str
 ) -> Iterator[list[tuple[str, int, Found | str]]]:
-    """Path, label and what `work` makes of each image, a list for each batch, in order; done by workers where many."""
+    """Path, label and what `work` makes of each image, in order, a list a batch; by workers where there are many."""
     workers = min(os.cpu_count() or 1, len(files) // FILES_A_WORKER)
     images = cast(Dataset[tuple[str, int]], files)  # a list has all that is used of one
     loader = DataLoader(images, BATCH, num_workers=workers, collate_fn=partial(_tried_on_each, work))
@@ -180,7 +180,7 @@ def _opaque(image: Image.Image) -> Image.Image:
     """Put an image in front of the ground, where parts of it are transparent."""
     if not image.has_transparency_data:
         return image
-    return Image.alpha_composite(Image.new("RGBA", image.size, GROUND), image.convert("RGBA"))
+    return Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image.convert("RGBA"))
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -194,7 +194,8 @@ def _is_grey(image: Image.Image) -> bool:
 def _sixteen_bits(image: ImageFile.ImageFile) -> tuple[np.ndarray, np.ndarray] | None:
     """Colours (height, width, 1 or 3) and alpha (height, width, 1) of a PNG with 16 bits a channel; else None.
 
-    PIL gives the upper 8 bits alone of all but grey images. The lower ones come by another name of the same bytes.
+    Of all but grey images PIL gives the upper 8 bits alone. To decode the same bytes under another mode gives the lower
+    ones.
     """
     *where, packed = image.tile[0] if image.tile else (None,)
     if packed == "I;16B":
@@ -230,5 +231,5 @@ def _check_broken(broken: dict[str, str], skip_broken: bool) -> None:
         path, why = next(iter(broken.items()))
         more = f" ({len(broken):,} such files)" if len(broken) > 1 else ""
         raise DataError(
-            f"{path} cannot be read: {why}{more}. Mend or remove it, or leave such files out by --skip-broken."
+            f"{path} cannot be read: {why}{more}. Repair or remove it, or leave such files out with --skip-broken."
         )

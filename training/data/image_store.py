@@ -66,7 +66,7 @@ def held_out_groups(groups: Tensor, share: float, seed: int = SEED) -> tuple[Ten
         share: of the rows, between 0 and 1.
 
     Returns:
-        The rows of all other groups, and those that are held out; in random order, but those of a group in a row.
+        The rows of all other groups, and those that are held out; in random order, but those of a group together.
 
     Raises:
         DataError: all rows are of one group.
@@ -74,7 +74,7 @@ def held_out_groups(groups: Tensor, share: float, seed: int = SEED) -> tuple[Ten
     _, members = groups.unique(return_inverse=True)
     sizes = members.bincount()
     if len(sizes) < 2:
-        raise DataError("All rows are of one group, so that none can be held out: name two groups at least.")
+        raise DataError("All rows are of one group, so none can be held out: at least two groups are needed.")
     order = shuffled(len(sizes), seed)
     before = sizes[order].cumsum(0) - sizes[order]
     count = min(len(sizes) - 1, max(1, int((before < share * len(groups)).sum())))
@@ -107,8 +107,8 @@ def halves(
             rows = order[labels[order] == label]
             if len(rows) < 2:
                 raise DataError(
-                    f"{where} has {len(rows)} {rows_are[:-1]}(s) of the class {name!r:.60}; it takes two at least, one "
-                    "to train on and one to measure on."
+                    f"{where} has {len(rows)} {rows_are[:-1]}(s) of the class {name!r:.60}; at least two are "
+                    "needed, one to train on and one to measure on."
                 )
             held_out[rows[: max(1, round(len(rows) * HELD_OUT))]] = True
         rest, test = order[~held_out[order]], order[held_out[order]]
@@ -126,7 +126,7 @@ def shuffled(count: int, seed: int = SEED) -> Tensor:
 
 
 def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) -> tuple[Contents, dict[Half, Split]]:
-    """The images of a source, out of the cache; written to it first where they are not there yet.
+    """The images of a source, from the cache, where they are written first if they are not there.
 
     Args:
         source: what is read, and how: one name for all its versions; only the latest is kept.

@@ -43,11 +43,11 @@ class Progress:
     steps: int
     """Steps of the whole run."""
     epochs: float
-    """Passes over the images done; a whole number after each."""
+    """Passes over the images so far; a whole number after each."""
     images_per_second: float
     """Since the run began, or was taken up again; of all processes together."""
     reconstruction_loss: float
-    """As `SparseAutoencoder.reconstruction_loss` tells it; for images in [0, 1] the mean binary cross-entropy."""
+    """As `SparseAutoencoder.reconstruction_loss` computes it; for images in [0, 1] the mean binary cross-entropy."""
     penalty: float
     """What sparsity adds to it."""
     mean_activation: float
@@ -123,13 +123,15 @@ def fit(
     if len(images) == 0:
         raise TrainingError("There are no rows to train on.")
     if tuple(images.shape[1:]) != model.image_shape:
-        raise TrainingError(f"The model takes {model.image_shape}, and the data have {tuple(images.shape[1:])} a row.")
+        raise TrainingError(
+            f"The model takes rows of the shape {model.image_shape}, and these have {tuple(images.shape[1:])}."
+        )
     batch_size = min(recipe.batch_size, len(images))
     if parallel.count() > batch_size:
         raise TrainingError(f"A batch of {batch_size} images cannot be shared by {parallel.count()} processes.")
     if parallel.count() > 1 and any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules()):
-        raise TrainingError("Batch norm looks at the whole batch, so this model is trained by one process only.")
-    batches = len(images) // batch_size  # the last few images of each shuffled epoch wait for the next one
+        raise TrainingError("Batch norm looks at the whole batch, so only one process can train this model.")
+    batches = len(images) // batch_size  # the last few images of each shuffled epoch are left out of it
     run = _Run(model, recipe, recipe.epochs * batches)
     if snapshot is not None:
         run.restore(snapshot)
@@ -205,7 +207,7 @@ class _Run:
         )
         self.schedule = (
             torch.optim.lr_scheduler.OneCycleLR(self.optimizer, max_lr=recipe.learning_rate, total_steps=steps)
-            if recipe.one_cycle and steps > 1  # the first step of a cycle is almost none
+            if recipe.one_cycle and steps > 1  # the first step of a cycle is almost zero
             else torch.optim.lr_scheduler.ConstantLR(self.optimizer, factor=1)
         )
         self.forward = parallel.data_parallel(_Forward(model))
@@ -255,7 +257,7 @@ class _Run:
         def measure() -> dict[str, float]:
             mean = parallel.total(reconstruction_loss).item() / parallel.count()
             if not math.isfinite(mean + penalty.item() + balance.item()):
-                raise TrainingError(f"The loss is not finite at step {self.step}: try a smaller beta.")
+                raise TrainingError(f"The loss is not finite at step {self.step}: try a smaller learning rate or beta.")
             found = latents.detach()
             return {
                 "reconstruction_loss": mean,
@@ -282,7 +284,7 @@ class _Run:
                 getattr(self, name).load_state_dict(snapshot[name])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise TrainingError(
-                f"The checkpoint is from a run on another device than {self.device.type}: name that one by --device, "
+                f"The checkpoint is from a run on another device than {self.device.type}: give that one with --device, "
                 "or remove the checkpoint and start again."
             ) from error
 
@@ -297,7 +299,7 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 def round_to_half(model: SparseAutoencoder) -> None:
     """Round every weight to the nearest number that half precision can hold, in place.
 
-    A tensor with a value beyond the range of half precision is left as it is, whole.
+    A tensor with a value beyond the range of half precision is left as it is.
     """
     threshold = model.threshold  # None where the method has none; a parameter where it is learned
     thresholds = [] if threshold is None or model.sparsity.learns_threshold else [threshold]

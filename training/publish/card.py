@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
 import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from sae_model import SparseAutoencoder
+from sae_model import SparseAutoencoder, Sparsity
 from sae_model.errors import first_line
 from sae_model.hub import as_folder
 
+from ..fit.recipe import Recipe
 from ..measure.evaluation import Evaluation, known
 from .record import Record
 
 IMAGE_NAME = "reconstructions.webp"
 MOST_CLASSES = 30
-"""So many rows the table by class may have."""
+"""The most rows of the table by class."""
 PROBED = {"100": "fitted on 10 training images of each class", "all": "fitted on all training images"}
 BEGIN = "<!-- Generated from here on: the next push writes it anew. Write above or below. -->"
 END = "<!-- Generated up to here. -->"
@@ -31,7 +32,7 @@ A sparse autoencoder for {kind} of {shape}: {latent_dim} latents, {architecture}
 Trained on {dataset}{noisy}. Sparsity method: {method}{values}. It asks for {asks_for}.
 Use it {purpose}.{remark}
 
-![Four rows: {row}s of {dataset} of the test split, their reconstructions, the same with noise of sigma 0.3, and the
+![Four rows: {row}s of {dataset}'s test split, their reconstructions, the same with noise of sigma 0.3, and the
 reconstructions of those]({image})
 
 ## Load it
@@ -57,10 +58,10 @@ Measured on the {count} {row}s of {dataset}'s test split, by `python -m sae_mode
 
 {by_class}## How it was trained
 
-{init}{epochs} epochs over {limit}{dataset}'s training {row}s (less the last ones, which are the validation split) in
+{init}{epochs} epochs over {limit}training {row}s of {dataset} (less the last ones, which are the validation split) in
 batches of {batch_size}, with AdamW at a learning rate of {learning_rate:g}{schedule} (weight decay {weight_decay:g}).
-Seed: {seed}. The loss is {loss}{squared}{balanced} plus the penalty. `recipe.json`
-holds the hyperparameters; the same recipe on the same machine gives the same weights.
+Seed: {seed}. The loss is {loss}.
+`recipe.json` holds the hyperparameters; the same recipe on the same machine gives the same weights.
 
 Versions: {versions}.
 
@@ -134,26 +135,36 @@ def render_card(model: SparseAutoencoder, record: Record, repo_id: str | None = 
         source=repo_id or recipe.name,
         some="torch.rand" if bounded else "torch.randn",
         values_are=f"{row}s in [0, 1]" if bounded else "values of any range",
-        loss=f"the mean binary cross-entropy per {value}" if bounded else "the squared error over the variance",
+        loss=" plus ".join(_loss_terms(recipe, value)),
         count=f"{record.test_images:,}",
         table=as_markdown(["metric", "value", "meaning"], metrics),
         by_class=_by_class(record),
         init=f"Fine-tuned from {_name_of(recipe.init)}. " if recipe.init else "",
         epochs=recipe.epochs,
-        limit=f"the first {recipe.limit:,} {row}s of " if recipe.limit else "",
+        limit=f"the first {recipe.limit:,} " if recipe.limit else "the ",
         batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
         schedule=" at the peak of one cycle" if recipe.one_cycle else "",
         weight_decay=recipe.weight_decay,
         seed=recipe.seed,
-        squared=f", plus {recipe.squared_error:g} times the squared error" if recipe.squared_error else "",
-        balanced=f", plus {recipe.load_balancing:g} times a load-balancing loss" if recipe.load_balancing else "",
         versions=", ".join(f"{name} {version}" for name, version in record.versions.items()),
         credit=about.attribution,
         effective_l0=evaluation.effective_l0,
         fvu=evaluation.fvu,
     )
     return f"---\n{_metadata(model, record, row, value).to_yaml()}\n---\n\n{BEGIN}\n{body}{END}\n"
+
+
+def _loss_terms(recipe: Recipe, value: str) -> Iterator[str]:
+    """What is added up to the loss; `value` is what a value of the data is called."""
+    bounded = recipe.loss == "bce"
+    yield f"the mean binary cross-entropy per {value}" if bounded else "the squared error over the variance"
+    if recipe.squared_error:
+        yield f"{recipe.squared_error:g} times the squared error"
+    if recipe.load_balancing:
+        yield f"{recipe.load_balancing:g} times a load-balancing loss"
+    if type(recipe.sparsity).penalty is not Sparsity.penalty:
+        yield "the penalty of the sparsity method"
 
 
 def _name_of(source: str) -> str:
