@@ -81,7 +81,7 @@ def test_the_card_tells_all_and_its_lines_run(hub: LoopbackHub, trained: Path) -
     for words in (
         "reconstructions.webp",
         "Seed: 0",
-        "3 epochs over the first 6,000 images of MNIST's training images",
+        "3 epochs over the first 6,000 training images of MNIST",
         "images of 1 x 28 x 28 pixels: 200 latents, a linear dictionary",
         "Sparsity method: L1 penalty (beta = 0.3). It asks for a low mean activation",
         "`model.dictionary` holds its atoms",
