@@ -185,7 +185,7 @@ BROKEN = {
     "config is no JSON": (write_config("{"), "config.json cannot be read as JSON"),
     "config is a list": (write_config("[]"), "describes another kind of model"),
     "foreign config": (edit_config(model_type="bert"), "its model_type is 'bert'"),
-    "unknown argument": (edit_config(layers=3), "describes no model of sae_model .*layers"),
+    "unknown argument": (edit_config(**{"layers\u202e\x1b[2J": 3}), "describes no model of sae_model .*layers"),
     "bad size": (edit_config(latent_dim=-1), "latent_dim is a whole number of at least 1"),
     "unknown sparsity": (edit_config(sparsity={"kind": "l7"}), "Unknown sparsity method: 'l7'"),
     "sparsity of another type": (edit_config(sparsity={"kind": ["l1"] * 900}), "A sparsity method is written as"),
