@@ -66,11 +66,15 @@ def test_config_json_says_what_the_model_is(saved: Path) -> None:
 def test_saving_again_replaces_the_model_and_keeps_the_card(saved: Path) -> None:
     (saved / "README.md").write_text("my own words")
     (saved / "notes.txt").write_text("mine")
+    (saved / ".partial").mkdir()
+    (saved / ".partial" / "rest").write_text("what a killed process left")
     other = SparseAutoencoder(latent_dim=31).eval()
     other.save_pretrained(saved)
     assert_same(other, SparseAutoencoder.from_pretrained(saved))
     assert (saved / "README.md").read_text() == "my own words"
     assert (saved / "notes.txt").read_text() == "mine"
+    assert not (saved / ".partial").exists()
+    assert not (saved / "rest").exists()
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
 
@@ -345,7 +349,7 @@ def test_a_file_in_place_of_its_folder_is_refused_with_advice(saved: Path, name:
         SparseAutoencoder.from_pretrained(saved / name)
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "meta", "abacus", torch.device("cuda:99")])
+@pytest.mark.parametrize("device", ["hpu", "meta", "abacus", torch.device("cuda:99")])
 def test_a_device_that_is_not_there_is_refused_on_one_line(saved: Path, device: object) -> None:
     with pytest.raises(ModelLoadError, match=r"There is no device '.*' here: name cpu, or cuda where") as caught:
         SparseAutoencoder.from_pretrained(saved, map_location=device)

@@ -287,15 +287,6 @@ def test_a_full_disk_is_an_error_message_and_leaves_nothing(
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_model_appears_whole_in_an_empty_folder(tiny_model: SparseAutoencoder, tmp_path: Path) -> None:
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / ".partial").mkdir()
-    (tmp_path / "model" / ".partial" / "rest").write_text("what a killed process left")
-    tiny_model.save_pretrained(tmp_path / "model")
-    assert {path.name for path in (tmp_path / "model").iterdir()} == {"config.json", "model.safetensors", "README.md"}
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
-
-
 def test_checkpoints_are_gone_with_their_run(checkpoint: Checkpoint) -> None:
     shutil.copy(checkpoint.path, checkpoint.path.with_name(".model.checkpoint.partial"))
     remove_checkpoint(checkpoint.path.with_name("model"))

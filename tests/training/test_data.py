@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import pickle
 import shutil
 import sys
 from collections.abc import Callable
@@ -241,47 +239,27 @@ def test_emnist_is_turned_upright_and_counted_from_0(tmp_path: Path) -> None:
         load_split("emnist-letters", "test", tmp_path)
 
 
-@pytest.fixture
-def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
-    """Images (50, 3, 32, 32), as CIFAR-10's own files hold them: five batches to train on and one to test."""
-    images = np.random.default_rng(0).integers(0, 256, (60, 3, 32, 32)).astype(np.uint8)
-    folder = tmp_path / "cifar-10-batches-py"
-    folder.mkdir()
-
-    def write(name: str, content: object) -> str:
-        (folder / name).write_bytes(pickle.dumps(content))
-        return hashlib.md5((folder / name).read_bytes()).hexdigest()
-
-    lists = {"train_list": [], "test_list": []}
-    for number, name in enumerate([f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]):
-        rows = slice(10 * number, 10 * number + 10)
-        md5 = write(name, {"data": images[rows].reshape(10, -1), "labels": list(range(10))})
-        lists["test_list" if name == "test_batch" else "train_list"].append([name, md5])
-    meta = {"filename": "batches.meta", "key": "label_names", "md5": write("batches.meta", {"label_names": []})}
-    for name, value in {**lists, "meta": meta}.items():
-        monkeypatch.setattr(datasets.CIFAR10, name, value)
-    return images
-
-
-def test_cifar_comes_in_colour_and_may_be_scaled_and_grey(tmp_path: Path, cifar: np.ndarray) -> None:
-    assert np.array_equal(load_split("cifar10", "test", tmp_path).images.numpy(), cifar[50:])
-    train = load_split("cifar10", "train", tmp_path)
-    assert np.array_equal(train.images.numpy(), cifar[:46])
-    assert train.labels[:12].tolist() == [*range(10), 0, 1]
-    small = open_dataset("cifar10", tmp_path, image_size=16, grey=True).split("test")
-    assert small.images.shape == (10, 1, 16, 16)
-
-
-def test_svhn_asks_for_what_reads_it_and_takes_it_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own files are read by SciPy, which the project does not need for anything else."""
+@pytest.mark.parametrize(
+    ("name", "source", "half_is"), [("cifar10", "CIFAR10", {"train": False}), ("svhn", "SVHN", {"split": "test"})]
+)
+def test_what_torchvision_reads_comes_in_colour_and_may_be_scaled_and_grey(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str, half_is: dict[str, object]
+) -> None:
+    """CIFAR-10 has its channels last. SVHN is read by SciPy, which the project does not need for anything else."""
     images = np.random.default_rng(0).integers(0, 256, (20, 3, 32, 32)).astype(np.uint8)
-    read = Mock(return_value=SimpleNamespace(data=images, labels=np.arange(20) % 10))
-    monkeypatch.setattr(datasets, "SVHN", read)
-    assert np.array_equal(load_split("svhn", "test", tmp_path).images.numpy(), images)
-    read.assert_called_once_with(tmp_path, split="test", download=True)
+    held = {"data": images, "labels": np.arange(20) % 10}
+    if name == "cifar10":
+        held = {"data": images.transpose(0, 2, 3, 1), "targets": [number % 10 for number in range(20)]}
+    read = Mock(return_value=SimpleNamespace(**held))
+    monkeypatch.setattr(datasets, source, read)
+    test = load_split(name, "test", tmp_path)
+    assert np.array_equal(test.images.numpy(), images)
+    assert test.labels.tolist() == [*range(10)] * 2
+    read.assert_called_once_with(tmp_path, download=True, **half_is)
+    assert open_dataset(name, tmp_path, image_size=16, grey=True).split("test").images.shape == (20, 1, 16, 16)
     read.side_effect = ModuleNotFoundError("No module named 'scipy'", name="scipy")
-    with pytest.raises(DataError, match="SVHN is read with the help of scipy: `pip install scipy`"):
-        load_split("svhn", "test", tmp_path)
+    with pytest.raises(DataError, match=f"{source} is read with the help of scipy: `pip install scipy`"):
+        load_split(name, "test", tmp_path)
 
 
 def test_labels_beyond_the_classes_are_noticed(data_dir: Path) -> None:
