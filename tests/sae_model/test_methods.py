@@ -113,13 +113,9 @@ def test_a_method_is_added_by_one_class(tmp_path: Path, few_digits: Path) -> Non
     (tmp_path / "script.py").write_text(SCRIPT)
     options = ["--strength", "2", "--limit", "600", "--epochs", "1", "--latent-dim", "40", "--data-dir", few_digits]
     folder = tmp_path / "model"
-    done = subprocess.run(
-        [sys.executable, tmp_path / "script.py", "fit", "--sparsity", "mine", *options, "--output", folder],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, tmp_path / "script.py", "fit", "--sparsity", "mine", *options, "--output", folder]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "config.json").read_text())["sparsity"] == {"kind": "mine", "strength": 2.0}
     recipe = json.loads((folder / "recipe.json").read_text())

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 import torch
 
-from sae_model import AdaptiveTopK, KLPerNeuron, SparseAutoencoder
+from sae_model import AdaptiveTopK, KLPerNeuron
 from tests.command_line import assert_refused, run, succeeded
 from training.data import Rows, Split
 from training.fit.bundled_recipes import LECTURE
@@ -250,16 +250,6 @@ def test_a_lock_on_a_file_that_another_run_removed_just_then_is_none(
     with locked(output), pytest.raises(OutputError, match="is being written by another run"), locked(output):
         pass
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_run_may_write_to_the_folder_one_is_in(
-    tmp_path: Path, few_digits: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    succeeded(*ONE_EPOCH, few_digits, "--output", ".")
-    SparseAutoencoder.from_pretrained(".")
-    assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
 @pytest.mark.parametrize(

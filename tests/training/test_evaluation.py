@@ -161,6 +161,7 @@ def test_a_level_of_noise_is_the_same_whatever_else_is_measured(
     quick = evaluate(brief_model, some, measure="quick")
     for name in ("denoise_mse", "noisy_mse"):
         assert getattr(quick, name) == {"0.3": getattr(measured, name)["0.3"]}
+    assert (quick.fvu_refit, quick.fvu, quick.l0_by_class) == (None, measured.fvu, measured.l0_by_class)
 
 
 def test_the_models_mode_is_left_as_it_was(tiny_model: SparseAutoencoder, digits: Split) -> None:

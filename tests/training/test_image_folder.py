@@ -177,19 +177,16 @@ def test_images_that_are_all_grey_stay_grey_and_others_come_in_colour(folder: Pa
     assert (images[:, 0].float() - luma).abs().max() <= 1
 
 
-def test_images_of_other_kinds_are_read_as_one_would_see_them(tmp_path: Path) -> None:
+def test_images_that_were_held_on_their_side_stand_upright_among_others(tmp_path: Path) -> None:
     folder = tmp_path / "odd"
     write(folder, 130, size=(6, 8))
     sixteen = np.linspace(0, 65535, 48).reshape(8, 6).astype(np.uint16)
-    Image.fromarray(sixteen).save(folder / "a.png")
-    Image.fromarray(np.zeros((8, 6), np.uint8)).convert("P").save(folder / "b.png")
-    Image.fromarray(np.full((8, 6, 4), 7, np.uint8), "RGBA").save(folder / "c.PNG")
-    turned = Image.fromarray(np.zeros((6, 8, 3), np.uint8))
+    Image.fromarray(sixteen).save(folder / "a.PNG")
     exif = Image.Exif()
-    exif[0x0112] = 6  # held on its side
-    turned.save(folder / "d.jpg", exif=exif)
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((6, 8, 3), np.uint8)).save(folder / "d.jpg", exif=exif)
     images = torch.cat(list(halves(open_dataset(str(folder))).values()))
-    assert images.shape == (134, 3, 8, 6)
+    assert images.shape == (132, 3, 8, 6)
     assert (images[:, 0].flatten(1) == torch.from_numpy((sixteen >> 8).astype(np.uint8)).flatten()).all(1).any()
 
 
