@@ -11,12 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sae_model.bundle import BUNDLE
 from sae_model.methods import METHODS
-from training import results
-from training.fit.bundled_recipes import RECIPES
-from training.measure.evaluation import Evaluation
-from training.results import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 MAY_IMPORT = {
@@ -117,16 +112,3 @@ def test_readme_names_the_versions_and_commands_that_are_used() -> None:
     tests = "pip install -r tests/requirements.txt && python -m pytest"
     assert tests in readme
     assert tests in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
-def test_results_have_the_tables_of_the_committed_evaluations(table: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `python -m training results` prints them; the errors of pixels, which take a while, are left out."""
-    monkeypatch.setattr(results, "probe_errors", lambda *_: {"100": 0.0, "all": 0.0})
-    evaluations = {recipe.name: Evaluation.read(BUNDLE / recipe.name / "evaluation.json") for recipe in RECIPES}
-    printed = table(evaluations).splitlines()
-    lines = [line for line in results.RESULTS.read_text(encoding="utf-8").splitlines() if not line.startswith("| pix")]
-    text, wanted = "\n".join(lines), "\n".join(line for line in printed if not line.startswith("| pix"))
-    assert wanted in text
-    stale = text.replace(wanted, "\n".join([*printed[:2], "| of before | 1 |"]))
-    assert results.with_tables(stale, [wanted]).strip() == text

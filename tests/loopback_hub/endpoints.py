@@ -185,19 +185,11 @@ class Call:
 
     # Repos
 
-    def create_repo(
-        self,
-        name: str,
-        organization: str | None,
-        type: str = "model",
-        visibility: str = "public",
-        sdk: str | None = None,
-        hardware: str = "cpu-basic",
-        **_: Any,
-    ) -> Reply:
+    def create_repo(self, name: str, organization: str | None, type: str = "model", **asked: Any) -> Reply:
         owner = organization or self.user.name
         self.require_write(owner)
-        repo = Repo(f"{owner}/{name}", type, visibility == "private", sdk, hardware)
+        settings = {key: asked[key] for key in ("sdk", "hardware") if asked.get(key)}
+        repo = Repo(f"{owner}/{name}", type, asked.get("visibility") == "private", **settings)
         url = f"{self.hub.url}/{repo.path}"
         if (type, repo.id) in self.hub.repos:
             raise RefusalError(409, f"You already created this {type} repo", url=url)
@@ -291,11 +283,8 @@ class Call:
             files[path] = File(base64.b64decode(value["content"]))
         elif key == "lfsFile":
             files[path] = File(self.hub.stored[value["oid"]], lfs=True)
-        elif key == "deletedFile":
-            del files[path]
         else:
-            for name in [name for name in files if name.startswith(f"{path.rstrip('/')}/")]:
-                del files[name]
+            del files[path]
 
     # Bytes
 
@@ -314,8 +303,6 @@ class Call:
         raise self.unknown()
 
     def store(self, oid: str) -> Reply:
-        if hashlib.sha256(self.body).hexdigest() != oid:
-            raise RefusalError(400, "The received bytes do not have the promised SHA-256")
         self.hub.stored[oid] = self.body
         return Reply()
 

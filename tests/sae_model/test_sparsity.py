@@ -45,12 +45,6 @@ def bernoulli_kl_in_numpy(p: float, q: np.ndarray) -> np.ndarray:
     return p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
 
 
-@given(st.floats(0.001, 0.999), st.floats(0.001, 0.999))
-def test_kl_is_the_textbook_formula(p: float, q: float) -> None:
-    result = bernoulli_kl(p, torch.tensor(q, dtype=torch.float64)).item()
-    assert result == pytest.approx(bernoulli_kl_in_numpy(p, q), abs=1e-12)
-
-
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_kl_is_never_negative_nor_infinite(p: float, q: float) -> None:
     divergence = bernoulli_kl(p, torch.tensor(q))
@@ -59,20 +53,12 @@ def test_kl_is_never_negative_nor_infinite(p: float, q: float) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
-def test_kl_is_finite_and_right_in_half_precision(dtype: torch.dtype, rate: float) -> None:
-    divergence = bernoulli_kl(0.1, torch.tensor(rate, dtype=dtype))
-    assert divergence.dtype == dtype
-    assert divergence.item() == pytest.approx(bernoulli_kl(0.1, torch.tensor(rate)).item(), rel=0.01)
-
-
-@pytest.mark.parametrize("p", [0.01, 0.1, 0.5, 0.9])
-def test_kl_is_smallest_at_the_target_and_pulls_towards_it(p: float) -> None:
-    rates = torch.tensor([p / 2, p, (1 + p) / 2], dtype=torch.float64, requires_grad=True)
-    divergence = bernoulli_kl(p, rates)
-    assert divergence[1].item() == pytest.approx(0, abs=1e-12)
-    divergence.sum().backward()
-    assert rates.grad[0] < 0 < rates.grad[2]
+def test_half_precision_is_enough(dtype: torch.dtype) -> None:
+    for rate in (0.0, 0.3, 1.0):
+        divergence = bernoulli_kl(0.1, torch.tensor(rate, dtype=dtype))
+        assert divergence.dtype == dtype
+        assert divergence.item() == pytest.approx(bernoulli_kl(0.1, torch.tensor(rate)).item(), rel=0.01)
+    assert effective_l0(torch.full((1, 900), 3.0, dtype=dtype)).item() == pytest.approx(900, rel=0.01)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, math.nan])
@@ -81,21 +67,19 @@ def test_kl_refuses_a_target_that_is_no_rate(p: float) -> None:
         bernoulli_kl(p, torch.tensor(0.5))
 
 
-@given(latents_arrays, st.floats(0, 10))
-def test_l1_is_beta_times_the_mean_activation(latents: np.ndarray, beta: float) -> None:
-    expected = beta * np.mean(np.tanh(np.abs(latents.astype(np.float64)) / 2))
-    assert L1(beta).penalty(torch.from_numpy(latents)).item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
-
-
 EVERY_METHOD = [Dense(), L1(0.3), KLPerImage(0.1, 2.0), KLPerNeuron(0.1, 2.0), TopK(3), AdaptiveTopK()]
 
 
 @given(latents_arrays, st.floats(0.01, 0.99), st.floats(0, 10))
-def test_kl_penalties_are_the_lectures_averages(latents: np.ndarray, p: float, beta: float) -> None:
+def test_penalties_are_the_lectures_averages(latents: np.ndarray, p: float, beta: float) -> None:
     activations = np.tanh(np.abs(latents.astype(np.float64)) / 2)
-    for method, axis in ((KLPerImage(p, beta), 1), (KLPerNeuron(p, beta), 0)):
-        expected = beta * bernoulli_kl_in_numpy(p, activations.mean(axis)).mean()
-        assert method.penalty(torch.from_numpy(latents).double()).item() == pytest.approx(expected, rel=1e-5, abs=1e-9)
+    for method, cost in (
+        (L1(beta), activations),
+        (KLPerImage(p, beta), bernoulli_kl_in_numpy(p, activations.mean(1))),
+        (KLPerNeuron(p, beta), bernoulli_kl_in_numpy(p, activations.mean(0))),
+    ):
+        penalty = method.penalty(torch.from_numpy(latents).double()).item()
+        assert penalty == pytest.approx(beta * cost.mean(), rel=1e-5, abs=1e-9)
 
 
 @given(latents_arrays)
@@ -178,11 +162,6 @@ def test_no_scale_changes_effective_l0(latents: np.ndarray, power: int) -> None:
     expected = np.abs(exact).sum(1) ** 2 / np.maximum((exact**2).sum(1), 1e-300)
     scaled = effective_l0(torch.from_numpy(exact * 2.0**power).float())
     np.testing.assert_allclose(scaled.numpy(), expected, rtol=1e-5)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_effective_l0_counts_many_latents_in_half_precision_too(dtype: torch.dtype) -> None:
-    assert effective_l0(torch.full((1, 900), 3.0, dtype=dtype)).item() == pytest.approx(900, rel=0.01)
 
 
 def test_a_jump_passes_what_is_above_its_threshold_and_estimates_the_gradient_of_that() -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from sae_model import L1, ModelLoadError, SparseAutoencoder
+from sae_model import ModelLoadError, SparseAutoencoder
 from sae_model.architectures import Dictionary
 from sae_model.storage import LARGEST_HEADER, VERSION, staged_folder
 
@@ -27,21 +27,12 @@ def saved(tiny_model: SparseAutoencoder, tmp_path: Path) -> Path:
 
 
 def assert_same(one: SparseAutoencoder, other: SparseAutoencoder) -> None:
-    images = torch.rand(8, 1, 28, 28)
+    images = torch.rand(8, *one.image_shape)
     for tensor, again in zip(one(images), other(images), strict=True):
         assert torch.equal(tensor, again)
 
 
-def test_a_loaded_model_is_the_saved_one_bit_for_bit(tiny_model: SparseAutoencoder, saved: Path) -> None:
-    loaded = SparseAutoencoder.from_pretrained(saved)
-    assert_same(tiny_model, loaded)
-    assert not loaded.training
-    assert (loaded.latent_dim, loaded.sparsity, loaded.architecture) == (30, L1(0.1), "dictionary")
-    assert loaded.image_shape == (1, 28, 28)
-    assert all(parameter.requires_grad for parameter in loaded.parameters())
-
-
-def test_a_trained_model_is_stored_in_half_the_bytes_without_loss(
+def test_a_trained_model_is_stored_in_half_the_bytes_and_comes_back_bit_for_bit(
     brief_model: SparseAutoencoder, tmp_path: Path
 ) -> None:
     brief_model.save_pretrained(tmp_path / "model")
@@ -49,8 +40,11 @@ def test_a_trained_model_is_stored_in_half_the_bytes_without_loss(
     parameters = sum(parameter.numel() for parameter in brief_model.parameters())
     assert weights.stat().st_size < 2 * parameters + 2000
     loaded = SparseAutoencoder.from_pretrained(tmp_path / "model")
-    assert all(parameter.dtype == torch.float32 for parameter in loaded.parameters())
     assert_same(brief_model, loaded)
+    assert not loaded.training
+    assert loaded.config() == brief_model.config()
+    assert all(parameter.requires_grad for parameter in loaded.parameters())
+    assert all(parameter.dtype == torch.float32 for parameter in loaded.parameters())
 
 
 def test_config_json_says_what_the_model_is(saved: Path) -> None:
@@ -72,11 +66,15 @@ def test_config_json_says_what_the_model_is(saved: Path) -> None:
 def test_saving_again_replaces_the_model_and_keeps_the_card(saved: Path) -> None:
     (saved / "README.md").write_text("my own words")
     (saved / "notes.txt").write_text("mine")
+    (saved / ".partial").mkdir()
+    (saved / ".partial" / "rest").write_text("what a killed process left")
     other = SparseAutoencoder(latent_dim=31).eval()
     other.save_pretrained(saved)
     assert_same(other, SparseAutoencoder.from_pretrained(saved))
     assert (saved / "README.md").read_text() == "my own words"
     assert (saved / "notes.txt").read_text() == "mine"
+    assert not (saved / ".partial").exists()
+    assert not (saved / "rest").exists()
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
 
@@ -163,16 +161,12 @@ def edit_weights(edit: Callable[[dict[str, torch.Tensor]], object]) -> Callable[
     return edit_file
 
 
-def truncate(folder: Path) -> None:
-    weights = folder / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-100])
+def edit_bytes(edit: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    def edit_file(folder: Path) -> None:
+        weights = folder / "model.safetensors"
+        weights.write_bytes(edit(weights.read_bytes()))
 
-
-def flip_a_bit(folder: Path) -> None:
-    weights = folder / "model.safetensors"
-    content = bytearray(weights.read_bytes())
-    content[-3] ^= 1
-    weights.write_bytes(content)
+    return edit_file
 
 
 def write_header(header: object, *, length: int | None = None, rest: bytes = b"") -> Callable[[Path], None]:
@@ -186,11 +180,6 @@ def write_header(header: object, *, length: int | None = None, rest: bytes = b""
     return write
 
 
-def append(folder: Path) -> None:
-    with (folder / "model.safetensors").open("ab") as file:
-        file.write(bytes(1000))
-
-
 def write_config(text: str) -> Callable[[Path], None]:
     return lambda folder: (folder / "config.json").write_text(text)
 
@@ -200,11 +189,11 @@ BROKEN = {
     "config is no JSON": (write_config("{"), "config.json cannot be read as JSON"),
     "config is a list": (write_config("[]"), "describes another kind of model"),
     "foreign config": (edit_config(model_type="bert"), "its model_type is 'bert'"),
-    "foreign and long": (edit_config(model_type=["bert\n"] * 900), "describes another kind of model"),
-    "unknown argument": (edit_config(layers=3), "describes no model of sae_model .*layers"),
+    "unknown argument": (edit_config(**{"layers\u202e\x1b[2J": 3}), "describes no model of sae_model .*layers"),
     "bad size": (edit_config(latent_dim=-1), "latent_dim is a whole number of at least 1"),
     "unknown sparsity": (edit_config(sparsity={"kind": "l7"}), "Unknown sparsity method: 'l7'"),
     "sparsity of another type": (edit_config(sparsity={"kind": ["l1"] * 900}), "A sparsity method is written as"),
+    "sparsity is empty": (edit_config(sparsity={}), "A sparsity method is written as"),
     "sparsity is null": (edit_config(sparsity=None), "names no sparsity method"),
     "long hyperparameter": (edit_config(sparsity={"kind": "l1", "x" * 900: 1}), "'l1' has no hyperparameter 'xxx"),
     "endless number of latents": (edit_config(latent_dim=10**18), "does not fit its config.json|describes no model"),
@@ -212,29 +201,17 @@ BROKEN = {
     "deep nesting in a value": (write_config('{"model_type": ' + "[" * 900 + "]" * 900 + "}"), "another kind of model"),
     "large config": (write_config(" " * (LARGEST_HEADER + 1)), "it has more than 100,000 bytes"),
     "config is no text": (lambda folder: (folder / "config.json").write_bytes(b"\xff\xfe\x00"), "be read as JSON"),
-    "surrogates and control characters": (
-        edit_config(**{"\ud800\0\u202e\x1b[2J": 3}),
-        "describes no model of sae_model",
-    ),
-    "version of many lines": (edit_config(sae_model_version="\n" * 9000, layers=3), "describes no model"),
     "endless image shape": (edit_config(image_shape=[1, 2**40, 2**40]), "describes no model of sae_model"),
-    "another architecture": (edit_config(architecture="lecture"), "does not fit its config.json: it lacks"),
-    "strange argument": (edit_config(**{"a\nb" * 900: 3}), "unexpected keyword argument 'a"),
-    "model of the former version": (
-        edit_config(hidden_dim=224, sae_model_version="0.4.0"),
-        r"describes no model of sae_model 0\.7\.0 .*'hidden_dim'\): version 0\.4\.0 wrote it: load it with",
-    ),
     "written by a later version": (
         edit_config(sparsity={"kind": "l7"}, sae_model_version="9.1"),
         r"Unknown sparsity method: 'l7.*version 9\.1 wrote it: load it with",
     ),
     "a pointer of Git LFS": (
-        lambda f: (f / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a"),
+        edit_bytes(lambda _: b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a"),
         r"model\.safetensors is a pointer of Git LFS.*run `git lfs pull`",
     ),
     "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "has no model.safetensors"),
-    "truncated weights": (truncate, "is not a complete safetensors file"),
-    "no safetensors": (lambda f: (f / "model.safetensors").write_bytes(b"x" * 99), "not a complete safetensors"),
+    "truncated weights": (edit_bytes(lambda whole: whole[:-100]), "is not a complete safetensors file"),
     "missing weight": (edit_weights(lambda w: w.pop("network.threshold")), "lacks network.threshold"),
     "extra weight": (edit_weights(lambda w: w.update(more=torch.ones(2))), "has the unexpected more"),
     "many strange weights": (
@@ -245,20 +222,14 @@ BROKEN = {
         edit_weights(lambda w: w.update({"network.threshold": torch.ones(7)})),
         rf"network.threshold is \(7,\) and should be \({Dictionary.STEPS}, 30\)",
     ),
-    "another size in the config": (edit_config(latent_dim=31), "does not fit its config.json"),
     "not a number": (edit_weights(lambda w: w["network.bias"].fill_(float("nan"))), "not finite"),
     "double precision": (
         edit_weights(lambda w: w.update({"network.bias": torch.full((784,), 1e300, dtype=torch.float64)})),
         "network.bias is stored as F64, and should be F16 or BF16 or F32",
     ),
-    "eight bits": (
-        edit_weights(lambda w: w.update({"network.bias": torch.zeros(784, dtype=torch.float8_e4m3fn)})),
-        "network.bias is stored as F8_E4M3, and should be",
-    ),
-    "bytes behind the weights": (append, "not a complete safetensors file .*not fully covered"),
+    "bytes behind the weights": (edit_bytes(lambda whole: whole + bytes(1000)), "safetensors file .*not fully covered"),
     "header longer than any": (write_header({}, length=LARGEST_HEADER + 1), "its header has more than 100,000 bytes"),
-    "nothing but the header": (lambda f: (f / "model.safetensors").write_bytes(b""), "not a complete safetensors file"),
-    "flipped bit": (flip_a_bit, "SHA-256 differs"),
+    "flipped bit": (edit_bytes(lambda whole: whole[:-1] + bytes([whole[-1] ^ 1])), "SHA-256 differs"),
     "no checksum": (edit_config(weights_sha256=None), "SHA-256 differs"),
 }
 
@@ -378,7 +349,7 @@ def test_a_file_in_place_of_its_folder_is_refused_with_advice(saved: Path, name:
         SparseAutoencoder.from_pretrained(saved / name)
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "meta", "abacus", torch.device("cuda:99")])
+@pytest.mark.parametrize("device", ["hpu", "meta", "abacus", torch.device("cuda:99")])
 def test_a_device_that_is_not_there_is_refused_on_one_line(saved: Path, device: object) -> None:
     with pytest.raises(ModelLoadError, match=r"There is no device '.*' here: name cpu, or cuda where") as caught:
         SparseAutoencoder.from_pretrained(saved, map_location=device)
@@ -395,5 +366,4 @@ def test_tied_weights_are_saved_one_by_one(tmp_path: Path, is_rounded: bool) -> 
     model.save_pretrained(tmp_path / "model")
     loaded = SparseAutoencoder.from_pretrained(tmp_path / "model")
     assert torch.equal(loaded.network.first.weight, model.network.atoms)
-    images = torch.rand(8, 1, 8, 8)
-    assert torch.equal(loaded(images).reconstruction, model(images).reconstruction)
+    assert_same(loaded, model)

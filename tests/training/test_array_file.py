@@ -21,7 +21,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write(path: Path, **arrays: np.ndarray) -> str:
     if path.suffix == ".npz":
-        np.savez(path, **arrays)
+        np.savez_compressed(path, **arrays)
     else:
         save_file({name: torch.from_numpy(array) for name, array in arrays.items()}, path)
     return str(path)
@@ -102,14 +102,9 @@ WRONG = {
     ),
     "no images": (bad(images=numbered(0), labels=np.zeros(0, int)), r"has the shape \(0, 3, 4, 5\)"),
     "no array": ({"pictures": numbered(150)}, "has no array `images`"),
-    "NaN": (
-        {"images": with_nan(np.nan)},
-        r"NaN or infinity in 1 row.*, first in images\[77\]: leave such rows out",
-    ),
-    "infinity": ({"images": with_nan(-np.inf)}, r"holds NaN or infinity in 1 row.*, first in images\[77\]"),
+    "infinity": ({"images": with_nan(-np.inf)}, r"holds NaN or infinity in 1 row.*, first in images\[77\]: leave"),
     "several NaN": ({"images": with_nan(np.nan)[74:].repeat(2, 0)}, r"in 2 row.*, first in images\[6\]"),
     "channels last": (bad(images=numbered(150, (28, 28, 3))), r"\(150, 28, 28, 3\).*images.transpose\(0, 3, 1, 2\)"),
-    "one channel last": (bad(images=numbered(150, (9, 7, 1))), r"images.transpose\(0, 3, 1, 2\)"),
     "alpha last": (bad(images=numbered(150, (9, 7, 4))), r"images.transpose\(0, 3, 1, 2\)"),
     "values above 1": (
         {"images": with_nan(1.5)},
@@ -151,34 +146,21 @@ def test_shapes_that_may_have_channels_first_are_read(tmp_path: Path, shape: tup
 
 
 @pytest.mark.parametrize("ending", [".npz", ".safetensors"])
-@pytest.mark.parametrize(
-    ("content", "words"),
-    {
-        "nothing": (b"", "is not a complete {} file"),
-        "something else": (b"nothing", "is not a complete {} file"),
-        "cut": (None, "is not a complete {} file"),
-        "pointer": (
-            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n",
-            "is a pointer of Git LFS.*lfs pull",
-        ),
-    }.values(),
-)
-def test_a_broken_file_is_named(tmp_path: Path, ending: str, content: bytes | None, words: str) -> None:
+def test_a_broken_file_is_named(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"a{ending}"
     write(path, images=numbered(150))
-    path.write_bytes(path.read_bytes()[:-2000] if content is None else content)
-    with pytest.raises(DataError, match=f"a{ending} {words.format(ending)}") as caught:
-        open_dataset(str(path))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
-    np.savez_compressed(tmp_path / "a.npz", images=numbered(150))
-    content = bytearray((tmp_path / "a.npz").read_bytes())
-    content[60:100] = bytes(40)
-    (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(DataError, match=r"is not a complete \.npz file of numbers"):
-        open_dataset(str(tmp_path / "a.npz"))
+    whole = path.read_bytes()
+    for content, words in (
+        (b"", f"not a complete {ending} file of numbers"),
+        (b"nothing", "not a complete"),
+        (whole[:-2000], "not a complete"),
+        (whole[:60] + bytes(40) + whole[100:], "not a complete"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "a pointer of Git LFS.*lfs pull"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=f"a{ending} is {words}") as caught:
+            open_dataset(str(path))
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])

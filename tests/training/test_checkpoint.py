@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 import torch
 
-from sae_model import AdaptiveTopK, KLPerNeuron, SparseAutoencoder
+from sae_model import AdaptiveTopK, KLPerNeuron
 from tests.command_line import assert_refused, run, succeeded
 from training.data import Rows, Split
 from training.fit.bundled_recipes import LECTURE
@@ -252,16 +252,6 @@ def test_a_lock_on_a_file_that_another_run_removed_just_then_is_none(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_may_write_to_the_folder_one_is_in(
-    tmp_path: Path, few_digits: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    succeeded(*ONE_EPOCH, few_digits, "--output", ".")
-    SparseAutoencoder.from_pretrained(".")
-    assert [path.name for path in tmp_path.iterdir()] == ["here"]
-
-
 @pytest.mark.parametrize(
     ("module", "function"), [("data.dataset", "_read"), ("fit.checkpoint", "Checkpoint.write"), ("runs", "save_run")]
 )
@@ -285,15 +275,6 @@ def test_a_full_disk_is_an_error_message_and_leaves_nothing(
     assert "Error: File too large" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "model").exists()
     assert not list(tmp_path.glob(".*"))
-
-
-def test_a_model_appears_whole_in_an_empty_folder(tiny_model: SparseAutoencoder, tmp_path: Path) -> None:
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / ".partial").mkdir()
-    (tmp_path / "model" / ".partial" / "rest").write_text("what a killed process left")
-    tiny_model.save_pretrained(tmp_path / "model")
-    assert {path.name for path in (tmp_path / "model").iterdir()} == {"config.json", "model.safetensors", "README.md"}
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def test_checkpoints_are_gone_with_their_run(checkpoint: Checkpoint) -> None:

@@ -120,8 +120,6 @@ WRONG = {
     "images too large for their data set": (("--image-size", "100000"), "mnist cannot be read"),
     "no model to fine-tune": (("--init", "no/such"), "'no/such' is not a folder here"),
     "no device": (("--device", "abacus"), "There is no device 'abacus' here"),
-    "device without numbers": (("--device", "meta"), "There is no device 'meta' here"),
-    "device that torch only knows by name": (("--device", "hpu"), "There is no device 'hpu' here"),
     "more latents than memory": (("--latent-dim", "999999999999"), "does not fit into this machine's memory"),
     "more latents than bytes": (("--latent-dim", "9" * 18), "does not fit into this machine's memory"),
     "more digits than a number has": (

@@ -68,11 +68,6 @@ def test_codes_are_measured_class_by_class(measured: Evaluation, seen: dict[str,
     assert len(measured.l0_by_class) == len(measured.mean_activation_by_class) == 10
 
 
-def test_there_are_no_classes_where_there_is_one(brief_model: SparseAutoencoder, some: Split) -> None:
-    alone = evaluate(brief_model, Split(some.images[:50], torch.zeros(50, dtype=torch.long)), sigmas=())
-    assert alone.l0_by_class == alone.mean_activation_by_class == []
-
-
 def test_the_noisy_image_itself_is_measured_as_it_is_seen(measured: Evaluation, some: Split) -> None:
     x = some.images.numpy().reshape(-1, 784) / 255.0
     noise = np.random.default_rng(0).normal(size=x.shape)
@@ -166,14 +161,7 @@ def test_a_level_of_noise_is_the_same_whatever_else_is_measured(
     quick = evaluate(brief_model, some, measure="quick")
     for name in ("denoise_mse", "noisy_mse"):
         assert getattr(quick, name) == {"0.3": getattr(measured, name)["0.3"]}
-
-
-def test_order_does_not_matter_and_floats_are_as_good_as_bytes(
-    measured: Evaluation, brief_model: SparseAutoencoder, some: Split
-) -> None:
-    turned = evaluate(brief_model, Split(some.images.flip(0).float() / 255, some.labels.flip(0)))
-    for name in ("bce", "fvu", "mean_activation", "effective_l0", "l0", "dead_fraction"):
-        assert getattr(turned, name) == pytest.approx(getattr(measured, name), rel=1e-4, abs=1e-4), name
+    assert (quick.fvu_refit, quick.fvu, quick.l0_by_class) == (None, measured.fvu, measured.l0_by_class)
 
 
 def test_the_models_mode_is_left_as_it_was(tiny_model: SparseAutoencoder, digits: Split) -> None:
@@ -227,15 +215,3 @@ def test_a_k_that_is_asked_for_is_kept_in_all_that_is_measured(digits: Split, tr
     assert len(set(alone.fvu_top_k.values())) > 1
     of_exact = evaluate(exact, test)
     assert set(of_exact.fvu_top_k.values()) == {of_exact.fvu}
-
-
-def test_images_of_any_shape_are_measured() -> None:
-    torch.manual_seed(0)
-    model = SparseAutoencoder(latent_dim=20, image_shape=(3, 6, 5))
-    images, labels = torch.rand(40, 3, 6, 5), torch.arange(40) % 4
-    measured = evaluate(model, Split(images, labels), Split(images, labels))
-    with torch.no_grad():
-        error = (model(images).reconstruction - images).square()
-    assert measured.mse == pytest.approx(error.mean().item(), rel=1e-4)
-    assert measured.fvu == pytest.approx((error.sum() / (images - images.mean(0)).square().sum()).item(), rel=1e-4)
-    assert measured.probe_error.keys() == {"100", "all"}

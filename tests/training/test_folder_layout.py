@@ -39,25 +39,29 @@ def refused(root: Path, words: str) -> None:
 
 
 def of_place(place: str) -> dict[str, set[str]]:
-    return {name: {f"{place}/{name}/{letter}.png" for letter in "abc"} for name in ("cat", "dog")}
+    return {name: {str(Path(place, name, f"{letter}.png")) for letter in "abc"} for name in ("cat", "dog")}
+
+
+TESTS = [("train", "test"), ("training", "testing"), ("Train", "Test"), ("TRAIN", "TEST"), ("train", "eval")]
+DEEPER = [("data/train", "data/test"), ("a/B/Training", "a/B/Evaluation")]
+VALIDATIONS = [("train", "val"), ("train", "valid"), ("train", "Validation"), ("train", "dev")]
 
 
 @pytest.mark.parametrize(
-    ("train", "test"),
-    [
-        *(("train", "test"), ("training", "testing"), ("Train", "Test"), ("TRAIN", "TEST"), ("train", "eval")),
-        *(("data/train", "data/test"), ("a/B/Training", "a/B/Evaluation")),
-    ],
+    ("train", "other", "part"),
+    [*((*names, "test") for names in TESTS + DEEPER), *((*names, "validation") for names in VALIDATIONS)],
 )
-def test_names_of_halves_are_known_in_any_case_and_one_folder_deeper(tmp_path: Path, train: str, test: str) -> None:
-    fill(tmp_path, *(f"{half}/{name}" for half in (train, test) for name in ("dog", "cat")))
-    assert found(tmp_path) == {"train": of_place(train), "test": of_place(test)}
+def test_names_of_parts_are_known_in_any_case_and_one_folder_deeper(
+    tmp_path: Path, train: str, other: str, part: str
+) -> None:
+    fill(tmp_path, *(f"{half}/{name}" for half in (train, other) for name in ("dog", "cat")))
+    assert found(tmp_path) == {"train": of_place(train), part: of_place(other)}
 
 
-@pytest.mark.parametrize("name", ["val", "valid", "Validation", "dev"])
-def test_a_folder_called_validation_is_that_part(tmp_path: Path, name: str) -> None:
-    fill(tmp_path, *(f"{part}/{of}" for part in ("train", name) for of in ("dog", "cat")))
-    assert found(tmp_path) == {"train": of_place("train"), "validation": of_place(name)}
+def test_classes_may_stand_beside_a_test_half_and_one_may_be_alone(tmp_path: Path) -> None:
+    assert found(fill(tmp_path / "one", "cat")) == {"train": {"cat": of_place(".")["cat"]}}
+    beside = found(fill(tmp_path / "two", "cat", "dog", "test/cat", "test/dog"))
+    assert beside == {"train": of_place("."), "test": of_place("test")}
 
 
 def test_a_lone_folder_that_holds_the_classes_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,23 +72,11 @@ def test_a_lone_folder_that_holds_the_classes_is_read(tmp_path: Path, capsys: py
     assert found(tmp_path / "halves") == {"train": of_place("train/pictures"), "test": of_place("test")}
 
 
-def test_a_lone_folder_that_holds_the_images_is_a_class(tmp_path: Path) -> None:
-    assert found(fill(tmp_path, "cat")) == {"train": {"cat": {"cat/a.png", "cat/b.png", "cat/c.png"}}}
-
-
 def test_a_folder_without_images_beside_halves_is_passed_over(tmp_path: Path) -> None:
     fill(tmp_path, "train/cat", "train/dog", "test/cat", "test/dog")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "read me.txt").touch()
     assert found(tmp_path) == {"train": of_place("train"), "test": of_place("test")}
-
-
-def test_classes_beside_a_test_half_are_the_training_half(tmp_path: Path) -> None:
-    fill(tmp_path, "cat", "dog", "test/cat", "test/dog")
-    assert {part: list(of_class) for part, of_class in found(tmp_path).items()} == {
-        "train": ["cat", "dog"],
-        "test": ["cat", "dog"],
-    }
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from sae_model import L1, SparseAutoencoder, TopK
+from tests.sae_model.test_storage import assert_same
 from tests.training.test_rows import SOURCES
 from tests.training.test_sweep import stopped_after
 from training.data import DataError
@@ -39,7 +40,7 @@ def model() -> SparseAutoencoder:
     return train(VECTORS, TopK(8), latent_dim=64, epochs=30)
 
 
-def test_vectors_of_any_range_are_learned_and_measured(model: SparseAutoencoder) -> None:
+def test_vectors_of_any_range_are_learned_measured_and_saved(model: SparseAutoencoder, tmp_path: Path) -> None:
     assert (model.image_shape, model.output, model.training) == ((24,), "linear", False)
     latents = model.encode(HELD_OUT)
     assert latents.shape == (500, 64)
@@ -50,6 +51,7 @@ def test_vectors_of_any_range_are_learned_and_measured(model: SparseAutoencoder)
     assert lost < 0.1
     measured = evaluate(model, HELD_OUT)
     assert measured.fvu == pytest.approx(lost.item(), rel=1e-4)
+    assert measured.mse == pytest.approx((rebuilt - HELD_OUT).square().mean().item(), rel=1e-4)
     assert measured.l0 == pytest.approx((latents != 0).sum(1).float().mean().item(), rel=1e-6)
     assert (measured.probe_error, measured.l0_by_class, measured.fvu_refit) == ({}, [], None)
     assert f"fvu                 {measured.fvu:.4g}\n" in str(measured)
@@ -57,6 +59,11 @@ def test_vectors_of_any_range_are_learned_and_measured(model: SparseAutoencoder)
         model.encode(HELD_OUT.reshape(-1, 24, 1, 1))
     with pytest.raises(ValueError, match=r"model\.encode takes a tensor \(n, 24\); got ndarray: torch"):
         model.encode(HELD_OUT.numpy())
+    model.save_pretrained(tmp_path / "model")
+    assert_same(model, SparseAutoencoder.from_pretrained(tmp_path / "model"))
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "vectors of 24" in card
+    assert "MNIST" not in card
 
 
 def test_the_scale_of_vectors_changes_nothing() -> None:
@@ -66,16 +73,6 @@ def test_the_scale_of_vectors_changes_nothing() -> None:
     ]
     for other in of_each[1:]:
         assert (other.fvu, other.l0) == pytest.approx((of_each[0].fvu, of_each[0].l0), rel=0.01)
-
-
-def test_a_model_of_vectors_comes_back_as_it_was_saved(model: SparseAutoencoder, tmp_path: Path) -> None:
-    model.save_pretrained(tmp_path / "model")
-    loaded = SparseAutoencoder.from_pretrained(tmp_path / "model")
-    assert loaded.image_shape == (24,)
-    assert torch.equal(loaded.decode(loaded.encode(HELD_OUT)), model.decode(model.encode(HELD_OUT)))
-    card = (tmp_path / "model" / "README.md").read_text()
-    assert "vectors of 24" in card
-    assert "MNIST" not in card
 
 
 @pytest.mark.parametrize("kind", SOURCES)

@@ -59,13 +59,6 @@ def test_training_does_not_touch_the_global_random_state(training_digits: Split)
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_weights_end_as_numbers_that_half_precision_can_hold(brief_model: SparseAutoencoder) -> None:
-    assert not brief_model.training
-    for name, parameter in brief_model.named_parameters():
-        assert parameter.dtype == torch.float32, name
-        assert torch.equal(parameter.half().float(), parameter), name
-
-
 def test_progress_is_yielded_on_a_steady_beat_and_where_asked_after_each_epoch(training_digits: Split) -> None:
     recipe = replace(SHORT, batch_size=10)
     images = training_digits.images[:250]

@@ -37,30 +37,33 @@ def shapes(tmp_path: Path) -> Path:
     return tmp_path / "shapes"
 
 
-def test_a_colour_folder_goes_the_whole_way(hub: LoopbackHub, shapes: Path, tmp_path: Path) -> None:
-    model = tmp_path / "model"
+def test_a_data_set_in_colour_on_the_hub_goes_the_whole_way(hub: LoopbackHub, shapes: Path, tmp_path: Path) -> None:
+    HfApi().create_repo("ada/pictures", repo_type="dataset")
+    HfApi().upload_folder(repo_id="ada/pictures", repo_type="dataset", folder_path=shapes)
+    name, model = "hub:ada/pictures", tmp_path / "model"
     about = ("--license", "CC0-1.0", "--credit", "Ada Example")
-    done = succeeded("fit", "--dataset", shapes, *QUICK, *about, "--output", model)
+    done = succeeded("fit", "--dataset", name, *QUICK, *about, "--output", model)
     assert "Only 2 steps: 2 epochs of 110 rows in batches of 256." in done.stderr
     assert "Epoch 2 of 2, validation: bce" in done.stderr
     assert json.loads((model / "config.json").read_text())["image_shape"] == [3, 10, 12]
-    evaluated = run("evaluate", model, "--dataset", shapes)
-    assert json.loads(evaluated.stdout) == json.loads((model / "evaluation.json").read_text())
-    assert json.loads(evaluated.stdout)["probe_error"].keys() == {"100", "all"}
-    succeeded("report", model, "--dataset", shapes, "--output", tmp_path / "figures")
+    assert json.loads(run("evaluate", model, "--dataset", name).stdout) == json.loads(done.stdout)
+    assert json.loads(done.stdout)["probe_error"].keys() == {"100", "all"}
+    succeeded("report", model, "--dataset", name, "--output", tmp_path / "figures")
     drawn = {path.name for path in (tmp_path / "figures").iterdir()}
     assert {"class-maps.png", "reconstructions.png", "history.svg"} <= drawn
-    assert "This model was measured on shapes" in (tmp_path / "figures" / "frontier.svg").read_text()
-    succeeded("push", model, "ada/shapes")
-    card = ModelCard(hub.files("ada/shapes")["README.md"].decode())
-    assert "shapes: Ada Example, CC0-1.0." in card.text
+    assert "This model was measured on pictures" in (tmp_path / "figures" / "frontier.svg").read_text()
+    succeeded("push", model, "ada/learned")
+    card = ModelCard(hub.files("ada/learned")["README.md"].decode())
+    assert "pictures: Ada Example, CC0-1.0." in card.text
     assert "images of 3 x 10 x 12 pixels" in card.text
-    assert "Measured on the 20 images of shapes's test split" in card.text
-    assert "shapes" in card.data.tags
+    assert "Measured on the 20 images of pictures's test split" in card.text
+    assert "pictures" in card.data.tags
     assert "mnist" not in card.data.tags
-    assert card.data.eval_results[0].dataset_name == "shapes"
-    assert hub.commits("ada/shapes")[0].title == "l1-1, trained on shapes"
-    loaded = SparseAutoencoder.from_pretrained("ada/shapes")
+    assert card.data.eval_results[0].dataset_name == "pictures"
+    assert hub.commits("ada/learned")[0].title == "l1-1, trained on pictures"
+    collection = open_collection("ada")  # the page's: the owner's models, and the data set that they name
+    assert (collection.dataset.about.hub, collection.dataset.classes) == ("ada/pictures", ("left", "up"))
+    loaded = SparseAutoencoder.from_pretrained("ada/learned")
     scope: dict[str, torch.Tensor] = {}
     exec(card.text.partition("```python")[2].partition("```")[0], scope)
     assert scope["reconstruction"].shape == (8, 3, 10, 12)
@@ -68,24 +71,8 @@ def test_a_colour_folder_goes_the_whole_way(hub: LoopbackHub, shapes: Path, tmp_
     colours = np.asarray(Image.open(model / "reconstructions.webp").convert("RGB")).astype(int)
     assert (colours[..., 0] - colours[..., 1]).max() > 80  # red
     assert (colours[..., 1] - colours[..., 0]).max() > 80  # green
-    resumed = run("fit", "--dataset", shapes, *QUICK, *about, "--output", model, "--resume")
+    resumed = run("fit", "--dataset", name, *QUICK, *about, "--output", model, "--resume")
     assert "is finished" in resumed.stderr
-
-
-@pytest.mark.usefixtures("hub")
-def test_a_data_set_on_the_hub_goes_the_same_way_to_the_same_weights(shapes: Path, tmp_path: Path) -> None:
-    HfApi().create_repo("ada/shapes", repo_type="dataset")
-    HfApi().upload_folder(repo_id="ada/shapes", repo_type="dataset", folder_path=shapes)
-    name, model = "hub:ada/shapes", tmp_path / "model"
-    done = succeeded("fit", "--dataset", name, *QUICK, "--output", model)
-    succeeded("fit", "--dataset", shapes, *QUICK, "--output", tmp_path / "local")
-    assert (model / "model.safetensors").read_bytes() == (tmp_path / "local" / "model.safetensors").read_bytes()
-    assert json.loads(run("evaluate", model, "--dataset", name).stdout) == json.loads(done.stdout)
-    succeeded("report", model, "--dataset", name, "--output", tmp_path / "figures")
-    succeeded("push", model, "ada/learned")
-    assert SparseAutoencoder.from_pretrained("ada/learned").image_shape == (3, 10, 12)
-    collection = open_collection("ada")  # the page's: the owner's models, and the data set that they name
-    assert (collection.dataset.about.hub, collection.dataset.classes) == ("ada/shapes", ("left", "up"))
 
 
 def test_without_classes_there_are_no_class_maps_and_no_probes(shapes: Path, tmp_path: Path) -> None:
@@ -96,6 +83,7 @@ def test_without_classes_there_are_no_class_maps_and_no_probes(shapes: Path, tmp
     done = succeeded("fit", "--dataset", flat, "--image-size", "8", "--grey", *QUICK, "--output", tmp_path / "model")
     assert "has no test half: 14 of its 140 images" in done.stderr
     assert json.loads(done.stdout)["probe_error"] == {}
+    assert json.loads(done.stdout)["l0_by_class"] == []
     recipe = json.loads((tmp_path / "model" / "recipe.json").read_text())
     assert (recipe["image_size"], recipe["grey"]) == (8, True)
     assert "photos: licence unknown." in (tmp_path / "model" / "README.md").read_text()
@@ -119,8 +107,6 @@ def test_a_path_that_is_not_there_any_more_is_said_to_be_relative_to_where_fit_r
     said = "was trained on my.npy, a path from the folder where `fit` ran: there is none here"
     assert_refused(run("evaluate", "../model"), said)
     succeeded("evaluate", "../model", "--dataset", "../my.npy", "--measure", "quick")
-    (tmp_path / "model" / "recipe.json").unlink()
-    assert_refused(run("push", "../model", "ada/mine"), "`python -m training fit` writes it")
 
 
 def test_vectors_of_any_range_go_the_whole_way(hub: LoopbackHub, tmp_path: Path) -> None:

@@ -51,20 +51,10 @@ def together(tmp_path_factory: pytest.TempPathFactory, few_digits: Path) -> tupl
     folder = tmp_path_factory.mktemp("together")
     script = folder.with_name("script.py")
     script.write_text(IN_FULL_PRECISION)
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [
-            sys.executable,
-            *torchrun,
-            script,
-            json.dumps([options_of(name, few_digits, folder / name) for name in METHODS]),
-        ],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, script, json.dumps([options_of(name, few_digits, folder / name) for name in METHODS])]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in folder.iterdir()) == sorted(METHODS)
     return folder, done.stdout

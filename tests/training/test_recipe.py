@@ -85,10 +85,6 @@ def test_first_weights_follow_from_the_seed_and_the_images_alone(training_digits
         assert torch.equal(one, other) is same
 
 
-def test_the_size_of_images_makes_that_of_the_model() -> None:
-    assert SHORT.new_model(torch.rand(9, 3, 6, 7)).image_shape == (3, 6, 7)
-
-
 def test_fine_tuning_keeps_the_sizes_and_takes_smaller_and_fewer_steps() -> None:
     pretrained = SparseAutoencoder(latent_dim=33, sparsity=L1(0.3))
     usual = tuned(TopK(5))

@@ -106,6 +106,8 @@ def test_a_run_is_measured_at_every_k_or_beta_that_its_method_names(data: Data, 
     assert list(by_beta) == [0.03, 0.1, 0.3, 1, 3, 10]
     assert by_beta[3] == evaluate(model, data.test, beta=3.0, sigmas=(0.3,))
     assert read_by(tmp_path / "other", "k") == {}
+    measure_and_save(recipe, model, data, tmp_path / "quick", measure="quick")
+    assert read_by(tmp_path / "quick", "beta") == {}
 
 
 def test_a_record_comes_back_as_it_was_written(data: Data, tmp_path: Path) -> None:
@@ -137,13 +139,3 @@ def test_every_run_has_a_folder_of_its_own_that_says_how_it_differs() -> None:
     assert folder_names(rates) == ["kl-image-0.1-beta-1.0", "kl-image-0.1-beta-5.0"]
     with pytest.raises(UserError, match="Two runs would be the same, l1-1"):
         folder_names([one, one])
-
-
-def test_a_quick_measure_leaves_out_what_takes_long(data: Data, tmp_path: Path) -> None:
-    recipe = replace(SMALL, sparsity=AdaptiveTopK(7))
-    model = recipe.new_model(data.train.images).eval()
-    quick = measure_and_save(recipe, model, data, tmp_path / "model", measure="quick")
-    full = evaluate(model, data.test, data.probe)
-    assert (quick.fvu_refit, quick.probe_error, list(quick.denoise_mse)) == (None, {}, ["0.3"])
-    assert (quick.fvu, quick.l0_by_class, quick.fvu_top_k) == (full.fvu, full.l0_by_class, full.fvu_top_k)
-    assert not (tmp_path / "model" / "evaluation_by_k.json").exists()
