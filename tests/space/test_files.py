@@ -19,7 +19,6 @@ from starlette.types import Receive, Scope, Send
 
 from sae_model import SparseAutoencoder, load_variant
 from sae_model.bundle import BUNDLE
-from space.app import build_app
 from space.edge import EarlyHead
 from space.files import Files
 from space.index import news_of
@@ -178,11 +177,3 @@ def test_only_gradios_page_starts_ours(body: str) -> None:
     first, last = ("1", "2") if "gradio" in body else ("", "")
     client = TestClient(EarlyHead(app, first="1", last="2"))
     assert client.get("/").text == f"<head>{first}{last}</head>{body}"
-
-
-def test_the_built_app_is_small(lab: Lab) -> None:
-    config = build_app(lab).get_config_file()
-    shown = [part for part in config["components"] if part["type"] != "api"]
-    assert [part["props"]["elem_id"] for part in shown] == ["bench", "answers"]
-    assert len(config["dependencies"]) <= 10
-    assert [d["api_name"] for d in config["dependencies"] if d["api_visibility"] == "public" and d["targets"]] == []

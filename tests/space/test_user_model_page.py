@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from huggingface_hub import HfApi
+from playwright.sync_api import expect
 
 from sae_model import L1, KLPerImage, SparseAutoencoder
 from space.user_model_process import LARGEST_FILE
@@ -71,6 +72,8 @@ def test_a_users_model_stands_beside_the_bundled_ones_in_every_tab(
         page.click(f"#tab-{tab}")
         wait_for_models(page)
         assert "mine" in page.inner_text("#panel"), tab
+        if tab == "frontier":
+            assert page.locator(".frontier-chart .user text").text_content() == "mine"
     other = open_tab(server)  # another visitor sees none of it
     assert other.locator("#method input").count() == page.locator("#method input").count() - 1
     page.get_by_role("button", name=f"Remove {folder.parent.name}/mine").click()
@@ -106,6 +109,13 @@ def test_long_names_do_not_stick_out_of_a_narrow_page(page: Page, folder: Path) 
     ask_for(page, long)
     wait_for(page, long)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_what_one_typed_is_shown_as_text(page: Page) -> None:
+    typed = "<img src=x onerror=window.hurt=true>"
+    ask_for(page, typed)
+    expect(page.locator("#message.error")).to_contain_text(typed)
+    assert page.evaluate("window.hurt") is None
 
 
 def test_the_name_of_a_bundled_model_chooses_it(page: Page) -> None:
