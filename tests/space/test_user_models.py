@@ -11,7 +11,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.constants import HF_HUB_CACHE
 
 from sae_model import L1, AdaptiveTopK, Dense, KLPerImage, SparseAutoencoder, TopK
-from space.errors import InputError, told
+from space.errors import InputError
 from space.index import news_of
 from space.lab import Lab
 from space.user_models import MOST_MODELS, Address, UserModels, title
@@ -21,7 +21,6 @@ from training.data import Split
 from training.fit.recipe import DEFAULT_ARCHITECTURE
 from training.measure.evaluation import evaluate
 from training.measure.latent_statistics import latent_statistics, to_bytes
-from training.publish.hub import HubError
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -83,14 +82,6 @@ def test_users_models_of_every_method_can_be_shown(
     stop = news["stops"][news["choose"]]
     assert (stop["k"], stop["steps"], stop["rounds"]) == refined
     assert news["models"][news["choose"]]["linear"] == (architecture == DEFAULT_ARCHITECTURE)
-
-
-def test_english_words_are_said_to_be_english(models: UserModels, folder: Path) -> None:
-    (folder / WEIGHTS).write_bytes(b"no weights")
-    with pytest.raises(InputError) as caught:
-        load(models, folder)
-    assert told(caught.value)["key"] == "errors.in_english"
-    assert told(HubError("No.")) == {"key": "errors.in_english", "values": {"words": "No."}}
 
 
 def test_names_are_told_by_their_last_two_parts() -> None:
