@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
 
 from space.state import TABS
 from tests.space.browser import settle
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 RULES = {"light": ["wcag2a", "wcag2aa"], "dark": ["color-contrast"]}
 """Only colours differ in the dark."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from safetensors.torch import load
 
 from sae_model import bernoulli_kl, load_variant, unit_activation
@@ -23,9 +22,6 @@ from tests.space.browser import pixels, settle, slide, visit
 from training.data import as_floats
 from training.measure.histogram import percent
 from training.measure.latent_statistics import read_statistics
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 BARS = ("bar", "outline")
 """Of the first model, of the second one."""
@@ -81,49 +77,31 @@ def test_the_histogram_of_equal_bins_says_each_share(page: Page, lab: Lab) -> No
 
 
 def test_means_that_are_under_way_are_not_another_models(page: Page) -> None:
-    bars, stale, words = page.evaluate(
-        """async () => {
-          const { histograms } = await import('web/histogram.js');
-          const chart = histograms();
-          document.querySelector('#panel').replaceChildren(chart.element);
-          const means = chart.element.children[1];
-          const bars = async () => {
-            await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-            return means.querySelectorAll('svg .bar').length;
-          };
-          const model = { title: 'l1-10', activations: [0.5], means: [0.1, 0.2] };
-          chart.draw([model], false);
-          chart.draw([{ ...model, means: null }], false);  // the noise moved on
-          const [same, stale] = [await bars(), means.querySelector('.stale') !== null];
-          chart.draw([{ ...model, means: null, title: 'l1-3' }], false);
-          return [[same, await bars()], stale, means.textContent];
-        }"""
-    )
-    assert bars == [12, 0]
-    assert stale
-    assert "…" in words
+    show(page, "see", "model=l1-10&beside=")
+    means = page.locator(".histograms > :nth-child(2)")
+    page.evaluate("() => { window.ask = requestIdleCallback; requestIdleCallback = (call) => (window.held = call); }")
+    slide(page, "#noise", 0.8)
+    expect(means.locator(".stale svg rect.bar")).to_have_count(12)
+    page.locator("#beta .ticks button", has_text="30").click()
+    expect(means.locator("svg rect.bar")).to_have_count(0)
+    assert "…" in means.text_content()
+    page.evaluate("() => { requestIdleCallback = ask; held(); }")
 
 
 @pytest.mark.parametrize("target", [0.05, 0.37, 0.99])
-def test_the_curves_of_costs_are_the_packages(page: Page, target: float) -> None:
+def test_the_curve_of_a_cost_goes_through_the_packages_divergences(page: Page, target: float) -> None:
     points = page.evaluate(
         "async target => { const {COSTS, costCurve} = await import('web/rates.js');"
-        "return COSTS.map(({of}) => costCurve(rate => of(target, rate), target, 1)); }",
+        "return costCurve(rate => COSTS[0].of(target, rate), target, 1); }",
         target,
     )
-    for curve, cost in zip(
-        points,
-        (lambda q: bernoulli_kl(target, q), lambda q: (q - target).abs(), lambda q: (q - target).square(), lambda q: q),
-        strict=True,
-    ):
-        rates, costs = torch.tensor(curve, dtype=torch.float64).T
-        expected = cost(rates).clamp(max=1)
-        crossing = costs == 1  # between two points of the curve
-        assert torch.allclose(costs[~crossing], expected[~crossing], atol=1e-9)
-        assert torch.allclose(costs[crossing], cost(rates[crossing]), atol=0.15)
-        assert (rates.diff() >= 0).all()
-    kl = torch.tensor(points[0], dtype=torch.float64)
-    assert kl[kl[:, 1].argmin(), 0] == pytest.approx(target)
+    rates, costs = torch.tensor(points, dtype=torch.float64).T
+    expected = bernoulli_kl(target, rates)
+    crossing = costs == 1  # between two points of the curve
+    assert torch.allclose(costs[~crossing], expected.clamp(max=1)[~crossing], atol=1e-9)
+    assert torch.allclose(costs[crossing], expected[crossing], atol=0.15)
+    assert (rates.diff() >= 0).all()
+    assert rates[costs.argmin()] == pytest.approx(target)
 
 
 def test_the_target_moves_by_slider_and_in_the_chart_and_follows_a_model_that_states_one(page: Page) -> None:
@@ -146,13 +124,14 @@ def test_the_target_moves_by_slider_and_in_the_chart_and_follows_a_model_that_st
     assert page.input_value("#target input") == "0.3"
 
 
-def test_the_table_of_costs_has_the_cost_and_the_slope_at_the_rate(page: Page) -> None:
+def test_the_table_of_costs_has_each_cost_and_its_slope_at_the_rate(page: Page) -> None:
     visit(page, "?tab=rates")
     slide(page, "#target", 0.2)
     slide(page, "#rate", 0.1)
-    row = page.locator(".costs tbody tr").first.locator("td").all_text_contents()
     cost = bernoulli_kl(0.2, torch.tensor(0.1, dtype=torch.float64)).item()
-    assert row == [f"{cost:.4f}", f"−{0.1 / 0.09:.2f}"]
+    assert page.locator(".costs tbody td").all_text_contents() == [
+        f"{cost:.4f}", f"−{0.1 / 0.09:.2f}", "0.1000", "−1.00", "0.0100", "−0.20", "0.1000", "+1.00"
+    ]  # fmt: skip
 
 
 def test_scaling_lowers_the_mean_activation_and_leaves_the_effective_l0(page: Page) -> None:
@@ -264,31 +243,22 @@ def test_the_error_curve_has_the_errors_of_now_and_its_points_choose(page: Page,
     assert "lecture 0." in page.locator(".error-curve svg").first.text_content()
 
 
-def test_words_avoid_a_curve_where_there_is_room(page: Page) -> None:
-    aside, moved = page.evaluate(
+def test_words_avoid_a_curve_and_in_a_crowd_stand_further_away(page: Page) -> None:
+    aside, moved, beside, around = page.evaluate(
         """async () => {
           const { placeWords } = await import('web/labels.js');
-          const point = { x: 50, y: 50, r: 4, words: ['0.0123'], weight: 400 };
-          const frame = { left: 0, right: 200, top: 0, bottom: 100 };
+          const point = { x: 150, y: 150, r: 4, words: ['0.0123'], weight: 400 };
+          const frame = { left: 0, right: 300, top: 0, bottom: 300 };
           const [aside] = placeWords([point], frame, [], []);
-          const left = 50 + aside.dx;
-          const curve = { left, right: left + 5, top: 50 + aside.dy - 3, bottom: 50 + aside.dy };
-          return [aside, placeWords([point], frame, [], [curve])[0]];
+          const left = 150 + aside.dx;
+          const curve = { left, right: left + 5, top: 150 + aside.dy - 3, bottom: 150 + aside.dy };
+          const marks = Array.from({ length: 12 }, (_, i) => ({ x: 150, y: 150, r: 8, words: [`name ${i}`] }));
+          const crowds = [[], [26, 38, 52, 68]].map((distances) => placeWords(marks, frame, [], [], distances));
+          return [aside, placeWords([point], frame, [], [curve])[0], ...crowds];
         }"""
     )
     assert (aside["anchor"], aside["words"]) == ("start", moved["words"])
     assert moved != aside
-
-
-def test_in_a_crowd_words_stand_further_away(page: Page) -> None:
-    beside, around = page.evaluate(
-        """async () => {
-          const { placeWords } = await import('web/labels.js');
-          const marks = Array.from({ length: 12 }, (_, i) => ({ x: 150, y: 150, r: 8, words: [`name ${i}`] }));
-          const frame = { left: 0, right: 300, top: 0, bottom: 300 };
-          return [[], [26, 38, 52, 68]].map((distances) => placeWords(marks, frame, [], [], distances));
-        }"""
-    )
     assert None in beside
     assert not any(place["isFar"] for place in beside if place)
     assert {place["isFar"] for place in around} == {False, True}

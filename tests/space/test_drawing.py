@@ -7,20 +7,17 @@ import io
 import time
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFilter
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
 
 from space.languages import catalog
 from tests.space.browser import at, hand_over, open_page, pixels, stroke, visit
 from training.data import Split
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
 
 SIDE, CANVAS = 28, 112
 WORDS = catalog("en")

@@ -5,16 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from space.state import TABS
 from tests.space.browser import NARROW, open_page, pixels, settle, slide, visit, wait_for_models
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 CLEAN, NOISY = ".given .clean canvas", ".given .noisy canvas"
 RECONSTRUCTION, LATENTS = "#reconstruction canvas", "#latents canvas"

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import make_archive
-from typing import TYPE_CHECKING
 
 import pytest
 from huggingface_hub import HfApi
-from playwright.sync_api import expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from sae_model import L1, KLPerImage, SparseAutoencoder
 from space.user_model_process import LARGEST_FILE
 from tests.space.browser import open_in, slide, visit, wait_for_models
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from playwright.sync_api import BrowserContext, Page
-
-    from tests.space.server import Server
+from tests.space.server import Server
 
 CHOSEN = "document.querySelector('#beta output')?.textContent"
 PATIENCE = 60_000
