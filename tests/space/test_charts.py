@@ -80,12 +80,14 @@ def test_means_that_are_under_way_are_not_another_models(page: Page) -> None:
     show(page, "see", "model=l1-10&beside=")
     means = page.locator(".histograms > :nth-child(2)")
     page.evaluate("() => { window.ask = requestIdleCallback; requestIdleCallback = (call) => (window.held = call); }")
-    slide(page, "#noise", 0.8)
-    expect(means.locator(".stale svg rect.bar")).to_have_count(12)
-    page.locator("#beta .ticks button", has_text="30").click()
-    expect(means.locator("svg rect.bar")).to_have_count(0)
-    assert "…" in means.text_content()
-    page.evaluate("() => { requestIdleCallback = ask; held(); }")
+    try:
+        slide(page, "#noise", 0.8)
+        expect(means.locator(".stale svg rect.bar")).to_have_count(12)
+        page.locator("#beta .ticks button", has_text="30").click()
+        expect(means.locator("svg rect.bar")).to_have_count(0)
+        assert "…" in means.text_content()
+    finally:  # other tests need the idle work of this tab
+        page.evaluate("() => { requestIdleCallback = ask; held(); }")
 
 
 @pytest.mark.parametrize("target", [0.05, 0.37, 0.99])
@@ -205,13 +207,14 @@ def test_classes_show_two_models_on_one_scale_and_rank_latents(page: Page) -> No
         order = np.argsort(means.mean(0) - means[label], kind="stable")[:8]
         told = rows.evaluate_all("all => all.map(row => row.querySelectorAll('td')[3].textContent)")
         assert told == [f"{means[label, i]:.3f}" for i in order]
-    brightest = [max(pixels(page, f".two > section:nth-child({i}) .latent-map canvas")[::3]) for i in (1, 2)]
-    assert brightest[0] < brightest[1]
+    own_map = ".two > section:first-child .latent-map canvas"
+    light = sum(pixels(page, own_map))
     rows.first.locator("button.atom").click()
     assert page.is_visible("#card")
     page.keyboard.press("Escape")
     page.select_option("#beside", "")
     assert page.locator(".two h2").all_text_contents() == ["l1-10"]
+    assert sum(pixels(page, own_map)) > light  # dense is more active, and the full colour was its
 
 
 def test_the_typical_image_of_a_class_is_decoded_from_its_mean_latents(page: Page, lab: Lab) -> None:
