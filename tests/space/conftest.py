@@ -70,8 +70,8 @@ def exported(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def site(exported: Path) -> Iterator[str]:
     """The address of that page, which opens much faster than in Gradio."""
-    with served(exported) as address:
-        yield address
+    with served(exported.parents[1]) as address:
+        yield f"{address}some/where/"
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import json
 import re
 import urllib.request
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,18 @@ class Client:
         Raises:
             OSError: no answer came.
         """
+        for message in self.messages(name, event_data, state, seconds):
+            if message["msg"] == "process_completed":
+                output = message["output"]
+                return Answer(message["success"], output.get("data") or [], output.get("error"))
+            if message["msg"] in ("unexpected_error", "server_stopped"):
+                return Answer(False, [], message.get("message"))
+        raise ConnectionError("The stream of events ended without an answer.")
+
+    def messages(
+        self, name: str, event_data: Any = None, state: Any = ..., seconds: float = 120
+    ) -> Iterator[dict[str, Any]]:
+        """Send an event, as `send` does, and hear all that the server says of it."""
         event = self.events[name]
         data = [self.state if state is ... else state for _ in event["inputs"]]
         body = {"data": data, "fn_index": event["id"], "session_hash": self.session, "event_data": event_data}
@@ -81,13 +94,8 @@ class Client:
         stream = f"{self.address}/gradio_api/queue/data?session_hash={self.session}"
         with urllib.request.urlopen(stream, timeout=seconds) as lines:
             for line in lines:
-                message = json.loads(line.removeprefix(b"data: ")) if line.startswith(b"data: ") else {}
-                if message.get("msg") == "process_completed":
-                    output = message["output"]
-                    return Answer(message["success"], output.get("data") or [], output.get("error"))
-                if message.get("msg") in ("unexpected_error", "server_stopped"):
-                    return Answer(False, [], message.get("message"))
-        raise ConnectionError("The stream of events ended without an answer.")
+                if line.startswith(b"data: "):
+                    yield json.loads(line.removeprefix(b"data: "))
 
     def settings(self, **others: Any) -> dict[str, Any]:
         """What Learn sends when a training starts."""

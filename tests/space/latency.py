@@ -58,37 +58,21 @@ def far_page(browser: Browser) -> tuple[Page, list[int]]:
     return page, received
 
 
-def opening(browser: Browser, address: str) -> tuple[float, float, float]:
-    """Seconds to the first image and to the first with the model's own weights; megabytes until then."""
+MARKED = "performance.getEntriesByName('{} image')[0]?.startTime"
+"""When the page drew that for the first time, in milliseconds."""
+
+
+def opening(browser: Browser, address: str, *times: str) -> tuple[float, ...]:
+    """Seconds until the page tells each of some times, in milliseconds; and the megabytes until then."""
     page, received = far_page(browser)
     page.goto(address, wait_until="commit")
-    seconds = [
-        page.evaluate(
-            """async (name) => {
-              while (!performance.getEntriesByName(name).length) await new Promise((go) => setTimeout(go, 5));
-              return performance.getEntriesByName(name)[0].startTime / 1000;
-            }""",
-            name,
-        )
-        for name in ("first image", "live image")
-    ]
+    wait = (
+        "async () => {{ let at; while (!(at = {})) await new Promise((go) => setTimeout(go, 5)); return at / 1000; }}"
+    )
+    seconds = [page.evaluate(wait.format(time)) for time in times]
     megabytes = sum(received) / 1e6
     page.context.close()
-    return seconds[0], seconds[1], megabytes
-
-
-def bare_opening(browser: Browser, address: str) -> float:
-    """Seconds to the text of a bare page."""
-    page, _ = far_page(browser)
-    page.goto(address, wait_until="commit")
-    seconds = page.evaluate(
-        """async () => {
-          while (!document.querySelector('#bare')) await new Promise((go) => setTimeout(go, 5));
-          return performance.now() / 1000;
-        }"""
-    )
-    page.context.close()
-    return seconds
+    return *seconds, megabytes
 
 
 def in_words(milliseconds: list[float]) -> str:
@@ -151,8 +135,10 @@ def play(page: Page, seconds: float) -> str:
 
 def main() -> None:
     with running_space() as server, running([sys.executable, "-c", BARE]) as bare, chromium() as browser:
-        there = statistics.median(bare_opening(browser, bare.address) for _ in range(OPENINGS))
-        opened = [opening(browser, server.address) for _ in range(OPENINGS)]
+        is_there = "document.querySelector('#bare') && performance.now()"
+        there = statistics.median(opening(browser, bare.address, is_there)[0] for _ in range(OPENINGS))
+        marked = MARKED.format("first"), MARKED.format("live")
+        opened = [opening(browser, server.address, *marked) for _ in range(OPENINGS)]
         first, live, megabytes = (statistics.median(values) for values in zip(*opened, strict=True))
         print(f"bare Gradio page: {there:.2f} s")
         print(f"first image: {first:.2f} s, {first - there:+.2f} s; with its own weights {live - first:.2f} s later")

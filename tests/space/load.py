@@ -9,20 +9,19 @@ keeps the connection that tells Gradio that it is there); and what the server's 
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import os
 import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.space.events import Client
 from tests.space.server import Server, in_words, resident_mb, running_space
 
 AT_ONCE, MOVING, SECONDS = 20, 200, 60
@@ -73,24 +72,16 @@ class Visitor:
             except TimeoutError:
                 pass
 
-    async def train(self, config: dict[str, Any], moments: int) -> None:
-        """Start a training, see so many moments of it, and leave."""
-        bench = next(part for part in config["components"] if part["props"].get("elem_id") == "bench")
-        (start,) = (d for d in config["dependencies"] if [bench["id"], "start"] in map(list, d["targets"]))
-        pixels = base64.b64encode(bytes(4 * 784)).decode()
-        asked = {"kind": "l1", "strength": "1", "size": 400, "noise": 0, "seed": 0, "image": pixels, "lang": "en"}
-        body = {"data": [bench["props"]["value"]], "event_data": asked, "fn_index": start["id"]}
-        body |= {"trigger_id": bench["id"], "session_hash": self.session}
-        (await self.client.post("/gradio_api/queue/join?", json=body)).raise_for_status()
-        query = {"session_hash": self.session}
-        async with self.client.stream("GET", "/gradio_api/queue/data", params=query) as stream:
-            async for line in stream.aiter_lines():
-                message = json.loads(line[5:]) if line.startswith("data:") else {}
-                if message.get("msg") == "process_completed":
-                    raise ValueError(f"A training ended too soon: {message}")
-                moments -= message.get("msg") == "process_generating"
-                if not moments:
-                    return
+
+def train(address: str, moments: int) -> None:
+    """Start a training, see so many moments of it, and leave."""
+    visitor = Client(address)
+    for message in visitor.messages("run", visitor.settings(size=400)):
+        if message["msg"] == "process_completed":
+            raise ValueError(f"A training ended too soon: {message}")
+        moments -= message["msg"] == "process_generating"
+        if not moments:
+            return
 
 
 def cpu_seconds(pid: int) -> float:
@@ -107,7 +98,7 @@ async def measure(server: Server, visitors: int) -> None:
         await Visitor(client).open()  # files are read once
         await measure_at_once(client)
         await measure_moving(server, client)
-        await measure_trainings(server, client)
+        await measure_trainings(server)
         await measure_in_turn(server, client, visitors)
 
 
@@ -130,11 +121,10 @@ async def measure_moving(server: Server, client: httpx.AsyncClient) -> None:
     row(f"{MOVING} visitors moving sliders for {SECONDS} s", f"{share:.1%} of one core")
 
 
-async def measure_trainings(server: Server, client: httpx.AsyncClient) -> None:
-    config = (await client.get("/config")).json()
+async def measure_trainings(server: Server) -> None:
     memory = [resident_mb(server.pid)]
     for number in range(1, TRAININGS + 1):
-        await Visitor(client).train(config, MOMENTS)
+        await asyncio.to_thread(train, server.address, MOMENTS)
         if number % 10 == 0:
             memory.append(resident_mb(server.pid))
     row("server memory, after 0, 10, 20 … trainings", ", ".join(f"{mb:.0f}" for mb in memory) + " MB")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
 
 from space.state import TABS
-from tests.space.browser import wait_for_models
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+from tests.space.browser import settle
 
 RULES = {"light": ["wcag2a", "wcag2aa"], "dark": ["color-contrast"]}
 """Only colours differ in the dark."""
@@ -23,8 +20,7 @@ def test_no_tab_breaks_a_rule(open_tab: Callable[[str], Page], server: str) -> N
     page = open_tab(server)
     for tab in TABS:
         page.click(f"#tab-{tab}")
-        wait_for_models(page)
-        page.wait_for_timeout(1000)
+        settle(page)
         assert broken_rules(page) == {}, tab
     page.click("#tab-see")
     page.locator("#latents canvas").first.click()

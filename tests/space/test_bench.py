@@ -89,7 +89,6 @@ def test_the_component_checks_its_value_and_draws_nothing() -> None:
     assert bench.preprocess(bench.value) == opening(LAB)
     with pytest.raises(gr.Error, match="The page sent a value that is not allowed"):
         bench.preprocess("<img src=x onerror=alert()>")
-    assert bench.html_template == ""
     assert len(bench.value) < 400
 
 

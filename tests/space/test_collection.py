@@ -26,7 +26,7 @@ from space.files import Files
 from space.head import carried
 from space.lab import Lab, Specimen
 from space.lines import Lines
-from tests.space.browser import english_in, keep_a_model, slide
+from tests.space.browser import english_in, keep_a_model, settle, slide
 from training.data import Split, open_dataset
 from training.fit.loop import fit
 from training.fit.recipe import Recipe, for_any_range
@@ -203,7 +203,7 @@ def test_every_tab_works_for_other_data(
         for tab in ("atoms", "classes", "rates", "frontier", "see"):
             page.click(f"#tab-{tab}")
             page.wait_for_selector("#panel canvas, #panel svg")
-            page.wait_for_timeout(1000)
+            settle(page)
             assert "NaN" not in page.inner_html("#panel")
         page.locator("#languages button").click()
         page.wait_for_selector("html[lang=ru]")

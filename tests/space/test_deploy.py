@@ -21,9 +21,9 @@ from space.files import Files
 from space.head import WEB
 from space.lab import Lab, Specimen
 from tests.loopback_hub import LoopbackHub
+from tests.space.server import ROOT
 from training.publish.hub import HubError, push
 
-ROOT = Path(__file__).resolve().parents[2]
 ID = "ada/by-touch"
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 ASK = """

@@ -6,23 +6,21 @@ import base64
 import io
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFilter
+from playwright.sync_api import Browser, Page, expect
 
 from space.languages import catalog
-from tests.space.browser import at, hand_over, stroke
-from tests.space.server import ROOT, served
+from tests.space.browser import at, hand_over, open_page, pixels, stroke, visit
 from training.data import Split
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
-
 SIDE, CANVAS = 28, 112
+WORDS = catalog("en")
 LINK = (
     "eNpjYKADiJ7phMS7___fGSBYDOG5u6_9-____R8wWUZHF2e5b8i64w8icRjfByDxOP4ZIPHsvyBr69-ArO08skL238gK_R8jK7y_AInH81cBiaf_"
     "FYnDdL8A2SH_kc33Q-HVoxhSfxBrEAEA3Y4jug"
@@ -31,40 +29,16 @@ LINK = (
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """The repository's files on loopback."""
-    with served(ROOT) as root:
-        yield f"{root}tests/space/drawing_stub.html"
-
-
-def opened(window: BrowserContext, address: str) -> Page:
-    page = window.new_page()
-    page.set_viewport_size({"width": 340, "height": 500})
-    page.errors = []
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.goto(address)
-    page.wait_for_function("window.canvas")
-    return page
-
-
-@pytest.fixture
-def page(window: BrowserContext, address: str) -> Iterator[Page]:
-    page = opened(window, address)
-    yield page
-    assert page.errors == []
-    page.close()
-
-
-@pytest.fixture(scope="module")
-def digit(window: BrowserContext, address: str) -> Iterator[Callable[..., Any]]:
+def digit(tab: Page) -> Callable[..., Any]:
     """Calls a function of digit.js; arrays go and come as lists, and an error comes as its key and its values."""
-    page = opened(window, address)
 
     def call(name: str, first: object, *others: object) -> Any:
-        return page.evaluate(
+        return tab.evaluate(
             """async ([name, first, others]) => {
+              const [digit, { resized }] = await Promise.all([import('web/digit.js'), import('web/resample.js')]);
+              const called = { ...digit, resized }[name];
               try {
-                const result = await digit[name](Array.isArray(first) ? Float64Array.from(first) : first, ...others);
+                const result = await called(Array.isArray(first) ? Float64Array.from(first) : first, ...others);
                 return typeof result === 'string' ? result : [...result];
               } catch (error) {
                 if (!error.key) throw error;
@@ -74,8 +48,7 @@ def digit(window: BrowserContext, address: str) -> Iterator[Callable[..., Any]]:
             [name, first.flatten().tolist() if isinstance(first, np.ndarray) else first, others],
         )
 
-    yield call
-    page.close()
+    return call
 
 
 def as_mnist(ink: np.ndarray) -> np.ndarray:
@@ -182,24 +155,20 @@ def test_any_other_text_says_what_is_wrong(key: str, digit: Callable[..., Any]) 
             assert catalog(code)[found["key"]].format(**found["values"])
 
 
-def wait(page: Page, done: Callable[[], object]) -> None:
-    """Until it is so, five seconds at most."""
-    for _ in range(250):
-        if done():
-            return
-        page.wait_for_timeout(20)
-    raise AssertionError("it did not happen")
+def drawing(page: Page) -> str:
+    """The drawing in the address of the page, as text; "" where there is none."""
+    return page.evaluate("new URLSearchParams(location.search).get('draw') ?? ''")
 
 
-def texts(page: Page) -> list[str]:
-    """What the page got."""
-    return page.evaluate("sent.map(({ draw }) => draw)")
+def wait_for_drawing(page: Page, before: str = "") -> str:
+    """Wait until the page has another drawing than before, and return its text."""
+    page.wait_for_function("before => (new URLSearchParams(location.search).get('draw') ?? '') !== before", arg=before)
+    return drawing(page)
 
 
 def last_image(page: Page) -> np.ndarray:
-    """The last drawing that the page got, (28, 28)."""
-    image = page.evaluate("digit.fromText(sent.at(-1).draw).then((image) => [...image])")
-    return np.reshape(image, (SIDE, SIDE))
+    """The drawing that the page has, (28, 28) in [0, 1]: its clean image."""
+    return np.reshape(pixels(page, ".given .clean canvas")[::3], (SIDE, SIDE)) / 255
 
 
 def shown(page: Page) -> np.ndarray:
@@ -208,8 +177,9 @@ def shown(page: Page) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("L")) / 255
 
 
-def message(page: Page) -> str:
-    return page.inner_text("#draw .message")
+def expect_message(page: Page, key: str | None) -> None:
+    """Wait until the canvas says something, or nothing."""
+    expect(page.locator("#draw .message")).to_have_text(WORDS[f"draw.{key}"] if key else "")
 
 
 def png(image: Image.Image) -> bytes:
@@ -231,11 +201,11 @@ def choose(page: Page, content: bytes, kind: str = "image/png") -> None:
 
 
 def give(page: Page, way: str, content: bytes, kind: str = "image/png") -> None:
-    """Choose, drop or paste a file; or drop it on a picture far below."""
+    """Choose, drop or paste a file; or drop it on the table far below."""
     if way == "choose":
         choose(page, content, kind)
     else:
-        hand_over(page, way.split()[0], content, kind, "#picture" if "far" in way else "#draw canvas")
+        hand_over(page, way.split()[0], content, kind, "#metrics" if "far" in way else "#draw canvas")
 
 
 def has_line_in_the_middle(ink: np.ndarray) -> bool:
@@ -251,7 +221,7 @@ def alike(a: np.ndarray, b: np.ndarray) -> float:
 def test_the_page_gets_what_the_mouse_drew_as_mnist_has_it(page: Page) -> None:
     assert shown(page).max() == 0
     stroke(page, (0.25, 0.25), (0.25, 0.75), (0.75, 0.75))
-    wait(page, lambda: texts(page))
+    wait_for_drawing(page)
     page.wait_for_timeout(300)
     ink = shown(page)  # what the page has is much coarser, and does not come back
     assert ink[28:85, 26:30].min() > 0.95
@@ -270,7 +240,7 @@ def test_a_click_is_a_dot_and_another_button_draws_nothing(page: Page) -> None:
     page.mouse.up(button="right")
     assert shown(page).max() == 0
     page.mouse.click(*at(page, 0.5, 0.5))
-    wait(page, lambda: texts(page))
+    wait_for_drawing(page)
     assert 40 < shown(page).sum() < 90
 
 
@@ -280,36 +250,45 @@ def test_a_stroke_may_leave_the_canvas(page: Page) -> None:
     assert shown(page)[56, 108] > 0
 
 
-def test_the_page_follows_a_long_stroke_at_most_five_times_a_second(page: Page) -> None:
+def test_the_page_follows_a_long_stroke_at_most_five_times_a_second(open_tab: Callable[[str], Page], site: str) -> None:
+    page = open_tab(site)
+    page.evaluate(
+        """() => {
+          window.times = [];
+          for (const name of ['pushState', 'replaceState']) history[name] = () => times.push(performance.now());
+        }"""
+    )
     began = time.monotonic()
     stroke(page, (0.1, 0.1), lift=False)
     while time.monotonic() - began < 1.2:
         for x in (0.2, 0.8):
             page.mouse.move(*at(page, x, 0.5), steps=5)
     page.wait_for_timeout(400)
-    times = page.evaluate("sent.map(({ at }) => at)")
+    times = page.evaluate("times")
     assert len(times) >= 3
     assert min(np.diff(times)) > 180
     page.mouse.up()
-    wait(page, lambda: len(texts(page)) > len(times))
+    page.wait_for_function("count => times.length > count", arg=len(times))
 
 
-def test_a_finger_draws_and_does_not_scroll(browser: Browser, address: str) -> None:
-    page = opened(browser.new_context(has_touch=True), address)
+def test_a_finger_draws_and_does_not_scroll(browser: Browser, site: str) -> None:
+    page = open_page(browser, site, has_touch=True)
     client = page.context.new_cdp_session(page)
 
     def touch(kind: str, *places: tuple[float, float]) -> None:
         points = [dict(zip("xy", at(page, *place), strict=True), id=i) for i, place in enumerate(places)]
         client.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
 
+    at(page, 0.5, 0.9)
+    before = page.evaluate("scrollY")
     touch("Start", (0.5, 0.9))
     for y in (0.7, 0.5, 0.3, 0.2):
         touch("Move", (0.5, y))
     touch("Move", (0.5, 0.2), (0.1, 0.1))  # the palm
     touch("End")
-    wait(page, lambda: texts(page))
+    wait_for_drawing(page)
     assert has_line_in_the_middle(shown(page))
-    assert page.evaluate("scrollY") == 0
+    assert page.evaluate("scrollY") == before
     assert page.errors == []
     page.context.close()
 
@@ -317,10 +296,10 @@ def test_a_finger_draws_and_does_not_scroll(browser: Browser, address: str) -> N
 @pytest.mark.parametrize("way", ["choose", "drop", "paste", "drop far below"])
 def test_dark_ink_on_a_white_image_becomes_bright_ink(page: Page, way: str) -> None:
     give(page, way, paper((112, 112), "white", "black"))
-    wait(page, lambda: texts(page))
+    wait_for_drawing(page)
     assert has_line_in_the_middle(shown(page))
     assert alike(last_image(page), as_mnist(shown(page))) > 0.99
-    assert message(page) == ""
+    expect_message(page, None)
 
 
 def test_the_page_shows_that_it_takes_a_file_and_leaves_other_things_alone(page: Page) -> None:
@@ -332,8 +311,8 @@ def test_the_page_shows_that_it_takes_a_file_and_leaves_other_things_alone(page:
               for (const file of files) dataTransfer.items.add(new File(['x'], file, { type: 'image/png' }));
               if (!files.length) dataTransfer.setData('text/plain', 'words');
               const given = new DragEvent(event, { bubbles: true, cancelable: true, dataTransfer });
-              document.querySelector('#picture').dispatchEvent(given);
-              return [given.defaultPrevented, document.querySelector('main').classList.contains('file-over')];
+              document.querySelector('#metrics').dispatchEvent(given);
+              return [given.defaultPrevented, document.querySelector('.bench').classList.contains('file-over')];
             }""",
             [event, files],
         )
@@ -344,13 +323,13 @@ def test_the_page_shows_that_it_takes_a_file_and_leaves_other_things_alone(page:
     assert drag("dragleave", "a") == [False, False]
     assert drag("dragover", "a") == [True, True]
     assert drag("drop", "a") == [True, False]
-    wait(page, lambda: message(page) == "draw.unreadable")
+    expect_message(page, "unreadable")
 
 
 def test_an_image_that_is_pasted_elsewhere_is_left_alone(page: Page) -> None:
-    hand_over(page, "paste", paper((112, 112), "white", "black"), onto="#other")
+    hand_over(page, "paste", paper((112, 112), "white", "black"), onto="#noise [type=number]")
     page.wait_for_timeout(300)
-    assert texts(page) == []
+    assert drawing(page) == ""
 
 
 IMAGES = {
@@ -365,23 +344,24 @@ IMAGES = {
 
 
 def test_images_of_many_kinds_become_ink_in_proportion(page: Page) -> None:
-    for times, (kind, image) in enumerate(IMAGES.items(), 1):  # the last two are the same file for a file chooser
+    for kind, image in IMAGES.items():
+        page.click("#draw .clear")
         choose(page, image)
-        wait(page, lambda times=times: len(texts(page)) == times)
+        wait_for_drawing(page)
         ink = shown(page)
         assert ink[52:60, 54:58].min() > 0.9, kind
         assert max(ink[:, :40].max(), ink[:, 72:].max()) < 0.1, kind
         length, width = ((ink > 0.5).any(axis).sum() for axis in (1, 0))
         assert abs(length - {"wide": 23, "as MNIST": 72}.get(kind, 67)) <= 2, kind
         assert abs(width - {"as MNIST": 12, "high": 7}.get(kind, 10)) <= 2, kind
-        assert message(page) == "", kind
+        expect_message(page, None)
 
 
 def test_ink_may_cross_the_border_of_the_image(page: Page) -> None:
     image = Image.new("L", (400, 400), 230)
     ImageDraw.Draw(image).line([(200, -10), (200, 410)], fill=40, width=60)
     choose(page, png(image))
-    wait(page, lambda: texts(page))
+    wait_for_drawing(page)
     ink = shown(page)
     assert ink[:, 50:62].min() > 0.9
     assert max(ink[:, :46].max(), ink[:, 66:].max()) < 0.1
@@ -432,17 +412,17 @@ LIGHTS = {
 
 def test_digits_on_unevenly_lit_paper_are_read(digits: Split, page: Page) -> None:
     """Of the photos that are not, the page says so."""
-    worse = []
+    worse, text = [], ""
     for number in range(30):
         name, light = list(LIGHTS.items())[number % len(LIGHTS)]
         ink = large(digits, number)
         choose(page, photo(ink, light, number, pen=40 + 3 * (number % 12)))
-        wait(page, lambda number=number: len(texts(page)) > number)
+        text = wait_for_drawing(page, text)
         likeness = alike(last_image(page), as_mnist(ink))
         if likeness < 0.9:
-            worse.append((number, name, likeness, message(page)))
+            worse.append((number, name, likeness, page.inner_text("#draw .message")))
     assert len(worse) <= 2, worse
-    assert all(said == "draw.uneven" for *_, said in worse), worse
+    assert all(said == WORDS["draw.uneven"] for *_, said in worse), worse
 
 
 def test_a_stroke_at_one_side_has_no_neighbours_at_the_other(page: Page) -> None:
@@ -453,7 +433,7 @@ def test_a_stroke_at_one_side_has_no_neighbours_at_the_other(page: Page) -> None
     level = 220 * (1 - ink) * (1 - 0.5 * np.arange(40) / 40)
     found = page.evaluate(
         """async (level) => {
-          const { standsOut } = await import('/space/web/photo.js');
+          const { standsOut } = await import('web/photo.js');
           return [...standsOut(Float32Array.from(level), 40, 60).ink];
         }""",
         level.flatten().tolist(),
@@ -464,57 +444,57 @@ def test_a_stroke_at_one_side_has_no_neighbours_at_the_other(page: Page) -> None
 
 
 def test_evenly_lit_photos_are_read_as_the_drawing(digits: Split, page: Page) -> None:
+    text = ""
     for number in range(6):
         ink = large(digits, number)
         choose(page, photo(ink, 1 - 0.3 * (number % 2), number, *((40, 200) if number == 5 else ())))
-        wait(page, lambda number=number: len(texts(page)) > number)
+        text = wait_for_drawing(page, text)
         assert alike(last_image(page), as_mnist(ink)) > 0.95, number
-        assert message(page) == ""
+        expect_message(page, None)
 
 
 def test_light_that_nothing_can_be_read_in_is_told(page: Page) -> None:
     light = np.random.default_rng(0).random((8, 6))
     blotches = Image.fromarray((60 + 195 * light).astype(np.uint8)).resize((300, 400), Image.Resampling.BICUBIC)
     choose(page, png(blotches))
-    wait(page, lambda: texts(page))
-    assert message(page) == "draw.uneven"
-    page.wait_for_timeout(300)
-    assert message(page) == "draw.uneven", "it stays"
+    wait_for_drawing(page)
+    page.wait_for_timeout(300)  # it stays
+    expect_message(page, "uneven")
 
 
 @pytest.mark.parametrize("way", ["choose", "drop far below", "paste"])
 def test_a_file_that_is_no_image_is_told_where_it_is_seen_and_changes_nothing(page: Page, way: str) -> None:
     page.mouse.click(*at(page, 0.5, 0.5))
-    wait(page, lambda: texts(page))
-    before = shown(page)
+    text, before = wait_for_drawing(page), shown(page)
+    page.set_viewport_size({"width": 340, "height": 500})
     page.evaluate("scrollTo(0, 2400)")
     give(page, way, b"just words", "text/plain")
-    wait(page, lambda: message(page) == "draw.unreadable")
+    expect_message(page, "unreadable")
     line = page.locator("#draw .message")
     assert line.get_attribute("role") == "status"
     box = line.bounding_box()
     assert 0 <= box["x"] < box["x"] + box["width"] <= 340
     assert 0 <= box["y"] < box["y"] + box["height"] <= 500
-    assert (len(texts(page)), np.abs(shown(page) - before).max()) == (1, 0)
+    assert (drawing(page), np.abs(shown(page) - before).max()) == (text, 0)
     page.keyboard.press("Tab")
-    assert message(page) == "draw.unreadable"
+    expect_message(page, "unreadable")
     if way == "paste":
         page.keyboard.press("Escape")
     elif way == "drop far below":
-        page.mouse.click(10, 10)
+        page.mouse.click(1, 250)
     else:
-        page.evaluate("scrollTo(0, 0)")
         stroke(page, (0.2, 0.2), (0.8, 0.2))
-    assert message(page) == ""
+    expect_message(page, None)
 
 
 def test_an_image_of_one_shade_is_told(page: Page) -> None:
     choose(page, png(Image.new("L", (50, 50), 255)))
-    wait(page, lambda: message(page) == "draw.one_shade")
-    assert texts(page) == []
+    expect_message(page, "one_shade")
+    assert drawing(page) == ""
 
 
-def test_a_slow_image_does_not_replace_a_newer_stroke(page: Page) -> None:
+def test_a_slow_image_does_not_replace_a_newer_stroke(open_tab: Callable[[str], Page], site: str) -> None:
+    page = open_tab(site)
     page.evaluate("""() => {
       const make = createImageBitmap;
       window.createImageBitmap = async (...given) => {
@@ -536,45 +516,43 @@ def test_clear_empties_the_canvas_and_tells_the_page(page: Page) -> None:
     page.click("#draw .clear")
     assert shown(page).max() == 0
     page.wait_for_timeout(400)
-    assert texts(page)[-1] == "", "no stroke is sent late"
+    assert drawing(page) == "", "no stroke is sent late"
     assert shown(page).max() == 0
 
 
 def test_the_canvas_shows_what_comes_from_elsewhere_and_goes_on_from_it(page: Page) -> None:
-    show = "(text) => digit.fromText(text).then((image) => canvas.show(image))"
     bar = np.zeros((SIDE, SIDE))
     bar[4:24, 10:14] = 1
+    link = f"?draw={text_of(bar)}"
     for _ in range(2):  # also where it is what came before the visitor drew
-        page.evaluate(show, text_of(bar))
+        visit(page, link)
         ink = shown(page)
         assert ink[20:92, 42:54].min() > 0.9
         assert ink[:, :36].max() < 0.1
-        count = len(texts(page))
         stroke(page, (0.2, 0.5), (0.8, 0.5))
-        wait(page, lambda count=count: len(texts(page)) > count)
+        wait_for_drawing(page, text_of(bar))
         assert shown(page)[56, 80] > 0.9
         assert shown(page)[20:92, 44:52].min() > 0.9
-    page.evaluate("canvas.show(null)")
+    visit(page, "?")
     assert shown(page).max() == 0
     stroke(page, (0.2, 0.9), (0.8, 0.9), lift=False)
-    page.evaluate(show, text_of(bar))
+    visit(page, link)
     assert shown(page)[30, 48] == 0, "a stroke goes on"
+    page.mouse.up()
 
 
 def test_without_a_mouse_the_buttons_do_all(page: Page) -> None:
-    assert page.get_by_role("img", name="draw.digit_aria").count() == 1
-    choosers = []
-    page.on("filechooser", lambda chooser: choosers.append(chooser))
-    page.wait_for_timeout(500)  # the browser takes a while until it tells of choosers
-    page.get_by_role("button", name="draw.choose").focus()
-    page.keyboard.press("Enter")
-    wait(page, lambda: choosers)
-    choosers[0].set_files({"name": "a", "mimeType": "image/png", "buffer": paper((99, 99), "white", "black")})
-    wait(page, lambda: texts(page))
+    assert page.get_by_role("img", name=WORDS["draw.digit_aria"]).count() == 1
+    page.get_by_role("button", name=WORDS["draw.choose"]).focus()
+    with page.expect_file_chooser() as chooser:
+        page.wait_for_timeout(500)  # the browser takes a while until it tells of choosers
+        page.keyboard.press("Enter")
+    chooser.value.set_files({"name": "a", "mimeType": "image/png", "buffer": paper((99, 99), "white", "black")})
+    wait_for_drawing(page)
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "draw.clear"
+    assert page.evaluate("document.activeElement.textContent") == "Clear"
     page.keyboard.press("Space")
-    wait(page, lambda: texts(page)[-1] == "")
+    page.wait_for_function("!location.search.includes('draw=')")
 
 
 @pytest.mark.parametrize("width", [340, 1280])

@@ -19,12 +19,9 @@ from starlette.types import Receive, Scope, Send
 
 from sae_model import SparseAutoencoder, load_variant
 from sae_model.bundle import BUNDLE
-from space.app import build_app
 from space.edge import EarlyHead
 from space.files import Files
-from space.index import news_of
 from space.lab import Lab
-from space.user_models import UserModels
 from training.data import load_split
 from training.measure.latent_statistics import latent_statistics, read_statistics, to_bytes, write_statistics
 
@@ -46,7 +43,7 @@ def index(client: TestClient) -> dict:
     return client.get("/files/lab.json").json()
 
 
-def test_all_that_lab_json_names_is_there_and_cached_for_ever(client: TestClient, index: dict) -> None:
+def test_all_that_lab_json_names_is_there_by_its_hash_and_cached_for_ever(client: TestClient, index: dict) -> None:
     urls = [index["images"]["url"], index["labels"]["url"]]
     urls += [model["url"] for model in index["models"].values()]
     urls += [stop["statistics"] for stop in index["stops"].values()]
@@ -57,9 +54,6 @@ def test_all_that_lab_json_names_is_there_and_cached_for_ever(client: TestClient
         assert answer.headers["cache-control"] == FOR_EVER
         old = client.get(f"/files/{url.partition('?')[0]}?v={'0' * 16}")  # of an earlier page
         assert (old.status_code, old.headers["cache-control"]) == (200, "no-cache")
-
-
-def test_versions_are_hashes_of_the_content(client: TestClient, index: dict) -> None:
     for model in index["models"].values():
         content = client.get(f"/files/{model['url']}").content
         assert len(content) == model["bytes"]
@@ -139,21 +133,6 @@ def test_statistics_are_written_and_read(tiny_model: SparseAutoencoder, tmp_path
     assert read_statistics(tmp_path, "25/") is None
 
 
-@pytest.mark.usefixtures("in_this_process")
-def test_a_users_model_is_fetched_by_its_checksum(
-    lab: Lab, models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lab, "user_models", models)
-    files = Files(lab, None)
-    client = TestClient(Starlette(routes=files.routes()))
-    list(models.load(models.address(str(folder), is_owner=True)))
-    news = news_of(lab, models.find(str(folder)))
-    (model,), (stop,) = news["models"].values(), news["stops"].values()
-    assert client.get(f"/files/{model['url']}").content == (folder / "model.safetensors").read_bytes()
-    assert load(client.get(f"/files/{stop['statistics']}").content)["peak"].shape == (30,)
-    assert client.get(f"/files/{model['url']}".replace("users/", "users/0")).status_code == 404
-
-
 def test_images_of_any_range_and_many_classes_are_packed(lab: Lab, tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(400, 10, 1, 1, generator=generator)
@@ -178,11 +157,3 @@ def test_only_gradios_page_starts_ours(body: str) -> None:
     first, last = ("1", "2") if "gradio" in body else ("", "")
     client = TestClient(EarlyHead(app, first="1", last="2"))
     assert client.get("/").text == f"<head>{first}{last}</head>{body}"
-
-
-def test_the_built_app_is_small(lab: Lab) -> None:
-    config = build_app(lab).get_config_file()
-    shown = [part for part in config["components"] if part["type"] != "api"]
-    assert [part["props"]["elem_id"] for part in shown] == ["bench", "answers"]
-    assert len(config["dependencies"]) <= 10
-    assert [d["api_name"] for d in config["dependencies"] if d["api_visibility"] == "public" and d["targets"]] == []

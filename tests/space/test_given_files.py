@@ -88,6 +88,7 @@ def test_names_differ_where_the_files_do() -> None:
     assert path.startswith("from disk/a-b-i-")
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_broken_model_is_refused_without_a_path_of_the_server(models: UserModels, folder: Path) -> None:
     address = address_of_files(sent({CONFIG_NAME: (folder / CONFIG_NAME).read_bytes(), WEIGHTS_NAME: b"nothing"}))
     with pytest.raises(InputError, match="not a complete safetensors file") as error:

@@ -17,6 +17,7 @@ from space.errors import InputError
 from space.index import index_of, labelled
 from space.lab import Lab, Specimen
 from space.noise import noise
+from tests.sae_model.test_methods import MINE
 from tests.space.server import ROOT
 from training.data import as_floats
 from training.fit.bundled_recipes import FAMILIES
@@ -150,25 +151,11 @@ def test_stops_of_the_model_for_every_k_keep_that_many(lab: Lab) -> None:
         assert lab.evaluation(stop).l0 <= stop.value
 
 
-NEW_METHOD = """
+SCRIPT = """
 import json, sys
-from dataclasses import dataclass
 from pathlib import Path
-import sae_model.bundle
-from sae_model.methods import Sparsity, method
 
-@method
-@dataclass(frozen=True)
-class Shout(Sparsity):
-    loudness: float = 0.5
-    kind = "shout"
-    title = "Shout <loud>"
-    label = "Loudness"
-    ends = ("quiet", "loud")
-    asks_for = "latents that shout"
-    purpose = "in a test"
-    hyperparameter = "loudness"
-    bundled = ({"loudness": 0.25}, {"loudness": 0.5}, {"loudness": 4})
+import sae_model.bundle
 
 sae_model.bundle.BUNDLE = Path(sys.argv[1])  # before anything else imports it
 
@@ -181,27 +168,27 @@ from training.fit.bundled_recipes import RECIPES
 
 test, evaluation = load_split("mnist", "test", limit=100), None
 for recipe in RECIPES:
-    if recipe.name in ("dense", "l1-3", "shout-0.25", "shout-0.5"):
+    if recipe.name in ("dense", "l1-3", "mine-1", "mine-2"):
         model = recipe.new_model(test.images)
         model.save_pretrained(sae_model.bundle.BUNDLE / recipe.name)
         evaluation = evaluation or evaluate(model, test)  # one for all, since it takes seconds
         Record(recipe, {}, 100, evaluation).write(sae_model.bundle.BUNDLE / recipe.name)
 files = Files(Lab(), None)
 index = json.loads(files.table["lab.json"].body)
-assert [family["key"] for family in index["families"]] == ["l1", "shout"]
-assert [index["stops"][key]["label"] for key in index["families"][1]["stops"]] == [".25", ".5"]
-assert index["methods"][-1] == {"kind": "shout", "hyperparameter": "loudness", "values": ["0.25", "0.5", "4"]}
+assert [family["key"] for family in index["families"]] == ["l1", "mine"]
+assert [index["stops"][key]["label"] for key in index["families"][1]["stops"]] == ["1", "2"]
+assert index["methods"][-1] == {"kind": "mine", "hyperparameter": "strength", "values": ["1", "2"]}
 for code in ("en", "ru"):  # the second without words of its own
     words = json.loads(files.table[f"words/{code}.json"].body)
-    assert words["family.shout.title"] == words["method.shout.title"] == "Shout <loud>"
-    assert (words["family.shout.label"], words["family.shout.ends.1"]) == ("Loudness", "loud")
-    assert words["method.shout.asks_for"] == "latents that shout"
+    assert words["family.mine.title"] == words["method.mine.title"] == "My own"
+    assert (words["family.mine.label"], words["family.mine.ends.1"]) == ("Strength", "strong")
+    assert words["method.mine.asks_for"] == "a low mean square of the latents"
 print("shown")
 """
 
 
 def test_a_new_sparsity_method_appears_on_the_page_by_itself(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", NEW_METHOD, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", MINE + SCRIPT, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.stdout == "shown\n", done.stderr

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
 from safetensors.torch import load
 
 from sae_model import load_variant
 from sae_model.bundle import BUNDLE
 from tests.space.browser import NARROW, open_page, pixels, wait_for_models
 from training.measure.latent_statistics import read_statistics
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
 
 SIDE = 30
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.space.browser import pixels, slide, visit
-
-if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
 
 RECONSTRUCTION = "#reconstruction canvas"
 
@@ -103,25 +99,21 @@ def test_back_and_forward_work_also_on_a_page_that_a_link_opened(open_tab: Calla
 
 
 def test_a_browser_that_refuses_many_changes_of_the_address_gets_few_and_the_page_goes_on(
-    window: BrowserContext, site: str
+    open_tab: Callable[[str], Page], site: str
 ) -> None:
     """Safari throws an error where a page writes its address more than 100 times in 30 seconds."""
-    page = window.new_page()
-    page.add_init_script(
-        """for (const name of ['pushState', 'replaceState']) {
-          const write = history[name];
-          history[name] = function (...given) {
-            window.writes = (window.writes ?? 0) + 1;
-            if (window.refuses) throw new DOMException('', 'SecurityError');
-            return write.apply(this, given);
-          };
-        }"""
-    )
-    page.goto(site)
-    page.wait_for_function("performance.getEntriesByName('live image').length")
+    page = open_tab(site)
     page.evaluate(
         """() => {
-          window.writes = 0;
+          Object.assign(window, { writes: 0, refuses: false });
+          for (const name of ['pushState', 'replaceState']) {
+            const write = history[name];
+            history[name] = function (...given) {
+              writes++;
+              if (refuses) throw new DOMException('', 'SecurityError');
+              return write.apply(this, given);
+            };
+          }
           const slider = document.querySelector('#noise input[type=range]');
           for (let i = 0; i < 60; i++) {
             slider.value = i / 100;
@@ -136,7 +128,6 @@ def test_a_browser_that_refuses_many_changes_of_the_address_gets_few_and_the_pag
     assert "0.8" in page.inner_text(".given .noisy figcaption")
     page.evaluate("refuses = false")
     expect(page).to_have_url(re.compile("sigma=0.8"))
-    page.close()
 
 
 def test_the_link_is_copied_once_and_twice_and_keeps_the_theme(open_tab: Callable[[str], Page], site: str) -> None:

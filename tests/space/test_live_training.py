@@ -34,7 +34,9 @@ def test_moment_by_moment_it_ends_as_the_command_line_does(digits: Split) -> Non
     moments = 0
     while not training.finished:
         training.advance(0.0)
-        training.watched()
+        activations, carried = training.watched()
+        assert activations.shape == (8, 40)
+        assert 0 < carried <= 40
         training.reconstruct(as_floats(digits.images[:1]))
         training.trained()
         moments += 1
@@ -46,19 +48,6 @@ def test_moment_by_moment_it_ends_as_the_command_line_does(digits: Split) -> Non
     for here, there in zip(training.trained().parameters(), expected.parameters(), strict=True):
         assert torch.equal(here, there)
     assert not training.trained().training
-
-
-def test_it_rests_when_nobody_asks_and_can_be_looked_at(digits: Split) -> None:
-    training = begin(digits)
-    training.advance(0.0)
-    assert training.step == 4
-    activations, carried = training.watched()
-    assert activations.shape == (8, 40)
-    assert 0 < carried <= 40
-    before = training.trained().network.atoms
-    training.advance(0.0)
-    assert not torch.equal(training.trained().network.atoms, before)
-    assert [step for step, _ in training.history] == [4, 8]
 
 
 def test_the_weights_are_taken_between_two_steps(digits: Split, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import Page
 from safetensors.torch import save_file
 from torch import Tensor
 from wasmtime import wat2wasm
@@ -40,13 +41,9 @@ from space.head import WEB
 from space.index import index_of
 from space.lab import Lab, Look, Stop
 from space.noise import bits, noise
-from tests.space.server import served
 from training.data import Split
 from training.fit.bundled_recipes import RECIPES
 from training.measure.histogram import EDGES, histogram_of, percent
-
-if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
 
 LARGEST_SEED = 2**32 - 1
 SPECIMENS = [(0, 0.0, 0), (1, 0.3, 0), (2, 0.0, 1), (3, 0.3, 1), (4, 0.1, 7), (8, 0.6, LARGEST_SEED), (18, 1.0, 12345)]
@@ -58,7 +55,7 @@ WHOLE = {(recipe.sparsity.kind, recipe.architecture, recipe.noise): recipe.name 
 
 LOOK = """async ([folder, stop, betas, specimens]) => {
   const [{Model}, {readSafetensors}, {noise}, m] = await Promise.all(
-    ['model', 'safetensors', 'noise', 'measures'].map((name) => import(`/web/${name}.js`)));
+    ['model', 'safetensors', 'noise', 'measures'].map((name) => import(`web/${name}.js`)));
   const [config, weights] = await Promise.all([
     fetch(`${folder}/config.json`).then((answer) => answer.json()),
     fetch(`${folder}/model.safetensors`).then((answer) => answer.arrayBuffer())]);
@@ -80,22 +77,10 @@ LOOK = """async ([folder, stop, betas, specimens]) => {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the browser may fetch."""
-    folder = tmp_path_factory.mktemp("served")
-    (folder / "web").symlink_to(WEB)
-    (folder / "bundled").symlink_to(BUNDLE)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tab(window: BrowserContext, folder: Path) -> Iterator[Page]:
-    """A page of a server of that folder; nothing but what tests ask for runs in it."""
-    with served(folder) as address:
-        tab = window.new_page()
-        tab.goto(address)
-        yield tab
-        tab.close()
+def folder(exported: Path) -> Path:
+    """What the page in `tab` may fetch."""
+    (exported / "bundled").symlink_to(BUNDLE)
+    return exported
 
 
 def stop_of(sparsity: Sparsity, k: int | None = None, beta: float | None = None) -> dict[str, Any]:
@@ -181,6 +166,7 @@ def stops(sparsity: Sparsity) -> list[dict[str, float]]:
     return [{}]
 
 
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("name", list_variants())
 def test_the_browser_computes_what_python_does(tab: Page, digits: Split, name: str) -> None:
     model = SparseAutoencoder.from_pretrained(BUNDLE / name)
@@ -188,13 +174,13 @@ def test_the_browser_computes_what_python_does(tab: Page, digits: Split, name: s
     asked = stops(model.sparsity)
     for arguments in asked:
         images = clean if name in WHOLE and arguments == asked[len(asked) // 2] else clean[:FEW]
-        agree(tab, f"/bundled/{name}", model, images, **arguments)
+        agree(tab, f"bundled/{name}", model, images, **arguments)
 
 
 def test_the_page_has_every_architecture_and_names_one_that_it_lacks(tab: Page) -> None:
     names, error = tab.evaluate(
         """async () => {
-          const {ARCHITECTURES, Model} = await import('/web/model.js');
+          const {ARCHITECTURES, Model} = await import('web/model.js');
           const config = {architecture: 'other', image_shape: [1, 2, 2]};
           try { new Model(config, new Map()); } catch (error) { return [Object.keys(ARCHITECTURES), error.message]; }
         }"""
@@ -247,12 +233,12 @@ def test_models_of_other_shapes_outputs_and_methods_agree(tab: Page, folder: Pat
         model.sparsity = _Both(2.0)
     on = model.encode(clean).count_nonzero(1)
     assert 0 < on.min() <= on.max() < 61
-    agree(tab, f"/{name}", model, clean)
+    agree(tab, name, model, clean)
 
 
 PRODUCTS = """async ([rows, width, some]) => {
-  const {matrix} = await import('/web/matrix.js');
-  const {all, accumulate, correlate} = await import('/web/products.js');
+  const {matrix} = await import('web/matrix.js');
+  const {all, accumulate, correlate} = await import('web/products.js');
   const numbers = (count) => Float64Array.from({length: count}, (_, i) => Math.sin(1 + i * i));
   const data = Float32Array.from(numbers(rows * width)), vector = numbers(width), weights = numbers(some.length);
   const picked = Int32Array.from(some), WithCode = globalThis.WebAssembly, {Instance} = WithCode;
@@ -311,8 +297,8 @@ def test_weights_of_every_type_are_read(tab: Page, folder: Path) -> None:
     save_file(tensors, folder / "types.safetensors", metadata={"format": "pt"})
     found = tab.evaluate(
         """async () => {
-          const {readSafetensors} = await import('/web/safetensors.js');
-          const file = await (await fetch('/types.safetensors')).arrayBuffer();
+          const {readSafetensors} = await import('web/safetensors.js');
+          const file = await (await fetch('types.safetensors')).arrayBuffer();
           const problems = [file.slice(0, -1), file.slice(0, 20), new ArrayBuffer(3)].map((broken) => {
             try { readSafetensors(broken); } catch (error) { return error.message; }
           });
@@ -331,7 +317,7 @@ def test_a_seed_means_the_same_noise_on_both_sides(tab: Page) -> None:
     seeds, count = [0, 1, 42, 2**31, LARGEST_SEED], 2 * 3 * 64 * 64
     whole, normal = tab.evaluate(
         """async ([seeds, count]) => {
-          const {bits, noise} = await import('/web/noise.js');
+          const {bits, noise} = await import('web/noise.js');
           return [seeds.map((seed) => Array.from({length: count}, (_, i) => bits(seed, i))),
                   seeds.map((seed) => [...noise(seed, count)])];
         }""",
@@ -369,7 +355,7 @@ def test_measures_and_the_words_for_shares_agree(tab: Page) -> None:
     rates = [0, 1e-9, 0.02, 0.05, 0.5, 0.98, 1]
     histogram, words, exact, halves, divergences, ratios = tab.evaluate(
         """async ([values, shares, rates]) => {
-          const {bernoulliKl, fixed, histogramOf, percent, psnr} = await import('/web/measures.js');
+          const {bernoulliKl, fixed, histogramOf, percent, psnr} = await import('web/measures.js');
           return [histogramOf(Float64Array.from(values)), shares.map((share) => percent(share)),
             shares.map((share) => percent(share, true)),
             shares.map((share) => [fixed(100 * share, 1), fixed(-40 * share, 0), fixed(share, 3)]),
@@ -390,7 +376,7 @@ def test_pixels_are_drawn_in_their_channels(tab: Page) -> None:
     """Three channels are red, green and blue, one after the other; of two, and of a vector, one sees shades of grey."""
     drawn = tab.evaluate(
         """async () => {
-          const {canvas, grey} = await import('/web/paint.js');
+          const {canvas, grey} = await import('web/paint.js');
           return [[3, 1, 2], [2, 1, 3], [6, 1, 1]].map((shape) => {
             const sheet = canvas();
             grey(sheet, [0, 0.2, 0.4, 0.8, 0.6, 0.8], shape);

@@ -5,16 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from space.state import TABS
-from tests.space.browser import NARROW, open_page, pixels, slide, wait_for_models
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Locator, Page
+from tests.space.browser import NARROW, open_page, pixels, settle, slide, visit, wait_for_models
 
 CLEAN, NOISY = ".given .clean canvas", ".given .noisy canvas"
 RECONSTRUCTION, LATENTS = "#reconstruction canvas", "#latents canvas"
@@ -204,38 +200,60 @@ def bottom(part: Locator) -> float:
     return box["y"] + box["height"]
 
 
-def test_nothing_sticks_out_or_collides(page: Page) -> None:
-    for lang in ("en", "ru"):
-        if lang == "ru":
-            page.locator("#languages button").click()
-            page.wait_for_selector("html[lang=ru]")
-        for tab, width in itertools.product(TABS, WIDTHS):
+COLLISIONS = """() => {
+  const found = [];
+  if (document.documentElement.scrollWidth > innerWidth) found.push('the page scrolls sideways');
+  const metrics = document.querySelector('#metrics');  // where the page is narrower the table scrolls
+  if (innerWidth >= 1280 && metrics?.scrollWidth > metrics?.clientWidth) found.push('the table of metrics is cut');
+  const ticks = [...document.querySelectorAll('#beta .ticks button')].map(e => e.getBoundingClientRect());
+  if (ticks.some(({ right }, i) => right > ticks[i + 1]?.left + 0.5)) found.push('two labels of the slider');
+  for (const svg of document.querySelectorAll('svg.plot')) {
+    if (!svg.checkVisibility()) continue;
+    if (!svg.getAttribute('role') || !svg.getAttribute('aria-label')) found.push('a chart that says nothing');
+    const frame = svg.getBoundingClientRect();
+    const words = [...svg.querySelectorAll('text')].filter(t => t.textContent.trim());
+    const boxes = words.map(t => t.getBoundingClientRect());
+    words.forEach((t, i) => {
+      if (parseFloat(getComputedStyle(t).fontSize) < 11) found.push(`small: ${t.textContent}`);
+      const a = boxes[i];
+      if (a.left < frame.left - 1 || a.right > frame.right + 1 || a.top < frame.top - 2 || a.bottom > frame.bottom + 2)
+        found.push(`cut: ${t.textContent}`);
+      boxes.slice(0, i).forEach((b, j) => {
+        const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        if (across > 1 && down > 3) found.push(`${t.textContent} on ${words[j].textContent}`);
+      });
+    });
+  }
+  return found;
+}"""
+
+
+def test_nothing_sticks_out_is_cut_or_collides(page: Page) -> None:
+    opened = (("dense", "logarithmic", TABS), ("lecture", "equal", ("see", "classes", "frontier")))
+    for (model, bins, tabs), lang in itertools.product(opened, ("en", "ru")):
+        visit(page, f"?model={model}&beside=kl-image-0.05&lang={lang}")
+        page.wait_for_selector(f"html[lang={lang}]")
+        page.check(f"#bins [value={bins}]")
+        for tab in tabs:
             page.click(f"#tab-{tab}")
-            page.set_viewport_size({"width": width, "height": 900})
-            page.wait_for_timeout(150)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, (lang, tab)
-            if tab == "see" and width >= 1280:  # where it is narrower the table scrolls
-                assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('#metrics'))") <= 0
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            ticks = page.locator("#beta .ticks button").evaluate_all(
-                "all => all.map(e => e.getBoundingClientRect().toJSON())"
-            )
-            for left, right in itertools.pairwise(ticks):
-                assert left["right"] <= right["left"] + 0.5, (lang, left, right)
+            settle(page)
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 900})
+                page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+                assert page.evaluate(COLLISIONS) == [], (tab, width, lang, model)
 
 
-@pytest.mark.parametrize("lang", ["en", "ru"])
-def test_nothing_sticks_out_of_a_phone_that_opens_the_page(browser: Browser, server: str, lang: str) -> None:
-    page = open_page(browser, f"{server}/?lang={lang}", viewport={"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    tabs = page.locator("#main > [role=tablist]")
-    assert tabs.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
-    page.context.close()
-
-
-def test_a_wide_page_has_each_sum_in_one_row(browser: Browser, server: str) -> None:
-    page = open_page(browser, server, viewport={"width": 1920, "height": 1000})
+def test_in_gradio_nothing_sticks_out_of_a_phone_and_a_wide_page_has_each_sum_in_one_row(
+    browser: Browser, server: str
+) -> None:
+    page = open_page(browser, server, viewport=NARROW)
+    for lang in ("en", "ru"):
+        visit(page, f"?lang={lang}")
+        page.wait_for_selector(f"html[lang={lang}]")
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+        assert page.locator("#main > [role=tablist]").evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+    page.set_viewport_size({"width": 1920, "height": 1000})
     page.wait_for_function("document.querySelectorAll('#sum .model .sum .tile').length === 14")
     rows = page.evaluate(  # at once, for a drawing may replace tiles
         """() => [...document.querySelectorAll('#sum .model .sum')].map((sum) =>

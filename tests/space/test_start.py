@@ -37,8 +37,9 @@ def test_the_page_starts_without_the_hub_and_is_fetched_from_its_own_address_beh
                 for name in ("lab.json", "words/ru.json"):
                     words = httpx.get(f"{space.address}{prefix}/files/{name}", headers={"Accept-Encoding": "br"})
                     assert (words.status_code, words.headers["content-encoding"]) == (200, "br")
-            moved = httpx.get(f"{space.address}/demo/ru?digit=3&lang=en")
-            assert (moved.status_code, moved.headers["location"]) == (307, "./?digit=3&lang=ru")
+                moved = httpx.get(f"{space.address}{prefix}/ru?digit=3&lang=en&set=5:1")  # an address of earlier links
+                assert (moved.status_code, moved.headers["location"]) == (307, "./?digit=3&set=5%3A1&lang=ru")
+            assert httpx.get(f"{space.address}/en").status_code == 404
             silent_hub.setblocking(False)
             with pytest.raises(BlockingIOError):  # nobody has connected
                 silent_hub.accept()

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import make_archive
-from typing import TYPE_CHECKING
 
 import pytest
 from huggingface_hub import HfApi
+from playwright.sync_api import BrowserContext, Page, expect
 
 from sae_model import L1, KLPerImage, SparseAutoencoder
 from space.user_model_process import LARGEST_FILE
 from tests.space.browser import open_in, slide, visit, wait_for_models
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from playwright.sync_api import BrowserContext, Page
-
-    from tests.space.server import Server
+from tests.space.server import Server
 
 CHOSEN = "document.querySelector('#beta output')?.textContent"
 PATIENCE = 60_000
@@ -65,6 +60,8 @@ def test_a_users_model_stands_beside_the_bundled_ones_in_every_tab(
     page.locator("#beta input").focus()
     page.keyboard.press("ArrowRight")  # to a bundled one of its method
     page.wait_for_function("location.search.includes('model=l1-') || location.search.includes('model=dense')")
+    page.click("#tab-frontier")
+    assert page.locator(".frontier-chart .user text").text_content() == "mine"
     page.locator("#beta .others button", has_text="mine").click()
     wait_for(page, folder)
     for tab in ("atoms", "classes", "rates", "frontier", "see"):
@@ -106,6 +103,13 @@ def test_long_names_do_not_stick_out_of_a_narrow_page(page: Page, folder: Path) 
     ask_for(page, long)
     wait_for(page, long)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_what_one_typed_is_shown_as_text(page: Page) -> None:
+    typed = "<img src=x onerror=window.hurt=true>"
+    ask_for(page, typed)
+    expect(page.locator("#message.error")).to_contain_text(typed)
+    assert page.evaluate("window.hurt") is None
 
 
 def test_the_name_of_a_bundled_model_chooses_it(page: Page) -> None:
