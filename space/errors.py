@@ -6,10 +6,8 @@ import re
 import traceback
 from typing import Any
 
-from sae_model.errors import UserError, is_number
+from sae_model.errors import UserError, is_number, one_line
 from space.languages import say
-
-LONGEST_VALUE = 160
 
 
 class InputError(UserError):
@@ -38,8 +36,7 @@ def told(error: Exception) -> dict[str, Any]:
 
 
 def _plain(value: object) -> float | str:
-    """Make a value one of JSON: a number, or words of bounded length."""
+    """Make a value one of JSON: a number, or words on one line of bounded length."""
     if is_number(value) and abs(value) < 1e300:  # type: ignore[arg-type]
         return value  # type: ignore[return-value]
-    words = value if isinstance(value, str) else repr(value)
-    return "".join(letter if letter.isprintable() else " " for letter in words[:LONGEST_VALUE])
+    return one_line(value if isinstance(value, str) else repr(value))

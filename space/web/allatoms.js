@@ -14,6 +14,7 @@ export function atomBrowser(page) {
   const sort = h("select", { id: "atoms-by", on: { change: () => start() } });
   const more = h("button", { on: { click: () => ((count += AT_ONCE), draw()) } }, say("atoms.more"));
   const grid = h("div", { class: "atoms all" });
+  const title = h("h2", {}, say("atoms.browser"));
   const head = h("p", { class: "muted" });
   let count = AT_ONCE;
   let drawn = ""; // which atoms are there, in which order
@@ -50,7 +51,9 @@ export function atomBrowser(page) {
         sample: page.lab.index.sample,
         share: page.lab.evaluation(stop).dead_fraction,
       };
-      fill(head, rich("atoms.all_intro", { title: stop, ...numbers }));
+      const isLinear = page.isLinear(stop);
+      title.textContent = say(isLinear ? "atoms.browser" : "atoms.browser_deep");
+      fill(head, rich(isLinear ? "atoms.all_intro" : "atoms.all_intro_deep", { title: stop, ...numbers }));
       const tiles = [];
       for (const [i, latent] of order.entries()) {
         const isDead = !statistics.alive[latent];
@@ -68,7 +71,7 @@ export function atomBrowser(page) {
     });
   const label = h("label", { class: "row" }, say("atoms.sort"), " ", sort);
   return {
-    element: h("section", { id: "all-atoms" }, h("h2", {}, say("atoms.browser")), label, head, grid, more),
+    element: h("section", { id: "all-atoms" }, title, label, head, grid, more),
     draw,
   };
 }

@@ -117,7 +117,7 @@ export class Card {
     fill(
       this.facts,
       rich(edited ? "latent.encoded" : "latent.share", values),
-      encoded[latent] ? ` ${say("latent.rank", { rank, on })}` : "",
+      encoded[latent] && !edited ? ` ${say("latent.rank", { rank, on })}` : "",
     );
     const peak = this.page.lab.statistics(stop)?.peak[latent] ?? 0;
     const high = Math.max(1.25 * Math.abs(peak), value, 1);

@@ -38,7 +38,7 @@ export function build(page) {
   ];
   const message = h("p", { class: "message", role: "status" });
   const side = h("div", { class: "side" }, buttons, h("p", { class: "hint" }, say("draw.hint")), chooser);
-  const element = h("div", { id: "draw", on: { paste } }, frame, side, message);
+  const element = h("div", { id: "draw" }, frame, side, message);
 
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const picture = context.createImageData(SIDE, SIDE);
@@ -136,14 +136,6 @@ export function build(page) {
     chooser.value = ""; // the same file may be chosen again
   }
 
-  /** @param {ClipboardEvent} event */
-  function paste(event) {
-    const [file] = event.clipboardData?.files ?? [];
-    if (!file) return;
-    event.preventDefault();
-    read(file);
-  }
-
   /** @param {PointerEvent} event @returns {Point} */
   function place(event) {
     const area = canvas.getBoundingClientRect();
@@ -154,7 +146,6 @@ export function build(page) {
   canvas.addEventListener("pointerdown", (event) => {
     if (stroke || event.button !== 0) return;
     event.preventDefault();
-    canvas.focus({ preventScroll: true }); // an image can be pasted now
     canvas.setPointerCapture(event.pointerId);
     begin();
     const at = place(event);
@@ -187,11 +178,17 @@ export function build(page) {
 }
 
 /**
- * Takes image files that are dropped anywhere onto an element.
+ * Takes image files that are dropped anywhere onto an element, or pasted.
  * @param {HTMLElement} element
  * @param {Pick<Drawing, "read">} drawing
  */
-export function takeDrops(element, drawing) {
+export function takeFiles(element, drawing) {
+  document.addEventListener("paste", (event) => {
+    const [file] = event.clipboardData?.files ?? [];
+    if (!file) return;
+    event.preventDefault();
+    drawing.read(file);
+  });
   const mark = (/** @type {boolean} */ isOver) => element.classList.toggle("file-over", isOver);
   element.addEventListener("dragover", (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;

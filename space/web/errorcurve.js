@@ -18,7 +18,8 @@ const SIDE = 9; // px from an end of the slider to where the middle of its knob 
 const [TOP, BOTTOM, HEIGHT] = [21, 105, 125]; // px
 
 /**
- * Where the words of horizontal lines stand: above the upper one, below the lower one, and elsewhere where a curve runs.
+ * Where the words of horizontal lines stand: at the right end, above the upper one and below the lower one, and elsewhere
+ * where a curve runs.
  * @param {{place: number, words: string}[]} lines from the top; `place` in px
  * @param {number} width
  * @param {Box[]} curves
@@ -27,13 +28,14 @@ function levelsOf(lines, width, curves) {
   /** @type {Box[]} */
   const taken = [...curves];
   return lines.map(({ place, words }, i) => {
-    const left = width - widthOf(words, 11) - 6;
-    const boxAt = (/** @type {number} */ base) => ({ left, right: width, top: base - 11, bottom: base + 3 });
+    const length = widthOf(words, 11) + 6;
     const [above, below] = [place - 4, place + 12];
     const bases = (i ? [below, above] : [above, below]).filter((base) => base < BOTTOM);
-    const base = bases.find((other) => !taken.some((box) => overlap(box, boxAt(other)))) ?? bases[0];
-    taken.push(boxAt(base));
-    return { place, base, words, box: boxAt(base) };
+    const spots = [width - length, 0, (width - length) / 2].flatMap((left) => bases.map((base) => ({ left, base })));
+    const boxes = spots.map(({ left, base }) => ({ left, right: left + length, top: base - 11, bottom: base + 3 }));
+    const free = Math.max(boxes.findIndex((box) => !taken.some((other) => overlap(other, box))), 0);
+    taken.push(boxes[free]);
+    return { place, words, ...spots[free], box: boxes[free] };
   });
 }
 
@@ -123,14 +125,12 @@ export function errorCurve(page) {
       return { key: `${style} ${stop.key}`, ...place, marks, name: `style${style}`, tip, isChosen: isNow(point) };
     });
     const { content, on } = choosable(marked, { width, bottom: HEIGHT }, (key) => page.set({ stop: key.slice(2) }));
-    const across = levels.map(({ place, base, words }) => [
-      line("level", SIDE, place, width - SIDE, place),
-      text(words, "level-label", width - 3, base, "end"),
-    ]);
+    const across = levels.map(({ place }) => line("level", SIDE, place, width - SIDE, place));
+    const said = levels.map(({ left, base, words }) => text(words, "level-label", left + 3, base));
     const numbers = { count: own.length, sigma, least: least?.error, stop: least?.stop.key };
     const spoken = least ? say("curve.spoken", numbers) : say("curve.error");
     const zero = line("grid", SIDE, BOTTOM, width - SIDE, BOTTOM);
-    const inside = [zero, across, curve(TEST), curve(OWN), content];
+    const inside = [zero, across, curve(TEST), curve(OWN), said, content];
     return figure(width, HEIGHT, spoken, inside, { role: "group", on });
   }
 

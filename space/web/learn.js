@@ -134,8 +134,10 @@ export function build(page) {
   const saving = h("div", { id: "saving" }, h("div", { class: "buttons" }, name, buttons[4], file), publish.element);
   const message = h("p", { id: "train-said", role: "status", dir: "auto" });
   const view = moment(page);
+  const chosen = settings(page.lab.index, training.settings);
   training.draw = () => {
     saving.hidden = !training.moment && !training.file;
+    chosen.disabled = ["running", "waiting", "paused"].includes(training.status); // Start goes on with what there is
     BUTTONS.forEach((what, i) => (buttons[i].disabled = !training.can(what)));
     file.ariaDisabled = String(!training.file);
     if (training.file) file.href = new URL(`files/${training.file}`, document.baseURI).href;
@@ -150,7 +152,7 @@ export function build(page) {
     "div",
     { id: "learn" },
     h("p", {}, rich("learn.intro")),
-    settings(page.lab.index, training.settings),
+    chosen,
     h("div", { id: "train-buttons", class: "buttons" }, buttons.slice(0, 4), buttons[5]),
     message,
     saving,

@@ -55,6 +55,9 @@ export function build(page) {
   const body = h("div", { class: "lesson", role: "group", hidden: true });
   const count = h("span", { class: "muted" });
   const why = h("div", { class: "why", role: "status" });
+  const scroll = () => why.scrollIntoView({ block: "center" });
+  const sign = h("button", { id: "lesson-sign", class: "primary", hidden: true, on: { click: scroll } });
+  new IntersectionObserver(([{ isIntersecting }]) => (sign.hidden ||= isIntersecting)).observe(why);
   let said = ""; // what `why` says now, so that a screen reader hears it once, and what has the focus keeps it
   const element = h(
     "section",
@@ -62,6 +65,7 @@ export function build(page) {
     h("h2", {}, say("lessons.title"), " ", count),
     h("div", { class: "lesson-list" }, buttons),
     body,
+    sign,
   );
   if (!lessons.length) element.hidden = true;
 
@@ -69,12 +73,12 @@ export function build(page) {
   /** @param {string} key */
   const choose = (key) => {
     open = open === key ? "" : key;
+    sign.hidden = true;
     seen.clear();
     const lesson = current();
     if (lesson && !kept[open]?.done) page.set(lesson.from(page));
     layOut();
     page.draw();
-    if (lesson?.place) document.querySelector(lesson.place)?.scrollIntoView({ block: "nearest" });
   };
   /** @param {string} key @param {any} change */
   const keep = (key, change) => {
@@ -85,7 +89,7 @@ export function build(page) {
     const lesson = current();
     body.hidden = !lesson;
     if (!lesson) return;
-    const { key, tab } = lesson;
+    const { key, tab, place } = lesson;
     body.ariaLabel = say(`lessons.${key}`);
     const answers = [0, 1, 2].map((i) => {
       const change = () => (keep(key, { predicted: i }), explain());
@@ -97,17 +101,20 @@ export function build(page) {
       effective_l0: term("effective L0"),
       target_rate: term("target rate"),
       few: FEW,
+      curve: say("curve.error"),
       sigma: page.lab.index.sigma,
       name_0: PAIR[0],
       name_1: PAIR[1],
     };
     const click = () => page.set({ tab });
     const link = tab && h("button", { on: { click } }, say("lessons.see_in", { tab: say(`${tab}.title`) }));
+    const find = () => place && document.querySelector(place)?.scrollIntoView({ block: "center" });
     const question = h("legend", {}, h("b", {}, say("lessons.predict")), " ", rich(`lessons.${key}_predict`));
     fill(
       body,
       h("fieldset", { class: "choice" }, question, answers),
       h("p", {}, h("b", {}, say("lessons.do")), " ", rich(`lessons.${key}_task`, terms)),
+      place && h("button", { on: { click: find } }, say("lessons.place")),
       why,
       link,
     );
@@ -138,6 +145,13 @@ export function build(page) {
   };
   if (open) layOut();
 
+  /** Says that the lesson is done, where its explanation is off the screen. */
+  function announce() {
+    const { top, bottom } = why.getBoundingClientRect();
+    sign.textContent = say("lessons.sign", { number: 1 + lessons.findIndex(({ key }) => key === open) });
+    sign.hidden = bottom > 0 && top < innerHeight;
+  }
+
   return {
     element,
     draw() {
@@ -149,8 +163,10 @@ export function build(page) {
       if (document.querySelector("#draw canvas:active")) return; // a stroke is looked at when it ends
       const lesson = current();
       if (lesson && page.look()) {
+        const isNew = !kept[open]?.done;
         if (lesson.isDone(page)) keep(open, { done: true, values: { ...lesson.values?.(page) } });
         keepInPlace(document.querySelector("#controls"), explain);
+        if (isNew && kept[open]?.done) announce();
       }
       const next = lessons.find(({ key }) => !kept[key]?.done)?.key;
       buttons.forEach((button) => {

@@ -11,7 +11,7 @@ import { format, say, term } from "./words.js";
  *   isDone: (page: Page) => boolean, isOfNow?: boolean, values?: (page: Page) => Record<string, any>,
  *   table?: (page: Page) => HTMLElement, tab?: string, place?: string}} Lesson
  *   `needs` stops of the page; `from` where it starts, so that no lesson opens on its own answer; `right` the number of
- *   the right prediction; `isOfNow` whether its numbers are of the current image; `place` what the page scrolls to
+ *   the right prediction; `isOfNow` whether its numbers are of the current image; `place` what a button leads to
  */
 
 export const FEW = 30;
@@ -137,9 +137,9 @@ export const LESSONS = [
     from: (page) => ({ ...at(page, "l1-1"), tab: "see" }),
     right: 2,
     isDone(page) {
-      const { key, k, method } = stopOf(page);
+      const { key, hyperparameter, value } = stopOf(page);
       const dead = Number(page.lab.evaluation(key).dead_fraction.toFixed(3)); // as the table shows it
-      return k === null && method !== "none" && dead >= 0.02;
+      return hyperparameter === "beta" && Number(value) > 1 && dead >= 0.02; // below, they are on, though weakly
     },
     isOfNow: true,
     values: (page) => ({

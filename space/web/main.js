@@ -1,6 +1,6 @@
 /** Starts the page; gradio.js or static.js calls it. */
 
-import { takeDrops } from "./drawing.js";
+import { takeFiles } from "./drawing.js";
 import { json } from "./files.js";
 import { Lab } from "./lab.js";
 import { carried } from "./opening.js";
@@ -45,7 +45,7 @@ export async function start(element, ask) {
   lab.first = lab.stop(page.state.stop).model;
   page.build();
   explainTerms(element);
-  takeDrops(element, { read: (file) => drawingOf(page).read(file) });
+  takeFiles(element, { read: (file) => drawingOf(page).read(file) });
   addEventListener("popstate", async () => {
     await page.restore(location.search);
     page.state.lang = language(codes);

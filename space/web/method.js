@@ -53,6 +53,7 @@ function removal(page, family) {
     if (chosen) page.state = { ...page.state, family: opening.family, stop: opening.stop };
     page.lab.remove(family);
     page.set({ beside, edits });
+    /** @type {HTMLElement | null} */ (document.querySelector("#method :checked"))?.focus();
   };
   return h("button", { class: "remove", "aria-label": say("controls.remove", { title }), on: { click } }, "✕");
 }

@@ -9,7 +9,7 @@ import * as head from "./head.js";
 import * as lessons from "./lessonbox.js";
 import { opening, query, restored } from "./state.js";
 import * as tabs from "./tabs.js";
-import { lang, rich, say, setWords } from "./words.js";
+import { lang, Problem, rich, say, setWords } from "./words.js";
 
 /** @typedef {import("./lab.js").Lab} Lab */
 /** @typedef {import("./state.js").State} State */
@@ -44,6 +44,7 @@ export class Page {
     this.views = [];
     /** @type {{key: string, values: any} | null} */
     this.trouble = null;
+    this.besideLater = ""; // the name of a user's model that is to stand beside the chosen one when it is here
     this.turn = 0; // counts drawings and links that were begun: a late result must not replace a newer one
     this.address = new Address(() => query(this.state, lab));
     this.resting = 0; // the timer that runs until `drawLater` is called; 0 where there is none
@@ -108,7 +109,7 @@ export class Page {
 
   /** Takes in the state of an address. @param {string} text */
   async restore(text) {
-    const first = opening(this.lab, this.state.lang);
+    const first = { ...opening(this.lab, this.state.lang), reveal: this.state.reveal };
     const turn = ++this.turn;
     this.address.hold();
     this.trouble = null;
@@ -117,13 +118,22 @@ export class Page {
       if (state.draw) await this.lab.pictures.readDrawing(state.draw);
       if (turn !== this.turn) return;
       this.state = state;
-      if (missing) this.ask("load", { address: missing });
+      this.load(missing);
     } catch (error) {
       this.state = first;
       const { key, values } = /** @type {import("./words.js").Problem} */ (error);
       if (!key) throw error;
       this.trouble = { key, values };
     }
+  }
+
+  /** Asks for users' models that a link names. @param {{stop?: string, beside?: string}} missing */
+  load({ stop, beside }) {
+    const name = stop ?? beside;
+    const names = Object.keys(this.lab.index.models).join(", ");
+    if (name && !this.host.ask) throw new Problem("errors.variant", { name: name.slice(0, 80), names });
+    this.besideLater = beside ?? "";
+    for (const address of new Set([stop, beside])) if (address) this.ask("load", { address });
   }
 
   /** Redraws everything in the language of the state. */

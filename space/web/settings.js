@@ -59,7 +59,7 @@ export function settings({ methods, learn }, chosen) {
   const field = (/** @type {string | Node} */ words, /** @type {Node} */ input) =>
     h("label", {}, h("span", {}, words), input);
   return h(
-    "div",
+    "fieldset",
     { id: "train-settings", class: "box row" },
     field(say("learn.method"), kind),
     field(label, strength),

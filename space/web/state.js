@@ -2,7 +2,7 @@
 
 import { LARGEST_SEED } from "./noise.js";
 import { TABS } from "./tabs.js";
-import { Problem } from "./words.js";
+import { has, Problem } from "./words.js";
 
 /**
  * @typedef {{digit: number, draw: string, sigma: number, seed: number, family: string, stop: string,
@@ -15,6 +15,7 @@ import { Problem } from "./words.js";
 /** @type {Record<string, string>} tabs that have another name now */
 const OF_EARLIER_LINKS = { strokes: "atoms", figures: "see" };
 const MOST_EDITS = 50;
+const TARGET = 0.1; // the target rate at which Rates opens
 const LARGEST_VALUE = 1e4; // of a latent that is set by hand; the largest that the models have is about 50
 
 /**
@@ -52,10 +53,22 @@ const TABLE = {
     write: ({ tab }) => (tab === TABS[0] ? null : { tab }),
   },
   lang: { initial: () => "en", write: ({ lang }) => ({ lang }) },
-  bins: { initial: () => "logarithmic" },
-  label: { initial: (lab) => lab.index.opening.label },
-  reveal: { initial: () => 5 },
-  target: { initial: () => 0.1 },
+  bins: {
+    initial: () => "logarithmic",
+    read: (given) => (last(given, "bins") === "equal" ? { bins: "equal" } : {}),
+    write: ({ bins }) => (bins === "equal" ? { bins } : null),
+  },
+  label: {
+    initial: (lab) => lab.index.opening.label,
+    read: (given, lab) => number(given, "label", 0, lab.index.classes.length - 1, true),
+    write: ({ label }, lab) => (label === lab.index.opening.label ? null : { label: String(label) }),
+  },
+  reveal: { initial: () => 5 }, // not in the address, which Play would write five times a second
+  target: {
+    initial: () => TARGET,
+    read: (given) => number(given, "target", 0.01, 0.99),
+    write: ({ target }) => (target === TARGET ? null : { target: String(target) }),
+  },
 };
 
 /** The state in which the page opens. @param {Lab} lab @param {string} lang @returns {State} */
@@ -73,20 +86,23 @@ export function query(state, lab) {
 }
 
 /**
- * The state of a query such as "?digit=12&sigma=0.3&model=l1-1", and the address of a user's model in it that is not
- * loaded yet, or "".
+ * The state of a query such as "?digit=12&sigma=0.3&model=l1-1", and the addresses of users' models in it that are not
+ * loaded yet.
  * @param {string} text
  * @param {Lab} lab
  * @param {State} from what the query does not name
- * @returns {{state: State, missing: string}}
+ * @returns {{state: State, missing: {stop?: string, beside?: string}}}
  * @throws {Problem} a part of the query names something that does not exist
  */
 export function restored(text, lab, from) {
   const given = new URLSearchParams(text.slice(0, 20000));
   let state = from;
   for (const { read } of Object.values(TABLE)) state = { ...state, ...read?.(given, lab, state) };
-  const model = last(given, "model");
-  return { state, missing: model && !lab.index.models[model] ? model : "" };
+  const unknown = (/** @type {string} */ name) => {
+    const model = last(given, name);
+    return model && !lab.index.models[model] ? model : undefined;
+  };
+  return { state, missing: { stop: unknown("model"), beside: unknown("beside") } };
 }
 
 /** @param {URLSearchParams} given @param {string} name @returns {string | undefined} */
@@ -105,11 +121,10 @@ function number(given, name, low, high, whole = false) {
   if (text === undefined) return {};
   const value = parse(text);
   if (value === null) throw new Problem("errors.link_number", { name, text: text.slice(0, 40) });
-  if (value < low || value > high || (whole && !Number.isInteger(value)))
-    throw new Problem(name === "digit" ? "errors.digit_index" : `errors.${name}`, {
-      last: high,
-      value: text.slice(0, 40),
-    });
+  if (value < low || value > high || (whole && !Number.isInteger(value))) {
+    const own = name === "digit" ? "errors.digit_index" : `errors.${name}`;
+    throw new Problem(has(own) ? own : "errors.link_range", { name, low, last: high, value: text.slice(0, 40) });
+  }
   return { [name]: value };
 }
 
@@ -183,9 +198,7 @@ function readBeside(given, lab) {
   if (model === undefined) return {};
   if (!model) return { beside: "" };
   const stop = lab.index.models[model] && nearest(given, lab, model, "beside_");
-  if (!stop)
-    throw new Problem("errors.variant", { name: model.slice(0, 80), names: Object.keys(lab.index.models).join(", ") });
-  return { beside: stop.key };
+  return stop ? { beside: stop.key } : {};
 }
 
 /** @param {State} state @param {Lab} lab */

@@ -15,6 +15,7 @@ class Box {
   constructor(page) {
     this.page = page;
     this.address = "";
+    this.isUnfolded = false;
     /** @type {any} */
     this.said = null;
     this.requests = new Requests(page, (isGone) => this.say({ key: isGone ? "page.no_server" : "page.server_back" }));
@@ -27,8 +28,11 @@ class Box {
     this.requests.noteAnswer(!answer.error && !answer.choose && !answer.news && answer.key !== "page.no_server");
     const { lab } = this.page;
     if (answer.news) {
-      lab.add(answer.news);
-      this.page.set({ family: answer.news.family.key, stop: answer.news.choose });
+      const { news } = answer;
+      lab.add(news);
+      const isBeside = news.models[this.page.besideLater] !== undefined;
+      if (isBeside) this.page.besideLater = "";
+      this.page.set(isBeside ? { beside: news.choose } : { family: news.family.key, stop: news.choose });
     } else if (answer.choose) {
       const { key } = /** @type {any} */ (lab.measuredStops().find(({ model }) => model === answer.choose));
       this.page.set({ family: lab.familyOf(key), stop: key });
@@ -60,8 +64,8 @@ class Box {
 
   /** What is said, in the language of now. */
   words() {
-    if (!this.said) return null;
-    const { key, values, link } = this.said;
+    const { key, values, link, news } = this.said ?? {};
+    if (!key || (news && !this.page.lab.family(news.family.key))) return null; // it was removed
     const words = rich(key, values);
     if (!link) return words;
     const href = `?${new URLSearchParams({ model: link })}`;
@@ -101,10 +105,13 @@ export function build(page) {
     h("button", { on: { click: () => chooser.click() } }, say("box.choose")),
   );
   const inside = server ? form : h("p", { class: "muted" }, say("box.without_server"));
+  const unfold = () => (box.isUnfolded = details.open);
+  const title = h("summary", {}, say("box.title"));
+  const details = h("details", { id: "user-model", open: box.isUnfolded, on: { toggle: unfold } }, title, inside);
   const element = h(
     "div",
     { class: "box" },
-    h("details", { id: "user-model" }, h("summary", {}, say("box.title")), inside),
+    details,
     chooser,
     message,
   );

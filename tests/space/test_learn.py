@@ -226,6 +226,7 @@ def test_a_training_starts_is_seen_pauses_steps_and_stops(page: Page) -> None:
     page.click("#train-pause")
     page.wait_for_function(f"{SAID}.startsWith('Paused')", timeout=PATIENCE)
     held = page.evaluate(STEP)
+    assert page.is_disabled("#train-method")  # Start goes on with the same
     assert enabled(page) == {"start", "step", "stop", "keep", "discard"}
     assert float(page.inner_text("#train table td >> nth=1")) < loss
     page.wait_for_timeout(700)
@@ -239,6 +240,7 @@ def test_a_training_starts_is_seen_pauses_steps_and_stops(page: Page) -> None:
     page.wait_for_timeout(1000)  # the last answer of the training comes after that of Stop
     assert page.evaluate(f"{SAID}.startsWith('Stopped')")
     assert enabled(page) == {"start", "step", "keep", "discard"}
+    assert page.is_enabled("#train-method")
     page.click("#train-discard")
     page.wait_for_function(f"{SAID}.includes('Press Start')", timeout=PATIENCE)
     page.wait_for_timeout(700)
@@ -274,7 +276,7 @@ def test_visitors_train_one_after_the_other_and_one_who_leaves_makes_room(
     page.click("#train-start")
     page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
     other.click("#train-start")
-    other.wait_for_function(f"{SAID}.includes('ahead of you in the queue: 1.')")
+    other.wait_for_function(f"{SAID}.includes('ahead of yours in the queue: 1.')")
     assert other.evaluate(STEP) == -1
     page.close()
     other.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)

@@ -15,7 +15,7 @@ RECONSTRUCTION = "#reconstruction canvas"
 
 def test_a_link_restores_everything_in_another_tab(open_tab: Callable[[str], Page], site: str) -> None:
     link = f"{site}?digit=12&sigma=0.45&seed=7&model=adaptive-topk&k=10&set=137:2.5+9:0&beside=l1-1&tab=strokes&lang=ru"
-    page = open_tab(link)
+    page = open_tab(f"{link}&label=3&target=0.25&bins=equal")
     assert page.get_attribute("html", "lang") == "ru"
     assert page.get_attribute("#tab-atoms", "aria-selected") == "true"
     assert page.locator(".undo").count() == 2
@@ -26,6 +26,12 @@ def test_a_link_restores_everything_in_another_tab(open_tab: Callable[[str], Pag
     shown = pixels(page, RECONSTRUCTION)
     other = open_tab(page.url)
     assert pixels(other, RECONSTRUCTION) == shown
+    assert other.is_checked("input[name=bins][value=equal]")
+    other.click("#tab-classes")
+    assert other.inner_text("#class button[aria-pressed=true]") == "3"
+    other.click("#tab-rates")
+    assert other.inner_text("#target output") == "0.25"
+    other.click("#tab-see")
     slide(page, "#noise", 0.9)
     assert other.input_value("#noise input[type=range]") == "0.45"  # each tab has a state of its own
 
@@ -53,6 +59,8 @@ def test_a_wrong_link_is_answered_in_one_line(open_tab: Callable[[str], Page], s
         ("sigma=2", "sigma"),
         ("sigma=x", "sigma"),
         ("seed=-1", "seed"),
+        ("label=10", "label in the link must be a number from 0 to 9"),
+        ("target=1", "target"),
         ("tab=nowhere", "nowhere"),
         ("model=l1-1&method=topk", "l1-1"),
         ("beside=nothing", "nothing"),

@@ -129,6 +129,7 @@ def test_an_explanation_moves_nothing_under_the_pen(open_tab: Callable[[str], Pa
     page = open_tab(site)
     page.locator("#lessons [data-lesson=letter]").click()
     wait_for_models(page)
+    page.get_by_role("button", name="Show the canvas").click()
     place = "document.querySelector('#draw canvas').getBoundingClientRect().top"
     before = page.evaluate(place)
     stroke(page, (0.2, 0.9), (0.5, 0.1), lift=False)
@@ -140,16 +141,34 @@ def test_an_explanation_moves_nothing_under_the_pen(open_tab: Callable[[str], Pa
     assert page.evaluate(place) == pytest.approx(before, abs=1)
 
 
-def test_a_model_with_dead_latents_needs_a_penalty_for_the_lesson(open_tab: Callable[[str], Page], site: str) -> None:
+def test_the_lesson_on_dead_latents_is_about_those_that_a_strong_penalty_turned_off(
+    open_tab: Callable[[str], Page], site: str
+) -> None:
     page = open_tab(site)
+    page.set_viewport_size({"width": 1280, "height": 600})
     page.locator("#lessons [data-lesson=dead]").click()
-    page.locator("#beta .ticks button").first.click()
-    wait_for_models(page)
-    page.wait_for_timeout(150)
-    assert page.locator("#lessons .why > *").count() == 0
-    page.get_by_label("Top k", exact=True).check()
-    page.locator(".others button", has_text="jumprelu").click()
+    for weak in ("dense", "l1-0.01"):  # which have more than 2%, but those are on in most images
+        page.locator(f"#beta [data-stop='{weak}']").click()
+        wait_for_models(page)
+        page.wait_for_timeout(150)
+        assert page.locator("#lessons .why > *").count() == 0
+    page.locator("#beta [data-stop='l1-3']").click()
     page.wait_for_selector("#lessons .why > *", timeout=20_000)
+    assert page.is_hidden("#lesson-sign")  # since the explanation is on the screen
+
+
+def test_a_lesson_that_is_done_off_the_screen_leads_to_its_explanation(
+    open_tab: Callable[[str], Page], site: str
+) -> None:
+    page = open_tab(site)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator("#lessons [data-lesson=letter]").click()
+    wait_for_models(page)
+    page.get_by_role("button", name="Show the canvas").click()
+    stroke(page, (0.2, 0.9), (0.5, 0.1))
+    page.get_by_role("button", name="Lesson 10 is done").click()
+    expect(page.locator("#lessons .why")).to_be_in_viewport()
+    expect(page.locator("#lesson-sign")).to_be_hidden()
 
 
 def test_what_needs_no_server_goes_on_without_one(browser: Browser, server: str) -> None:

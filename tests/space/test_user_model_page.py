@@ -134,6 +134,11 @@ def test_a_link_loads_a_model_from_the_hub(open_tab: Callable[[str], Page], serv
     assert page.locator("#method input:checked").get_attribute("value") == "user:ada/mine"
     slide(page, "#noise", 0.8)
     page.wait_for_function("location.search.includes('sigma=0.8&seed=0&model=ada/mine')")
+    page = open_tab(f"{server}/?model=l1-1&beside=ada%2Fmine")
+    page.wait_for_function(
+        "document.querySelector('.model.second h2 bdi')?.textContent === 'ada/mine'", timeout=PATIENCE
+    )
+    assert page.inner_text("#beta output") == "l1-1"
 
 
 def test_a_model_is_given_back_from_disk(page: Page, folder: Path, tmp_path: Path) -> None:
