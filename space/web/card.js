@@ -26,7 +26,19 @@ export class Card {
     this.hint = h("p", { class: "muted" });
     const parts = [this.heading, this.facts, this.controls, this.body, this.hint];
     this.element = h("div", { id: "card", role: "dialog", "aria-live": "polite", hidden: true }, parts);
-    this.element.addEventListener("keydown", (event) => event.key === "Escape" && this.close(true));
+    this.element.addEventListener("keydown", (event) => this.press(event));
+  }
+
+  /** Escape closes the card; Tab stays in it, from its last control to the first. @param {KeyboardEvent} event */
+  press(event) {
+    if (event.key === "Escape") this.close(true);
+    if (event.key !== "Tab") return;
+    const controls = /** @type {NodeListOf<HTMLElement>} */ (this.element.querySelectorAll("button, input"));
+    const ends = [controls[controls.length - 1], controls[0]];
+    const [from, to] = event.shiftKey ? ends.reverse() : ends;
+    if (document.activeElement !== from) return;
+    event.preventDefault();
+    to.focus();
   }
 
   /** Says its own words; after a change of language. */

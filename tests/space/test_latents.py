@@ -43,7 +43,7 @@ def test_a_latent_under_the_pointer_is_shown_large(page: Page) -> None:
     assert card.is_visible()
     assert card.locator("h2").inner_text() == f"Latent {latent} of l1-3"
     assert re.search(r"on: z = \d+\.\d\d", card.inner_text())
-    assert "Number 1 by size" in card.inner_text()
+    assert "Number 1 in size" in card.inner_text()
     page.wait_for_selector("#card .class-bar")
     assert card.locator(".class-bar").count() == 10
     assert card.locator(".top-images canvas").count() == 5
@@ -99,7 +99,12 @@ def test_the_keys_alone_reach_a_latent_and_change_it(page: Page) -> None:
     page.keyboard.press("ArrowDown")
     assert page.inner_text("#card h2") != first
     page.keyboard.press("Enter")
-    page.keyboard.press("End")  # on the slider of the card
+    for key in ("Tab", "Shift+Tab"):
+        for _ in range(12):  # more than it has controls
+            page.keyboard.press(key)
+            assert page.evaluate("document.activeElement.closest('#card') !== null")
+    assert page.evaluate("document.activeElement.type") == "range"
+    page.keyboard.press("End")
     expect(page).to_have_url(re.compile("set="))
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.id") == "latents"
@@ -111,7 +116,7 @@ def test_every_atom_has_the_same_card(page: Page) -> None:
     assert page.inner_text("#card h2").endswith("of dense")
     page.click("#tab-atoms")
     page.locator(".atoms .atom").nth(2).hover()
-    assert "Number 3 by size" in page.inner_text("#card")
+    assert "Number 3 in size" in page.inner_text("#card")
     page.locator(".atoms .atom").nth(2).click()
     page.get_by_role("button", name="Switch it off").click()
     assert page.locator(".undo").count() == 1
