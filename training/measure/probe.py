@@ -62,7 +62,6 @@ def _error(known: Tensor, labels: Tensor, unknown: Tensor, truth: Tensor, which:
     return (F.linear(unknown, weight, bias).argmax(1) != truth).float().mean().item()
 
 
-@torch.enable_grad()
 def fit_classifier(features: Tensor, labels: Tensor, classes: int, penalty: float, steps: int) -> tuple[Tensor, Tensor]:
     """Multinomial logistic regression.
 
