@@ -111,6 +111,7 @@ def page(tab: Page) -> Iterator[Page]:
     """The page in the state in which it opens, though other tests used it before: to open it anew takes seconds."""
     tab.errors.clear()
     tab.set_viewport_size(WIDE)
+    tab.evaluate("scrollTo(0, 0)")
     tab.mouse.move(0, 0)
     tab.keyboard.press("Escape")
     visit(tab, "?")
