@@ -178,14 +178,14 @@ export function build(page) {
 }
 
 /**
- * Takes image files that are dropped anywhere onto an element, or pasted.
+ * Takes image files that are dropped anywhere onto an element, or pasted anywhere but into a field.
  * @param {HTMLElement} element
  * @param {Pick<Drawing, "read">} drawing
  */
 export function takeFiles(element, drawing) {
   document.addEventListener("paste", (event) => {
     const [file] = event.clipboardData?.files ?? [];
-    if (!file) return;
+    if (!file || /** @type {Element} */ (event.target).matches?.("input, textarea")) return;
     event.preventDefault();
     drawing.read(file);
   });
