@@ -33,7 +33,7 @@ from training.measure.latent_statistics import SAMPLE, STATISTICS_NAME, latent_s
 from training.publish.record import EVALUATION_NAME
 
 LARGEST_SIZE = 2048
-"""The most latents of a user's model. The method for every k takes longest to measure: up to 180 seconds of CPU time."""
+"""The most latents of a user's model. The method for every k takes longest to measure: up to 180 CPU seconds."""
 LARGEST_FILE = 50_000_000
 """Bytes; the largest model that fits has 30 MB."""
 MEMORY = 3_000_000_000
