@@ -344,9 +344,8 @@ IMAGES = {
 
 def test_images_of_many_kinds_become_ink_in_proportion(page: Page) -> None:
     for kind, image in IMAGES.items():
-        page.click("#draw .clear")
         choose(page, image)
-        wait_for_drawing(page)
+        text = wait_for_drawing(page)
         ink = shown(page)
         assert ink[52:60, 54:58].min() > 0.9, kind
         assert max(ink[:, :40].max(), ink[:, 72:].max()) < 0.1, kind
@@ -354,6 +353,8 @@ def test_images_of_many_kinds_become_ink_in_proportion(page: Page) -> None:
         assert abs(length - {"wide": 23, "as MNIST": 72}.get(kind, 67)) <= 2, kind
         assert abs(width - {"as MNIST": 12, "high": 7}.get(kind, 10)) <= 2, kind
         expect_message(page, None)
+        page.click("#draw .clear")
+        wait_for_drawing(page, text)  # until it is gone
 
 
 def test_ink_may_cross_the_border_of_the_image(page: Page) -> None:
@@ -496,14 +497,14 @@ def test_a_slow_image_does_not_replace_a_newer_stroke(open_tab: Callable[[str], 
     page = open_tab(site)
     page.evaluate("""() => {
       const make = createImageBitmap;
-      window.createImageBitmap = async (...given) => {
-        await new Promise((done) => setTimeout(done, 300));
-        return make(...given);
-      };
+      const held = new Promise((go) => (window.release = go));
+      window.createImageBitmap = (...given) => held.then(() => make(...given));
     }""")
     choose(page, paper((112, 112), "white", "black"))
     stroke(page, (0.2, 0.9), (0.8, 0.9))
-    page.wait_for_timeout(900)
+    wait_for_drawing(page)
+    page.evaluate("release()")
+    page.wait_for_timeout(500)
     assert shown(page)[101, 56] > 0.9
     assert shown(page)[50, 56] == 0
 
