@@ -120,7 +120,7 @@ def test_values_that_are_not_those_of_the_loss_are_an_error_that_says_what_to_se
         train(broken, L1(1.0), latent_dim=30, epochs=1)
     with pytest.raises(ValueError, match="values from -"):
         evaluate(train(torch.rand(300, 1, 4, 6), L1(1.0), latent_dim=9, epochs=1), images)
-    with pytest.raises(TrainingError, match=r"The model takes \(24,\), and the data have \(23,\) a row"):
+    with pytest.raises(TrainingError, match=r"takes rows of the shape \(24,\), and these have \(23,\)"):
         fit(model, VECTORS[:, :23], replace(for_any_range(tuned(TopK(8))), latent_dim=64))
     with pytest.raises(ValueError, match="measured 'quick' or 'full'; got 'fast'"):
         evaluate(model, HELD_OUT, measure="fast")
