@@ -200,7 +200,7 @@ def choose(page: Page, content: bytes, kind: str = "image/png") -> None:
 
 
 def give(page: Page, way: str, content: bytes, kind: str = "image/png") -> None:
-    """Choose, drop or paste a file; or drop it on the table far below."""
+    """Choose, drop or paste a file; or do that on the table far below."""
     if way == "choose":
         choose(page, content, kind)
     else:
@@ -292,7 +292,7 @@ def test_a_finger_draws_and_does_not_scroll(browser: Browser, site: str) -> None
     page.context.close()
 
 
-@pytest.mark.parametrize("way", ["choose", "drop", "paste", "drop far below"])
+@pytest.mark.parametrize("way", ["choose", "drop", "drop far below", "paste", "paste far below"])
 def test_dark_ink_on_a_white_image_becomes_bright_ink(page: Page, way: str) -> None:
     give(page, way, paper((112, 112), "white", "black"))
     wait_for_drawing(page)

@@ -11,7 +11,7 @@ import pytest
 
 from sae_model.storage import CONFIG_NAME, WEIGHTS_NAME
 from space import load
-from space.errors import InputError
+from space.errors import InputError, told
 from space.load import address_of_files
 from space.user_models import UserModels
 
@@ -95,3 +95,9 @@ def test_a_broken_model_is_refused_without_a_path_of_the_server(models: UserMode
         list(models.load(address))
     assert f"{address.name}/{WEIGHTS_NAME}" in str(error.value)
     assert "/tmp" not in str(error.value)
+
+
+def test_an_error_message_of_the_package_is_told_to_its_end() -> None:
+    """What to do stands there."""
+    words = f"{'x ' * 110}Check the spelling."
+    assert told(InputError("errors.in_english", words=words))["values"]["words"] == words

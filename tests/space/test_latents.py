@@ -65,6 +65,7 @@ def test_a_latent_can_be_switched_off_and_set_and_the_error_changes(page: Page) 
     assert page.locator("#latents .ring.edited").count() == 1
     page.locator("#card input").fill("3.25")
     assert page.inner_text("#card output") == "3.25"
+    assert "in size among" not in page.inner_text("#card")  # which was said of the encoded value
     expect(page).to_have_url(re.compile(f"set={latent}:3.25"))
     page.get_by_role("button", name="As encoded").click()
     assert pixels(page, "#reconstruction canvas") == before

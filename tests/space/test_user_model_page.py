@@ -73,6 +73,8 @@ def test_a_users_model_stands_beside_the_bundled_ones_in_every_tab(
     page.get_by_role("button", name=f"Remove {folder.parent.name}/mine").click()
     assert page.locator("#method input[value^='user:']").count() == 0
     assert page.evaluate(CHOSEN) == "l1-3"
+    assert page.inner_text("#message") == ""
+    assert page.evaluate("document.activeElement.name") == "method"  # the keys go on there
 
 
 def test_a_broken_model_ends_in_an_error_message_and_all_else_stays(page: Page, folder: Path) -> None:
