@@ -254,11 +254,11 @@ class L1(Sparsity):
 
 
 L1_STEPS = 12
-ADAPTIVE_BETAS = tuple(0.03 * (10 / 0.03) ** (i / 7) for i in range(8))
+LOWEST_BETA, HIGHEST_BETA = 0.03, 10
 ADAPTIVE_BETA = {
     "help": BETA["help"],
-    "rule": "beta of adaptive-l1 lies between 0.03 and 10",
-    "holds": lambda beta: is_number(beta) and 0.03 <= beta <= 10,
+    "rule": f"beta of adaptive-l1 lies between {LOWEST_BETA} and {HIGHEST_BETA}",
+    "holds": lambda beta: is_number(beta) and LOWEST_BETA <= beta <= HIGHEST_BETA,
 }
 
 
@@ -289,7 +289,7 @@ class AdaptiveL1(Sparsity):
     asks_for = "a low mean activation, for a beta that is chosen when the model is used"
     purpose = "to move along beta with one model, instead of training one for each"
     penalty_of = "mean"
-    betas = ADAPTIVE_BETAS
+    betas = tuple(LOWEST_BETA * (HIGHEST_BETA / LOWEST_BETA) ** (i / 7) for i in range(8))
     measured_at: ClassVar[dict[str, tuple[float, ...]]] = {"beta": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)}
 
     def refinement(self, beta: Tensor | None = None) -> Refinement:
@@ -556,7 +556,7 @@ TOP_K_RECIPE: dict[str, Any] = {
     "atoms_from_images": True,
     "initial_step": 0.02,
 }
-"""Top-k models are judged by the squared error, of which the cross-entropy says little where pixels are grey."""
+"""Top-k models are judged by the squared error; where pixels are grey, the cross-entropy says little about it."""
 
 
 def _drawn(low: int, high: int, count: int, generator: torch.Generator, power: float = 1.0) -> Tensor:

@@ -55,7 +55,7 @@ NUMBERS: dict[str, Callable[[Evaluation], float]] = {
     "fvu top 25": lambda e: e.fvu_top_k["25"],
     "probe error, all": lambda e: e.probe_error["all"],
 }
-"""Metric -> its value, of which the table of seeds has mean and deviation."""
+"""Metric -> its value; the table of seeds has the mean and the deviation of each."""
 
 
 def results(with_seeds: bool) -> list[str]:

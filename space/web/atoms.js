@@ -11,13 +11,13 @@ import { format, rich, say, term } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
 
-const MOST = 60; // latents that can be added one by one; the slider's last place adds all others at once
+export const MOST_REVEALED = 60; // latents that can be added one by one; the slider's last place adds all others at once
 const STEP = 200; // milliseconds between two steps of Play
 
 /** @param {Page} page @returns {import("./page.js").View} */
 export function build(page) {
   const intro = h("p", { class: "intro" });
-  const slider = slide("reveal", say("atoms.reveal"), 0, MOST, (reveal) => page.set({ reveal }), 1);
+  const slider = slide("reveal", say("atoms.reveal"), 0, MOST_REVEALED, (reveal) => page.set({ reveal }), 1);
   const play = h("button", { id: "play" }, say("atoms.play"));
   const edits = h("p", {});
   const figures = {
@@ -30,7 +30,8 @@ export function build(page) {
   const heading = h("h2", {});
   const atoms = h("div", { class: "atoms" });
   const all = atomBrowser(page);
-  const element = h("div", {}, intro, h("div", { class: "reveal-row" }, slider.element, play), edits, built, heading, atoms, all.element);
+  const row = h("div", { class: "reveal-row" }, slider.element, play);
+  const element = h("div", {}, intro, row, edits, built, heading, atoms, all.element);
 
   let playing = 0;
   const stop = () => {
@@ -40,10 +41,10 @@ export function build(page) {
   };
   play.addEventListener("click", () => {
     if (playing) return stop();
-    if (page.state.reveal >= MOST) page.set({ reveal: 0 });
+    if (page.state.reveal >= MOST_REVEALED) page.set({ reveal: 0 });
     play.textContent = say("atoms.pause");
     playing = setInterval(() => {
-      if (!element.isConnected || page.state.reveal >= MOST) return stop();
+      if (!element.isConnected || page.state.reveal >= MOST_REVEALED) return stop();
       page.set({ reveal: page.state.reveal + 1 });
     }, STEP);
   });
@@ -60,7 +61,7 @@ export function build(page) {
       const ordered = order(look.latents);
       const { reveal } = page.state;
       const { index, span } = page.lab;
-      const count = reveal >= MOST ? ordered.length : clamp(reveal, 0, ordered.length);
+      const count = reveal >= MOST_REVEALED ? ordered.length : clamp(reveal, 0, ordered.length);
       const kept = new Float64Array(look.latents.length);
       for (const latent of ordered.slice(0, count)) kept[latent] = look.latents[latent];
       const partial = model.decode(kept);
@@ -68,7 +69,7 @@ export function build(page) {
       const share = total(kept) / Math.max(total(look.latents), 1e-9);
       const name = page.nameOfImage();
       const quality = (/** @type {Float64Array} */ image) => psnr(mse(image, look.clean), span);
-      slider.show(reveal, reveal >= MOST ? say("atoms.every", { count }) : String(count));
+      slider.show(reveal, reveal >= MOST_REVEALED ? say("atoms.every", { count }) : String(count));
       const noise = say("atoms.noise", { sigma: page.state.sigma });
       figures.given.draw(look.noisy, index, say("atoms.given_alt", { name }), say("atoms.given"), noise);
       const near = rich("atoms.share", { PSNR: term("PSNR"), psnr: quality(partial), share });
@@ -102,7 +103,7 @@ export function build(page) {
     fill(heading, rich(isLinear ? "atoms.atoms" : "atoms.alone", { title: key }));
     const total = ordered.reduce((sum, latent) => sum + Math.abs(look.latents[latent]), 1e-9);
     const share = (/** @type {number} */ latent) => format(Math.abs(look.latents[latent]) / total, ".1%");
-    const figures = ordered.slice(0, MOST).map((latent, i) => {
+    const figures = ordered.slice(0, MOST_REVEALED).map((latent, i) => {
       const caption = h("figcaption", {}, h("b", {}, i + 1), " ", share(latent));
       return h("figure", {}, atom(page, key, latent), caption);
     });

@@ -109,7 +109,7 @@ export class Page {
 
   /** Takes in the state of an address. @param {string} text */
   async restore(text) {
-    const first = { ...opening(this.lab, this.state.lang), reveal: this.state.reveal };
+    const first = opening(this.lab, this.state.lang);
     const turn = ++this.turn;
     this.address.hold();
     this.trouble = null;

@@ -1,5 +1,6 @@
 /** The page's state: one object, one table of its properties, and the address that is written and read by that table. */
 
+import { MOST_REVEALED } from "./atoms.js";
 import { LARGEST_SEED } from "./noise.js";
 import { TABS } from "./tabs.js";
 import { has, Problem } from "./words.js";
@@ -16,6 +17,7 @@ import { has, Problem } from "./words.js";
 const OF_EARLIER_LINKS = { strokes: "atoms", figures: "see" };
 const MOST_EDITS = 50;
 const TARGET = 0.1; // the target rate at which Rates opens
+const REVEAL = 5; // how many latents Atoms adds at first
 const LARGEST_VALUE = 1e4; // of a latent that is set by hand; the largest that the models have is about 50
 
 /**
@@ -63,7 +65,11 @@ const TABLE = {
     read: (given, lab) => number(given, "label", 0, lab.index.classes.length - 1, true),
     write: ({ label }, lab) => (label === lab.index.opening.label ? null : { label: String(label) }),
   },
-  reveal: { initial: () => 5 }, // not in the address, which Play would write five times a second
+  reveal: {
+    initial: () => REVEAL,
+    read: (given) => number(given, "reveal", 0, MOST_REVEALED, true),
+    write: ({ reveal }) => (reveal === REVEAL ? null : { reveal: String(reveal) }),
+  },
   target: {
     initial: () => TARGET,
     read: (given) => number(given, "target", 0.01, 0.99),

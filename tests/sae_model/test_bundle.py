@@ -79,6 +79,13 @@ def test_a_variant_loads_as_named_with_its_files_beside_it(recipe: object) -> No
     assert len(evaluation(recipe.name).l0_by_class) == len(evaluation(recipe.name).mean_activation_by_class) == 10
 
 
+@pytest.mark.parametrize("name", [recipe.name for recipe in RECIPES])
+def test_committed_metrics_are_about_those_of_the_first_images(name: str, digits: Split) -> None:
+    measured, committed = metrics(load_variant(name), digits.images[:300], sigmas=(), tops=()), evaluation(name)
+    for metric in MEANS:
+        assert getattr(measured, metric) == pytest.approx(getattr(committed, metric), rel=0.15), metric
+
+
 @pytest.mark.parametrize(("name", "sigmas"), [("dense", (0.3,)), ("l1-0.1", (0.3,)), ("topk-10", ())])
 def test_committed_metrics_are_measured_again_on_the_committed_weights(
     name: str, sigmas: tuple[float, ...], digits: Split

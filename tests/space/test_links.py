@@ -15,10 +15,11 @@ RECONSTRUCTION = "#reconstruction canvas"
 
 def test_a_link_restores_everything_in_another_tab(open_tab: Callable[[str], Page], site: str) -> None:
     link = f"{site}?digit=12&sigma=0.45&seed=7&model=adaptive-topk&k=10&set=137:2.5+9:0&beside=l1-1&tab=strokes&lang=ru"
-    page = open_tab(f"{link}&label=3&target=0.25&bins=equal")
+    page = open_tab(f"{link}&label=3&target=0.25&bins=equal&reveal=3")
     assert page.get_attribute("html", "lang") == "ru"
     assert page.get_attribute("#tab-atoms", "aria-selected") == "true"
     assert page.locator(".undo").count() == 2
+    assert page.inner_text("#reveal output") == "3"
     page.click("#tab-see")
     assert page.locator(".model h2 bdi").all_inner_texts() == ["adaptive-topk, k = 10", "l1-1"]
     assert page.input_value("#noise input[type=number]") == "0.45"
