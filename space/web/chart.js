@@ -215,6 +215,6 @@ export function logAxis(label, values, write) {
 
 /** A bar: of the first model filled, of the second one an outline. @param {number} model @param {...number} box px */
 export function bar(model, ...box) {
-  const [x, y, width, height] = box.map((length) => Math.max(Number(length.toFixed(1)), 0));
-  return svg("rect", { class: model ? "outline" : "bar", x, y, width, height });
+  const [x, y, width, height] = box.map((length) => Number(length.toFixed(1)));
+  return svg("rect", { class: model ? "outline" : "bar", x, y, width: Math.max(width, 0), height: Math.max(height, 0) });
 }

@@ -225,6 +225,12 @@ COLLISIONS = """() => {
       });
     });
   }
+  for (const words of document.querySelectorAll('.sum .tile figcaption'))
+    if (words.scrollWidth > words.clientWidth + 1) found.push(`wider than its atom: ${words.textContent}`);
+  for (const entry of document.querySelectorAll('svg.histogram-plot g:has(> rect + text)')) {
+    const [mark, words] = [...entry.children].map(part => part.getBoundingClientRect());
+    if (mark.top < words.top - 2 || mark.bottom > words.bottom + 2) found.push(`no mark: ${entry.textContent}`);
+  }
   return found;
 }"""
 
