@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from sae_model.errors import UserError, first_line, one_line
+from sae_model.errors import LONGEST_MESSAGE, UserError, first_line, one_line
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -122,7 +122,10 @@ def load_errors(path: Path, what: str, advice: str = ADVICE) -> Iterator[None]:
     except (ModelLoadError, MemoryError):
         raise
     except Exception as error:
-        raise ModelLoadError(f"{path} {what} ({first_line(error).rstrip('.')}): {advice}.") from error
+        # Beside a long path the reason is shortened, not the whole line: its first words name what is wrong.
+        room = max(LONGEST_MESSAGE - len(f"{path} {what} (): {advice}."), 60)
+        reason = one_line(first_line(error).rstrip("."), room)
+        raise ModelLoadError(f"{path} {what} ({reason}): {advice}.") from error
 
 
 def as_device(name: str | torch.device | None) -> torch.device:

@@ -247,6 +247,14 @@ def test_a_broken_model_is_refused_on_one_line_that_says_where(saved: Path, brok
     assert len(message) < 300
 
 
+def test_beside_a_long_path_a_message_still_names_what_is_wrong(tiny_model: SparseAutoencoder, tmp_path: Path) -> None:
+    folder = tmp_path / ("a long name, " * 10)
+    tiny_model.save_pretrained(folder)
+    edit_config(sparsity={"kind": "l7"}, sae_model_version="9.1")(folder)
+    with pytest.raises(ModelLoadError, match=r"Unknown sparsity method: 'l7.*\): version 9\.1 wrote it: load it with"):
+        SparseAutoencoder.from_pretrained(folder)
+
+
 NAMES = ("model_type", "architecture", "image_shape", "latent_dim", "sparsity", "weights_sha256", "sae_model_version")
 SCALARS = st.one_of(
     st.none(),
