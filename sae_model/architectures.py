@@ -174,8 +174,6 @@ class Lecture(nn.Module):
     convolution cuts the last one to 28.
     """
 
-    DOWN: ClassVar[tuple[int, ...]] = (1, 32, 64, 128, 256)
-    UP: ClassVar[tuple[int, ...]] = (512, 256, 128, 64, 32, 32)
     sparsity: ClassVar[dict[str, Any]] = {"kind": "l1", "beta": 0.01}
 
     def __init__(self, latent_dim: int, *others: Any) -> None:
@@ -186,14 +184,14 @@ class Lecture(nn.Module):
                 f"for one sparsity; got {others!s:.80}."
             )
         down = []
-        for inputs, outputs in itertools.pairwise(self.DOWN):
+        for inputs, outputs in itertools.pairwise((1, 32, 64, 128, 256)):
             down += _block(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), outputs)
-        down += _block(nn.Conv2d(self.DOWN[-1], self.UP[0], 1), self.UP[0])
-        self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(4 * self.UP[0], latent_dim))
-        up = [nn.Linear(latent_dim, self.UP[0]), nn.Unflatten(1, (self.UP[0], 1, 1))]
-        for inputs, outputs in itertools.pairwise(self.UP):
+        down += _block(nn.Conv2d(256, 512, 1), 512)
+        self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(4 * 512, latent_dim))
+        up = [nn.Linear(latent_dim, 512), nn.Unflatten(1, (512, 1, 1))]
+        for inputs, outputs in itertools.pairwise((512, 256, 128, 64, 32, 32)):
             up += _block(nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1), outputs)
-        self.decoder = nn.Sequential(*up, nn.Conv2d(self.UP[-1], 1, 7, padding=1))
+        self.decoder = nn.Sequential(*up, nn.Conv2d(32, 1, 7, padding=1))
 
     def encode(self, images: Tensor, k: int | Tensor | None = None, beta: Tensor | None = None) -> Tensor:
         """Images (batch, 1, 28, 28) -> latents (batch, latent_dim), any sign, whatever k is."""

@@ -317,6 +317,15 @@ class _TargetRate(Sparsity):
     hyperparameter = "target"
     # At a low rate the penalty needs more weight to come within a few percent of it.
     bundled = ({"target": 0.02, "beta": 20.0}, {"target": 0.05}, {"target": 0.1}, {"target": 0.2})
+    mean_over: ClassVar[int]
+    """The dimension of (batch, latent_dim) over which a rate is the mean."""
+
+    def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
+        """(batch, latent_dim) -> scalar, beta * KL(target || rate), averaged over the rates.
+
+        The lecture sums over the batch; with the mean, beta does not depend on the batch size.
+        """
+        return self.beta * bernoulli_kl(self.target, unit_activation(latents).mean(self.mean_over)).mean()
 
 
 @method
@@ -333,13 +342,7 @@ class KLPerImage(_TargetRate):
     purpose = "where every image is to have the same stated mean activation"
     penalty_of = "divergence"
     trained: ClassVar = {"epochs": 3, "load_balancing": 3e-2}
-
-    def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
-        """(batch, latent_dim) -> scalar, beta * KL(target || mean over latents), averaged over images.
-
-        The lecture sums over the batch; with the mean, beta does not depend on the batch size.
-        """
-        return self.beta * bernoulli_kl(self.target, unit_activation(latents).mean(1)).mean()
+    mean_over = 1
 
 
 @method
@@ -355,10 +358,7 @@ class KLPerNeuron(_TargetRate):
     asks_for = "a mean activation of p from every latent, averaged over the images"
     purpose = "where no latent is to be left unused, at a stated rate"
     trained: ClassVar = {"epochs": 3, "load_balancing": 0.0}  # the penalty itself keeps latents from dying
-
-    def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
-        """(batch, latent_dim) -> scalar, beta * KL(target || mean over the batch), averaged over latents."""
-        return self.beta * bernoulli_kl(self.target, unit_activation(latents).mean(0)).mean()
+    mean_over = 0
 
 
 START_OF_LATENTS = 0.45  # share of the latents that the top-k methods may keep at first
