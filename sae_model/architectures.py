@@ -26,9 +26,6 @@ from sae_model.outputs import OUTPUTS
 from sae_model.refinement import Decoder
 from sae_model.sparsity import keep_top_k
 
-ImageShape = tuple[int, ...]
-"""(channels, height, width), or (length,) of vectors."""
-
 INITIAL_STEP = 0.15
 INITIAL_THRESHOLD = 0.05
 
@@ -43,32 +40,31 @@ class Dictionary(nn.Module):
 
     The steps are proximal gradient on the binary cross-entropy plus an L1 penalty: the gradient of the cross-entropy
     in the logits is the residual. (With a linear output there is no sigmoid, and it is the gradient of the squared
-    error.) (LISTA with a tied dictionary; eta and t are learned for each step.) With no steps
-    it is the classical sparse autoencoder. At inference
-    `sae_model.refinement` goes on from there, except where there are no steps.
+    error.) (LISTA with a tied dictionary; eta and t are learned for each step.) With no steps it is the classical
+    sparse autoencoder; otherwise `sae_model.refinement` goes on from there at inference.
 
     With `step_loss` "mse" the steps descend on the squared error: the residual times 4 p_i (1 - p_i).
 
-    With `settings`, c, eta and t are interpolated for each image between that many tables: one encoder for a whole
-    range of beta.
+    With `betas`, in increasing order and equal ratios, there is a table of c, eta and t for each, and those of an image
+    are interpolated between the two on both sides of its beta: one encoder for a whole range of beta.
     """
 
     STEPS: ClassVar[int] = 3  # where no other number is asked for
     # Length of every atom, in logits. It is fixed: with atoms of free length the decoder could grow while latents
-    # shrink, which satisfies every penalty without being any sparser. A digit needs logits of length 100 and more.
-    ATOM_LENGTH: ClassVar[float] = 10.0
+    # shrink, which satisfies every penalty without being any sparser. A digit needs logits of length 100 and more; with
+    # a linear output images lie about 1 from their mean.
+    ATOM_LENGTH: ClassVar = {"sigmoid": 10.0, "linear": 1.0}
     USUAL_PIXELS: ClassVar[int] = 28 * 28  # for images of this size
-    LINEAR_ATOM_LENGTH: ClassVar[float] = 1.0  # with a linear output, whose images lie about 1 from their mean
     # The sparsity method where none is named.
     sparsity: ClassVar[dict[str, Any]] = {"kind": "l1", "beta": 1.0}
 
     def __init__(
         self,
         latent_dim: int,
-        image_shape: ImageShape,
+        image_shape: tuple[int, ...],
         output: str = "sigmoid",
         step_loss: str = "bce",
-        settings: int | None = None,
+        betas: tuple[float, ...] = (),
         steps: int = STEPS,
     ) -> None:
         super().__init__()
@@ -78,9 +74,7 @@ class Dictionary(nn.Module):
         # A picture of four times the pixels has the same latents if the atoms are twice as long and the steps a quarter
         # as large.
         self.relative_size = pixels / self.USUAL_PIXELS if output == "sigmoid" else 1.0
-        self.atom_length = (
-            self.ATOM_LENGTH * math.sqrt(self.relative_size) if output == "sigmoid" else self.LINEAR_ATOM_LENGTH
-        )
+        self.atom_length: float = self.ATOM_LENGTH[output] * math.sqrt(self.relative_size)
         self.image_shape = image_shape
         atoms = first = torch.empty(latent_dim, pixels)
         if not atoms.is_meta:  # those have no values, and to ask for their norm makes torch import for two seconds
@@ -89,18 +83,13 @@ class Dictionary(nn.Module):
         self.atoms = nn.Parameter(atoms)
         self.bias = nn.Parameter(torch.zeros(pixels))
         self.first = nn.Linear(pixels, latent_dim)
-        tables = () if settings is None else (settings,)
+        self.betas, tables = betas, (len(betas),) if betas else ()
         log_step = torch.full((steps, *tables), math.log(INITIAL_STEP))
         threshold = torch.full((steps, *tables, latent_dim), INITIAL_THRESHOLD)
-        self.log_step: Tensor
-        self.threshold: Tensor
-        if steps:
-            self.log_step, self.threshold = nn.Parameter(log_step), nn.Parameter(threshold)
-        else:  # nothing to learn
-            self.register_buffer("log_step", log_step)
-            self.register_buffer("threshold", threshold)
-        if settings is not None:
-            self.first_bias = nn.Parameter(torch.zeros(settings, latent_dim))
+        self.log_step = nn.Parameter(log_step, requires_grad=steps > 0)  # without steps there is nothing to learn
+        self.threshold = nn.Parameter(threshold, requires_grad=steps > 0)
+        if betas:
+            self.first_bias = nn.Parameter(torch.zeros(len(betas), latent_dim))
         with torch.no_grad():
             self.first.weight.copy_(first)
             self.first.bias.fill_(-INITIAL_THRESHOLD)
@@ -136,13 +125,14 @@ class Dictionary(nn.Module):
         # Under autocast it is cast once here, instead of in each product.
         return dictionary.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else dictionary
 
-    def encode(self, images: Tensor, k: int | Tensor | None = None, mix: Tensor | None = None) -> Tensor:
+    def encode(self, images: Tensor, k: int | Tensor | None = None, beta: Tensor | None = None) -> Tensor:
         """Images (batch, channels, height, width) -> latents (batch, latent_dim), at least 0.
 
         Args:
             k: how many latents the steps work with, one number or one for each image; the result may have more.
-            mix: how much of each setting an image gets, (batch, settings); None for an encoder without settings.
+            beta: that of each image, (batch,), for an encoder with `betas`.
         """
+        mix = None if beta is None else self._mix(beta).to(images.dtype)
         x, dictionary, reconstruction = images.flatten(1), self.dictionary, OUTPUTS[self.output].reconstruction
         z = F.relu(self.first(x) if mix is None else self.first(x) + _mixed(mix, self.first_bias))
         for log_step, threshold in zip(self.log_step, self.threshold, strict=True):
@@ -154,6 +144,13 @@ class Dictionary(nn.Module):
             z = F.relu(z + log_step.exp() / self.relative_size * F.linear(residual, dictionary) - threshold)
         return z
 
+    def _mix(self, beta: Tensor) -> Tensor:
+        """How much of each table an image of a beta gets, (batch, len(betas)): linear in log beta, with the sum 1."""
+        most = len(self.betas) - 1
+        position = (beta / self.betas[0]).log() / math.log(self.betas[-1] / self.betas[0]) * most
+        tables = torch.arange(most + 1, device=beta.device)
+        return (1 - (position.clamp(0, most).unsqueeze(1) - tables).abs()).clamp_min(0)
+
     def decoder(self) -> Decoder:
         """The decoder, as `sae_model.refinement` uses it."""
         return Decoder(self.dictionary, self.bias, OUTPUTS[self.output], self.atom_length)
@@ -164,50 +161,39 @@ class Dictionary(nn.Module):
 
 
 def _mixed(mix: Tensor, table: Tensor) -> Tensor:
-    """(batch, settings) and (settings, n) -> (batch, n). Not a matrix product, which autocast would round."""
+    """(batch, betas) and (betas, n) -> (batch, n). Not a matrix product, which autocast would round."""
     return (mix.unsqueeze(2) * table).sum(1)
 
 
 class Lecture(nn.Module):
     """The lecture's own network: strided convolutions with batch norm, for images of 1 x 28 x 28.
 
-    Its latents have any sign.
+    Its latents have any sign. After `latent_dim` it takes what `Dictionary` takes, but the usual values alone.
 
     The maps have 28, 14, 7, 4 and 2 pixels a side on the way down and 1, 2, 4, 8, 16, 32 on the way up; a 7 x 7
     convolution cuts the last one to 28.
     """
 
-    DOWN: ClassVar[tuple[int, ...]] = (1, 32, 64, 128, 256)
-    UP: ClassVar[tuple[int, ...]] = (512, 256, 128, 64, 32, 32)
     sparsity: ClassVar[dict[str, Any]] = {"kind": "l1", "beta": 0.01}
 
-    def __init__(
-        self,
-        latent_dim: int,
-        image_shape: ImageShape,
-        output: str = "sigmoid",
-        step_loss: str = "bce",
-        settings: int | None = None,
-        steps: int = Dictionary.STEPS,
-    ) -> None:
+    def __init__(self, latent_dim: int, *others: Any) -> None:
         super().__init__()
-        if step_loss != "bce" or settings is not None or steps != Dictionary.STEPS:
-            raise ValueError("The lecture's network has no steps, and is trained for one sparsity.")
-        if tuple(image_shape) != (1, 28, 28):
-            raise ValueError(f"The lecture's network takes images of (1, 28, 28); got {tuple(image_shape)}.")
-        if output != "sigmoid":
-            raise ValueError(f"The lecture's network has a sigmoid output; got {output!r}.")
+        if others != ((1, 28, 28), "sigmoid", "bce", (), Dictionary.STEPS):
+            raise ValueError(
+                "The lecture's network takes images of (1, 28, 28), has a sigmoid output and no steps, and is trained "
+                f"for one sparsity; got {others!s:.80}."
+            )
         down = []
-        for inputs, outputs in itertools.pairwise(self.DOWN):
+        for inputs, outputs in itertools.pairwise((1, 32, 64, 128, 256)):
             down += _block(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), outputs)
-        down += _block(nn.Conv2d(self.DOWN[-1], self.UP[0], 1), self.UP[0])
-        self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(4 * self.UP[0], latent_dim))
-        up = [nn.Linear(latent_dim, self.UP[0]), nn.Unflatten(1, (self.UP[0], 1, 1))]
-        for inputs, outputs in itertools.pairwise(self.UP):
+        down += _block(nn.Conv2d(256, 512, 1), 512)
+        self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(4 * 512, latent_dim))
+        up = [nn.Linear(latent_dim, 512), nn.Unflatten(1, (512, 1, 1))]
+        for inputs, outputs in itertools.pairwise((512, 256, 128, 64, 32, 32)):
             up += _block(nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1), outputs)
-        self.decoder = nn.Sequential(*up, nn.Conv2d(self.UP[-1], 1, 7, padding=1))
+        self.decoder = nn.Sequential(*up, nn.Conv2d(32, 1, 7, padding=1))
 
-    def encode(self, images: Tensor, k: int | Tensor | None = None, mix: Tensor | None = None) -> Tensor:
+    def encode(self, images: Tensor, k: int | Tensor | None = None, beta: Tensor | None = None) -> Tensor:
         """Images (batch, 1, 28, 28) -> latents (batch, latent_dim), any sign, whatever k is."""
         return self.encoder(images)
 

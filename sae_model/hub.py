@@ -23,33 +23,25 @@ def find_files(folder_or_repo: str, filenames: tuple[str, ...], **hub_options: A
     Raises:
         ModelLoadError: they are not there, or cannot be fetched.
     """
-    path = _as_path(folder_or_repo)
-    if path is not None and not path.is_dir():
-        raise ModelLoadError(f"{path} is a file; a model is a folder with {' and '.join(filenames)}: name its folder.")
-    if path is not None:
+    folder = as_folder(folder_or_repo)
+    if folder is not None:
         for filename in filenames:
-            if not (path / filename).is_file():
+            if not (folder / filename).is_file():
                 raise ModelLoadError(
-                    f"{path} has no {filename}, so it holds no model: was it saved with save_pretrained?"
+                    f"{folder} has no {filename}, so it holds no model: was it saved with save_pretrained?"
                 )
-        return [path / filename for filename in filenames]
+        return [folder / filename for filename in filenames]
     place = f"{folder_or_repo!r:.80} is not a folder here, and on the Hub it"
     revision = asked = hub_options.pop("revision", None)
     try:
         if not hub_options.get("local_files_only"):
-            hub_options["local_files_only"] = not _hub_answers(folder_or_repo, revision, hub_options.get("token"))
-        if hub_options["local_files_only"] and hub_options.get("force_download"):
-            raise ModelLoadError(
-                f"{folder_or_repo!r:.80} was not fetched again, as force_download asks: the Hub does not answer, or is "
-                "switched off. Leave force_download out to load what the cache holds."
-            )
-        paths = []
+            answers = _hub_answers(folder_or_repo, revision, hub_options.get("token"))
+            hub_options["local_files_only"] = not (answers or hub_options.get("force_download"))
+        paths: list[Path] = []
         for filename in filenames:
             paths.append(Path(hf_hub_download(folder_or_repo, filename, revision=revision, **hub_options)))
             revision = paths[0].parent.name  # a branch may move between two files; its commit does not
         return paths
-    except ModelLoadError:
-        raise
     except errors.RemoteEntryNotFoundError as error:
         raise ModelLoadError(f"{place} has no {filename}, so it holds no model of this family.") from error
     except Exception as error:  # the answers of the Hub, and of servers it redirects to, may be anything
@@ -78,15 +70,9 @@ def why_not_read(error: BaseException, revision: str | None) -> str:
 
 def as_folder(name: str) -> Path | None:
     """The folder at this path, or None."""
-    path = _as_path(name)
-    return path if path is not None and path.is_dir() else None
-
-
-def _as_path(name: str) -> Path | None:
-    """The path of this name, or None where nothing is at it."""
     try:
         path = Path(name).expanduser()
-        return path if name and path.exists() else None
+        return path if name and path.is_dir() else None
     except (OSError, RuntimeError, ValueError):  # too long a name, the home of no user, a zero byte
         return None
 

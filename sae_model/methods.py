@@ -2,9 +2,10 @@
 
 A method is a frozen dataclass whose fields are its hyperparameters, with `@method` above it. Its class variables are
 the words for the page, the command line and the model card; `penalty`, `training_k` or `gate` is the method itself;
-`refinement` is how far its codes are refined; `recipe` is how it is trained best. The command line's options, the
-bundle, the page's controls and the cards are made from the classes here. Other files name a method where they need a
-default (`ARCHITECTURES`), or compare or explain certain models (`training.results`, the lessons of the page).
+`refined` and `trained` are how far its codes are refined and how it is trained best, or `refinement` and `recipe` where
+that depends on its hyperparameters. The command line's options, the bundle, the page's controls and the cards are made
+from the classes here. Other files name a method where they need a default (`ARCHITECTURES`), or compare or explain
+certain models (`training.results`, the lessons of the page).
 """
 
 from __future__ import annotations
@@ -72,6 +73,10 @@ class Sparsity:
     """Whether the model has a threshold for each latent, which `gate` uses."""
     learns_threshold: ClassVar[bool] = False
     """Whether thresholds are learned by gradient descent; otherwise `gate` sets them in training."""
+    refined: ClassVar[Refinement | None] = None
+    """How far a code is refined at inference; None leaves it as it comes from the encoder."""
+    trained: ClassVar[dict[str, Any]] = {}
+    """The fields of `training.fit.recipe.Recipe` that are best set to other values than its defaults."""
 
     def __post_init__(self) -> None:
         for hyperparameter in dataclasses.fields(self):
@@ -96,12 +101,8 @@ class Sparsity:
         return None
 
     def refinement(self, beta: Tensor | None = None) -> Refinement | None:
-        """How far a code is refined at inference; None leaves it as it comes from the encoder.
-
-        Args:
-            beta: that of each image, (batch,), for a method that serves every beta.
-        """
-        return None
+        """As `refined`; beta is that of each image, (batch,), for a method that serves every beta."""
+        return self.refined
 
     def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
         """The term that is added to the reconstruction loss.
@@ -151,8 +152,8 @@ class Sparsity:
         return None
 
     def recipe(self) -> dict[str, Any]:
-        """The fields of `training.fit.recipe.Recipe` that are best set to other values than its defaults."""
-        return {}
+        """As `trained`."""
+        return self.trained
 
     def to_config(self) -> dict[str, Any]:
         """What config.json says: {"kind": "l1", "beta": 0.1}."""
@@ -210,14 +211,12 @@ class Dense(Sparsity):
     asks_for = "nothing, so the model may copy its input, noise included"
     purpose = "to see what goes wrong without sparsity"
     joins = "l1"
+    # With larger steps or more of them it learns to leave part of the noise out.
+    trained: ClassVar = {"epochs": 4, "learning_rate": 4e-3, "load_balancing": 3e-2, "initial_step": 0.4}
 
     @property
     def name(self) -> str:
         return "dense"
-
-    def recipe(self) -> dict[str, Any]:
-        """With larger steps or more of them it learns to leave part of the noise out."""
-        return {"epochs": 4, "learning_rate": 4e-3, "load_balancing": 3e-2, "initial_step": 0.4}
 
 
 @method
@@ -249,14 +248,13 @@ class L1(Sparsity):
         """A penalty below 0.05 is trained like none. Above it load balancing falls with beta, and then its weight rises
         to 1e-2, without which a strong penalty turns latents off for good."""
         if self.beta < 0.05:
-            return Dense().recipe()
+            return Dense.trained
         return {"load_balancing": 3e-2 / (1 + 10 * self.beta) + min(1e-3 * self.beta, 1e-2)}
 
 
 L1_STEPS = 12
 LOWEST_BETA, HIGHEST_BETA = 0.03, 10
-ADAPTIVE_BETA = {
-    "help": BETA["help"],
+ADAPTIVE_BETA = BETA | {
     "rule": f"beta of adaptive-l1 lies between {LOWEST_BETA} and {HIGHEST_BETA}",
     "holds": lambda beta: is_number(beta) and LOWEST_BETA <= beta <= HIGHEST_BETA,
 }
@@ -265,8 +263,7 @@ ADAPTIVE_BETA = {
 def _l1_steps(log_beta: Any) -> Any:
     """Steps of the refinement under an L1 penalty, before they are rounded and clamped: 0 at beta 0.3, 12 at 1.
 
-    The weaker the penalty, the more latents are on, and the more expensive each step is. Codes of a model without a
-    penalty are not refined: it copies, and is shown as it is.
+    The weaker the penalty, the more latents are on, and the more expensive each step is.
     """
     return L1_STEPS * (1 - log_beta / math.log(0.3))
 
@@ -290,7 +287,8 @@ class AdaptiveL1(Sparsity):
     purpose = "to move along beta with one model, instead of training one for each"
     penalty_of = "mean"
     betas = tuple(LOWEST_BETA * (HIGHEST_BETA / LOWEST_BETA) ** (i / 7) for i in range(8))
-    measured_at: ClassVar[dict[str, tuple[float, ...]]] = {"beta": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)}
+    measured_at: ClassVar = {"beta": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)}
+    trained: ClassVar = {"epochs": 27, "load_balancing": 1.3e-2}
 
     def refinement(self, beta: Tensor | None = None) -> Refinement:
         beta = torch.tensor([self.beta]) if beta is None else beta
@@ -307,9 +305,6 @@ class AdaptiveL1(Sparsity):
         part = ((drawn - 0.5) * 1.4 + 0.5).clamp(0, 1)  # the ends have neighbours on one side only
         return self.betas[0] * (self.betas[-1] / self.betas[0]) ** part
 
-    def recipe(self) -> dict[str, Any]:
-        return {"epochs": 27, "load_balancing": 1.3e-2}
-
 
 @dataclass(frozen=True)
 class _TargetRate(Sparsity):
@@ -322,6 +317,15 @@ class _TargetRate(Sparsity):
     hyperparameter = "target"
     # At a low rate the penalty needs more weight to come within a few percent of it.
     bundled = ({"target": 0.02, "beta": 20.0}, {"target": 0.05}, {"target": 0.1}, {"target": 0.2})
+    mean_over: ClassVar[int]
+    """The dimension of (batch, latent_dim) over which a rate is the mean."""
+
+    def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
+        """(batch, latent_dim) -> scalar, beta * KL(target || rate), averaged over the rates.
+
+        The lecture sums over the batch; with the mean, beta does not depend on the batch size.
+        """
+        return self.beta * bernoulli_kl(self.target, unit_activation(latents).mean(self.mean_over)).mean()
 
 
 @method
@@ -337,16 +341,8 @@ class KLPerImage(_TargetRate):
     asks_for = "a mean activation of p in every image; which latents are on is left open"
     purpose = "where every image is to have the same stated mean activation"
     penalty_of = "divergence"
-
-    def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
-        """(batch, latent_dim) -> scalar, beta * KL(target || mean over latents), averaged over images.
-
-        The lecture sums over the batch; with the mean, beta does not depend on the batch size.
-        """
-        return self.beta * bernoulli_kl(self.target, unit_activation(latents).mean(1)).mean()
-
-    def recipe(self) -> dict[str, Any]:
-        return {"epochs": 3, "load_balancing": 3e-2}
+    trained: ClassVar = {"epochs": 3, "load_balancing": 3e-2}
+    mean_over = 1
 
 
 @method
@@ -361,30 +357,25 @@ class KLPerNeuron(_TargetRate):
     title = "KL per latent"
     asks_for = "a mean activation of p from every latent, averaged over the images"
     purpose = "where no latent is to be left unused, at a stated rate"
-
-    def penalty(self, latents: Tensor, beta: Tensor | None = None, threshold: Tensor | None = None) -> Tensor:
-        """(batch, latent_dim) -> scalar, beta * KL(target || mean over the batch), averaged over latents."""
-        return self.beta * bernoulli_kl(self.target, unit_activation(latents).mean(0)).mean()
-
-    def recipe(self) -> dict[str, Any]:
-        """The penalty itself keeps latents from dying."""
-        return {"epochs": 3, "load_balancing": 0.0}
+    trained: ClassVar = {"epochs": 3, "load_balancing": 0.0}  # the penalty itself keeps latents from dying
+    mean_over = 0
 
 
-START_OF_LATENTS = 0.45
-"""Share of the latents that the top-k methods may keep at first."""
-AT_K_FROM = 0.8
-"""Share of training after which the ceiling has come down to k."""
-LOWEST_K, HIGHEST_K = 8, 120
-"""`AdaptiveTopK` draws k between these."""
-LOWEST_FROM = 0.4
-"""Share of training after which its lower bound is `LOWEST_K`."""
-LOW_POWER = 2.0
-"""Above 1: low k are drawn more often."""
-THRESHOLD_RATE = 0.01
-"""How far the threshold of `BatchTopK` follows that of a batch."""
-JUMP_WIDTH = 0.2
-"""Of the kernel that estimates the gradient of a threshold, in units of latents."""
+START_OF_LATENTS = 0.45  # share of the latents that the top-k methods may keep at first
+AT_K_FROM = 0.8  # share of training after which this ceiling has come down to k
+LOWEST_K, HIGHEST_K = 8, 120  # `AdaptiveTopK` draws k between these
+LOWEST_FROM = 0.4  # share of training after which its lower bound is `LOWEST_K`
+LOW_POWER = 2.0  # above 1: low k are drawn more often
+THRESHOLD_RATE = 0.01  # how far the threshold of `BatchTopK` follows that of a batch
+JUMP_WIDTH = 0.2  # of the kernel that estimates the gradient of a threshold, in units of latents
+# Top-k models are judged by the squared error; where pixels are grey, the cross-entropy says little about it.
+TOP_K_RECIPE = {
+    "squared_error": 4.0,
+    "epochs": 12,
+    "learning_rate": 8e-3,
+    "atoms_from_images": True,
+    "initial_step": 0.02,
+}
 
 
 @dataclass(frozen=True)
@@ -394,13 +385,11 @@ class _TopKMethod(Sparsity):
     k: int = field(default=25, metadata=K)
     label = "Latents kept (k)"
     ends = ("fewest", "most")
+    refined = Refinement(steps=8, rounds=2)
 
     @property
     def default_k(self) -> int | None:
-        return self.k
-
-    def refinement(self, beta: Tensor | None = None) -> Refinement | None:
-        return Refinement(steps=8, rounds=2)
+        return None if self.has_threshold else self.k
 
     def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
         """Drawn log-uniformly between k and a ceiling that falls geometrically to k.
@@ -445,11 +434,6 @@ class BatchTopK(_TopKMethod):
     purpose = "where the mean number of latents is given, and images differ in how many they need"
     has_threshold = True
 
-    @property
-    def default_k(self) -> None:
-        """None: the threshold says how many are kept."""
-        return None
-
     def gate(self, latents: Tensor, threshold: Tensor, k: int | Tensor | None) -> Tensor:
         """(batch, latent_dim) -> the same; in training with the k of the batch, and the threshold follows."""
         if k is None:
@@ -479,9 +463,8 @@ class JumpReLU(Sparsity):
     purpose = "where each latent is to have a threshold of its own, and no k is given"
     has_threshold = True
     learns_threshold = True
-
-    def refinement(self, beta: Tensor | None = None) -> Refinement:
-        return Refinement(steps=8, rounds=2)
+    refined = Refinement(steps=8, rounds=2)
+    trained: ClassVar = TOP_K_RECIPE | {"load_balancing": 8e-3}
 
     def gate(self, latents: Tensor, threshold: Tensor, k: int | Tensor | None) -> Tensor:
         """(batch, latent_dim) -> the same, with a gradient for the thresholds."""
@@ -491,9 +474,6 @@ class JumpReLU(Sparsity):
         """(batch, latent_dim) -> scalar, beta * L0 / latent_dim, averaged over images."""
         count = latents.count_nonzero(1) if threshold is None else count_above(latents, threshold, JUMP_WIDTH)
         return self.beta * count.to(latents.dtype).mean() / latents.shape[1]
-
-    def recipe(self) -> dict[str, Any]:
-        return TOP_K_RECIPE | {"load_balancing": 8e-3}
 
 
 @method
@@ -535,28 +515,16 @@ class AdaptiveTopK(_TopKMethod):
     title = "Adaptive top k"
     asks_for = "the k largest latents of every image, for a k that is chosen when the model is used"
     purpose = "to choose k afterwards, with one model"
-    measured_at: ClassVar[dict[str, tuple[float, ...]]] = {"k": (1, 2, 5, 10, 25, 50, 100, 200)}
+    measured_at: ClassVar = {"k": (1, 2, 5, 10, 25, 50, 100, 200)}
+    refined = Refinement(steps=8, rounds=4)
 
     def training_k(self, progress: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
         batch_size, latent_dim = shape
         low = _geometric(START_OF_LATENTS * latent_dim, LOWEST_K, progress / LOWEST_FROM)
         return _drawn(min(low, latent_dim), min(max(HIGHEST_K, low), latent_dim), batch_size, generator, LOW_POWER)
 
-    def refinement(self, beta: Tensor | None = None) -> Refinement:
-        return Refinement(steps=8, rounds=4)
-
     def recipe(self) -> dict[str, Any]:
         return TOP_K_RECIPE | {"epochs": 18, "load_balancing": 5e-3}
-
-
-TOP_K_RECIPE: dict[str, Any] = {
-    "squared_error": 4.0,
-    "epochs": 12,
-    "learning_rate": 8e-3,
-    "atoms_from_images": True,
-    "initial_step": 0.02,
-}
-"""Top-k models are judged by the squared error; where pixels are grey, the cross-entropy says little about it."""
 
 
 def _drawn(low: int, high: int, count: int, generator: torch.Generator, power: float = 1.0) -> Tensor:

@@ -32,7 +32,6 @@ from sae_model.storage import (
     CONFIG_NAME,
     VERSION,
     WEIGHTS_NAME,
-    ModelLoadError,
     as_device,
     load_errors,
     read_config,
@@ -94,12 +93,10 @@ class SparseAutoencoder(
     ) -> None:
         super().__init__()
         latent_dim, steps = plain(latent_dim), plain(steps)
-        if isinstance(image_shape, tuple | list) or hasattr(image_shape, "tolist"):  # of numpy or torch
-            image_shape = tuple(map(plain, image_shape))
         if not _is_size(latent_dim):
             raise ValueError(f"latent_dim is a whole number of at least 1; got {latent_dim!r:.80}.")
-        is_shape = isinstance(image_shape, tuple) and len(image_shape) in (1, 3)
-        if not is_shape or not all(map(_is_size, image_shape)):
+        shape = tuple(map(plain, image_shape)) if hasattr(image_shape, "__len__") else ()
+        if len(shape) not in (1, 3) or not all(map(_is_size, shape)):
             raise ValueError(
                 "image_shape is (channels, height, width), each at least 1, or (length,) for vectors; "
                 f"got {image_shape!r:.80}."
@@ -115,15 +112,11 @@ class SparseAutoencoder(
         if not is_integer(steps) or not 0 <= steps <= MOST_STEPS:
             raise ValueError(f"steps is a whole number from 0 to {MOST_STEPS}; got {steps!r:.80}.")
         sparsity = Dense() if sparsity is None else sparsity
-        self.latent_dim = latent_dim
+        self.latent_dim, self.image_shape, self.steps = latent_dim, shape, steps
+        self.architecture, self.output, self.step_loss = architecture, output, step_loss
         self.sparsity = sparsity if isinstance(sparsity, Sparsity) else sparsity_from_config(sparsity)
-        self.architecture = architecture
-        self.image_shape = image_shape
         if (self.sparsity.default_k or 1) > latent_dim:
             raise ValueError(f"k is at most the number of latents, {latent_dim}; got {self.sparsity.default_k}.")
-        self.output = output
-        self.step_loss = step_loss
-        self.steps = steps
         threshold = torch.full((latent_dim,), INITIAL_JUMP) if self.sparsity.has_threshold else None
         self.threshold: Tensor | None
         if threshold is not None and self.sparsity.learns_threshold:
@@ -139,7 +132,7 @@ class SparseAutoencoder(
         else:
             self.offset, self.scale = 0.0, 1.0
         self.network: Any = ARCHITECTURES[architecture](
-            latent_dim, self.image_shape, output, step_loss, len(self.sparsity.betas) or None, steps
+            latent_dim, shape, output, step_loss, self.sparsity.betas, steps
         )
 
     @torch.no_grad()
@@ -194,33 +187,27 @@ class SparseAutoencoder(
             ValueError: no tensor, another shape, images that are not floats, a k or a beta out of its range, or a beta
                 where the model has one of its own.
         """
-        if not isinstance(images, Tensor):
-            shape = ", ".join(map(str, ("n", *self.image_shape)))
-            raise ValueError(
-                f"model.encode takes a tensor ({shape}); got {type(images).__name__}: torch.as_tensor makes one."
-            )
-        if tuple(images.shape[1:]) != self.image_shape or images.ndim != 1 + len(self.image_shape):
-            shape = ", ".join(map(str, self.image_shape))
-            what = "Images" if len(self.image_shape) > 1 else "Vectors"
-            raise ValueError(f"{what} come as (batch, {shape}); got {tuple(images.shape)}.")
+        is_tensor = isinstance(images, Tensor)
+        if not is_tensor or images.shape[1:] != self.image_shape:
+            what, shape = "Images" if len(self.image_shape) > 1 else "Vectors", ", ".join(map(str, self.image_shape))
+            got = tuple(images.shape) if is_tensor else f"{type(images).__name__}: torch.as_tensor makes a tensor"
+            raise ValueError(f"{what} come as (batch, {shape}); got {got}.")
         if not images.is_floating_point():
             raise ValueError(f"Images are floats in [0, 1]; got {images.dtype}: convert, and divide bytes by 255.")
-        beta = self._beta_of_each(beta, images.shape[0])
-        mix = None if beta is None else mix_of(beta.to(images.device), self.sparsity.betas).to(self._dtype)
-        images = (images.to(self._dtype) - self.offset) / self.scale
-        if self.threshold is not None and self.training:
-            return self.sparsity.gate(self.network.encode(images), self.threshold, k)
+        beta = self._beta_of_each(beta, images)
+        x = self._scaled(images)
         if self.sparsity.default_k is not None:
             k = self.sparsity.default_k if k is None else k
-            latents = keep_top_k(self.network.encode(images, k), k)
+            latents = keep_top_k(self.network.encode(x, k), k)
         else:
-            latents = self.network.encode(images, mix=mix)
-            if self.threshold is not None:
-                latents = self.sparsity.gate(latents, self.threshold, None)
+            latents = self.network.encode(x, beta=beta)
+        if self.threshold is not None:
+            latents = self.sparsity.gate(latents, self.threshold, k if self.training else None)
+            k = None if self.training else k
         as_encoded = self.training or not self.is_linear or self.steps == 0
         refinement = None if as_encoded else self.sparsity.refinement(beta)
         if refinement is not None:
-            latents = refine(images.flatten(1), latents, self.network.decoder(), refinement)
+            latents = refine(x.flatten(1), latents, self.network.decoder(), refinement)
         return latents if k is None else keep_top_k(latents, k)
 
     def fit_values(
@@ -236,15 +223,14 @@ class SparseAutoencoder(
         Returns:
             The latents, and how long the next step of each image would be, (batch, 1).
         """
-        x, decoder = ((images.to(self._dtype) - self.offset) / self.scale).flatten(1), self.network.decoder()
+        x = self._scaled(images).flatten(1)
         each = x.new_ones(len(x), 1)
-        step = decoder.step(each) if step is None else step
-        fit = fit_values(x, latents, 0 * each, steps * each, step, decoder, atoms_to_collect(latents))
+        fit = fit_values(x, latents, 0 * each, steps * each, self.network.decoder(), step, atoms_to_collect(latents))
         return fit.latents, fit.step
 
-    def _beta_of_each(self, beta: float | Tensor | None, count: int) -> Tensor | None:
-        """The beta of each image, (count,), in single precision; None for a model that has one of its own."""
-        betas = self.sparsity.betas
+    def _beta_of_each(self, beta: float | Tensor | None, images: Tensor) -> Tensor | None:
+        """The beta of each image, (batch,), in single precision; None for a model that has one of its own."""
+        betas, count = self.sparsity.betas, images.shape[0]
         if not betas:
             if beta is not None:
                 raise ValueError(f"A model of the method {self.sparsity.kind!r} has one beta: leave beta out.")
@@ -253,10 +239,9 @@ class SparseAutoencoder(
         is_of_each = isinstance(beta, Tensor) and beta.is_floating_point() and beta.shape == (count,)
         if not is_of_each and not is_number(beta):
             raise ValueError(f"beta is one number, or a tensor of one for each of {count} images; got {beta!r:.80}.")
-        of_each = torch.as_tensor(beta, dtype=torch.float32).expand(count)
-        if torch.compiler.is_compiling():  # which looks at no values
-            return of_each
-        if count and not betas[0] * (1 - 1e-6) <= of_each.min() <= of_each.max() <= betas[-1] * (1 + 1e-6):
+        of_each = torch.as_tensor(beta, dtype=torch.float32, device=images.device).expand(count)
+        values_are_known = not torch.compiler.is_compiling() and count > 0
+        if values_are_known and not betas[0] * (1 - 1e-6) <= of_each.min() <= of_each.max() <= betas[-1] * (1 + 1e-6):
             raise ValueError(f"beta lies between {betas[0]:g} and {betas[-1]:g}; got {beta!r:.80}.")
         return of_each
 
@@ -276,7 +261,11 @@ class SparseAutoencoder(
         The mean binary cross-entropy in nats per pixel, or, with a linear output, the squared error over the variance
         of the images that the model was trained on.
         """
-        return OUTPUTS[self.output].loss((logits - self.offset) / self.scale, (images - self.offset) / self.scale)
+        return OUTPUTS[self.output].loss(self._scaled(logits), self._scaled(images))
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        """Images or logits, in the model's precision and in the units of its network."""
+        return (images.to(self._dtype) - self.offset) / self.scale
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -350,10 +339,10 @@ class SparseAutoencoder(
         """Write a plain card, for a model whose training is unknown."""
         shape = " x ".join(map(str, self.image_shape))
         of, unit = (f"images of {shape}", "pixels") if len(self.image_shape) > 1 else (f"vectors of {shape}", "values")
-        sizes = f"{self.latent_dim} latents for {math.prod(self.image_shape)} {unit}, sparsity `{self.sparsity.name}`"
         return ModelCard(
             f"---\n{self._hub_mixin_info.model_card_data.to_yaml()}\n---\n\n"
-            f"# A sparse autoencoder for {of}\n\n{sizes[0].upper()}{sizes[1:]}.\n\n"
+            f"# A sparse autoencoder for {of}\n\n"
+            f"{self.latent_dim} latents for {math.prod(self.image_shape)} {unit}, sparsity `{self.sparsity.name}`.\n\n"
             "Load it with `SparseAutoencoder.from_pretrained` of the package `sae_model`.\n"
         )
 
@@ -398,31 +387,14 @@ class SparseAutoencoder(
         del config["model_type"]
         sha256 = config.pop("weights_sha256", None)
         written_by = one_line(config.pop("sae_model_version", "an unknown version"), 20)
-        if config.get("sparsity") is None:
-            raise ModelLoadError(f"{config_path} names no sparsity method: fetch or save it again.")
         advice = ADVICE if written_by == VERSION else f"version {written_by} wrote it: load it with that one"
         # On "meta" there are sizes only: nothing is allocated before the file is known to fit.
         what = f"describes no model of sae_model {VERSION}"
         with load_errors(config_path, what, advice), torch.device("meta"):
-            model = cls(**config)
+            model = cls(**config | {"sparsity": sparsity_from_config(config.get("sparsity"))})
         weights = read_weights(weights_path, model.state_dict(), sha256, advice)
         model.load_state_dict(weights, assign=True)
         return model.to(device).eval()
-
-
-def mix_of(beta: Tensor, betas: tuple[float, ...]) -> Tensor:
-    """How much of each setting an image of a beta gets: linear in log beta between the two settings beside it.
-
-    Args:
-        beta: (batch,), between the first and the last setting.
-        betas: the settings, in increasing order and equal ratios.
-
-    Returns:
-        (batch, len(betas)), every row at least 0 and with the sum 1.
-    """
-    position = (beta / betas[0]).log() / math.log(betas[-1] / betas[0]) * (len(betas) - 1)
-    settings = torch.arange(len(betas), device=beta.device)
-    return (1 - (position.clamp(0, len(betas) - 1).unsqueeze(1) - settings).abs()).clamp_min(0)
 
 
 def _is_size(value: Any) -> bool:

@@ -18,6 +18,7 @@ noise that lies outside of [0, 1].
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -70,10 +71,6 @@ class Decoder:
     atom_length: float
     """Length of every row of D."""
 
-    def step(self, like: Tensor) -> Tensor:
-        """Length of a first gradient step, in the shape of another tensor."""
-        return torch.full_like(like, self.output.step / self.atom_length**2)
-
 
 def refine(images: Tensor, latents: Tensor, decoder: Decoder, refinement: Refinement) -> Tensor:
     """Lower F, starting from a given code.
@@ -89,17 +86,31 @@ def refine(images: Tensor, latents: Tensor, decoder: Decoder, refinement: Refine
         return latents
     latent_dim, pixels = decoder.dictionary.shape
     count, most = latents.count_nonzero(1), atoms_to_collect(latents)
-    weight = _per_image(refinement.beta, images) * decoder.output.squared_error_per_loss(pixels) / latent_dim
+    each = torch.ones_like(images[:, :1])
+    weight = (refinement.beta * each).to(images) * decoder.output.squared_error_per_loss(pixels) / latent_dim
     products = torch.full_like(count, MOST_PRODUCTS * latent_dim)
     affordable = products // (2 * (refinement.rounds + 1) * count.clamp_min(1)) - 1
-    steps = _per_image(refinement.steps, images).minimum(affordable.clamp_min(0).unsqueeze(1).to(images.dtype))
-    given = images, latents, count, weight, steps
-    if most is None:
-        # A compiler cannot look at values, so its loops run their full length.
-        longest = (refinement.most_steps or int(refinement.steps)) if torch.compiler.is_compiling() else None
-        return _refine(*given, decoder, refinement.rounds, longest=longest)
-    chunks = zip(*(tensor.split(max(1, CHUNK // (most * pixels))) for tensor in given), strict=True)
-    return torch.cat([_refine(x, z, n, w, s, decoder, refinement.rounds, most) for x, z, n, w, s in chunks])
+    steps = (refinement.steps * each).to(images).minimum(affordable.clamp_min(0).unsqueeze(1).to(images))
+    # A compiler cannot look at values, so its loops run their full length.
+    longest = (refinement.most_steps or int(refinement.steps)) if torch.compiler.is_compiling() else None
+    given = [images, latents, count, weight, steps]
+    chunks: Iterable[Sequence[Tensor]] = [given]
+    if most is not None:
+        chunks = zip(*(each.split(max(1, CHUNK // (most * pixels))) for each in given), strict=True)
+    refined = []
+    for x, z, n, w, s in chunks:
+        fit = fit_values(x, z, w, s, decoder, None, most, longest)
+        stride = torch.full_like(w, decoder.output.choice_step / decoder.atom_length**2)
+        for _ in range(refinement.rounds):
+            gradient = F.linear(fit.pull, decoder.dictionary) + _slope_of_penalty(fit.latents, w)
+            chosen = keep_top_k(F.relu(fit.latents - stride * gradient), n.clamp_min(1)) * (n > 0).unsqueeze(1)
+            other = fit_values(x, chosen, w, s, decoder, fit.step, most, longest)
+            better = other.objective < (1 - WORTH_A_CHOICE) * fit.objective
+            kept = [torch.where(better, new, old) for new, old in zip(other, fit, strict=True)]
+            fit = Fit(*kept)._replace(step=other.step)
+            stride = torch.where(better, stride, SHORTER * stride)
+        refined.append(fit.latents)
+    return torch.cat(refined)
 
 
 def atoms_to_collect(latents: Tensor) -> int | None:
@@ -109,35 +120,6 @@ def atoms_to_collect(latents: Tensor) -> int | None:
     most = max(1, int(latents.count_nonzero(1).max())) if len(latents) else 1
     least = FEW if len(latents) > FEW_IMAGES else 2
     return most if most * least <= latents.shape[1] else None
-
-
-def _per_image(value: float | Tensor, images: Tensor) -> Tensor:
-    return torch.as_tensor(value, dtype=images.dtype, device=images.device).expand(images.shape[0], 1)
-
-
-def _refine(
-    x: Tensor,
-    z: Tensor,
-    count: Tensor,
-    weight: Tensor,
-    steps: Tensor,
-    decoder: Decoder,
-    rounds: int,
-    most: int | None = None,
-    longest: int | None = None,
-) -> Tensor:
-    """The two moves, on images (batch, pixels); `most` and `longest` as in `fit_values`."""
-    fit = fit_values(x, z, weight, steps, decoder.step(weight), decoder, most, longest)
-    stride = torch.full_like(weight, decoder.output.choice_step / decoder.atom_length**2)
-    for _ in range(rounds):
-        gradient = F.linear(fit.pull, decoder.dictionary) + _slope_of_penalty(fit.latents, weight)
-        chosen = keep_top_k(F.relu(fit.latents - stride * gradient), count.clamp_min(1)) * (count > 0).unsqueeze(1)
-        other = fit_values(x, chosen, weight, steps, fit.step, decoder, most, longest)
-        better = other.objective < (1 - WORTH_A_CHOICE) * fit.objective
-        kept = [torch.where(better, new, old) for new, old in zip(other, fit, strict=True)]
-        fit = Fit(*kept)._replace(step=other.step)
-        stride = torch.where(better, stride, SHORTER * stride)
-    return fit.latents
 
 
 class Fit(NamedTuple):
@@ -158,8 +140,8 @@ def fit_values(
     z: Tensor,
     weight: Tensor,
     steps: Tensor,
-    step: Tensor,
     decoder: Decoder,
+    step: Tensor | None = None,
     most: int | None = None,
     longest: int | None = None,
 ) -> Fit:
@@ -167,31 +149,33 @@ def fit_values(
 
     Args:
         x, z: images (batch, pixels) and their latents (batch, latent_dim).
-        weight, steps, step: w, how many steps, and the length of the first one, (batch, 1) each.
+        weight, steps: w, and how many steps, (batch, 1) each.
+        step: the length of the first one, (batch, 1); None takes that of the output.
         most: no image has more latents on; None multiplies by all atoms.
         longest: no image has more steps; None looks at `steps`.
     """
-    draw = lambda z: F.linear(z, decoder.dictionary.T)  # noqa: E731
-    correlate = lambda pull: F.linear(pull, decoder.dictionary)  # noqa: E731
-    whole, chosen = z, None
+    whole, chosen, atoms = z, None, decoder.dictionary
     if most is not None:
         chosen = z.topk(most).indices
-        z, atoms = z.gather(1, chosen), decoder.dictionary[chosen]
-        draw = lambda z: (z.unsqueeze(1) @ atoms).squeeze(1)  # noqa: E731
-        correlate = lambda pull: (pull.unsqueeze(1) @ atoms.mT).squeeze(1)  # noqa: E731 (atoms @ pull is far slower)
+        z, atoms = z.gather(1, chosen), atoms[chosen]  # (batch, most), (batch, most, pixels)
+    if step is None:
+        step = torch.full_like(weight, decoder.output.step / decoder.atom_length**2)
     on = z > 0
 
     def objective_of(z: Tensor) -> tuple[Tensor, Tensor]:
         """F and the pull, as `Fit` has them."""
-        reconstruction = decoder.output.reconstruction(decoder.bias + draw(z))
+        reconstruction = decoder.output.reconstruction(decoder.bias + (z.unsqueeze(1) @ atoms).squeeze(1))
         residual = reconstruction - x
         error = residual.square().sum(1, keepdim=True) / 2
         penalty = weight * torch.tanh(z / 2).sum(1, keepdim=True)
         return error + penalty, residual * decoder.output.slope(reconstruction)
 
+    def gradient_of(z: Tensor, pull: Tensor) -> Tensor:
+        return (pull.unsqueeze(1) @ atoms.mT).squeeze(1) + _slope_of_penalty(z, weight)  # atoms @ pull is far slower
+
     objective, pull = objective_of(z)
     velocity = torch.zeros_like(z)
-    gradient = correlate(pull) + _slope_of_penalty(z, weight)
+    gradient = gradient_of(z, pull)
     for i in range(int(steps.max()) if longest is None else longest):
         tried = F.relu(z + MOMENTUM * velocity - step * gradient) * on
         new_objective, new_pull = objective_of(tried)
@@ -201,7 +185,7 @@ def fit_values(
         step = torch.where(i < steps, torch.where(better, LONGER * step, SHORTER * step), step)
         objective, pull = torch.where(better, new_objective, objective), torch.where(better, new_pull, pull)
         z = torch.where(better, tried, z)
-        gradient = correlate(pull) + _slope_of_penalty(z, weight)
+        gradient = gradient_of(z, pull)
     return Fit(z if chosen is None else torch.zeros_like(whole).scatter(1, chosen, z), objective, pull, step)
 
 

@@ -93,8 +93,7 @@ def keep_top_k(latents: Tensor, k: int | Tensor) -> Tensor:
     elif not torch.compiler.is_compiling() and len(latents):  # a compiler looks at no values
         least, most = int(k.min()), int(k.max())
     if not is_integer(most) or not 1 <= least <= most <= latent_dim:
-        wrong = most if not is_integer(most) or least >= 1 else least
-        raise ValueError(f"k lies between 1 and the number of latents, {latent_dim}; got {wrong!r:.80}.")
+        raise ValueError(f"k lies between 1 and the number of latents, {latent_dim}; got {k!r:.80}.")
     with torch.no_grad():
         largest = latents.abs().topk(most, dim=-1, sorted=isinstance(k, Tensor)).indices
         kept = torch.arange(most, device=latents.device) < (k.unsqueeze(-1) if isinstance(k, Tensor) else k)
@@ -116,7 +115,8 @@ def jump_relu(latents: Tensor, threshold: Tensor, width: float) -> Tensor:
         (batch, latent_dim).
     """
     near = (latents - threshold).abs() < width / 2
-    return _with_gradient_of(-threshold * (near * threshold / width).detach(), latents * (latents > threshold))
+    estimate = -threshold * (near * threshold / width).detach()
+    return latents * (latents > threshold) + (estimate - estimate.detach())  # 0, with a gradient
 
 
 def count_above(latents: Tensor, threshold: Tensor, width: float) -> Tensor:
@@ -131,12 +131,8 @@ def count_above(latents: Tensor, threshold: Tensor, width: float) -> Tensor:
     above = latents > threshold
     # Latents below their threshold are 0 after the jump: those just above it stand for both sides.
     near = above & (latents - threshold < width)
-    return _with_gradient_of(-(threshold * near / width).sum(1), above.sum(1).to(latents.dtype))
-
-
-def _with_gradient_of(estimate: Tensor, values: Tensor) -> Tensor:
-    """The values, with the gradient of the estimate added to theirs (a straight-through estimator)."""
-    return values + (estimate - estimate.detach())
+    estimate = -(threshold * near / width).sum(1)
+    return above.sum(1).to(latents.dtype) + (estimate - estimate.detach())
 
 
 def effective_l0(latents: Tensor) -> Tensor:

@@ -208,26 +208,16 @@ def read_weights(
 
 
 def _compare(path: Path, stored: dict[str, Any], expected: dict[str, Tensor], advice: str) -> None:
-    """Compare what a file says about its tensors with the expected ones.
-
-    Raises:
-        ModelLoadError: they are not the same.
-    """
-    misfit = f"{path} does not fit its config.json"
-    missing, extra = sorted(expected.keys() - stored.keys()), sorted(stored.keys() - expected.keys())
-    if missing or extra:
-        parts = [f"lacks {_listed(missing)}"] * bool(missing) + [f"has the unexpected {_listed(extra)}"] * bool(extra)
-        raise ModelLoadError(f"{misfit}: it {' and '.join(parts)}. {advice[0].upper()}{advice[1:]}.")
-    for name, tensor in expected.items():
-        shape, wanted = tuple(stored[name].get_shape()), tuple(tensor.shape)
-        dtype, types = stored[name].get_dtype(), FLOATS if tensor.is_floating_point() else ("I64",)
-        if wanted != shape:
-            raise ModelLoadError(f"{misfit}: {name} is {shape!s:.80} and should be {wanted}.")
-        if dtype not in types:
-            raise ModelLoadError(f"{misfit}: {name} is stored as {dtype:.20}, and should be {' or '.join(types)}.")
-
-
-def _listed(names: list[str]) -> str:
-    """Write out the first two names, cut short, since a stranger may have chosen them."""
-    shown = ", ".join(one_line(name, 40) for name in names[:2])
-    return shown + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+    """Raise a ModelLoadError for the first of the stored tensors that is not the expected one."""
+    for name in sorted(expected.keys() | stored.keys()):
+        if name not in stored:
+            wrong = f"it lacks {name}"
+        elif name not in expected:
+            wrong = f"it has the unexpected {one_line(name, 80)}"
+        else:
+            shape, dtype, tensor = tuple(stored[name].get_shape()), stored[name].get_dtype(), expected[name]
+            types = FLOATS if tensor.is_floating_point() else ("I64",)
+            if shape == tensor.shape and dtype in types:
+                continue
+            wrong = f"{name} is {dtype} {shape!s:.80}, and should be {' or '.join(types)} {tuple(tensor.shape)}"
+        raise ModelLoadError(f"{path} does not fit its config.json: {wrong}. {advice[0].upper()}{advice[1:]}.")

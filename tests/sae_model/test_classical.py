@@ -40,7 +40,7 @@ def test_weights_of_another_library_give_its_codes(sparsity: Sparsity, output: s
     x = generator.normal(size=(50, 8))
     w_enc, b_enc, b_dec = (generator.normal(size=shape) for shape in ((8, 24), 24, 8))
     w_dec = generator.normal(size=(24, 8))
-    length = 1 if output == "linear" else Dictionary.ATOM_LENGTH * (8 / 784) ** 0.5
+    length = Dictionary.ATOM_LENGTH[output] * (1 if output == "linear" else (8 / 784) ** 0.5)
     w_dec *= length / np.linalg.norm(w_dec, axis=1, keepdims=True)
     threshold = generator.uniform(0.5, 2, 24)
     before = (x - b_dec) @ w_enc + b_enc

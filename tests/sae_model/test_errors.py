@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,14 +15,13 @@ from training.fit.recipe import Recipe
 
 
 @pytest.mark.parametrize("whole", [np.int64, np.uint8, np.array, torch.tensor])
-def test_sizes_and_k_may_come_out_of_an_array(tmp_path: Path, whole: Callable) -> None:
+def test_sizes_and_k_may_come_out_of_an_array(whole: Callable) -> None:
     model = SparseAutoencoder(whole(30), TopK(k=whole(5)), image_shape=(whole(1), whole(8), whole(6)))
-    model.save_pretrained(tmp_path / "model")
-    loaded = SparseAutoencoder.from_pretrained(tmp_path / "model")
-    assert loaded.config() == model.config() == SparseAutoencoder(30, TopK(5), image_shape=(1, 8, 6)).config()
+    assert json.dumps(model.config()) == json.dumps(SparseAutoencoder(30, TopK(5), image_shape=(1, 8, 6)).config())
     assert SparseAutoencoder(30, image_shape=whole([1, 8, 6])).image_shape == (1, 8, 6)
-    images = torch.rand(4, 1, 8, 6)
+    images, k = torch.rand(4, 1, 8, 6), [1, 30, 2, 3]
     assert torch.equal(model.encode(images, k=whole(3)), model.encode(images, k=3))
+    assert torch.equal(model.encode(images, k=np.array(k)), model.encode(images, k=torch.tensor(k)))
     recipe = Recipe(TopK(k=whole(5)), epochs=whole(2), latent_dim=whole(30), seed=whole(7), limit=whole(100))
     same = Recipe(TopK(5), epochs=2, latent_dim=30, seed=7, limit=100)
     assert json.dumps(recipe.to_dict()) == json.dumps(same.to_dict())
@@ -33,14 +31,6 @@ def test_sizes_and_k_may_come_out_of_an_array(tmp_path: Path, whole: Callable) -
 def test_hyperparameters_may_come_out_of_an_array(number: Callable) -> None:
     recipe = Recipe(KLPerImage(target=number(0.25), beta=number(0.5)), noise=number(0.25))
     assert json.dumps(recipe.to_dict()) == json.dumps(Recipe(KLPerImage(0.25, 0.5), noise=0.25).to_dict())
-
-
-def test_each_image_may_have_a_k_out_of_an_array() -> None:
-    model = SparseAutoencoder(30, TopK(5), image_shape=(1, 8, 8))
-    images, k = torch.rand(4, 1, 8, 8), [1, 30, 2, 3]
-    assert torch.equal(model.encode(images, k=np.array(k)), model.encode(images, k=torch.tensor(k)))
-    with pytest.raises(ValueError, match="one whole number, or one for each of 4 images"):
-        model.encode(images, k=np.array([1.0, 2.0, 3.0, 4.0]))
 
 
 def test_what_is_no_number_stays_none() -> None:

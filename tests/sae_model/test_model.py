@@ -11,9 +11,8 @@ import pytest
 import torch
 
 from sae_model import L1, AdaptiveTopK, Dense, SparseAutoencoder, Sparsity, TopK, keep_top_k, unit_activation
+from sae_model.architectures import ARCHITECTURES
 from sae_model.methods import AdaptiveL1, BatchTopK, JumpReLU
-
-ARCHITECTURES = ["dictionary", "lecture"]
 
 
 @pytest.fixture(params=ARCHITECTURES)
@@ -45,7 +44,7 @@ def test_every_parameter_gets_a_gradient(any_model: SparseAutoencoder) -> None:
 
 def test_images_of_another_shape_and_bytes_are_refused(any_model: SparseAutoencoder) -> None:
     for shape in ((28, 28), (1, 28, 28), (2, 3, 28, 28), (2, 1, 32, 32), (2, 784)):
-        with pytest.raises(ValueError, match=r"Images come as \(batch, 1, 28, 28\); got"):
+        with pytest.raises(ValueError, match=r"Images come as \(batch, 1, 28, 28\); got \("):
             any_model(torch.rand(shape))
     with pytest.raises(ValueError, match="divide bytes by 255"):
         any_model(torch.zeros(2, 1, 28, 28, dtype=torch.uint8))
@@ -101,17 +100,6 @@ def test_only_what_there_is_can_be_asked_for(argument: str) -> None:
     for value in values:
         with pytest.raises(ValueError, match=words):
             SparseAutoencoder(**{argument: value})
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_a_top_k_model_keeps_its_k(architecture: str) -> None:
-    model = SparseAutoencoder(latent_dim=50, sparsity=TopK(4), architecture=architecture).eval()
-    images = torch.rand(9, 1, 28, 28)
-    assert (model.encode(images).count_nonzero(1) <= 4).all()
-    assert model.encode(images).count_nonzero(1).max() == 4
-    model.train()  # where codes are not refined
-    for k in (1, 7, 50):
-        assert torch.equal(model.encode(images, k=k), keep_top_k(model.network.encode(images, k), k))
 
 
 def test_every_model_can_be_asked_for_its_largest_latents(any_model: SparseAutoencoder) -> None:

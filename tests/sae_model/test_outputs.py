@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
 
-from sae_model import L1, ModelLoadError, SparseAutoencoder, TopK
+from sae_model import L1, SparseAutoencoder, TopK
 from sae_model.outputs import OUTPUTS
 from training.fit.loop import fit
 from training.fit.recipe import Recipe, for_any_range, tuned
@@ -64,30 +61,7 @@ def test_the_gradient_of_the_loss_in_the_logits_is_the_residual(output: str) -> 
     assert constant.min() > 0
 
 
-def test_one_of_a_former_version_is_refused_with_advice(model: SparseAutoencoder, tmp_path: Path) -> None:
-    """Until 0.5 the mean of the images was a part of the bias."""
-    del model.offset
-    model.save_pretrained(tmp_path / "model")
-    path = tmp_path / "model" / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"sae_model_version": "0.5.0"}))
-    with pytest.raises(ModelLoadError, match=r"it lacks offset\. Version 0\.5\.0 wrote it: load it with that one\.$"):
-        SparseAutoencoder.from_pretrained(tmp_path / "model")
-
-
-def test_a_config_without_an_output_has_a_sigmoid(tmp_path: Path) -> None:
-    SparseAutoencoder(20).save_pretrained(tmp_path / "model")
-    path = tmp_path / "model" / "config.json"
-    config = json.loads(path.read_text())
-    assert config.pop("output") == "sigmoid"
-    path.write_text(json.dumps(config))
-    model = SparseAutoencoder.from_pretrained(tmp_path / "model")
-    latents = torch.rand(3, 20)
-    assert torch.equal(model.decode(latents), torch.sigmoid(model.logits(latents)))
-
-
 def test_a_loss_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="The lecture's network has a sigmoid output; got 'linear'"):
-        SparseAutoencoder(architecture="lecture", output="linear")
     with pytest.raises(ValueError, match="Unknown loss: 'l2'"):
         Recipe(loss="l2")
     with pytest.raises(ValueError, match="squared_error is 0 with it"):

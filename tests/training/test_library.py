@@ -57,7 +57,7 @@ def test_vectors_of_any_range_are_learned_measured_and_saved(model: SparseAutoen
     assert f"fvu                 {measured.fvu:.4g}\n" in str(measured)
     with pytest.raises(ValueError, match=r"Vectors come as \(batch, 24\); got \(500, 24, 1, 1\)"):
         model.encode(HELD_OUT.reshape(-1, 24, 1, 1))
-    with pytest.raises(ValueError, match=r"model\.encode takes a tensor \(n, 24\); got ndarray: torch"):
+    with pytest.raises(ValueError, match=r"Vectors come as \(batch, 24\); got ndarray: torch\.as_tensor makes"):
         model.encode(HELD_OUT.numpy())
     model.save_pretrained(tmp_path / "model")
     assert_same(model, SparseAutoencoder.from_pretrained(tmp_path / "model"))
