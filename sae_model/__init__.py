@@ -22,3 +22,28 @@ from sae_model.sparsity import bernoulli_kl, effective_l0, keep_top_k, load_bala
 from sae_model.storage import VERSION, ModelLoadError
 
 __version__ = VERSION
+
+__all__ = [
+    "L1",
+    "AdaptiveL1",
+    "AdaptiveTopK",
+    "BatchTopK",
+    "Dense",
+    "JumpReLU",
+    "KLPerImage",
+    "KLPerNeuron",
+    "Matryoshka",
+    "ModelLoadError",
+    "Output",
+    "SparseAutoencoder",
+    "Sparsity",
+    "TopK",
+    "__version__",
+    "bernoulli_kl",
+    "effective_l0",
+    "keep_top_k",
+    "list_variants",
+    "load_balancing_loss",
+    "load_variant",
+    "unit_activation",
+]

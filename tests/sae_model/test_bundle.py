@@ -132,6 +132,32 @@ def test_more_beta_means_fewer_latents_and_more_that_is_lost() -> None:
         assert stronger.fvu > weaker.fvu
 
 
+def test_a_few_latents_of_a_model_with_an_l1_penalty_say_most() -> None:
+    bars = {"10": 0.20, "25": 0.09, "50": 0.045, "100": 0.025}
+    measured = [evaluation(name) for name in BY_BETA[1:]]
+    assert any(all(one.fvu_top_k[k] <= bar for k, bar in bars.items()) for one in measured)
+    assert any(one.fvu <= 0.047 and one.effective_l0 <= 20 and one.l0 <= 100 for one in measured)
+    assert any(one.fvu <= 0.0125 and one.effective_l0 <= 25 for one in measured)
+    assert any(one.fvu <= 0.030 and one.effective_l0 <= 16 for one in measured)
+
+
+def test_the_lectures_network_is_beaten_in_all_at_once_with_a_quarter_of_its_latents() -> None:
+    lecture = evaluation("lecture")
+    assert 0.09 <= lecture.mean_activation <= 0.13  # the lecture says: about 0.10
+
+    def beats(ours: Evaluation) -> bool:
+        return (
+            ours.bce < lecture.bce
+            and ours.fvu < lecture.fvu
+            and all(ours.fvu_top_k[k] < bar for k, bar in lecture.fvu_top_k.items())
+            and all(ours.probe_error[labels] < bar for labels, bar in lecture.probe_error.items())
+            and ours.effective_l0 <= lecture.effective_l0 / 4
+        )
+
+    assert lecture.fvu_top_k.keys() == {"10", "25", "50", "100"}
+    assert any(beats(evaluation(name)) for name in BY_BETA[1:])
+
+
 @pytest.mark.parametrize(
     "recipe", [r for r in RECIPES if r.sparsity.hyperparameter == "target"], ids=lambda recipe: recipe.name
 )
