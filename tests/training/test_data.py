@@ -107,8 +107,6 @@ def test_a_limit_takes_the_first_images(data_dir: Path) -> None:
     limited = load_split("mnist", "train", data_dir=data_dir, limit=3)
     assert torch.equal(limited.images, load_split("mnist", "train", data_dir=data_dir).images[:3])
     assert len(limited.labels) == 3
-    with pytest.raises(DataError, match="give at least 1"):
-        load_split("mnist", "train", data_dir=data_dir, limit=0)
 
 
 BROKEN: dict[str, Callable[[bytes], bytes]] = {
@@ -150,10 +148,6 @@ def test_swapped_files_are_noticed(data_dir: Path) -> None:
     raw = data_dir / "MNIST" / "raw"
     shutil.copy(raw / "t10k-labels-idx1-ubyte.gz", raw / "t10k-images-idx3-ubyte.gz")
     with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte\.gz is not a whole IDX file"):
-        load_split("mnist", "test", data_dir=data_dir)
-    shutil.copy(raw / "train-labels-idx1-ubyte.gz", raw / "t10k-labels-idx1-ubyte.gz")
-    shutil.copy(RAW / "t10k-images-idx3-ubyte.gz", raw)
-    with pytest.raises(DataError, match="10000 t10k images and 20 labels"):
         load_split("mnist", "test", data_dir=data_dir)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from sae_model.errors import first_line
 from sae_model.storage import LFS_ADVICE, is_lfs_pointer
 
 from .folder_layout import Files, find_images
@@ -31,8 +31,10 @@ BATCH = 256
 FILES_A_WORKER = 2_000  # starting one takes about as long as reading this many small files
 BACKGROUND = "white"
 """What lies behind transparent pixels."""
+SIXTEEN_BITS = "I;16"
+"""What PIL calls grey values of 16 bits; of the other images with 16 bits a channel it gives the upper 8."""
 DEPTHS = (8, 10, 12, 14, 16)
-"""How many bits the values of images with 16 bits may have."""
+"""How many of its 16 bits an image may use."""
 
 Found = TypeVar("Found")
 
@@ -124,7 +126,7 @@ def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[
         )
     bits = next(bits for bits in DEPTHS if highest < 2**bits)
     if highest and bits < 16:
-        print(f"The images with 16 bits have values up to {highest:,}: {bits} bits are used.", file=sys.stderr)
+        print(f"The grey images with 16 bits have values up to {highest:,}: {bits} bits are used.", file=sys.stderr)
     return unreadable, in_colour, bits
 
 
@@ -148,13 +150,10 @@ def _tried_on_each(work: Callable[[ImageFile.ImageFile], Found], files: Files) -
 def _tried(work: Callable[[ImageFile.ImageFile], Found], path: str) -> Found | str:
     """What `work` makes of an image; or, as text, why it cannot be read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)  # PIL's limit: 90 million pixels
-            image = Image.open(path)
-        with image:
+        with Image.open(path) as image:
             return work(image)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return f"it has more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+    except Image.DecompressionBombError as error:  # PIL's limit: 180 million pixels
+        return first_line(error)
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # SyntaxError is PIL's word for a broken PNG
         if isinstance(error, UnidentifiedImageError) and is_lfs_pointer(Path(path)):
             return f"it is {LFS_ADVICE}"
@@ -162,18 +161,33 @@ def _tried(work: Callable[[ImageFile.ImageFile], Found], path: str) -> Found | s
 
 
 def _look(image: ImageFile.ImageFile) -> tuple[tuple[int, int], bool, int]:
-    """Its width and height, whether it is grey, and its highest value where it has 16 bits a channel, else 0."""
-    deep = _sixteen_bits(image)
-    seen = _upright(image, deep, 16)
-    return seen.size, _is_grey(seen), 0 if deep is None else int((deep[0] * (deep[1] > 0)).max())
+    """Its width and height, whether it is grey, and its highest value where it is grey with 16 bits, else 0."""
+    seen, highest = _upright(image, 16), 0
+    if image.mode == SIXTEEN_BITS:
+        values = np.asarray(image)
+        highest = int(values[values != image.info.get("transparency", -1)].max(initial=0))
+    return seen.size, _is_grey(seen), highest
 
 
 def _decode(image: ImageFile.ImageFile, in_colour: bool, image_size: int | None, bits: int) -> Tensor:
-    """An image as bytes (1 or 3, height, width), as one sees it; of 16 bits a channel the lowest `bits` are used."""
-    seen = _opaque(_upright(image, _sixteen_bits(image), bits))
+    """An image as bytes (1 or 3, height, width), as one sees it; of grey ones with 16 bits the lowest `bits` count."""
+    seen = _opaque(_upright(image, bits))
     pixels = torch.from_numpy(np.array(seen.convert("RGB" if in_colour else "L")))
     pixels = pixels.permute(2, 0, 1) if in_colour else pixels.unsqueeze(0)
     return resized(pixels.unsqueeze(0), image_size, grey=False)[0]
+
+
+def _upright(image: Image.Image, bits: int) -> Image.Image:
+    """An image of 8 bits a channel, as the camera was held.
+
+    Of grey values with 16 bits the lowest `bits` are used.
+    """
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode != SIXTEEN_BITS:
+        return image
+    values = np.asarray(image)
+    alpha = 255 * (values != image.info.get("transparency", -1))
+    return Image.fromarray(np.stack([values >> (bits - 8), alpha], -1).astype(np.uint8))
 
 
 def _opaque(image: Image.Image) -> Image.Image:
@@ -189,41 +203,6 @@ def _is_grey(image: Image.Image) -> bool:
         colours = np.asarray(_opaque(image).convert("RGB"))
         return bool((colours == colours[..., :1]).all())
     return image.mode in ("1", "L", "LA")
-
-
-def _sixteen_bits(image: ImageFile.ImageFile) -> tuple[np.ndarray, np.ndarray] | None:
-    """Colours (height, width, 1 or 3) and alpha (height, width, 1) of a PNG with 16 bits a channel; else None.
-
-    Of all but grey images PIL gives the upper 8 bits alone. To decode the same bytes under another mode gives the lower
-    ones.
-    """
-    *where, packed = image.tile[0] if image.tile else (None,)
-    if packed == "I;16B":
-        values = np.asarray(image).astype(np.uint16)[..., None]
-    elif packed == "LA;16B":
-        image.tile = [(*where, "RGBA")]  # type: ignore[list-item] # as many bytes a pixel; its class is private
-        values = np.asarray(image).view(">u2").astype(np.uint16)
-    elif packed in ("RGB;16B", "RGBA;16B"):
-        with Image.open(image.filename) as lower:
-            lower.tile = [(*where, f"{packed[:-1]}L")]  # type: ignore[list-item]
-            values = np.asarray(image).astype(np.uint16) << 8 | np.asarray(lower)
-    else:
-        return None
-    if packed in ("LA;16B", "RGBA;16B"):
-        return values[..., :-1], values[..., -1:]
-    is_seen = (values != np.asarray(image.info.get("transparency", -1))).any(-1, keepdims=True)
-    return values, is_seen * np.uint16(65535)
-
-
-def _upright(image: Image.Image, deep: tuple[np.ndarray, np.ndarray] | None, bits: int) -> Image.Image:
-    """An image of 8 bits a channel, as the camera was held; of 16 bits the lowest `bits` of its colours are used."""
-    if deep is not None:
-        colours, alpha = deep
-        info = {name: value for name, value in image.info.items() if name != "transparency"}
-        image = Image.fromarray(np.concatenate([colours >> (bits - 8), alpha >> 8], -1).astype(np.uint8))
-        image.info = info
-    ImageOps.exif_transpose(image, in_place=True)
-    return image
 
 
 def _check_broken(broken: dict[str, str], skip_broken: bool) -> None:

@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -22,8 +21,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from filelock import FileLock
 from huggingface_hub import cached_assets_path
 from torch import Tensor
+
+from sae_model.storage import write_file
 
 from .images import DataError, Half, Part, Split
 
@@ -53,7 +55,7 @@ class Contents:
     labels: dict[Part, list[int]]
     lowest: float
     highest: float
-    """The range of all values, as they are stored."""
+    """The range of all values, as they are stored; NaN where one is."""
     repeated: int
     """Test images whose pixels are those of an image of the training half."""
 
@@ -139,16 +141,17 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
     """
     shelf = cached_assets_path("sae-model", "data", _digest(source))
     place = shelf / _digest(repr(version))
-    contents = _read(place)
-    if contents is None:
-        shutil.rmtree(place, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=shelf, prefix=".writing-") as stage:
-            contents = _write(Path(stage), pieces())
-            outdated = [path for path in shelf.iterdir() if not path.name.startswith(".")]
-            if not place.is_dir():  # two runs may have begun at once: each has its own, and the first one's stays
-                Path(stage).rename(place)
-            for path in outdated:
-                shutil.rmtree(path, ignore_errors=True)  # a run that reads it goes on: its file is open
+    with FileLock(shelf / "lock"):  # two runs may have begun at once
+        if not (place / CONTENTS_NAME).is_file():  # which is written last
+            for outdated in filter(Path.is_dir, shelf.iterdir()):
+                shutil.rmtree(outdated)  # a run that reads it goes on: its file is open
+            place.mkdir()
+            try:
+                _write(place, pieces())
+            except BaseException:
+                shutil.rmtree(place)
+                raise
+    contents = Contents(**json.loads((place / CONTENTS_NAME).read_text(encoding="utf-8")))
     if contents.repeated:
         rows, alike = ("rows", "values as a row") if len(contents.shape) == 1 else ("images", "pixels as an image")
         print(
@@ -160,22 +163,11 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
     return contents, _mapped(place / IMAGES_NAME, contents)
 
 
-def _read(place: Path) -> Contents | None:
-    """What a folder of the cache holds; None where it is not there or not whole."""
-    try:
-        contents = Contents(**json.loads((place / CONTENTS_NAME).read_text(encoding="utf-8")))
-        values = sum(map(len, contents.labels.values())) * torch.Size(contents.shape).numel()
-        size = values * getattr(torch, contents.dtype).itemsize
-        return contents if (place / IMAGES_NAME).stat().st_size == size else None
-    except (OSError, ValueError, TypeError, AttributeError):
-        return None
-
-
 def _digest(words: str) -> str:
     return hashlib.sha256(os.fsencode(words)).hexdigest()[:24]
 
 
-def _write(folder: Path, pieces: Iterable[Piece]) -> Contents:
+def _write(folder: Path, pieces: Iterable[Piece]) -> None:
     """Write images one after another, and what they are."""
     labels: dict[Part, list[int]] = {"train": [], "validation": [], "test": []}
     shape, dtype, lowest, highest = None, None, float("inf"), float("-inf")
@@ -183,7 +175,8 @@ def _write(folder: Path, pieces: Iterable[Piece]) -> Contents:
     with (folder / IMAGES_NAME).open("wb") as file:
         for part, images, its_labels in pieces:
             shape, dtype = tuple(images.shape[1:]), str(images.dtype).removeprefix("torch.")
-            lowest, highest = min(lowest, images.min().item()), max(highest, images.max().item())
+            low, high = images.aminmax()  # NaN where there is one
+            lowest, highest = float(np.minimum(lowest, low.item())), float(np.maximum(highest, high.item()))
             labels[part] += its_labels.tolist()
             values = images.contiguous().flatten(1).view(torch.uint8).numpy()
             file.write(values.data)
@@ -192,8 +185,7 @@ def _write(folder: Path, pieces: Iterable[Piece]) -> Contents:
         raise DataError("None of the images can be read.")
     repeated = int(np.isin(np.frombuffer(hashes["test"], "q"), np.frombuffer(hashes["train"], "q")).sum())
     contents = Contents(shape, dtype, labels, lowest, highest, repeated)
-    (folder / CONTENTS_NAME).write_text(json.dumps(asdict(contents)), encoding="utf-8")
-    return contents
+    write_file(folder / CONTENTS_NAME, json.dumps(asdict(contents)).encode())
 
 
 def _mapped(path: Path, contents: Contents) -> dict[Half, Split]:
