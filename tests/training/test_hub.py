@@ -395,11 +395,3 @@ def test_the_command_line_fits_pushes_and_fine_tunes_what_was_pushed(
         "or set HF_TOKEN to a token that may write."
     ]
     assert not (tmp_path / "wrong").exists()
-
-
-@pytest.mark.usefixtures("hub")
-def test_metrics_that_were_edited_are_an_error_message(copied: Path) -> None:
-    path = copied / "evaluation.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"probe_error": {"5": 0.1}}))
-    with pytest.raises(RecordError, match="holds metrics that no card can show"):
-        push(copied, ID)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from textwrap import fill
 from typing import Any
 
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
@@ -19,7 +17,6 @@ from sae_model.bundle import BUNDLE
 from sae_model.sparsity import RATE_MARGIN
 
 from ..fit.bundled_recipes import FAMILIES, RECIPES, family_title, short_number, value_label
-from ..fit.recipe import Recipe
 from ..measure.evaluation import Evaluation, known, read_by
 from ..measure.history import Epoch
 from ..words import say
@@ -83,39 +80,26 @@ class Point:
     """Whether no curve goes through it, though it is of a family."""
 
 
-def point_label(name: str, recipe: Recipe, at: float | None = None) -> str:
-    """What tells a model from the others on its curve, such as ".05"; or the k or beta at which it was measured."""
-    if at is not None:
-        return short_number(at)
-    if recipe.noise:
-        return f"{replace(recipe, noise=0.0).name}, {recipe.noise:g}"
-    return value_label(name, recipe)
-
-
 def bundled_points() -> list[Point]:
     """Every bundled model, at each k or beta where it has several; not recipes of a method that was added since."""
-    return [
-        Point(
-            name + words,
-            point_label(name, recipe, at),
-            e.effective_l0,
-            known(e.fvu),
-            recipe.family,
-            apart=recipe.sparsity.follows is not None,
-        )
-        for name, recipe in ((recipe.name, recipe) for recipe in RECIPES)
-        if (BUNDLE / name / "evaluation.json").is_file()
-        for words, at, e in _measured(BUNDLE / name, recipe)
-    ]
-
-
-def _measured(folder: Path, recipe: Recipe) -> Iterator[tuple[str, float | None, Evaluation]]:
-    """Each measurement of a model: at which k or beta, in words and as a number, and what was found."""
-    for argument in recipe.sparsity.measured_at:
-        for at, evaluation in read_by(folder, argument).items():
-            yield f", {argument} = {at:g}", at, evaluation
-    if not recipe.sparsity.measured_at:
-        yield "", None, Evaluation.read(folder / "evaluation.json")
+    points = []
+    for recipe in RECIPES:
+        folder, name = BUNDLE / recipe.name, recipe.name
+        if not (folder / "evaluation.json").is_file():
+            continue
+        found = {
+            (f"{name}, {argument} = {at:g}", short_number(at)): e
+            for argument in recipe.sparsity.measured_at
+            for at, e in read_by(folder, argument).items()
+        }
+        if not found:
+            own = f"{replace(recipe, noise=0.0).name}, {recipe.noise:g}" if recipe.noise else value_label(name, recipe)
+            found = {(name, own): Evaluation.read(folder / "evaluation.json")}
+        points += [
+            Point(*words, e.effective_l0, known(e.fvu), recipe.family, apart=recipe.sparsity.follows is not None)
+            for words, e in found.items()
+        ]
+    return points
 
 
 def frontier_figure(points: Sequence[Point], chosen: int, title: str, note: str = "") -> Figure:
@@ -124,17 +108,35 @@ def frontier_figure(points: Sequence[Point], chosen: int, title: str, note: str 
     ax = figure.subplots()
     for family in [*FAMILIES, None]:
         own = sorted((p for p in points if p.family == family), key=lambda p: p.effective_l0)
-        if own:
-            _draw_family(ax, own)
+        if not own:
+            continue
+        colour, dashes, mark = _style(family)
+        joined, size = [p for p in own if not p.apart], 7 if family else 11
+        label = family_title(family) if family else say("families.this")
+        ax.plot([p.effective_l0 for p in joined], [p.fvu for p in joined], color=colour, linestyle=dashes)
+        (marks,) = ax.plot([p.effective_l0 for p in own], [p.fvu for p in own], color=colour, linestyle="none")
+        marks.set(marker=mark, markersize=size, label=label)
     ax.set(xscale="log", yscale="log", xlabel=say("charts.frontier_x"), ylabel=say("charts.frontier_y"))
     ax.margins(0.1)
     ring = points[chosen]
     placed: list[Any] = []
     for point in sorted(points, key=lambda point: point is not ring):
         at = ax.transData.transform((point.effective_l0, point.fvu))
-        if all(math.dist(at, other) > NEAR for other in placed):
-            _write(ax, point, chosen=point is ring)
-            placed.append(at)
+        if any(math.dist(at, other) <= NEAR for other in placed):
+            continue
+        placed.append(at)
+        chosen_one = point is ring
+        ax.annotate(
+            point.title if chosen_one else point.label,
+            (point.effective_l0, point.fvu),
+            (14, 10) if chosen_one else (7, 3),
+            textcoords="offset points",
+            color=_style(point.family)[0],
+            weight="bold" if chosen_one else "normal",
+            fontsize="medium" if chosen_one else "small",
+            parse_math=False,
+            zorder=5,
+        )
     ax.scatter(ring.effective_l0, ring.fvu, s=260, facecolors="none", edgecolors="black", linewidths=2.5, zorder=4)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.yaxis.set_major_formatter(PercentFormatter(1))
@@ -150,38 +152,6 @@ def _style(family: str | None) -> tuple[str, Any, str]:
         return "black", "none", "*"
     at = FAMILIES.index(family) % len(COLOURS)
     return COLOURS[at], DASHES[at], MARKS[at]
-
-
-def _draw_family(ax: Axes, own: Sequence[Point]) -> None:
-    """The marks of a family, from left to right, and a curve through those that are not apart."""
-    family = own[0].family
-    colour, dashes, mark = _style(family)
-    joined = [point for point in own if not point.apart]
-    ax.plot([p.effective_l0 for p in joined], [p.fvu for p in joined], color=colour, linestyle=dashes)
-    ax.plot(
-        [p.effective_l0 for p in own],
-        [p.fvu for p in own],
-        color=colour,
-        marker=mark,
-        markersize=7 if family else 11,
-        linestyle="none",
-        label=family_title(family) if family else say("families.this"),
-    )
-
-
-def _write(ax: Axes, point: Point, chosen: bool) -> None:
-    """The words of a point beside it; those of the chosen one are its title."""
-    ax.annotate(
-        point.title if chosen else point.label,
-        (point.effective_l0, point.fvu),
-        (14, 10) if chosen else (7, 3),
-        textcoords="offset points",
-        color=_style(point.family)[0],
-        weight="bold" if chosen else "normal",
-        fontsize="medium" if chosen else "small",
-        parse_math=False,
-        zorder=5,
-    )
 
 
 def history_figure(history: Sequence[Epoch], title: str) -> Figure:

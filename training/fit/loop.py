@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 import warnings
@@ -63,22 +64,17 @@ class Progress:
 class Steps(Generator[Progress, None, None]):
     """A training that takes its steps when its progress is asked for. If nothing asks, it trains nothing, and warns."""
 
-    _waits = False
-
     def __init__(self, progress: Generator[Progress, None, None]) -> None:
         self._progress = progress
-        self._waits = True
 
     def send(self, value: None) -> Progress:
-        self._waits = False
         return self._progress.send(value)
 
     def throw(self, *error: Any) -> Progress:
-        self._waits = False
         return self._progress.throw(*error)
 
     def __del__(self) -> None:
-        if self._waits:
+        if inspect.getgeneratorstate(self._progress) == inspect.GEN_CREATED:
             warnings.warn(
                 "fit(...) trained nothing: it takes its steps in a loop, `for step in fit(...)`. "
                 "sae_model.training.train trains in one call.",

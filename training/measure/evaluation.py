@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -161,9 +163,7 @@ def evaluate(
         raise ValueError(
             f"An evaluation needs rows and a label for each; got {len(test.images)} and {len(test.labels)}."
         )
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         evaluation = metrics(model, test.images, k, beta, sigmas, KEPT if k is None else (), test.labels)
         if evaluation.fvu is None:
             raise ValueError("These rows are all alike, so there is no variance to explain: evaluate several.")
@@ -172,17 +172,33 @@ def evaluate(
         if train is not None:
             errors = probe_errors(lambda images: activations_of(model, images, k, beta), train, test)
             evaluation = replace(evaluation, probe_error=errors)
-        return evaluation
+    return evaluation
+
+
+@contextmanager
+def evaluating(model: SparseAutoencoder) -> Iterator[None]:
+    """Put a model into eval mode for the time of the block."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
     finally:
         model.train(was_training)
 
 
 @torch.no_grad()
-def activations_of(model: SparseAutoencoder, images: Images, k: int | None = None, beta: float | None = None) -> Tensor:
-    """Images (n, ...) -> activations (n, latent_dim) in [0, 1], in batches, on the CPU."""
+def latents_of(
+    model: SparseAutoencoder, images: Images, k: int | None = None, beta: float | None = None
+) -> Iterator[Tensor]:
+    """Images (n, ...) -> latents (n, latent_dim), in batches, on the CPU."""
     device = next(model.parameters()).device
-    batches = (as_floats(batch).to(device) for batch in images.split(BATCH))
-    return torch.cat([unit_activation(model.encode(batch, k, beta)).cpu() for batch in batches])
+    for batch in images.split(BATCH):
+        yield model.encode(as_floats(batch).to(device), k, beta).float().cpu()
+
+
+def activations_of(model: SparseAutoencoder, images: Images, k: int | None = None, beta: float | None = None) -> Tensor:
+    """Images (n, ...) -> activations (n, latent_dim) in [0, 1], on the CPU."""
+    return torch.cat([unit_activation(latents) for latents in latents_of(model, images, k, beta)])
 
 
 @torch.no_grad()
@@ -242,7 +258,8 @@ def metrics(
         if wrong:
             raise ValueError(wrong)
         clean = as_floats(batch)
-        noisy = {sigma: given.to(device) for sigma, given in _noisy(clean, sigmas, generator).items()}
+        # Noise of every level is drawn, so that one is the same beside any others.
+        noisy = {level: add_noise(clean, level, generator) for level in NOISE_LEVELS if sigmas}
         sums["variance"] += (clean - mean_image).square().sum().item()
         clean = clean.to(device)
         latents = model.encode(clean, k, beta)
@@ -255,8 +272,9 @@ def metrics(
         mean_of_each.append(activations.mean(1).float().cpu())
         sums["effective_l0"] += effective_l0(latents).sum().item()
         for sigma in sigmas:
-            denoise[sigma] += _squared_error(model.decode(model.encode(noisy[sigma], k, beta)), clean)
-            seen = noisy[sigma].clamp(0, 1) if model.output == "sigmoid" else noisy[sigma]
+            given = noisy[sigma].to(device)
+            denoise[sigma] += _squared_error(model.decode(model.encode(given, k, beta)), clean)
+            seen = given.clamp(0, 1) if model.output == "sigmoid" else given
             noisy_error[sigma] += _squared_error(seen, clean)
         for kept in tops:
             most = min(kept, model.latent_dim)  # a model for every k is asked for each; any other has what it has
@@ -291,12 +309,6 @@ def _by_class(values: Tensor, labels: Tensor | None) -> list[float]:
         return []
     count = torch.bincount(labels).clamp_min(1)
     return (torch.zeros(len(count)).index_add(0, labels, values) / count).tolist()
-
-
-def _noisy(clean: Tensor, sigmas: tuple[float, ...], generator: torch.Generator) -> dict[float, Tensor]:
-    """Images with noise of each sigma. Noise of every level is drawn, so that one is the same beside any others."""
-    every = {level: add_noise(clean, level, generator) for level in NOISE_LEVELS if sigmas}
-    return {sigma: every[sigma] for sigma in sigmas}
 
 
 def _squared_error(reconstruction: Tensor, clean: Tensor) -> float:

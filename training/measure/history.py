@@ -10,9 +10,8 @@ from pathlib import Path
 from torch import Tensor
 
 from sae_model import SparseAutoencoder
-from sae_model.errors import is_number
 
-from .evaluation import metrics
+from .evaluation import evaluating, metrics
 
 HISTORY_NAME = "history.json"
 MOST_IMAGES = 2_000
@@ -42,9 +41,8 @@ def measure_epoch(model: SparseAutoencoder, images: Tensor, epoch: int) -> Epoch
 
     Its training flag is left as it was found.
     """
-    was_training = model.training
-    found = metrics(model.eval(), images[:MOST_IMAGES], sigmas=(), tops=())
-    model.train(was_training)
+    with evaluating(model):
+        found = metrics(model, images[:MOST_IMAGES], sigmas=(), tops=())
     return Epoch(epoch, found.bce, found.fvu, found.effective_l0, found.dead_fraction)
 
 
@@ -56,10 +54,7 @@ def write_history(folder: Path, history: Sequence[Epoch]) -> None:
 
 def read_history(folder: str | Path) -> list[Epoch]:
     """Read what `write_history` wrote; nothing where there is no such file, or none that can be read."""
-    path = Path(folder) / HISTORY_NAME
     try:
-        history = [Epoch(**epoch) for epoch in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
-        numbers = [value for epoch in history for value in vars(epoch).values() if value is not None]
-        return history if all(map(is_number, numbers)) else []
-    except (OSError, ValueError, TypeError, RecursionError):
+        return [Epoch(**epoch) for epoch in json.loads((Path(folder) / HISTORY_NAME).read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
         return []
