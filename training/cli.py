@@ -26,6 +26,7 @@ from sae_model.methods import METHODS
 from sae_model.storage import as_device, staged_folder
 
 from .data import DATA_DIR, DATASETS, Dataset, open_dataset, read_places
+from .data.dataset import HUB
 from .fit import parallel
 from .fit.bundled_recipes import RECIPES
 from .fit.output import check_empty, check_outside, check_place, locked
@@ -33,7 +34,7 @@ from .fit.recipe import Recipe, asked_for, check_size, recipe_for, too_few_steps
 from .measure.evaluation import FULL, QUICK, Measure
 from .measure.history import read_history
 from .publish.hub import HubError, check_login, push, push_all
-from .publish.record import data_of
+from .publish.record import RECIPE_NAME, Record, RecordError
 from .runs import finished, load_data, measured, run_all, run_one, to_probe
 from .sweep import spread
 
@@ -277,9 +278,9 @@ def report_command(
 
     With --html it is one file about the latents, which any browser opens.
     """
-    from .draw.charts import save
     from .draw.figures import draw_report
     from .draw.latents_report import latents_report
+    from .draw.model_charts import save
 
     check_empty(output)
     loaded, images, dataset = _opened(model, dataset, data_dir, image_size, grey, skip_broken, output)
@@ -347,9 +348,27 @@ def _opened(
     skip_broken: bool,
     output: Path | None = None,
 ) -> tuple[SparseAutoencoder, Dataset, str]:
-    """A model, the data to measure it on, outside of which an output has to lie, and their name."""
+    """A model, the data to measure it on, outside of which an output has to lie, and their name.
+
+    The data are those that are given, or else what the recipe in the model's folder says, sizes included, or MNIST.
+
+    Raises:
+        RecordError: none are given, and there is no recipe, though the model is not for images such as those of MNIST;
+            or the recipe has a path that is not there, seen from here.
+    """
     loaded = SparseAutoencoder.from_pretrained(model, map_location=str(as_device(None)))
-    name, image_size, grey = data_of(model, loaded.image_shape, dataset, image_size, grey)
+    if dataset is None and (Path(model) / RECIPE_NAME).is_file():
+        recipe = Record.read(Path(model)).recipe
+        dataset, image_size, grey = recipe.dataset, image_size or recipe.image_size, grey or recipe.grey
+        path = Path(dataset).expanduser()
+        if dataset not in DATASETS and not dataset.startswith(HUB) and not path.exists():
+            relative = "" if path.is_absolute() else ", a path from the folder where `fit` ran"
+            raise RecordError(
+                f"{model} was trained on {dataset}{relative}: there is none here. Name the data with --dataset."
+            )
+    elif dataset is None and loaded.image_shape != (1, 28, 28):
+        raise RecordError(f"{model} does not say what its model was trained on: name the data with --dataset.")
+    name = dataset or DEFAULT.dataset
     if output is not None:
         check_outside(output, name)
     images = open_dataset(name, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")

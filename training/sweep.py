@@ -102,7 +102,7 @@ def write_sweep(output: Path, done: Sequence[tuple[str, Recipe, Evaluation]], ti
     Returns:
         The table, as Markdown.
     """
-    from .draw.charts import save
+    from .draw.model_charts import save
 
     rows = [[name, *(of(e) for of in COLUMNS.values())] for name, _, e in sorted(done, key=lambda one: one[2].l0)]
     table = as_markdown(["model", *COLUMNS], rows)

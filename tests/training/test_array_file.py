@@ -101,7 +101,6 @@ WRONG = {
     "infinity": ({"images": with_nan(-np.inf)}, "hold NaN or infinity"),
     "NaN": ({"images": with_nan(np.nan)}, "hold NaN or infinity"),
     "channels last": (bad(images=numbered(150, (28, 28, 3))), r"\(150, 28, 28, 3\).*images.transpose\(0, 3, 1, 2\)"),
-    "alpha last": (bad(images=numbered(150, (9, 7, 4))), r"images.transpose\(0, 3, 1, 2\)"),
     "values above 1": (
         {"images": with_nan(1.5)},
         "have values from 0 to 1.5, .*--loss mse",
@@ -155,13 +154,11 @@ def test_a_broken_file_is_named(tmp_path: Path, ending: str) -> None:
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float16])
-def test_floats_stay_within_their_range_when_they_are_scaled(tmp_path: Path, dtype: type) -> None:
-    images = np.ones((200, 1, 28, 28), dtype)
+def test_floats_stay_within_their_range_when_they_are_scaled() -> None:
+    images = torch.ones(200, 1, 28, 28)
     images[::2, :, :14] = 0
-    name = write(tmp_path / "a.npz", images=images)
     for size in (11, 12, 13, 64):
-        scaled = open_dataset(name, image_size=size).half("train").images  # or an error
+        scaled = resized(images, size, grey=False)
         assert 0 <= scaled.min() <= scaled.max() <= 1
 
 

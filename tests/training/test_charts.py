@@ -9,14 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from sae_model import list_variants
-from training.draw.charts import save
-from training.draw.histograms import histogram_figure
-from training.draw.model_charts import Point, bundled_points, cost_figure, cost_note, frontier_figure, history_figure
+from training.draw.model_charts import (
+    Point,
+    bundled_points,
+    cost_figure,
+    cost_note,
+    frontier_figure,
+    histogram_figure,
+    history_figure,
+    save,
+)
 from training.fit.bundled_recipes import FAMILIES, RECIPES, family_title
 from training.measure.histogram import EDGES, Histogram, histogram_of, percent
 from training.measure.history import Epoch
@@ -30,12 +35,6 @@ def test_values_are_counted_where_they_lie() -> None:
     assert h.linear == (5, 0, 0, 0, 0, 1, 0, 0, 0, 2)
     assert h.mean == pytest.approx(values.mean().item())
     assert h.zero_share == 0.25
-
-
-@given(st.lists(st.one_of(st.just(0.0), st.floats(0, 1, width=32)), min_size=1, max_size=50))
-def test_every_value_is_counted_once(values: list[float]) -> None:
-    h = histogram_of(torch.tensor(values))
-    assert h.zero + sum(h.log) == sum(h.linear) == len(values)
 
 
 def axes_of(figure: Figure, label: str) -> list:

@@ -257,11 +257,9 @@ def test_a_refused_push_is_one_line_without_the_token(
 FAULTS = {
     "a commit that fails": ("/commit/", 500, "the Hub failed with status 500"),
     "a commit against another": ("/commit/", 409, "somebody else changed it meanwhile"),
-    "a commit that comes late": ("/commit/", 412, "somebody else changed it meanwhile"),
     "a commit cut off": ("/commit/", None, "the Hub cannot be reached"),
     "storage that fails": ("/storage/.*{weights}", 500, "the Hub failed with status 500"),
     "weights cut off": ("/storage/.*{weights}", None, "the Hub cannot be reached"),
-    "a Hub that is busy": ("/preupload/", 503, "the Hub failed with status 503"),
 }
 """Where a push fails, with which status (None: it is cut off), and what is said."""
 

@@ -133,10 +133,3 @@ def test_vectors_of_any_range_go_the_whole_way(hub: LoopbackHub, tmp_path: Path)
     assert scope["reconstruction"].shape == (8, 13, 1, 1)
     succeeded("fit", "--init", model, "--dataset", name, "--epochs", "1", "--output", tmp_path / "next")
     assert json.loads((tmp_path / "next" / "recipe.json").read_text())["loss"] == "mse"
-
-
-def test_what_cannot_be_read_may_be_left_out(shapes: Path, tmp_path: Path) -> None:
-    (shapes / "train" / "up" / "1.png").write_bytes(b"")
-    options = ("--skip-broken", *QUICK, "--output", tmp_path / "model")
-    done = succeeded("fit", "--dataset", shapes, *options)
-    assert "Left out 1 files" in done.stderr

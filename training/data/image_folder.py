@@ -9,15 +9,15 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast, get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 import torch
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from sae_model.errors import first_line
@@ -28,7 +28,7 @@ from .image_store import Piece, halves, shuffled, stored
 from .images import DataError, Half, Part, Split, resized
 
 BATCH = 256
-FILES_A_WORKER = 2_000  # starting one takes about as long as reading this many small files
+MANY = 2_000
 BACKGROUND = "white"
 """What lies behind transparent pixels."""
 SIXTEEN_BITS = "I;16"
@@ -51,7 +51,14 @@ def read_folder(
         DataError: no images; a class without images in one half; a file that cannot be read; images of
             different sizes where no size is given.
     """
-    classes, order = _ordered(folder)
+    classes, found = find_images(folder)
+    order = {part: [files[row] for row in shuffled(len(files)).tolist()] for part, files in found.items()}
+    if "test" not in found:
+        rows = halves(torch.tensor([label for _, label in found["train"]]), classes, str(folder))
+        order |= {half: [found["train"][row] for row in of_half.tolist()] for half, of_half in rows.items()}
+    if "validation" in found:
+        print(f"{folder} has a validation split of its own, {len(found['validation']):,} images.", file=sys.stderr)
+    order = {part: order[part] for part in get_args(Part) if part in order}  # as they are stored
     version = hashlib.sha256()
     for part, files in order.items():
         for path, label in files:
@@ -68,20 +75,8 @@ def read_folder(
     return classes, parts, len(contents.labels["validation"]) or None
 
 
-def _ordered(folder: Path) -> tuple[tuple[str, ...], dict[Part, Files]]:
-    """The classes of a folder, and the files of its parts in the seeded order in which they are stored."""
-    classes, found = find_images(folder)
-    order = {part: [files[row] for row in shuffled(len(files)).tolist()] for part, files in found.items()}
-    if "test" not in found:
-        rows = halves(torch.tensor([label for _, label in found["train"]]), classes, str(folder))
-        order |= {half: [found["train"][row] for row in of_half.tolist()] for half, of_half in rows.items()}
-    if "validation" in found:
-        print(f"{folder} has a validation split of its own, {len(found['validation']):,} images.", file=sys.stderr)
-    return classes, {part: order[part] for part in get_args(Part) if part in order}
-
-
 def _pieces(order: dict[Part, Files], image_size: int | None, grey: bool, skip_broken: bool) -> Iterator[Piece]:
-    """Decode all files, by workers where there are many."""
+    """Decode all files."""
     everything = [file for files in order.values() for file in files]
     unreadable, in_colour, bits = _look_at_all(everything, skip_broken, image_size is None)
     decode = partial(_decode, in_colour=in_colour and not grey, image_size=image_size, bits=bits)
@@ -133,18 +128,14 @@ def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[
 def _over_files(
     files: Files, work: Callable[[ImageFile.ImageFile], Found], words: str
 ) -> Iterator[list[tuple[str, int, Found | str]]]:
-    """Path, label and what `work` makes of each image, in order, a list a batch; by workers where there are many."""
-    workers = min(os.cpu_count() or 1, len(files) // FILES_A_WORKER)
-    images = cast(Dataset[tuple[str, int]], files)  # a list has all that is used of one
-    loader = DataLoader(images, BATCH, num_workers=workers, collate_fn=partial(_tried_on_each, work))
-    with tqdm(total=len(files), desc=words, unit=" files", disable=None if workers else True) as bar:
-        for batch in loader:
-            yield batch
-            bar.update(len(batch))
-
-
-def _tried_on_each(work: Callable[[ImageFile.ImageFile], Found], files: Files) -> list[tuple[str, int, Found | str]]:
-    return [(path, label, _tried(work, path)) for path, label in files]
+    """Path, label and what `work` makes of each image, in order, a list a batch; by a thread a core."""
+    few = True if len(files) < MANY else None  # which takes a moment, so that no bar is needed; None: on a terminal
+    with ThreadPoolExecutor(os.cpu_count()) as pool, tqdm(total=len(files), desc=words, disable=few) as bar:
+        for start in range(0, len(files), BATCH):
+            some = files[start : start + BATCH]
+            found = pool.map(partial(_tried, work), (path for path, _ in some))
+            yield [(path, label, of) for (path, label), of in zip(some, found, strict=True)]
+            bar.update(len(some))
 
 
 def _tried(work: Callable[[ImageFile.ImageFile], Found], path: str) -> Found | str:

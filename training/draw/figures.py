@@ -19,9 +19,15 @@ from ..measure.history import Epoch
 from ..measure.latent_statistics import LatentStatistics, latent_statistics
 from ..words import say
 from .card_image import GAP, as_pictures, as_sheet, examples, squares, value_range
-from .charts import new_figure
-from .histograms import histogram_figure
-from .model_charts import Point, bundled_points, cost_figure, frontier_figure, history_figure
+from .model_charts import (
+    Point,
+    bundled_points,
+    cost_figure,
+    frontier_figure,
+    histogram_figure,
+    history_figure,
+    new_figure,
+)
 
 SIGMAS = (0.0, 0.3, 0.6)
 

@@ -1,27 +1,40 @@
-"""What a rate costs, what sparsity costs over all models, and how a training went."""
+"""All charts: histograms of activations, what a rate costs, what sparsity costs over all models, how a training went.
+
+Figures are made without pyplot, so that threads can draw at once and nothing piles up.
+"""
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from textwrap import fill
 from typing import Any
 
 import torch
-from matplotlib.figure import Figure
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from sae_model import bernoulli_kl
 from sae_model.bundle import BUNDLE
 from sae_model.sparsity import RATE_MARGIN
+from sae_model.storage import write_file
 
 from ..fit.bundled_recipes import FAMILIES, RECIPES, family_title, short_number, value_label
 from ..measure.evaluation import Evaluation, known, read_by
+from ..measure.histogram import EDGES, LINEAR_BINS, LOWEST, Histogram, percent
 from ..measure.history import Epoch
 from ..words import say
-from .charts import COLOURS, DASHES, GREY, MARKS, new_figure
 
+# Those of space/web/charts.css: each is dark enough to be read on white.
+COLOURS = ("#1d4ed8", "#b45309", "#047857", "#86198f", "#be123c", "#0e7490", "#4d7c0f", "#52525b")
+DASHES = ("-", (0, (5, 3)), ":", "-.", (0, (3, 2)), (0, (8, 3)), (0, (6, 2, 1, 2)), (0, (1, 3)))
+MARKS = ("o", "s", "D", "^", "v", "P", "h", "X")
+GREY = "#52525b"
 NEAR = 22
 """Pixels between two points that both have words beside them."""
 COSTS = ("kl", "absolute", "squared", "l1")
@@ -32,6 +45,65 @@ OF_HISTORY = {
     "dead_fraction": "share of dead latents",
 }
 """Metric of an epoch -> the title of its chart."""
+
+
+def new_figure(title: str, width: float, height: float) -> Figure:
+    """An empty figure of `width` x `height` inches, with a title."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(title, parse_math=False)
+    return figure
+
+
+def save(figure: Figure, path: Path, endings: tuple[str, ...] = ("svg", "png")) -> None:
+    """Write a figure as `path` with each of the endings; an SVG file keeps its words as words."""
+    for ending in endings:
+        file = io.BytesIO()
+        metadata = {"Title": figure.get_suptitle()} | ({"Date": None} if ending == "svg" else {})
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": path.name}):
+            figure.savefig(file, format=ending, dpi=150, metadata=metadata)
+        figure.set_layout_engine("none")  # it has been laid out, which takes most of the time
+        write_file(path.with_name(f"{path.name}.{ending}"), file.getvalue())
+
+
+def histogram_figure(activations: Histogram, means: Histogram, linear: bool = False) -> Figure:
+    """The lecture's two histograms: of all activations of some images, and of the mean of each latent over them.
+
+    The bins are logarithmic, beside a bar for what is exactly 0; or ten `linear` ones, as in the lecture.
+    """
+    figure = new_figure(say(f"figures.activation-histograms{'-linear' * linear}"), 11, 3.6)
+    grid = figure.add_gridspec(1, 2)
+    for column, (name, histogram) in enumerate((("all", activations), ("means", means))):
+        part = figure.add_subfigure(grid[column])
+        part.suptitle(say(f"charts.{name}"), fontsize="medium")
+        axes = _draw_linear(part, histogram) if linear else _draw_logarithmic(part, histogram)
+        axes[0].set_ylabel(say(f"charts.{name}_y"))
+        axes[-1].set_xlabel(say(f"charts.{name}_x"))
+        mean = say("charts.mean", mean=histogram.mean)
+        axes[-1].axvline(max(histogram.mean, 0 if linear else LOWEST), color=COLOURS[1], linestyle="--", label=mean)
+        axes[-1].legend()
+        for ax in axes:
+            ax.yaxis.set_major_formatter(PercentFormatter(1))
+    return figure
+
+
+def _draw_logarithmic(part: SubFigure, h: Histogram) -> list[Axes]:
+    zero, rest = part.subplots(1, 2, width_ratios=(1, 6))
+    bar = zero.bar([say("charts.zero")], [h.zero_share], color=GREY)
+    zero.bar_label(bar, [percent(h.zero_share, exact=True)])
+    zero.set(ylim=(0, 1.1))
+    rest.stairs([count / max(sum(h.log), 1) for count in h.log], EDGES.tolist(), fill=True, color=COLOURS[0])
+    rest.set(xscale="log", xlim=(LOWEST, 1), ylabel=say("charts.rest"))
+    rest.set_xticks([LOWEST, 0.01, 0.1, 1], [f"≤{LOWEST:g}", "0.01", "0.1", "1"])  # the first bin takes all below it
+    return [zero, rest]
+
+
+def _draw_linear(part: SubFigure, h: Histogram) -> list[Axes]:
+    ax = part.subplots()
+    shares = [count / max(sum(h.linear), 1) for count in h.linear]
+    bars = ax.bar([(i + 0.5) / LINEAR_BINS for i in range(LINEAR_BINS)], shares, 0.8 / LINEAR_BINS, color=COLOURS[0])
+    ax.bar_label(bars, [percent(share) for share in shares], fontsize="small")
+    ax.set(xlim=(0, 1), ylim=(0, 1.1))
+    return [ax]
 
 
 def cost_figure(target: float, name: str, rate: float) -> Figure:

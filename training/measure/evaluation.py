@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -246,9 +247,7 @@ def metrics(
     generator = torch.Generator().manual_seed(NOISE_SEED)
     n, pixels = len(images), math.prod(images.shape[1:])
     mean_image = torch.stack([as_floats(batch).sum(0, dtype=torch.float64) for batch in images.split(BATCH)]).sum(0) / n
-    sums = dict.fromkeys(("bce", "error", "variance", "effective_l0"), 0.0)
-    denoise, noisy_error = dict.fromkeys(sigmas, 0.0), dict.fromkeys(sigmas, 0.0)
-    kept_error = dict.fromkeys(tops, 0.0)
+    sums: defaultdict[Any, float] = defaultdict(float)
     activation_counts = torch.zeros(BINS)
     activation_sums = torch.zeros(model.latent_dim, dtype=torch.float64)
     alive = torch.zeros(model.latent_dim, dtype=torch.bool)
@@ -273,13 +272,13 @@ def metrics(
         sums["effective_l0"] += effective_l0(latents).sum().item()
         for sigma in sigmas:
             given = noisy[sigma].to(device)
-            denoise[sigma] += _squared_error(model.decode(model.encode(given, k, beta)), clean)
+            sums["denoise", sigma] += _squared_error(model.decode(model.encode(given, k, beta)), clean)
             seen = given.clamp(0, 1) if model.output == "sigmoid" else given
-            noisy_error[sigma] += _squared_error(seen, clean)
+            sums["noisy", sigma] += _squared_error(seen, clean)
         for kept in tops:
             most = min(kept, model.latent_dim)  # a model for every k is asked for each; any other has what it has
             largest = model.encode(clean, most) if any_k else keep_top_k(latents, most)
-            kept_error[kept] += _squared_error(model.decode(largest), clean)
+            sums["kept", kept] += _squared_error(model.decode(largest), clean)
         activation_counts += torch.histc(activations.float().cpu(), BINS, 0, 1)
         activation_sums += activations.sum(0, dtype=torch.float64).cpu()
         alive |= (keep_top_k(latents, min(dead_rank, model.latent_dim)) != 0).any(0).cpu()
@@ -289,13 +288,13 @@ def metrics(
         bce=sums["bce"] / (n * pixels) if model.output == "sigmoid" else None,
         mse=sums["error"] / (n * pixels),
         fvu=sums["error"] / variance if variance else None,
-        denoise_mse={f"{sigma:g}": total / (n * pixels) for sigma, total in denoise.items()},
-        noisy_mse={f"{sigma:g}": total / (n * pixels) for sigma, total in noisy_error.items()},
+        denoise_mse={f"{sigma:g}": sums["denoise", sigma] / (n * pixels) for sigma in sigmas},
+        noisy_mse={f"{sigma:g}": sums["noisy", sigma] / (n * pixels) for sigma in sigmas},
         mean_activation=latent_means.mean().item(),
         effective_l0=sums["effective_l0"] / n,
         l0=l0.mean(dtype=torch.float64).item(),
         dead_fraction=1 - alive.float().mean().item(),
-        fvu_top_k={str(k): error / variance for k, error in kept_error.items() if variance},
+        fvu_top_k={str(kept): sums["kept", kept] / variance for kept in tops if variance},
         activation_histogram=(activation_counts / activation_counts.sum()).tolist(),
         latent_histogram=(torch.histc(latent_means, BINS, 0, 1) / model.latent_dim).tolist(),
         l0_by_class=_by_class(l0, labels),
