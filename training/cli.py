@@ -29,7 +29,7 @@ from .data import DATA_DIR, DATASETS, Dataset, open_dataset, read_places
 from .data.dataset import HUB
 from .fit import parallel
 from .fit.bundled_recipes import RECIPES
-from .fit.output import check_empty, check_outside, check_place, locked
+from .fit.output import check_empty, check_outside, locked
 from .fit.recipe import Recipe, asked_for, check_size, recipe_for, too_few_steps
 from .measure.evaluation import FULL, QUICK, Measure
 from .measure.history import read_history
@@ -191,7 +191,6 @@ def sweep_command(
             check_size(recipe)
     except ValueError as error:
         raise UserError(str(error)) from error
-    check_place(output)
     check_outside(output, dataset)
     data, done = load_data(wanted[0], data_dir), []
     check_size(wanted[0], tuple(data.train.images.shape[1:]))
@@ -306,12 +305,12 @@ def results_command(
     write: Annotated[bool, typer.Option("--write", help="Also write them into training/RESULTS.md.")] = False,
 ) -> None:
     """Print the tables of the bundled variants, as Markdown, from their evaluation.json files."""
-    from .results import results, write_tables
+    from .results import RESULTS, results, with_tables
 
     tables = results()
     print("\n\n".join(tables))
     if write:
-        write_tables(tables)
+        RESULTS.write_text(with_tables(RESULTS.read_text(encoding="utf-8"), tables), encoding="utf-8")
 
 
 @app.command("benchmark")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -148,9 +147,7 @@ def evaluate(
     if isinstance(data, Split):
         data, labels = data
     images = as_images(data)
-    of_each = (
-        torch.zeros(len(images), dtype=torch.long) if labels is None else torch.as_tensor(np.asarray(labels)).long()
-    )
+    of_each = torch.zeros(len(images)) if labels is None else torch.as_tensor(np.asarray(labels))
     test = Split(cast(Tensor, images), of_each.long())  # Rows have all that is used of a tensor
     with no_spinning():
         return _evaluate(model, test, k=k, beta=beta, measure=measure)
@@ -173,7 +170,7 @@ def hold_out(
     Raises:
         ValueError: a share that is not between 0 and 1. DataError: fewer than two groups.
     """
-    if not (isinstance(share, int | float) and math.isfinite(share) and 0 < share < 1):
+    if not 0 < share < 1:
         raise ValueError(f"share lies between 0 and 1; got {share!r:.80}.")
     numbers = torch.arange(groups) if isinstance(groups, int) else torch.as_tensor(np.asarray(groups))
     if numbers.ndim != 1 or numbers.is_floating_point():

@@ -45,11 +45,6 @@ def results() -> list[str]:
     return [table(evaluations) for table in TABLES]
 
 
-def write_tables(tables: Sequence[str]) -> None:
-    """Put tables into RESULTS.md, each in place of the one that begins with the same two cells."""
-    RESULTS.write_text(with_tables(RESULTS.read_text(encoding="utf-8"), tables), encoding="utf-8")
-
-
 def with_tables(text: str, tables: Sequence[str]) -> str:
     """Replace each table of a Markdown text by the given one that begins with the same two cells."""
     for table in tables:

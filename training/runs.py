@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from .fit.checkpoint import Checkpoint, remove_checkpoint, run
 from .fit.loop import fit
 from .fit.recipe import Recipe, check_size
 from .measure.evaluation import FULL, SIGMA, Evaluation, Measure, evaluate
-from .measure.history import Epoch, measure_epoch
+from .measure.history import MEASURED, Epoch, measure_epoch
 from .measure.latent_statistics import write_statistics
 from .publish.record import Record, versions
 from .publish.run_folder import save_run
@@ -123,12 +123,12 @@ def run_one(
     for progress in run(model, images, recipe, checkpoint, kept, after_epochs=True):
         if leads and progress.epochs.is_integer() and data.validation is not None and len(data.validation.images) > 0:
             epoch = measure_epoch(model, data.validation.images, int(progress.epochs))
-            kept["history"].append(asdict(epoch))
-            tqdm.write(f"Epoch {progress.epochs:g} of {recipe.epochs}, validation: {epoch}", file=sys.stderr)
+            kept["history"].append(epoch)
+            told = ", ".join(f"{name} {epoch[name]:.4g}" for name in MEASURED if epoch[name] is not None)
+            tqdm.write(f"Epoch {progress.epochs:g} of {recipe.epochs}, validation: {told}", file=sys.stderr)
     if not leads:
         return None
-    history = [Epoch(**epoch) for epoch in kept["history"]]
-    evaluation = measure_and_save(recipe, model, data, output, history, measure)
+    evaluation = measure_and_save(recipe, model, data, output, kept["history"], measure)
     remove_checkpoint(output)
     return evaluation
 
@@ -160,22 +160,14 @@ def measure_and_save(
     return evaluation
 
 
-def measured(
-    model: SparseAutoencoder,
-    test: Split,
-    train: Split | None = None,
-    k: int | None = None,
-    beta: float | None = None,
-    sigmas: tuple[float, ...] | None = None,
-    measure: Measure = FULL,
-) -> Evaluation:
-    """The metrics of a model, as `evaluate` tells them.
+def measured(model: SparseAutoencoder, test: Split, train: Split | None = None, **options: Any) -> Evaluation:
+    """The metrics of a model, as `evaluate` tells them and takes the options.
 
     Raises:
         UserError: these data do not fit this model, or its output for them is not finite.
     """
     try:
-        evaluation = evaluate(model, test, train, k, beta, sigmas, measure)
+        evaluation = evaluate(model, test, train, **options)
     except (ValueError, RuntimeError) as error:
         raise UserError(f"This model cannot be measured on these data: {first_line(error)}") from error
     if not math.isfinite(evaluation.mse + evaluation.mean_activation + evaluation.effective_l0):

@@ -40,15 +40,13 @@ def generate_images(folder: Path, count: int, side: int = 32) -> None:
 
 
 def generate_vectors(folder: Path, count: int) -> None:
-    """So many sums of few directions among 512."""
+    """So many random vectors."""
     generator = np.random.default_rng(0)
-    directions = generator.normal(size=(512, LENGTH)).astype(np.float32)
     folder.mkdir()
     vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float16, (count, LENGTH))
     for start in range(0, count, PIECE):
         end = min(start + PIECE, count)
-        amounts = generator.random((end - start, 512), np.float32)
-        vectors[start:end] = (amounts * (generator.random(amounts.shape, np.float32) < 0.02)) @ directions
+        vectors[start:end] = generator.random((end - start, LENGTH), np.float32)
 
 
 def own_memory() -> int:

@@ -12,19 +12,19 @@ from PIL import Image
 
 from sae_model import SparseAutoencoder
 from sae_model.bundle import BUNDLE
+from tests.training.test_charts import at_epoch
 from training.data import DATASETS, Split
 from training.draw.card_image import GAP, card_image, examples
 from training.draw.figures import class_maps, draw_report
 from training.measure.evaluation import Evaluation, activations_of
 from training.measure.histogram import histogram_of, percent
-from training.measure.history import Epoch
 from training.measure.latent_statistics import LatentStatistics, latent_statistics
 
 
 def test_a_report_draws_every_figure(brief_model: SparseAutoencoder, digits: Split) -> None:
     evaluation = Evaluation.read(BUNDLE / "dense" / "evaluation.json")
     some = Split(digits.images[:300], digits.labels[:300])
-    history = [Epoch(1, 0.2, 0.5, 90.0, 0.3), Epoch(2, 0.1, 0.25, 60.0, 0.1)]
+    history = [at_epoch(1, 0.2), at_epoch(2, 0.1)]
     drawn = dict(draw_report(brief_model, evaluation, some, DATASETS["mnist"].about, history))
     charts = ["history", "activation-histograms", "activation-histograms-linear", "cost-of-a-rate", "frontier"]
     assert {*drawn} == {*charts, "reconstructions", "class-maps"}

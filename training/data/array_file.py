@@ -139,7 +139,14 @@ def _arrays(path: Path) -> dict[str, Tensor]:
             _check_images(path, name, values)
         elif not name.endswith("positions"):
             found[name] = _whole(path, name, values, len(found[f"{half}images"]))
-    _check_alike(path, found)
+    images, test_images = found["images"], found.get("test_images", found["images"])
+    if test_images.shape[1:] != images.shape[1:] or test_images.dtype != images.dtype:
+        raise DataError(
+            f"`test_images` of {path} are {tuple(test_images.shape[1:])} of {test_images.dtype}, and `images` are "
+            f"{tuple(images.shape[1:])} of {images.dtype}: store both alike."
+        )
+    if "test_images" in found and ("labels" in found) != ("test_labels" in found):
+        raise DataError(f"{path} has labels for one of `images` and `test_images`: it needs them for both, or none.")
     return found
 
 
@@ -172,14 +179,3 @@ def _whole(path: Path, name: str, numbers: Tensor, count: int) -> Tensor:
             "one for each class."
         )
     return numbers.long()
-
-
-def _check_alike(path: Path, found: dict[str, Tensor]) -> None:
-    images, test_images = found["images"], found.get("test_images", found["images"])
-    if test_images.shape[1:] != images.shape[1:] or test_images.dtype != images.dtype:
-        raise DataError(
-            f"`test_images` of {path} are {tuple(test_images.shape[1:])} of {test_images.dtype}, and `images` are "
-            f"{tuple(images.shape[1:])} of {images.dtype}: store both alike."
-        )
-    if "test_images" in found and ("labels" in found) != ("test_labels" in found):
-        raise DataError(f"{path} has labels for one of `images` and `test_images`: it needs them for both, or none.")

@@ -157,7 +157,11 @@ def _look(image: ImageFile.ImageFile) -> tuple[tuple[int, int], bool, int]:
     if image.mode == SIXTEEN_BITS:
         values = np.asarray(image)
         highest = int(values[values != image.info.get("transparency", -1)].max(initial=0))
-    return seen.size, _is_grey(seen), highest
+    is_grey = seen.mode in ("1", "L", "LA")
+    if seen.mode == "P":  # of whose colours those count that are seen
+        colours = np.asarray(_opaque(seen).convert("RGB"))
+        is_grey = bool((colours == colours[..., :1]).all())
+    return seen.size, is_grey, highest
 
 
 def _decode(image: ImageFile.ImageFile, in_colour: bool, image_size: int | None, bits: int) -> Tensor:
@@ -186,14 +190,6 @@ def _opaque(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image.convert("RGBA"))
-
-
-def _is_grey(image: Image.Image) -> bool:
-    """Whether it has no colours; of a palette those count that are seen."""
-    if image.mode == "P":
-        colours = np.asarray(_opaque(image).convert("RGB"))
-        return bool((colours == colours[..., :1]).all())
-    return image.mode in ("1", "L", "LA")
 
 
 def _check_broken(broken: dict[str, str], skip_broken: bool) -> None:

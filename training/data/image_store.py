@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -130,6 +131,8 @@ def shuffled(count: int, seed: int = SEED) -> Tensor:
 def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) -> tuple[Contents, dict[Half, Split]]:
     """The images of a source, from the cache, where they are written first if they are not there.
 
+    They are mapped into memory, and those of the validation split end the training half.
+
     Args:
         source: what is read, and how: one name for all its versions; only the latest is kept.
         version: anything whose `repr` changes when the source does.
@@ -160,7 +163,12 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
             "look better than they are.",
             file=sys.stderr,
         )
-    return contents, _mapped(place / IMAGES_NAME, contents)
+    labels = torch.tensor([label for of_part in contents.labels.values() for label in of_part], dtype=torch.long)
+    count, values, train = len(labels), math.prod(contents.shape), len(labels) - len(contents.labels["test"])
+    # Mapped into memory. Writing to these tensors does not change the file.
+    flat = torch.from_file(str(place / IMAGES_NAME), False, count * values, dtype=getattr(torch, contents.dtype))
+    images = flat.reshape(count, *contents.shape)
+    return contents, {"train": Split(images[:train], labels[:train]), "test": Split(images[train:], labels[train:])}
 
 
 def _digest(words: str) -> str:
@@ -186,16 +194,3 @@ def _write(folder: Path, pieces: Iterable[Piece]) -> None:
     repeated = int(np.isin(np.frombuffer(hashes["test"], "q"), np.frombuffer(hashes["train"], "q")).sum())
     contents = Contents(shape, dtype, labels, lowest, highest, repeated)
     write_file(folder / CONTENTS_NAME, json.dumps(asdict(contents)).encode())
-
-
-def _mapped(path: Path, contents: Contents) -> dict[Half, Split]:
-    """The two halves of a stored file, mapped into memory; the images of the validation split end the training half.
-
-    Writing to these tensors does not change the file.
-    """
-    labels = torch.tensor([label for of_part in contents.labels.values() for label in of_part], dtype=torch.long)
-    train = len(labels) - len(contents.labels["test"])
-    pixels = torch.Size(contents.shape).numel()
-    flat = torch.from_file(str(path), False, len(labels) * pixels, dtype=getattr(torch, contents.dtype))
-    images = flat.reshape(len(labels), *contents.shape)
-    return {"train": Split(images[:train], labels[:train]), "test": Split(images[train:], labels[train:])}

@@ -34,30 +34,25 @@ class Rows:
         self._source = source
         self.device = torch.device("cpu")
         try:
-            self._length = len(source)
-            first = self._slice(0, 1)
+            first = self[:1]
+            self.shape = torch.Size((len(source), *first.shape[1:]))
         except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
             raise DataError(f"Data come as {TAKEN}; got {type(source).__name__} ({error}).") from error
-        self.shape = torch.Size((self._length, *first.shape[1:]))
         self.ndim, self.dtype = first.ndim, first.dtype
 
     def __len__(self) -> int:
-        return self._length
+        return self.shape[0]
 
     def __getitem__(self, rows: slice | Tensor) -> Tensor:
         if isinstance(rows, slice):
-            start, stop, step = rows.indices(self._length)
-            return self._slice(start, stop)[::step]
+            return as_tensor(self._source[rows])
         if isinstance(self._source, np.ndarray):
             return as_tensor(self._source[rows.numpy()])
-        return torch.cat([self._slice(row, row + 1) for row in rows.tolist()])
+        return torch.cat([self[row : row + 1] for row in rows.tolist()])
 
     def split(self, size: int) -> Iterator[Tensor]:
         """Yield the rows in order, in batches."""
-        return (self._slice(start, start + size) for start in range(0, self._length, size))
-
-    def _slice(self, start: int, stop: int) -> Tensor:
-        return as_tensor(self._source[start:stop])
+        return (self[start : start + size] for start in range(0, len(self), size))
 
 
 Images = Tensor | Rows

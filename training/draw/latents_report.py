@@ -60,6 +60,8 @@ def latents_report(
     similarity, nearest = nearest_atoms(model.dictionary.cpu())
     match = None if other is None else stability(model.dictionary.cpu(), other.dictionary.cpu())
     pictures, of_row = _pictures_of_rows(model, data, found)
+    atoms = model.dictionary.cpu()
+    largest = atoms.abs().amax(tuple(range(1, atoms.ndim)), keepdim=True).clamp_min(1e-12)
     _, counts, never = log_histogram(found.frequency)
     filled: dict[str, Any] = {
         "summary": f"{model.latent_dim:,} latents ({model.sparsity.title}), on {len(data):,} rows of {about.title}. "
@@ -69,7 +71,7 @@ def latents_report(
         "never": never,
         "similarities": _bars(similarity),
         "mean_similarity": similarity.mean().item(),
-        "atoms": _sprite(_atom_pictures(model)),
+        "atoms": _sprite(as_pictures(atoms / largest, -1, 1)),  # zero is grey, the largest black or white
         "images": pictures,
         "latents": _lines(found, similarity, nearest, match, of_row, about, places),
     }
@@ -126,13 +128,6 @@ def _lines(
 
 def _bars(cosines: Tensor) -> list[int]:
     return torch.histc(cosines.clamp(0, 1), BARS, 0, 1).long().tolist()
-
-
-def _atom_pictures(model: SparseAutoencoder) -> Tensor:
-    """Atoms as pictures (latent_dim, 1 or 3, height, width): zero is grey, the largest value of each black or white."""
-    atoms = model.dictionary.cpu()
-    largest = atoms.abs().flatten(1).amax(1).clamp_min(1e-12)
-    return as_pictures(atoms / largest.reshape(-1, *[1] * (atoms.ndim - 1)), -1, 1)
 
 
 def _pictures_of_rows(

@@ -228,11 +228,14 @@ def _style(family: str | None) -> tuple[str, Any, str]:
 
 def history_figure(history: Sequence[Epoch], title: str) -> Figure:
     """A chart for each metric that was measured, over epochs."""
-    measured = {name: [getattr(epoch, name) for epoch in history] for name in OF_HISTORY}
-    measured = {name: values for name, values in measured.items() if None not in values}
+    measured = {
+        name: [value for epoch in history if (value := epoch[name]) is not None]
+        for name in OF_HISTORY
+        if history[0][name] is not None
+    }
     figure = new_figure(title, 3 * len(measured), 3)
     for ax, (name, values) in zip(figure.subplots(1, len(measured), squeeze=False)[0], measured.items(), strict=True):
-        ax.plot([epoch.epoch for epoch in history], values, "o-", color=COLOURS[0], markersize=4)
+        ax.plot([epoch["epoch"] for epoch in history], values, "o-", color=COLOURS[0], markersize=4)
         ax.set(title=OF_HISTORY[name], xlabel="epoch")
         ax.set_ylim(0, 1.1 * max(values) or 1)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))

@@ -23,7 +23,6 @@ from sae_model.storage import PARTIAL, write_file
 from ..data import Images
 from . import parallel
 from .loop import Progress, Snapshot, fit
-from .output import sibling
 from .recipe import Recipe
 
 STEPS_PER_CHECKPOINT = 500
@@ -76,14 +75,15 @@ class Checkpoint:
 
 
 def checkpoint_path(output: Path) -> Path:
-    """Where the checkpoint of a run for this output folder is."""
-    return sibling(output, "", ".checkpoint")
+    """Where the checkpoint of a run for this output folder is: beside it, which has a name even where it is "."."""
+    return Path(f"{output.resolve()}.checkpoint")
 
 
 def remove_checkpoint(output: Path) -> None:
     """Remove what is left of a run that is done."""
-    checkpoint_path(output).unlink(missing_ok=True)
-    sibling(output, ".", f".checkpoint{PARTIAL}").unlink(missing_ok=True)
+    path = checkpoint_path(output)
+    for left in (path, path.with_name(f".{path.name}{PARTIAL}")):
+        left.unlink(missing_ok=True)
 
 
 def run(

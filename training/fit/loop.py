@@ -206,7 +206,8 @@ class _Run:
             if recipe.one_cycle and steps > 1  # the first step of a cycle is almost zero
             else torch.optim.lr_scheduler.ConstantLR(self.optimizer, factor=1)
         )
-        self.forward = parallel.data_parallel(_Forward(model))
+        forward = _Forward(model)  # in parallel gradients are averaged over processes as they come
+        self.forward = nn.parallel.DistributedDataParallel(forward) if parallel.count() > 1 else forward
 
     def learn(self, clean: Tensor) -> Callable[[], dict[str, float]]:
         """Take one step on a batch (batch, *image_shape).

@@ -22,24 +22,15 @@ class OutputError(UserError):
     """A run cannot write to its output. The message says why."""
 
 
-def check_place(output: Path) -> None:
-    """Refuse a path at which no folder can be made.
-
-    Raises:
-        OutputError: it lies in a file.
-    """
-    nearest = next(place for place in (output, *output.absolute().parents) if place.exists())
-    if not nearest.is_dir():
-        raise OutputError(f"{nearest} is a file, so no model can be written to {output}: name another --output.")
-
-
 def check_empty(output: Path) -> None:
     """Refuse, before the training, an output that the run would overwrite.
 
     Raises:
-        OutputError: no folder can be made of it, or it holds something.
+        OutputError: it lies in a file, so no folder can be made of it, or it holds something.
     """
-    check_place(output)
+    nearest = next(place for place in (output, *output.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise OutputError(f"{nearest} is a file, so no model can be written to {output}: name another --output.")
     if output.is_dir() and any(path.name != PARTIAL for path in output.iterdir()):
         raise OutputError(f"{output} is not empty, and nothing is overwritten: name another --output, or remove it.")
 
@@ -82,9 +73,3 @@ def locked(output: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def sibling(output: Path, before: str, after: str) -> Path:
-    """A file beside the output folder, which has a name even where it is called "."."""
-    place = output.resolve()
-    return place.with_name(before + place.name + after)
