@@ -78,7 +78,7 @@ def test_a_checkpoint_of_another_run_is_refused(checkpoint: Checkpoint, training
     images = training_digits.images[:100]
     output = checkpoint.path.with_name("model")
     for recipe, other in ((replace(SHORT, seed=1), images), (SHORT, images.flip(0))):
-        with pytest.raises(CheckpointError, match="another recipe or other images"):
+        with pytest.raises(CheckpointError, match="no complete checkpoint of this recipe and these images"):
             Checkpoint(output, recipe, other).read()
     assert Checkpoint(output, SHORT, images).read()["step"] == 20
 
@@ -94,7 +94,7 @@ def test_rows_that_differ_from_somewhere_on_are_other_data(tmp_path: Path) -> No
 def test_a_damaged_checkpoint_is_refused(checkpoint: Checkpoint, content: bytes | None) -> None:
     whole = checkpoint.path.read_bytes()
     checkpoint.path.write_bytes(whole[: len(whole) // 2] if content is None else content)
-    with pytest.raises(CheckpointError, match="not a complete checkpoint: remove it"):
+    with pytest.raises(CheckpointError, match="no complete checkpoint of this recipe"):
         checkpoint.read()
 
 
@@ -167,7 +167,7 @@ def test_an_unfinished_run_is_not_overwritten_and_a_finished_one_is_not_repeated
     left = Path(f"{output}.checkpoint").read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["model.checkpoint"]
     assert_refused(run(*command), "model.checkpoint is left of an unfinished run: add --resume")
-    assert_refused(run(*command, "--resume", "--seed", "3"), "was left by a run of another recipe")
+    assert_refused(run(*command, "--resume", "--seed", "3"), "is no complete checkpoint of this recipe")
     assert Path(f"{output}.checkpoint").read_bytes() == left
     done = succeeded(*command, "--resume")
     unharmed = succeeded(*COMMAND, few_digits, "--output", tmp_path / "unharmed")

@@ -78,41 +78,33 @@ def read_folder(
 def _pieces(order: dict[Part, Files], image_size: int | None, grey: bool, skip_broken: bool) -> Iterator[Piece]:
     """Decode all files."""
     everything = [file for files in order.values() for file in files]
-    unreadable, in_colour, bits = _look_at_all(everything, skip_broken, image_size is None)
+    unreadable: dict[str, str] | None = {} if skip_broken else None
+    in_colour, bits = _look_at_all(everything, unreadable, image_size is None)
     decode = partial(_decode, in_colour=in_colour and not grey, image_size=image_size, bits=bits)
     for part, files in order.items():
-        readable = [(path, label) for path, label in files if path not in unreadable]
-        for batch in _over_files(readable, decode, f"{part} images read"):
-            bad = {path: why for path, _, why in batch if isinstance(why, str)}
-            _check_broken(bad, skip_broken)
-            unreadable |= bad
-            good = [(image, label) for path, label, image in batch if path not in bad]
-            if good:
-                images, labels = zip(*good, strict=True)
+        readable = [(path, label) for path, label in files if path not in (unreadable or ())]
+        for batch in _over_files(readable, decode, f"{part} images read", unreadable):
+            if batch:
+                _, labels, images = zip(*batch, strict=True)
                 yield Piece(part, torch.stack(images), torch.tensor(labels))
     if unreadable:
         path, why = next(iter(unreadable.items()))
         print(f"Left out {len(unreadable):,} files that cannot be read, such as {path} ({why}).", file=sys.stderr)
 
 
-def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[str, str], bool, int]:
-    """Which files cannot be read, and why; whether any other is in colour; the bits that those with 16 use.
+def _look_at_all(files: Files, unreadable: dict[str, str] | None, one_size: bool) -> tuple[bool, int]:
+    """Whether any image is in colour; the bits that those with 16 use.
 
     Raises:
-        DataError: a file that cannot be read and may not be skipped; images of different sizes, where one is needed.
+        DataError: images of different sizes, where one is needed; or as for `_over_files`.
     """
-    unreadable: dict[str, str] = {}
     in_colour, highest = False, 0
     sizes: dict[tuple[int, int], str] = {}
-    for path, _, look in (found for batch in _over_files(files, _look, "looked at") for found in batch):
-        if isinstance(look, str):
-            unreadable[path] = look
-            continue
-        size, is_grey, its_highest = look
-        in_colour |= not is_grey
-        highest = max(highest, its_highest)
-        sizes.setdefault(size, path)
-    _check_broken(unreadable, skip_broken)
+    for batch in _over_files(files, _look, "looked at", unreadable):
+        for path, _, (size, is_grey, its_highest) in batch:
+            in_colour |= not is_grey
+            highest = max(highest, its_highest)
+            sizes.setdefault(size, path)
     if one_size and len(sizes) > 1:
         ((w, h), one), ((v, g), other), *_ = sizes.items()
         raise DataError(
@@ -122,24 +114,42 @@ def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[
     bits = next(bits for bits in DEPTHS if highest < 2**bits)
     if highest and bits < 16:
         print(f"The grey images with 16 bits have values up to {highest:,}: {bits} bits are used.", file=sys.stderr)
-    return unreadable, in_colour, bits
+    return in_colour, bits
 
 
 def _over_files(
-    files: Files, work: Callable[[ImageFile.ImageFile], Found], words: str
-) -> Iterator[list[tuple[str, int, Found | str]]]:
-    """Path, label and what `work` makes of each image, in order, a list a batch; by a thread a core."""
+    files: Files, work: Callable[[ImageFile.ImageFile], Found], words: str, unreadable: dict[str, str] | None
+) -> Iterator[list[tuple[str, int, Found]]]:
+    """Path, label and what `work` makes of each image, in order, a list a batch; by a thread a core.
+
+    Args:
+        unreadable: takes the paths of those that cannot be read, and why; None makes each an error.
+
+    Raises:
+        DataError: a file that cannot be read, and may not be left out.
+    """
     few = True if len(files) < MANY else None  # which takes a moment, so that no bar is needed; None: on a terminal
     with ThreadPoolExecutor(os.cpu_count()) as pool, tqdm(total=len(files), desc=words, disable=few) as bar:
         for start in range(0, len(files), BATCH):
             some = files[start : start + BATCH]
-            found = pool.map(partial(_tried, work), (path for path, _ in some))
-            yield [(path, label, of) for (path, label), of in zip(some, found, strict=True)]
+            done = []
+            for (path, label), found in zip(some, pool.map(partial(_tried, work), some), strict=True):
+                if not isinstance(found, str):
+                    done.append((path, label, found))
+                elif unreadable is not None:
+                    unreadable[path] = found
+                else:
+                    raise DataError(
+                        f"{path} cannot be read: {found}. Repair or remove it, or leave such files out with "
+                        "--skip-broken."
+                    )
+            yield done
             bar.update(len(some))
 
 
-def _tried(work: Callable[[ImageFile.ImageFile], Found], path: str) -> Found | str:
+def _tried(work: Callable[[ImageFile.ImageFile], Found], file: tuple[str, int]) -> Found | str:
     """What `work` makes of an image; or, as text, why it cannot be read."""
+    path, _ = file
     try:
         with Image.open(path) as image:
             return work(image)
@@ -190,12 +200,3 @@ def _opaque(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image.convert("RGBA"))
-
-
-def _check_broken(broken: dict[str, str], skip_broken: bool) -> None:
-    if broken and not skip_broken:
-        path, why = next(iter(broken.items()))
-        more = f" ({len(broken):,} such files)" if len(broken) > 1 else ""
-        raise DataError(
-            f"{path} cannot be read: {why}{more}. Repair or remove it, or leave such files out with --skip-broken."
-        )

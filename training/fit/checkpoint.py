@@ -63,15 +63,14 @@ class Checkpoint:
         """
         try:
             content = torch.load(self.path, map_location="cpu", weights_only=True)
-            run, snapshot = content["run"], content["snapshot"]
+            if content["run"] != self.run:
+                raise ValueError("of another run")
+            return content["snapshot"]
         except Exception as error:  # of whatever is in the file
-            raise CheckpointError(f"{self.path} is not a complete checkpoint: remove it, and start again.") from error
-        if run != self.run:
             raise CheckpointError(
-                f"{self.path} was left by a run of another recipe or other images: repeat that command with --resume "
-                "(that call with resume=), or remove the file."
-            )
-        return snapshot
+                f"{self.path} is no complete checkpoint of this recipe and these images: repeat the command that left "
+                "it with --resume (that call with resume=), or remove the file."
+            ) from error
 
 
 def checkpoint_path(output: Path) -> Path:

@@ -6,7 +6,7 @@ import inspect
 import math
 import time
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,17 +61,14 @@ class Progress:
     """All that `fit` needs to go on from here; to be called, and stored, before the next step is asked for."""
 
 
-class Steps(Generator[Progress, None, None]):
+class Steps(Iterator[Progress]):
     """A training that takes its steps when its progress is asked for. If nothing asks, it trains nothing, and warns."""
 
     def __init__(self, progress: Generator[Progress, None, None]) -> None:
         self._progress = progress
 
-    def send(self, value: None) -> Progress:
-        return self._progress.send(value)
-
-    def throw(self, *error: Any) -> Progress:
-        return self._progress.throw(*error)
+    def __next__(self) -> Progress:
+        return next(self._progress)
 
     def __del__(self) -> None:
         if inspect.getgeneratorstate(self._progress) == inspect.GEN_CREATED:

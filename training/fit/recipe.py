@@ -45,12 +45,16 @@ class Recipe:
     """Whether its images in colour are turned grey."""
     limit: int | None = _option(None, "Train on the first N images alone.", "all")
     loss: Literal["bce", "mse"] = _option(
-        "bce", "The cross-entropy, for images in [0, 1]; or the squared error, for values of any range.", "bce"
+        "bce",
+        "The cross-entropy, for images in [0, 1]; or the squared error, for values of any range.",
+        "that of --init, or bce",
     )
     step_loss: Literal["bce", "mse"] = "bce"
     """What the steps of the encoder descend on; see `sae_model.architectures.Dictionary`."""
     steps: int = _option(
-        Dictionary.STEPS, "Steps of the encoder; 0 is the classical autoencoder, whose codes are not refined.", "3"
+        Dictionary.STEPS,
+        "Steps of the encoder; 0 is the classical autoencoder, whose codes are not refined.",
+        "that of --init, or 3",
     )
     latent_dim: int = _option(900, "Number of latents.", "900")
     epochs: int = _option(12, "Passes over the images.")
