@@ -208,6 +208,7 @@ def test_the_lock_of_a_killed_run_blocks_nobody(tmp_path: Path) -> None:
     process.wait()
     with locked(output):
         pass
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,6 @@ BACKGROUND = "white"
 """What lies behind transparent pixels."""
 SIXTEEN_BITS = "I;16"
 """What PIL calls grey values of 16 bits; of the other images with 16 bits a channel it gives the upper 8."""
-DEPTHS = (8, 10, 12, 14, 16)
-"""How many of its 16 bits an image may use."""
 
 Found = TypeVar("Found")
 
@@ -111,7 +109,7 @@ def _look_at_all(files: Files, unreadable: dict[str, str] | None, one_size: bool
             f"Images have different sizes: {one} has {w} x {h} pixels, {other} has {v} x {g}. Resize them "
             "with --image-size N."
         )
-    bits = next(bits for bits in DEPTHS if highest < 2**bits)
+    bits = max(8, highest.bit_length())
     if highest and bits < 16:
         print(f"The grey images with 16 bits have values up to {highest:,}: {bits} bits are used.", file=sys.stderr)
     return in_colour, bits

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from huggingface_hub import cached_assets_path
 
 from sae_model.errors import UserError
 from sae_model.hub import as_folder
@@ -30,7 +27,7 @@ def check_empty(output: Path) -> None:
     """
     nearest = next(place for place in (output, *output.absolute().parents) if place.exists())
     if not nearest.is_dir():
-        raise OutputError(f"{nearest} is a file, so no model can be written to {output}: name another --output.")
+        raise OutputError(f"{nearest} is a file, so nothing can be written to {output}: name another --output.")
     if output.is_dir() and any(path.name != PARTIAL for path in output.iterdir()):
         raise OutputError(f"{output} is not empty, and nothing is overwritten: name another --output, or remove it.")
 
@@ -50,10 +47,10 @@ def check_outside(output: Path, dataset: str) -> None:
 
 @contextmanager
 def locked(output: Path) -> Iterator[None]:
-    """Keep other runs on this machine from writing to an output folder, for the time of the block.
+    """Keep other runs from writing to an output folder, for the time of the block.
 
-    The lock is the system's: it ends with the process, however that ends. Of several processes of one run the first one
-    holds it.
+    The lock is the system's, on a file beside the folder: it ends with the process, however that ends. Of several
+    processes of one run the first one holds it.
 
     Raises:
         OutputError: another run holds it.
@@ -61,8 +58,10 @@ def locked(output: Path) -> Iterator[None]:
     if parallel.rank() > 0:
         yield
         return
-    name = hashlib.sha256(os.fsencode(output.resolve())).hexdigest()
-    lock = FileLock(cached_assets_path("sae-model", "locks") / name)
+    place = output.resolve()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    path = place.with_name(f".{place.name}.lock")
+    lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -72,4 +71,6 @@ def locked(output: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        with suppress(OSError):  # of Windows, which keeps a file that is open
+            path.unlink()
         lock.release()
