@@ -69,7 +69,6 @@ ThreadsOption = Annotated[
     int | None, option("CPU threads, which sleep while they wait.", "all cores, or OMP_NUM_THREADS", min=1)
 ]
 DataDirOption = Annotated[Path, option("Folder that holds MNIST/raw and its like.", "bundled")]
-LimitOption = Annotated[int | None, option("Only the first N images.")]
 DeviceOption = Annotated[str | None, option("cpu, or cuda.", "a GPU where there is one")]
 ModelArgument = Annotated[str, typer.Argument(help="A folder, or the id of a repo.", metavar="FOLDER_OR_REPO")]
 
@@ -324,7 +323,7 @@ def benchmark_command() -> None:
 @app.command("peers")
 def peers_command(
     epochs: Annotated[int, typer.Option(help="Passes over the digits.", min=1)] = 20,
-    limit: LimitOption = None,
+    limit: Annotated[int | None, option("Only the first N digits.")] = None,
 ) -> None:
     """Train this package and other libraries on the same digits, 900 latents and k = 25, and print how they did.
 

@@ -21,7 +21,6 @@ from .words import say
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # which takes a while to import
 
-CHART_NAME, TABLE_NAME = "frontier", "table.md"
 COLUMNS: dict[str, Callable[[Evaluation], str]] = {
     "fvu": lambda e: f"{e.fvu:.4f}",
     "effective L0": lambda e: f"{e.effective_l0:.1f}",
@@ -106,8 +105,8 @@ def write_sweep(output: Path, done: Sequence[tuple[str, Recipe, Evaluation]], ti
 
     rows = [[name, *(of(e) for of in COLUMNS.values())] for name, _, e in sorted(done, key=lambda one: one[2].l0)]
     table = as_markdown(["model", *COLUMNS], rows)
-    write_file(output / TABLE_NAME, f"{table}\n".encode())
-    save(frontier(done, title), output / CHART_NAME, ("svg",))
+    write_file(output / "table.md", f"{table}\n".encode())
+    save(frontier(done, title), output / "frontier", ("svg",))
     return table
 
 

@@ -149,5 +149,5 @@ def _named(
     return Named(About(title, tuple(classes), licence, credit, hub), how)
 
 
-TABLE = tomllib.loads(Path(__file__).with_name("named.toml").read_text(encoding="utf-8"))
-DATASETS = {name: _named(**entry) for name, entry in TABLE.items()}
+with Path(__file__).with_name("named.toml").open("rb") as table:
+    DATASETS = {name: _named(**entry) for name, entry in tomllib.load(table).items()}
