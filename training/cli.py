@@ -182,10 +182,9 @@ def sweep_command(
     from .sweep import recipes, run_sweep, write_sweep
 
     _set_threads(threads)
-    place, seeds = as_device(device), chosen.pop("seed")
-    values = {name: chosen.pop(name) for name in HYPERPARAMETERS}
+    place, values = as_device(device), {name: chosen.pop(name) for name in (*HYPERPARAMETERS, "seed")}
     try:
-        wanted = recipes(sparsity, values, seeds or (), chosen | {"dataset": dataset})
+        wanted = recipes(sparsity, values, chosen | {"dataset": dataset})
         for recipe in wanted:
             check_size(recipe)
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,15 +46,12 @@ def spread(arguments: Sequence[str]) -> list[str]:
     return words
 
 
-def recipes(
-    kind: str, values: dict[str, Sequence[Any] | None], seeds: Sequence[int], others: dict[str, Any]
-) -> list[Recipe]:
+def recipes(kind: str, values: dict[str, Sequence[Any] | None], others: dict[str, Any]) -> list[Recipe]:
     """The recipe of each combination of hyperparameters and seeds.
 
     Args:
         kind: of the sparsity method.
-        values: hyperparameter -> the values that it takes; none is the usual one.
-        seeds: of the runs; none is the usual one.
+        values: hyperparameter, or `seed` -> the values that it takes; none is the usual one.
         others: fields of `Recipe` that all have; None leaves the usual value.
 
     Raises:
@@ -62,9 +59,9 @@ def recipes(
     """
     made = []
     for combined in itertools.product(*(of or [None] for of in values.values())):
-        recipe = recipe_for(None, None, kind, None, dict(zip(values, combined, strict=True)))
-        recipe = asked_for(recipe, **others)
-        made += [replace(recipe, seed=seed) for seed in seeds] or [recipe]
+        chosen = dict(zip(values, combined, strict=True))
+        seed = chosen.pop("seed")
+        made.append(asked_for(recipe_for(None, None, kind, None, chosen), seed=seed, **others))
     return made
 
 
