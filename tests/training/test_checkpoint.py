@@ -9,11 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import IO
 
 import numpy as np
 import pytest
@@ -23,7 +21,7 @@ from sae_model import AdaptiveTopK, KLPerNeuron
 from tests.command_line import assert_refused, run, succeeded
 from training.data import Rows, Split
 from training.fit.bundled_recipes import LECTURE
-from training.fit.checkpoint import Checkpoint, CheckpointError, checkpoint_path, remove_checkpoint
+from training.fit.checkpoint import Checkpoint, CheckpointError, remove_checkpoint
 from training.fit.loop import fit
 from training.fit.output import OutputError, locked
 from training.fit.recipe import Recipe
@@ -120,61 +118,38 @@ main()
 """
 
 
-def start(data_dir: Path, output: Path, log: IO[str], *more: str) -> subprocess.Popen[str]:
-    """A run of 320 steps with 16 checkpoints."""
-    return subprocess.Popen(
-        [sys.executable, "-c", OFTEN, *COMMAND, data_dir, "--output", output, *more], cwd=ROOT, stderr=log, text=True
-    )
-
-
-def wait_for_another_checkpoint(output: Path, process: subprocess.Popen[str], log: IO[str]) -> None:
-    path = checkpoint_path(output)
-    before = path.exists() and path.stat().st_mtime_ns
-    while not path.exists() or path.stat().st_mtime_ns == before:
-        assert process.poll() is None, said(log)
-        time.sleep(0.005)
-
-
-@pytest.fixture
-def log() -> Iterator[IO[str]]:
-    with tempfile.TemporaryFile("w+") as file:
-        yield file
-
-
-def said(log: IO[str]) -> str:
-    log.seek(0)
-    return log.read()
-
-
 @pytest.mark.slow
 def test_an_unfinished_run_is_not_overwritten_and_a_finished_one_is_not_repeated(
-    tmp_path: Path, few_digits: Path, log: IO[str]
+    tmp_path: Path, few_digits: Path
 ) -> None:
-    output = tmp_path / "model"
+    output, checkpoint = tmp_path / "model", tmp_path / "model.checkpoint"
     command = (*COMMAND, few_digits, "--output", output)
     # Tests that a shell runs in the background ignore Ctrl-C, and so would what they start.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = start(few_digits, output, log)
-    signal.signal(signal.SIGINT, before)
-    wait_for_another_checkpoint(output, process, log)
-    process.send_signal(signal.SIGINT)
-    assert process.wait() == 130
-    assert (
-        said(log).splitlines()[-1]
-        == "Stopped. Nothing was half-written; `fit --resume` goes on from its last checkpoint, or starts again."
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen([sys.executable, "-c", OFTEN, *command], cwd=ROOT, stderr=log)
+        signal.signal(signal.SIGINT, before)
+        while not checkpoint.exists():
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+        log.seek(0)
+        *_, last = log.read().splitlines()
+    assert last == (
+        "Stopped. Nothing was half-written; `fit --resume` goes on from its last checkpoint, or starts again."
     )
-    assert "Traceback" not in said(log)
-    left = Path(f"{output}.checkpoint").read_bytes()
+    left = checkpoint.read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["model.checkpoint"]
     assert_refused(run(*command), "model.checkpoint is left of an unfinished run: add --resume")
     assert_refused(run(*command, "--resume", "--seed", "3"), "is no complete checkpoint of this recipe")
-    assert Path(f"{output}.checkpoint").read_bytes() == left
+    assert checkpoint.read_bytes() == left
     done = succeeded(*command, "--resume")
     unharmed = succeeded(*COMMAND, few_digits, "--output", tmp_path / "unharmed")
     assert done.stdout == unharmed.stdout
     shutil.rmtree(tmp_path / "unharmed")
     weights = (output / "model.safetensors").stat().st_mtime_ns
-    Path(f"{output}.checkpoint").write_bytes(left)  # as if it was killed after the model was there
+    checkpoint.write_bytes(left)  # as if it was killed after the model was there
     again = run(*command, "--resume")
     assert (again.stdout, again.stderr) == (done.stdout, f"{output} is finished.\n")
     assert (output / "model.safetensors").stat().st_mtime_ns == weights

@@ -81,10 +81,8 @@ def held_out_groups(groups: Tensor, share: float, seed: int = SEED) -> tuple[Ten
     order = shuffled(len(sizes), seed)
     before = sizes[order].cumsum(0) - sizes[order]
     count = min(len(sizes) - 1, max(1, int((before < share * len(groups)).sum())))
-    place = torch.empty_like(order)
-    place[order] = torch.arange(len(order))
     rows = shuffled(len(groups), seed)
-    rows = rows[place[members[rows]].argsort(stable=True)]
+    rows = rows[order.argsort()[members[rows]].argsort(stable=True)]
     end = int(sizes[order[:count]].sum())
     return rows[end:], rows[:end]
 
