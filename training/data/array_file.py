@@ -46,14 +46,11 @@ def read_arrays(
     found = _arrays(path)
     classes = tuple(map(str, range(int(found["labels"].max()) + 1))) if "labels" in found else (path.stem,)
     rows, validation = _rows_of_halves(path, found, classes)
-    contents, parts = stored(
-        f"{path.resolve()} {image_size} {grey}",
+    _, parts = stored(
+        f"{path.resolve()} {image_size} {grey} {bounded}",
         (stat.st_size, stat.st_mtime_ns),
-        partial(_pieces, found, rows, image_size, grey),
+        partial(_pieces, path, found, rows, image_size, grey, bounded),
     )
-    wrong = wrong_values(torch.tensor([contents.lowest, contents.highest]), bounded)
-    if wrong and contents.dtype != "uint8":
-        raise DataError(f"{path}: {wrong}")
     return classes, parts, validation
 
 
@@ -98,12 +95,17 @@ def _rows_of_halves(
     return rows | {"train": rest[torch.cat([learned, checked])]}, len(checked)
 
 
-def _pieces(found: dict[str, Tensor], rows: dict[Half, Tensor], image_size: int | None, grey: bool) -> Iterator[Piece]:
+def _pieces(
+    path: Path, found: dict[str, Tensor], rows: dict[Half, Tensor], image_size: int | None, grey: bool, bounded: bool
+) -> Iterator[Piece]:
     """The rows of both halves."""
     for half, of_half in rows.items():
         own = "test_" if half == "test" and "test_images" in found else ""
         for some in of_half.split(BATCH):
             images = found[f"{own}images"][some]
+            wrong = wrong_values(images, bounded)
+            if wrong:
+                raise DataError(f"{path}: {wrong}")
             if images.ndim == 4:
                 images = resized(images, image_size, grey)
             labels = found[f"{own}labels"][some] if "labels" in found else torch.zeros_like(some)

@@ -34,7 +34,7 @@ SEED = 0
 """Of the order of the images, and of the choice of those that are held out."""
 HELD_OUT = 0.1
 """The share of the rows that is measured on, where there is no test half."""
-IMAGES_NAME, CONTENTS_NAME = "images.bin", "contents.json"
+IMAGES_NAME, CONTENTS_NAME = "images.bin", "held.json"
 
 
 class Piece(NamedTuple):
@@ -54,9 +54,6 @@ class Contents:
     dtype: str
     """uint8, float16, bfloat16 or float32."""
     labels: dict[Part, list[int]]
-    lowest: float
-    highest: float
-    """The range of all values, as they are stored; NaN where one is."""
     repeated: int
     """Test images whose pixels are those of an image of the training half."""
 
@@ -176,13 +173,11 @@ def _digest(words: str) -> str:
 def _write(folder: Path, pieces: Iterable[Piece]) -> None:
     """Write images one after another, and what they are."""
     labels: dict[Part, list[int]] = {"train": [], "validation": [], "test": []}
-    shape, dtype, lowest, highest = None, None, float("inf"), float("-inf")
+    shape, dtype = None, None
     hashes = {"train": array("q"), "test": array("q")}
     with (folder / IMAGES_NAME).open("wb") as file:
         for part, images, its_labels in pieces:
             shape, dtype = tuple(images.shape[1:]), str(images.dtype).removeprefix("torch.")
-            low, high = images.aminmax()  # NaN where there is one
-            lowest, highest = float(np.minimum(lowest, low.item())), float(np.maximum(highest, high.item()))
             labels[part] += its_labels.tolist()
             values = images.contiguous().flatten(1).view(torch.uint8).numpy()
             file.write(values.data)
@@ -190,5 +185,5 @@ def _write(folder: Path, pieces: Iterable[Piece]) -> None:
     if shape is None or dtype is None:
         raise DataError("None of the images can be read.")
     repeated = int(np.isin(np.frombuffer(hashes["test"], "q"), np.frombuffer(hashes["train"], "q")).sum())
-    contents = Contents(shape, dtype, labels, lowest, highest, repeated)
+    contents = Contents(shape, dtype, labels, repeated)
     write_file(folder / CONTENTS_NAME, json.dumps(asdict(contents)).encode())
