@@ -34,6 +34,7 @@ NEEDED = (
     "training/*.py",
     *(f"training/{folder}/*.py" for folder in ("data", "fit", "measure", "draw", "publish")),
     "training/languages/*.toml",
+    "training/data/*.toml",
     "training/draw/*.html",
     "training/data/MNIST/raw/*.gz",
     "space/*.py",

@@ -23,7 +23,7 @@ FLOW = ("data", "fit", "measure", "draw", "publish")
 """The folders of training, in the order in which data flows through them."""
 CLASSES = {method.__name__ for method in METHODS.values()}
 # Files whose subject is one model that they train, or that need a default.
-MAY_NAME_A_METHOD = {"training/benchmarks/race.py", "training/benchmarks/costs.py", "training/fit/recipe.py"}
+MAY_NAME_A_METHOD = {"training/benchmarks/race.py", "training/fit/recipe.py"}
 
 
 def modules(path: Path) -> Iterator[str]:

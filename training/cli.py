@@ -9,10 +9,10 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast, get_type_hints
 
 import torch
 import typer
@@ -23,20 +23,19 @@ from sae_model.architectures import ARCHITECTURES
 from sae_model.bundle import BUNDLE
 from sae_model.errors import UserError, first_line, one_line
 from sae_model.methods import METHODS
-from sae_model.storage import CONFIG_NAME, as_device, staged_folder
+from sae_model.storage import as_device, staged_folder
 
-from .data import DATA_DIR, DATASETS, open_dataset, read_places
-from .data.images import Part
+from .data import DATA_DIR, DATASETS, Dataset, open_dataset, read_places
+from .data.dataset import HUB
 from .fit import parallel
 from .fit.bundled_recipes import RECIPES
-from .fit.checkpoint import Checkpoint, remove_checkpoint
-from .fit.output import check_empty, check_outside, check_place, locked
-from .fit.recipe import Recipe, check_size, for_any_range, for_noise, recipe_for, too_few_steps
-from .measure.evaluation import FULL, QUICK, Evaluation, Measure
+from .fit.output import check_empty, check_outside, locked
+from .fit.recipe import Recipe, asked_for, check_size, recipe_for, too_few_steps
+from .measure.evaluation import FULL, QUICK, Measure
 from .measure.history import read_history
 from .publish.hub import HubError, check_login, push, push_all
-from .publish.record import Record, data_of
-from .runs import load_data, measured, run_all, run_one, to_probe
+from .publish.record import RECIPE_NAME, Record, RecordError
+from .runs import finished, load_data, measured, run_all, run_one, to_probe
 from .sweep import spread
 
 app = typer.Typer(
@@ -70,12 +69,19 @@ ThreadsOption = Annotated[
     int | None, option("CPU threads, which sleep while they wait.", "all cores, or OMP_NUM_THREADS", min=1)
 ]
 DataDirOption = Annotated[Path, option("Folder that holds MNIST/raw and its like.", "bundled")]
+DeviceOption = Annotated[str | None, option("cpu, or cuda.", "a GPU where there is one")]
+ModelArgument = Annotated[str, typer.Argument(help="A folder, or the id of a repo.", metavar="FOLDER_OR_REPO")]
+
+
+HYPERPARAMETERS = {known.name: known for method in METHODS.values() for known in fields(method)}
+"""Of the sparsity methods."""
 
 
 def with_hyperparameters(command: Callable[..., None], many: bool = False) -> Callable[..., None]:
-    """Give a command an option for every hyperparameter of every sparsity method, in place of `**hyperparameters`.
+    """Give a command an option for every hyperparameter of every sparsity method, and for every field of `Recipe` that
+    is one, in place of `**chosen`; each is None where it is not given.
 
-    With `many` each takes several values.
+    With `many` the hyperparameters, and the seed, take several values.
     """
     given = inspect.signature(command, eval_str=True)
     options = {
@@ -83,17 +89,15 @@ def with_hyperparameters(command: Callable[..., None], many: bool = False) -> Ca
         for name, parameter in given.parameters.items()
         if parameter.kind is not parameter.VAR_KEYWORD
     }
-    for method in METHODS.values():
-        for hyperparameter in fields(method):
-            help = option(hyperparameter.metadata.get("help", ""), "as measured best")
-            one: Any = type(hyperparameter.default)
-            kind: Any = list[one] if many else one
-            options[hyperparameter.name] = inspect.Parameter(
-                hyperparameter.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=None,
-                annotation=Annotated[kind | None, help],
-            )
+    kinds = get_type_hints(Recipe) | {name: type(known.default) for name, known in HYPERPARAMETERS.items()}
+    for known in [*HYPERPARAMETERS.values(), *(field for field in fields(Recipe) if field.metadata)]:
+        several = many and (known.name in HYPERPARAMETERS or known.name == "seed")
+        one: Any = kinds[known.name]
+        kind: Any = list[one] if several else one
+        help = option(known.metadata.get("help", ""), known.metadata.get("default", "as measured best"))
+        options[known.name] = inspect.Parameter(
+            known.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, help]
+        )
     cast(Any, command).__signature__ = given.replace(parameters=list(options.values()))
     command.__annotations__ = {name: option.annotation for name, option in options.items()}
     return command
@@ -107,35 +111,19 @@ def fit_command(
     architecture: Annotated[
         str | None, option(f"One of: {', '.join(ARCHITECTURES)}.", f"that of --init, or {DEFAULT.architecture}")
     ] = None,
-    epochs: Annotated[int | None, option("Passes over the images.", "as measured best")] = None,
-    batch_size: Annotated[int | None, option("Images per step.", "as measured best")] = None,
-    learning_rate: Annotated[
-        float | None, option("Of AdamW: its peak, or constant for the lecture's network.", "as measured best")
-    ] = None,
-    noise: Annotated[float | None, option("Largest sigma of training noise, in the units of the data.", "none")] = None,
-    latent_dim: Annotated[int | None, option("Number of latents.", "900")] = None,
-    steps: Annotated[
-        int | None, option("Steps of the encoder; 0 is the classical autoencoder.", "that of --init, or 3")
-    ] = None,
     dataset: DatasetOption = DEFAULT.dataset,
     data_dir: DataDirOption = DATA_DIR,
-    image_size: ImageSizeOption = None,
     grey: GreyOption = False,
     skip_broken: SkipBrokenOption = False,
     license: Annotated[str | None, option("Of the images, for the model's card.", "unknown")] = None,
     credit: Annotated[str | None, option("Who made the images, for the card.", "none")] = None,
-    loss: Annotated[
-        str | None, option("bce, for images in [0, 1]; or mse, for values of any range.", "that of --init, or bce")
-    ] = None,
-    seed: Annotated[int | None, option("Fixes first weights, order and noise.", "0, the lecture's 42")] = None,
-    limit: Annotated[int | None, option("Only the first N images.")] = None,
     init: Annotated[str | None, option("Fine-tune this model.", metavar="FOLDER_OR_REPO")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume this run from its last checkpoint.")] = False,
-    device: Annotated[str | None, option("cpu, or cuda.", "a GPU where there is one")] = None,
+    device: DeviceOption = None,
     threads: ThreadsOption = None,
     measure: MeasureOption = FULL,
     push_to_hub: Annotated[str | None, option("Publish it there when it is done.", metavar="OWNER/NAME")] = None,
-    **hyperparameters: Any,
+    **chosen: Any,
 ) -> None:
     """Train one model, measure it on the test split, and write it to a folder.
 
@@ -145,56 +133,34 @@ def fit_command(
     if push_to_hub is not None:
         check_login(push_to_hub)
     place = as_device(device)
-    changes: dict[str, Any] = {"epochs": epochs, "latent_dim": latent_dim, "seed": seed, "limit": limit}
-    changes |= {"steps": steps, "image_size": image_size, "batch_size": batch_size, "learning_rate": learning_rate}
+    hyperparameters = {name: chosen.pop(name) for name in HYPERPARAMETERS}
     try:
         pretrained = None if init is None else SparseAutoencoder.from_pretrained(init)
-        recipe = recipe_for(init, pretrained, sparsity, architecture, _chosen(hyperparameters))
-        recipe = for_any_range(recipe) if loss == "mse" else replace(recipe, **_chosen({"loss": loss}))
-        if noise is not None:
-            recipe = replace(recipe, noise=noise) if init else for_noise(recipe, noise)
-        recipe = replace(recipe, dataset=dataset, grey=grey, **_chosen(changes))
+        recipe = recipe_for(init, pretrained, sparsity, architecture, hyperparameters)
+        recipe = asked_for(recipe, dataset=dataset, grey=grey, **chosen)
         check_size(recipe)  # what cannot be is said at once
     except ValueError as error:
         raise UserError(str(error)) from error
     with parallel.joined(place), locked(output):
-        if resume and (output / CONFIG_NAME).is_file() and Record.read(output).recipe == recipe:
-            evaluation = _finished(output) if parallel.rank() == 0 else None
-        else:
+        evaluation = finished(output, recipe) if resume else None
+        if evaluation is None:
             check_empty(output)
             check_outside(output, dataset)
             with parallel.first_process_first():
                 data = load_data(recipe, data_dir, skip_broken, license, credit)
-            try:
-                check_size(recipe, tuple(data.train.images.shape[1:]))
-                model = recipe.new_model(data.train.images, pretrained).to(place)
-            except ValueError as error:
-                raise UserError(str(error)) from error
             few = too_few_steps(recipe, len(data.train.images))
             if few:
-                _say(few)
-            checkpoint = Checkpoint(output, recipe, data.train.images)
-            if checkpoint.path.exists() and not resume:
-                raise UserError(
-                    f"{checkpoint.path} is left of an unfinished run: add --resume to go on with it, or remove it."
-                )
-            evaluation = run_one(recipe, model, data, output, checkpoint, measure)
-        if evaluation is None:  # the first process has it
+                print(few, file=sys.stderr)
+            evaluation = run_one(recipe, data, output, measure, place, pretrained, resume)
+        if evaluation is None or parallel.rank() > 0:  # the first process has it
             return
         print(evaluation.to_json())
         if push_to_hub is not None:
             try:
-                _say(push(output, push_to_hub))
+                print(push(output, push_to_hub), file=sys.stderr)
             except HubError as error:
                 command = f"`push {output} {push_to_hub}`"
                 raise HubError(f"{error} The model is in {output}; {command} publishes it.") from error
-
-
-def _finished(output: Path) -> Evaluation:
-    """The metrics of a run that was done; it may have been killed just before it removed its checkpoint."""
-    remove_checkpoint(output)
-    _say(f"{output} is finished.")
-    return Record.read(output).evaluation
 
 
 @app.command("sweep")
@@ -202,17 +168,12 @@ def _finished(output: Path) -> Evaluation:
 def sweep_command(
     output: Annotated[Path, typer.Option(help="Folder of the models: new, or the one that this sweep began.")],
     sparsity: Annotated[str, option(f"One of: {', '.join(METHODS)}.")] = "l1",
-    seed: Annotated[list[int] | None, option("One or several.", "0")] = None,
-    epochs: Annotated[int | None, option("Passes over the images.", "as measured best")] = None,
-    latent_dim: Annotated[int | None, option("Number of latents.", "900")] = None,
     dataset: DatasetOption = DEFAULT.dataset,
     data_dir: DataDirOption = DATA_DIR,
-    loss: Annotated[str | None, option("bce, for images in [0, 1]; or mse, for values of any range.", "bce")] = None,
-    limit: Annotated[int | None, option("Only the first N images.")] = None,
-    device: Annotated[str | None, option("cpu, or cuda.", "a GPU where there is one")] = None,
+    device: DeviceOption = None,
     threads: ThreadsOption = None,
     measure: MeasureOption = QUICK,
-    **hyperparameters: Any,
+    **chosen: Any,
 ) -> None:
     """Train a model for every combination of the values given, such as --beta 0.1 1 --seed 0 1, one after the other.
 
@@ -221,15 +182,13 @@ def sweep_command(
     from .sweep import recipes, run_sweep, write_sweep
 
     _set_threads(threads)
-    place, many = as_device(device), {name: values for name, values in hyperparameters.items() if values}
-    others = _chosen({"epochs": epochs, "latent_dim": latent_dim, "limit": limit, "dataset": dataset, "loss": loss})
+    place, values = as_device(device), {name: chosen.pop(name) for name in (*HYPERPARAMETERS, "seed")}
     try:
-        wanted = recipes(sparsity, many, seed or (), loss, others)
+        wanted = recipes(sparsity, values, chosen | {"dataset": dataset})
         for recipe in wanted:
             check_size(recipe)
     except ValueError as error:
         raise UserError(str(error)) from error
-    check_place(output)
     check_outside(output, dataset)
     data, done = load_data(wanted[0], data_dir), []
     check_size(wanted[0], tuple(data.train.images.shape[1:]))
@@ -260,12 +219,8 @@ def bundle_command(
     data = load_data(DEFAULT, DATA_DIR)
     with locked(output):
         for recipe, metrics in run_all(RECIPES, data, output, jobs or os.cpu_count() or 1):
-            tqdm.write(
-                f"{recipe.name}: bce {metrics.bce:.4f}, fvu {metrics.fvu:.4f}, "
-                f"mean activation {metrics.mean_activation:.4f}, effective l0 {metrics.effective_l0:.0f}, "
-                f"dead {metrics.dead_fraction:.1%}",
-                file=sys.stderr,
-            )
+            told = f"{recipe.name}: fvu {metrics.fvu:.4f}, effective l0 {metrics.effective_l0:.0f}"
+            tqdm.write(f"{told}, dead {metrics.dead_fraction:.1%}", file=sys.stderr)
 
 
 @app.command("push")
@@ -282,10 +237,11 @@ def push_command(
 
 @app.command("evaluate")
 def evaluate_command(
-    model: Annotated[str, typer.Argument(help="A folder, or the id of a repo on the Hub.", metavar="FOLDER_OR_REPO")],
+    model: ModelArgument,
     dataset: MeasuredOnOption = None,
     split: Annotated[
-        str, typer.Option(help="test, or validation: its folder, or the last 5,000 training images, or a twelfth.")
+        Literal["test", "validation"],
+        typer.Option(help="validation: its folder, or the last 5,000 training images, or a twelfth."),
     ] = "test",
     data_dir: DataDirOption = DATA_DIR,
     image_size: ImageSizeOption = None,
@@ -295,21 +251,15 @@ def evaluate_command(
     measure: MeasureOption = FULL,
 ) -> None:
     """Measure a model on a whole split and print its metrics as JSON, alone, on stdout."""
-    if split not in ("test", "validation"):
-        raise UserError(f"A model is measured on the test or the validation split; got {split!r}.")
     _set_threads(threads)
-    loaded = SparseAutoencoder.from_pretrained(model, map_location=str(as_device(None)))
-    dataset, image_size, grey = data_of(model, loaded.image_shape, dataset, image_size, grey)
-    images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
-    images.check("test")
+    loaded, images, _ = _opened(model, dataset, data_dir, image_size, grey, skip_broken)
     probe = to_probe(images) if measure == FULL else None
-    part: Part = "test" if split == "test" else "validation"
-    print(measured(loaded, images.split(part), probe, measure=measure).to_json())
+    print(measured(loaded, images.split(split), probe, measure=measure).to_json())
 
 
 @app.command("report")
 def report_command(
-    model: Annotated[str, typer.Argument(help="A folder, or the id of a repo on the Hub.", metavar="FOLDER_OR_REPO")],
+    model: ModelArgument,
     output: Annotated[Path, typer.Option(help="Folder for the figures: new, or empty.")],
     html: Annotated[bool, typer.Option("--html", help="Write latents.html instead: every latent, to sort.")] = False,
     beside: Annotated[
@@ -325,16 +275,12 @@ def report_command(
 
     With --html it is one file about the latents, which any browser opens.
     """
-    from .draw.charts import save
     from .draw.figures import draw_report
     from .draw.latents_report import latents_report
+    from .draw.model_charts import save
 
     check_empty(output)
-    loaded = SparseAutoencoder.from_pretrained(model, map_location=str(as_device(None)))
-    dataset, image_size, grey = data_of(model, loaded.image_shape, dataset, image_size, grey)
-    check_outside(output, dataset)
-    images = open_dataset(dataset, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
-    images.check("test")
+    loaded, images, dataset = _opened(model, dataset, data_dir, image_size, grey, skip_broken, output)
     test = images.split("test")
     if html:
         other = None if beside is None else SparseAutoencoder.from_pretrained(beside)
@@ -354,25 +300,21 @@ def report_command(
 
 @app.command("results")
 def results_command(
-    seeds: Annotated[
-        bool, typer.Option("--seeds", help="Also train the headline variants with two more seeds each.")
-    ] = False,
     write: Annotated[bool, typer.Option("--write", help="Also write them into training/RESULTS.md.")] = False,
 ) -> None:
     """Print the tables of the bundled variants, as Markdown, from their evaluation.json files."""
-    from .results import results, write_tables
+    from .results import RESULTS, results, with_tables
 
-    tables = results(seeds)
+    tables = results()
     print("\n\n".join(tables))
     if write:
-        write_tables(tables)
+        RESULTS.write_text(with_tables(RESULTS.read_text(encoding="utf-8"), tables), encoding="utf-8")
 
 
 @app.command("benchmark")
 def benchmark_command() -> None:
     """Race to the quality of the lecture's recipe; print what each side took, and what training costs, as Markdown."""
-    from .benchmarks.costs import costs_table
-    from .benchmarks.race import benchmark
+    from .benchmarks.race import benchmark, costs_table
 
     print(benchmark(), costs_table(), sep="\n\n")
 
@@ -394,18 +336,46 @@ def peers_command(
     print(compare(epochs, limit))
 
 
-def _chosen(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that somebody gave."""
-    return {name: value for name, value in options.items() if value is not None}
+def _opened(
+    model: str,
+    dataset: str | None,
+    data_dir: Path,
+    image_size: int | None,
+    grey: bool,
+    skip_broken: bool,
+    output: Path | None = None,
+) -> tuple[SparseAutoencoder, Dataset, str]:
+    """A model, the data to measure it on, outside of which an output has to lie, and their name.
+
+    The data are those that are given, or else what the recipe in the model's folder says, sizes included, or MNIST.
+
+    Raises:
+        RecordError: none are given, and there is no recipe, though the model is not for images such as those of MNIST;
+            or the recipe has a path that is not there, seen from here.
+    """
+    loaded = SparseAutoencoder.from_pretrained(model, map_location=str(as_device(None)))
+    if dataset is None and (Path(model) / RECIPE_NAME).is_file():
+        recipe = Record.read(Path(model)).recipe
+        dataset, image_size, grey = recipe.dataset, image_size or recipe.image_size, grey or recipe.grey
+        path = Path(dataset).expanduser()
+        if dataset not in DATASETS and not dataset.startswith(HUB) and not path.exists():
+            relative = "" if path.is_absolute() else ", a path from the folder where `fit` ran"
+            raise RecordError(
+                f"{model} was trained on {dataset}{relative}: there is none here. Name the data with --dataset."
+            )
+    elif dataset is None and loaded.image_shape != (1, 28, 28):
+        raise RecordError(f"{model} does not say what its model was trained on: name the data with --dataset.")
+    name = dataset or DEFAULT.dataset
+    if output is not None:
+        check_outside(output, name)
+    images = open_dataset(name, data_dir, image_size, grey, skip_broken, bounded=loaded.output == "sigmoid")
+    images.check("test")
+    return loaded, images, name
 
 
 def _set_threads(threads: int | None) -> None:
     if threads is not None:
         torch.set_num_threads(threads)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 CTRL_C = 130
@@ -426,7 +396,10 @@ def main() -> None:
         _end(one_line(f"Error: {error.strerror or error}{place}. Nothing was half-written."))
     except SystemExit as done:  # which is what typer makes of a KeyboardInterrupt
         if done.code == CTRL_C and os.environ.get("RANK", "0") == "0":
-            _say("Stopped. Nothing was half-written; `fit --resume` goes on from its last checkpoint, or starts again.")
+            stopped = (
+                "Stopped. Nothing was half-written; `fit --resume` goes on from its last checkpoint, or starts again."
+            )
+            print(stopped, file=sys.stderr)
         raise
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from sae_model import SparseAutoencoder, Sparsity
 from sae_model.architectures import Dictionary
@@ -22,10 +19,9 @@ from sae_model.storage import as_device
 
 from .data import DataError, Dataset, Rows, Split, as_images, open_dataset
 from .data.image_store import held_out_groups
-from .fit.bar import show
-from .fit.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint
-from .fit.loop import Progress, TrainingError, fit
-from .fit.recipe import Recipe, for_any_range, for_noise, too_few_steps, tuned
+from .fit.checkpoint import Checkpoint, run
+from .fit.loop import Progress, TrainingError
+from .fit.recipe import Recipe, asked_for, too_few_steps, tuned
 from .fit.threads import no_spinning
 from .measure.evaluation import QUICK, Evaluation, Measure
 from .measure.evaluation import evaluate as _evaluate
@@ -106,11 +102,8 @@ def train(
     images = as_images(data.images if isinstance(data, Split) else data)
     if loss is None:
         loss = "mse" if images.ndim == 2 and images.dtype != torch.uint8 else "bce"
-    recipe = tuned(sparsity)
-    recipe = for_noise(for_any_range(recipe) if loss == "mse" else recipe, noise)
-    given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    given = {name: value for name, value in given.items() if value is not None}
-    recipe = replace(recipe, loss=loss, latent_dim=latent_dim, steps=steps, seed=seed, dataset="own data", **given)
+    fields = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "dataset": "own data"}
+    recipe = asked_for(tuned(sparsity), loss, noise, latent_dim=latent_dim, steps=steps, seed=seed, **fields)
     few = too_few_steps(recipe, len(images))
     if few:
         warnings.warn(few, stacklevel=2)
@@ -118,18 +111,11 @@ def train(
     with no_spinning():
         model = recipe.new_model(images).to(place)
         checkpoint = None if resume is None else Checkpoint(Path(resume) / "training", recipe, images)
-        snapshot = checkpoint.read() if checkpoint is not None and checkpoint.path.exists() else None
-        with tqdm(desc=recipe.name, unit=" steps", dynamic_ncols=True) as bar:
-            for progress in fit(model, images, recipe, snapshot):
-                show(bar, progress, recipe.loss)
-                if log is not None:
-                    numbers = vars(progress).items()
-                    told = {name: float(of) for name, of in numbers if name not in ("step", "steps", "snapshot")}
-                    log(told, step=progress.step)
-                if checkpoint is not None and (
-                    progress.step % STEPS_PER_CHECKPOINT == 0 or progress.step == progress.steps
-                ):
-                    checkpoint.write(progress.snapshot())
+        for progress in run(model, images, recipe, checkpoint):
+            if log is not None:
+                numbers = vars(progress).items()
+                told = {name: float(of) for name, of in numbers if name not in ("step", "steps", "snapshot")}
+                log(told, step=progress.step)
     return model
 
 
@@ -161,9 +147,7 @@ def evaluate(
     if isinstance(data, Split):
         data, labels = data
     images = as_images(data)
-    of_each = (
-        torch.zeros(len(images), dtype=torch.long) if labels is None else torch.as_tensor(np.asarray(labels)).long()
-    )
+    of_each = torch.zeros(len(images)) if labels is None else torch.as_tensor(np.asarray(labels))
     test = Split(cast(Tensor, images), of_each.long())  # Rows have all that is used of a tensor
     with no_spinning():
         return _evaluate(model, test, k=k, beta=beta, measure=measure)
@@ -186,7 +170,7 @@ def hold_out(
     Raises:
         ValueError: a share that is not between 0 and 1. DataError: fewer than two groups.
     """
-    if not (isinstance(share, int | float) and math.isfinite(share) and 0 < share < 1):
+    if not 0 < share < 1:
         raise ValueError(f"share lies between 0 and 1; got {share!r:.80}.")
     numbers = torch.arange(groups) if isinstance(groups, int) else torch.as_tensor(np.asarray(groups))
     if numbers.ndim != 1 or numbers.is_floating_point():

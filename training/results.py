@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import re
-import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-
-from tqdm import tqdm
 
 from sae_model.bundle import BUNDLE
 from sae_model.methods import METHODS
 
 from .data import load_split
 from .fit.bundled_recipes import LECTURE, RECIPES
-from .fit.loop import fit
-from .fit.recipe import Recipe
-from .measure.evaluation import Evaluation, evaluate, known, read_by
+from .measure.evaluation import Evaluation, known, read_by
 from .measure.probe import pixels, probe_errors
 from .publish.card import PROBED, as_markdown
 
-SEEDS = (0, 1, 2)
-HEADLINE = ("dense", "l1-1", "l1-3", "topk-25")
-"""The variants that are trained with several seeds."""
 OF_THE_FIELD = ("topk-25", "batch-topk", "jumprelu", "matryoshka")
 """The methods that the field uses, at about the same number of latents."""
 BY_CLASS = ("l1-1", "kl-image-0.05", "kl-neuron-0.05", "topk-25", "batch-topk", "jumprelu")
@@ -46,30 +37,12 @@ TABLE_METRICS: dict[str, Callable[[Evaluation], str]] = {
     "fvu top 10 / 25 / 50 / 100": lambda e: " / ".join(f"{e.fvu_top_k[k]:.3f}" for k in KEPT),
 }
 """Metric -> its cell in the tables."""
-NUMBERS: dict[str, Callable[[Evaluation], float]] = {
-    "bce": lambda e: known(e.bce),
-    "fvu": lambda e: known(e.fvu),
-    "effective L0": lambda e: e.effective_l0,
-    "dead latents": lambda e: e.dead_fraction,
-    "denoise mse at 0.3": lambda e: e.denoise_mse["0.3"],
-    "fvu top 25": lambda e: e.fvu_top_k["25"],
-    "probe error, all": lambda e: e.probe_error["all"],
-}
-"""Metric -> its value; the table of seeds has the mean and the deviation of each."""
 
 
-def results(with_seeds: bool) -> list[str]:
-    """The tables as Markdown. `with_seeds` adds one for which the headline variants are trained again, for minutes."""
+def results() -> list[str]:
+    """The tables as Markdown."""
     evaluations = {recipe.name: Evaluation.read(BUNDLE / recipe.name / "evaluation.json") for recipe in RECIPES}
-    tables = [table(evaluations) for table in TABLES]
-    if with_seeds:
-        tables.append(seeds_table(evaluations))
-    return tables
-
-
-def write_tables(tables: Sequence[str]) -> None:
-    """Put tables into RESULTS.md, each in place of the one that begins with the same two cells."""
-    RESULTS.write_text(with_tables(RESULTS.read_text(encoding="utf-8"), tables), encoding="utf-8")
+    return [table(evaluations) for table in TABLES]
 
 
 def with_tables(text: str, tables: Sequence[str]) -> str:
@@ -120,7 +93,7 @@ def every_beta_table(evaluations: dict[str, Evaluation]) -> str:
     rows = []
     for beta, one in read_by(BUNDLE / "adaptive-l1", "beta").items():
         own = evaluations.get(f"l1-{beta:g}")
-        loss = [e and f"{_loss(e, beta):.4f}" for e in (own, one)]
+        loss = [e and f"{known(e.bce) + beta * e.mean_activation:.4f}" for e in (own, one)]
         tops = [e and " / ".join(f"{e.fvu_top_k[k]:.3f}" for k in KEPT) for e in (own, one)]
         dead = [e and f"{e.dead_fraction:.1%}" for e in (own, one)]
         rows.append([f"{beta:g}", *(cell or "" for pair in (loss, tops, dead) for cell in pair)])
@@ -128,40 +101,24 @@ def every_beta_table(evaluations: dict[str, Evaluation]) -> str:
     return as_markdown(["beta", *(f"{name}, {which}" for name in names for which in ("own model", "adaptive"))], rows)
 
 
-def _loss(e: Evaluation, beta: float) -> float:
-    return known(e.bce) + beta * e.mean_activation
-
-
 def fields_table(evaluations: dict[str, Evaluation]) -> str:
     """The methods of the field, each with about 25 latents on."""
-    rows = [
-        [
-            f"`{name}`",
-            f"{e.l0:.1f}",
-            f"{e.fvu:.4f}",
-            f"{e.fvu_refit:.4f}",
-            f"{e.effective_l0:.1f}",
-            f"{e.denoise_mse['0.3']:.4f}",
-            f"{e.dead_fraction:.1%}",
-            METHODS[name if name in METHODS else "topk"].purpose,
-        ]
-        for name, e in ((name, evaluations[name]) for name in OF_THE_FIELD)
-    ]
-    return as_markdown(
-        ["about 25 on", "L0", "fvu", "fvu refit", "effective L0", "denoise mse at 0.3", "dead", "use it"], rows
-    )
+    rows = []
+    for name in OF_THE_FIELD:
+        e, method = evaluations[name], METHODS[name if name in METHODS else "topk"]
+        cells = (f"{e.l0:.1f}", f"{e.fvu:.4f}", f"{e.fvu_refit:.4f}", f"{e.effective_l0:.1f}")
+        rows.append([f"`{name}`", *cells, f"{e.denoise_mse['0.3']:.4f}", f"{e.dead_fraction:.1%}", method.purpose])
+    head = ["about 25 on", "L0", "fvu", "fvu refit", "effective L0", "denoise mse at 0.3", "dead", "use it"]
+    return as_markdown(head, rows)
 
 
 def by_class_table(evaluations: dict[str, Evaluation]) -> str:
     """How long the code of each digit is, for several methods."""
-    rows = [
-        [f"`{name}`", measure, *(form.format(value) for value in values)]
-        for name in BY_CLASS
-        for measure, form, values in (
-            ("mean activation", "{:.4f}", evaluations[name].mean_activation_by_class),
-            ("L0", "{:.1f}", evaluations[name].l0_by_class),
-        )
-    ]
+    rows = []
+    for name in BY_CLASS:
+        e = evaluations[name]
+        rows.append([f"`{name}`", "mean activation", *(f"{value:.4f}" for value in e.mean_activation_by_class)])
+        rows.append([f"`{name}`", "L0", *(f"{value:.1f}" for value in e.l0_by_class)])
     return as_markdown(["code by digit", "metric", *map(str, range(10))], rows)
 
 
@@ -185,22 +142,3 @@ TABLES = (
     probe_table,
 )
 """Of the committed evaluations, in the order in which they are printed."""
-
-
-def seeds_table(evaluations: dict[str, Evaluation]) -> str:
-    """Mean and standard deviation of headline metrics over seeds; the first seed's model is the bundled one."""
-    rows = []
-    for recipe in tqdm([recipe for recipe in RECIPES if recipe.name in HEADLINE], desc="seeds", unit=" variants"):
-        several = [evaluations[recipe.name], *(_trained(replace(recipe, seed=seed)) for seed in SEEDS[1:])]
-        values = [[of(e) for e in several] for of in NUMBERS.values()]
-        means = [f"{statistics.mean(column):.4g} ± {statistics.stdev(column):.2g}" for column in values]
-        rows.append([f"`{recipe.name}`", *means])
-    return as_markdown([f"{len(SEEDS)} seeds", *NUMBERS], rows)
-
-
-def _trained(recipe: Recipe) -> Evaluation:
-    train = load_split(recipe.dataset, "train")
-    model = recipe.new_model(train.images)
-    for _progress in fit(model, train.images, recipe):
-        pass
-    return evaluate(model, load_split(recipe.dataset, "test"), train)

@@ -7,8 +7,9 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,15 @@ from tqdm import tqdm
 
 from sae_model import SparseAutoencoder
 from sae_model.errors import UserError, first_line
+from sae_model.storage import CONFIG_NAME
 
 from .data import About, Dataset, Split, open_dataset
 from .fit import parallel
-from .fit.bar import show
-from .fit.checkpoint import STEPS_PER_CHECKPOINT, Checkpoint, remove_checkpoint
+from .fit.checkpoint import Checkpoint, remove_checkpoint, run
 from .fit.loop import fit
-from .fit.recipe import Recipe
+from .fit.recipe import Recipe, check_size
 from .measure.evaluation import FULL, SIGMA, Evaluation, Measure, evaluate
-from .measure.history import Epoch, measure_epoch
+from .measure.history import MEASURED, Epoch, measure_epoch
 from .measure.latent_statistics import write_statistics
 from .publish.record import Record, versions
 from .publish.run_folder import save_run
@@ -76,37 +77,58 @@ def to_probe(images: Dataset) -> Split | None:
     return images.split("train", MOST_PROBED) if len(images.classes) > 1 else None
 
 
+def finished(output: Path, recipe: Recipe) -> Evaluation | None:
+    """The metrics of a run that was done already, which is said; None where its output is not there, or of another."""
+    if not (output / CONFIG_NAME).is_file() or Record.read(output).recipe != recipe:
+        return None
+    if parallel.rank() == 0:
+        remove_checkpoint(output)  # it may have been killed just before it did so itself
+        print(f"{output} is finished.", file=sys.stderr)
+    return Record.read(output).evaluation
+
+
 def run_one(
     recipe: Recipe,
-    model: SparseAutoencoder,
     data: Data,
     output: Path,
-    checkpoint: Checkpoint,
     measure: Measure = FULL,
+    device: torch.device | None = None,
+    pretrained: SparseAutoencoder | None = None,
+    resume: bool = True,
 ) -> Evaluation | None:
     """Train, measure and save one model, with a progress bar, from its checkpoint on if there is one.
 
     Of several processes that train it together the first one measures and saves, the others get None.
 
+    Args:
+        device: where to train it; None is the CPU.
+        pretrained: the model of `recipe.init`, where it was loaded already.
+        resume: whether to go on from a checkpoint; otherwise one is an error.
+
     Raises:
-        CheckpointError, TrainingError, OSError: what was there before is untouched.
+        UserError: a model of these sizes cannot be made. CheckpointError, TrainingError, OSError: what was there before
+            is untouched.
     """
+    images = data.train.images
+    try:
+        check_size(recipe, tuple(images.shape[1:]))
+        model = recipe.new_model(images, pretrained).to(device or "cpu")
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    checkpoint = Checkpoint(output, recipe, images)
+    if checkpoint.path.exists() and not resume:
+        raise UserError(f"{checkpoint.path} is left of an unfinished run: add --resume to go on with it, or remove it.")
     leads = parallel.rank() == 0
-    snapshot = checkpoint.read() if checkpoint.path.exists() else None
-    history = [Epoch(**epoch) for epoch in snapshot.get("history", [])] if snapshot else []
-    with tqdm(desc=recipe.name, unit=" steps", dynamic_ncols=True, disable=not leads) as bar:
-        for progress in fit(model, data.train.images, recipe, snapshot, after_epochs=True):
-            show(bar, progress, recipe.loss)
-            if not leads:
-                continue
-            if progress.epochs.is_integer() and data.validation is not None and len(data.validation.images) > 0:
-                history.append(measure_epoch(model, data.validation.images, int(progress.epochs)))
-                tqdm.write(f"Epoch {progress.epochs:g} of {recipe.epochs}, validation: {history[-1]}", file=sys.stderr)
-            if progress.step % STEPS_PER_CHECKPOINT == 0 or progress.step == progress.steps:
-                checkpoint.write(progress.snapshot() | {"history": [asdict(epoch) for epoch in history]})
+    kept: dict[str, Any] = {"history": []}
+    for progress in run(model, images, recipe, checkpoint, kept, after_epochs=True):
+        if leads and progress.epochs.is_integer() and data.validation is not None and len(data.validation.images) > 0:
+            epoch = measure_epoch(model, data.validation.images, int(progress.epochs))
+            kept["history"].append(epoch)
+            told = ", ".join(f"{name} {epoch[name]:.4g}" for name in MEASURED if epoch[name] is not None)
+            tqdm.write(f"Epoch {progress.epochs:g} of {recipe.epochs}, validation: {told}", file=sys.stderr)
     if not leads:
         return None
-    evaluation = measure_and_save(recipe, model, data, output, history, measure)
+    evaluation = measure_and_save(recipe, model, data, output, kept["history"], measure)
     remove_checkpoint(output)
     return evaluation
 
@@ -138,22 +160,14 @@ def measure_and_save(
     return evaluation
 
 
-def measured(
-    model: SparseAutoencoder,
-    test: Split,
-    train: Split | None = None,
-    k: int | None = None,
-    beta: float | None = None,
-    sigmas: tuple[float, ...] | None = None,
-    measure: Measure = FULL,
-) -> Evaluation:
-    """The metrics of a model, as `evaluate` tells them.
+def measured(model: SparseAutoencoder, test: Split, train: Split | None = None, **options: Any) -> Evaluation:
+    """The metrics of a model, as `evaluate` tells them and takes the options.
 
     Raises:
         UserError: these data do not fit this model, or its output for them is not finite.
     """
     try:
-        evaluation = evaluate(model, test, train, k, beta, sigmas, measure)
+        evaluation = evaluate(model, test, train, **options)
     except (ValueError, RuntimeError) as error:
         raise UserError(f"This model cannot be measured on these data: {first_line(error)}") from error
     if not math.isfinite(evaluation.mse + evaluation.mean_activation + evaluation.effective_l0):
@@ -167,7 +181,7 @@ def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Itera
     A model is too small for several cores: two models on a core each learn more in a second than one on both.
 
     Yields:
-        Each recipe with its metrics, as soon as it is done.
+        Each recipe with its metrics, the last one first.
 
     Raises:
         UserError: two recipes are the same.
@@ -175,25 +189,16 @@ def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Itera
     """
     names = folder_names(recipes)
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    # It hands tensors over in shared memory, so images are there once.
-    with ProcessPoolExecutor(jobs, torch.multiprocessing.get_context("spawn")) as pool:
-        # The last recipes of the bundle take longest: begun first, they leave no core idle at the end.
-        running = {
-            pool.submit(_do_job, recipe, data, output / name, threads): recipe
-            for recipe, name in reversed([*zip(recipes, names, strict=True)])
-        }
-        try:
-            for job in tqdm(as_completed(running), "trained", len(running), unit=" models", dynamic_ncols=True):
-                yield running[job], job.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    last_first = recipes[::-1]  # those of the bundle take longest: begun first, they leave no core idle at the end
+    context = torch.multiprocessing.get_context("spawn")  # hands tensors over in shared memory: images are there once
+    with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (threads,)) as pool:
+        done = pool.map(_do_job, last_first, repeat(data), [output / name for name in names[::-1]])
+        yield from zip(last_first, tqdm(done, "trained", len(names), unit=" models", dynamic_ncols=True), strict=True)
 
 
-def _do_job(recipe: Recipe, data: Data, output: Path, threads: int) -> Evaluation:
-    torch.set_num_threads(threads)
+def _do_job(recipe: Recipe, data: Data, output: Path) -> Evaluation:
     model = recipe.new_model(data.train.images)
-    for _ in fit(model, data.train.images, recipe):
-        pass
+    list(fit(model, data.train.images, recipe))
     evaluation = measure_and_save(recipe, model, data, output)
     write_statistics(output, model, data.test)
     return evaluation
@@ -209,15 +214,9 @@ def folder_names(recipes: Sequence[Recipe]) -> list[str]:
     """
     names = []
     for recipe in recipes:
-        alike = [vars(other) for other in recipes if other.name == recipe.name]
-        varied = [name for name in vars(recipe) if any(other[name] != alike[0][name] for other in alike)]
-        values = {name: getattr(recipe, name) for name in varied}
-        if "sparsity" in values:  # the hyperparameters that its name does not tell
-            methods = [other["sparsity"].to_config() for other in alike]
-            del values["sparsity"]
-            own = recipe.sparsity.to_config()
-            values |= {name: own[name] for name in own if any(other.get(name) != own[name] for other in methods)}
-        parts = [f"{name.replace('_', '-')}-{value}" for name, value in values.items()]
+        own, *others = (of.to_dict() | of.sparsity.to_config() for of in (recipe, *recipes) if of.name == recipe.name)
+        varied = [name for name in own if name != "sparsity" and any(of.get(name) != own[name] for of in others)]
+        parts = [f"{name.replace('_', '-')}-{own[name]}" for name in varied]
         names.append(re.sub(r"[^\w.+-]+", "-", "-".join([recipe.name, *parts])))
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sae_model.errors import UserError
-from sae_model.methods import METHODS, sparsity_from_config
-from sae_model.storage import CONFIG_NAME, write_file
+from sae_model.methods import METHODS
+from sae_model.storage import write_file
 
-from .fit.checkpoint import Checkpoint
-from .fit.output import locked
-from .fit.recipe import Recipe, for_any_range, tuned
+from .fit.output import check_empty, locked
+from .fit.recipe import Recipe, asked_for, recipe_for
 from .measure.evaluation import Evaluation, Measure, known
 from .publish.card import as_markdown
-from .publish.record import Record, RecordError
-from .runs import Data, folder_names, run_one
+from .runs import Data, finished, folder_names, run_one
 from .words import say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # which takes a while to import
 
-CHART_NAME, TABLE_NAME = "frontier", "table.md"
 COLUMNS: dict[str, Callable[[Evaluation], str]] = {
     "fvu": lambda e: f"{e.fvu:.4f}",
     "effective L0": lambda e: f"{e.effective_l0:.1f}",
@@ -51,26 +46,22 @@ def spread(arguments: Sequence[str]) -> list[str]:
     return words
 
 
-def recipes(
-    kind: str, values: dict[str, Sequence[Any]], seeds: Sequence[int], loss: str | None, others: dict[str, Any]
-) -> list[Recipe]:
+def recipes(kind: str, values: dict[str, Sequence[Any] | None], others: dict[str, Any]) -> list[Recipe]:
     """The recipe of each combination of hyperparameters and seeds.
 
     Args:
         kind: of the sparsity method.
-        values: hyperparameter -> the values that it takes.
-        seeds: of the runs; none is the usual one.
-        loss: "bce" or "mse"; None is the usual one.
-        others: fields of `Recipe` that all have.
+        values: hyperparameter, or `seed` -> the values that it takes; none is the usual one.
+        others: fields of `Recipe` that all have; None leaves the usual value.
 
     Raises:
         ValueError: no such method, or a value out of its range.
     """
     made = []
-    for combined in itertools.product(*values.values()):
-        recipe = tuned(sparsity_from_config({"kind": kind, **dict(zip(values, combined, strict=True))}))
-        recipe = replace(for_any_range(recipe) if loss == "mse" else recipe, **others)
-        made += [replace(recipe, seed=seed) for seed in seeds] or [recipe]
+    for combined in itertools.product(*(of or [None] for of in values.values())):
+        chosen = dict(zip(values, combined, strict=True))
+        seed = chosen.pop("seed")
+        made.append(asked_for(recipe_for(None, None, kind, None, chosen), seed=seed, **others))
     return made
 
 
@@ -88,25 +79,15 @@ def run_sweep(
         The name of the folder, the recipe and the metrics of each.
 
     Raises:
-        RecordError: a folder holds another model. UserError: images from which nothing can be learned. Otherwise as for
-            `run_one`.
+        OutputError: a folder holds something else. Otherwise as for `run_one`.
     """
     for name, recipe in zip(folder_names(wanted), wanted, strict=True):
         folder = output / name
-        if (folder / CONFIG_NAME).is_file():
-            record = Record.read(folder)
-            if record.recipe != recipe:
-                raise RecordError(f"{folder} holds a model of another recipe: name another --output, or remove it.")
-            print(f"{folder} is finished.", file=sys.stderr)
-            yield name, recipe, record.evaluation
-            continue
         with locked(folder):
-            try:
-                model = recipe.new_model(data.train.images).to(place)
-            except ValueError as error:
-                raise UserError(str(error)) from error
-            checkpoint = Checkpoint(folder, recipe, data.train.images)
-            evaluation = run_one(recipe, model, data, folder, checkpoint, measure)
+            evaluation = finished(folder, recipe)
+            if evaluation is None:
+                check_empty(folder)
+                evaluation = run_one(recipe, data, folder, measure, place)
         assert evaluation is not None, "a sweep runs in one process"
         yield name, recipe, evaluation
 
@@ -117,12 +98,12 @@ def write_sweep(output: Path, done: Sequence[tuple[str, Recipe, Evaluation]], ti
     Returns:
         The table, as Markdown.
     """
-    from .draw.charts import save
+    from .draw.model_charts import save
 
     rows = [[name, *(of(e) for of in COLUMNS.values())] for name, _, e in sorted(done, key=lambda one: one[2].l0)]
     table = as_markdown(["model", *COLUMNS], rows)
-    write_file(output / TABLE_NAME, f"{table}\n".encode())
-    save(frontier(done, title), output / CHART_NAME, ("svg",))
+    write_file(output / "table.md", f"{table}\n".encode())
+    save(frontier(done, title), output / "frontier", ("svg",))
     return table
 
 

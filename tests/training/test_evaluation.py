@@ -68,16 +68,6 @@ def test_codes_are_measured_class_by_class(measured: Evaluation, seen: dict[str,
     assert len(measured.l0_by_class) == len(measured.mean_activation_by_class) == 10
 
 
-def test_the_noisy_image_itself_is_measured_as_it_is_seen(measured: Evaluation, some: Split) -> None:
-    x = some.images.numpy().reshape(-1, 784) / 255.0
-    noise = np.random.default_rng(0).normal(size=x.shape)
-    for sigma, error in measured.noisy_mse.items():
-        seen = np.clip(x + float(sigma) * noise, 0, 1)
-        assert error == pytest.approx(((seen - x) ** 2).mean(), rel=0.01)
-        assert error < float(sigma) ** 2
-    assert measured.noisy_mse.keys() == measured.denoise_mse.keys()
-
-
 def test_the_values_of_a_code_are_fitted_as_well_as_another_optimizer_does(digits: Split) -> None:
     model, images = load_variant("topk-10"), digits.images[:60]
     clean = as_floats(images)

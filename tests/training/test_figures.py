@@ -12,19 +12,19 @@ from PIL import Image
 
 from sae_model import SparseAutoencoder
 from sae_model.bundle import BUNDLE
+from tests.training.test_charts import at_epoch
 from training.data import DATASETS, Split
-from training.draw.card_image import card_image, examples
+from training.draw.card_image import GAP, card_image, examples
 from training.draw.figures import class_maps, draw_report
 from training.measure.evaluation import Evaluation, activations_of
 from training.measure.histogram import histogram_of, percent
-from training.measure.history import Epoch
 from training.measure.latent_statistics import LatentStatistics, latent_statistics
 
 
 def test_a_report_draws_every_figure(brief_model: SparseAutoencoder, digits: Split) -> None:
     evaluation = Evaluation.read(BUNDLE / "dense" / "evaluation.json")
     some = Split(digits.images[:300], digits.labels[:300])
-    history = [Epoch(1, 0.2, 0.5, 90.0, 0.3), Epoch(2, 0.1, 0.25, 60.0, 0.1)]
+    history = [at_epoch(1, 0.2), at_epoch(2, 0.1)]
     drawn = dict(draw_report(brief_model, evaluation, some, DATASETS["mnist"].about, history))
     charts = ["history", "activation-histograms", "activation-histograms-linear", "cost-of-a-rate", "frontier"]
     assert {*drawn} == {*charts, "reconstructions", "class-maps"}
@@ -98,3 +98,18 @@ def test_the_image_of_a_card_shows_images_above_reconstructions(brief_model: Spa
     assert np.corrcoef(clean.ravel(), rebuilt.ravel())[0, 1] > 0.85
     assert np.corrcoef(clean.ravel(), cleaned.ravel())[0, 1] > 0.7
     assert np.corrcoef(clean.ravel(), noisy.ravel())[0, 1] < np.corrcoef(clean.ravel(), rebuilt.ravel())[0, 1]
+
+
+@pytest.mark.parametrize(
+    ("shape", "drawn"),
+    [((1, 1, 20_000), (1, 512)), ((3, 2, 60), (2, 60)), ((1, 600, 300), (512, 256)), ((20_000, 1, 1), (142, 142))],
+)
+def test_images_of_any_shape_fit_the_image_of_a_card(shape: tuple[int, int, int], drawn: tuple[int, int]) -> None:
+    model = SparseAutoencoder(20, image_shape=shape).eval()
+    sheet = Image.open(io.BytesIO(card_image(model, torch.full((10, *shape), 0.2))))
+    height, width = (side + GAP for side in drawn)
+    scale = sheet.height // (4 * height)
+    assert sheet.size == (10 * width * scale, 4 * height * scale)
+    assert max(sheet.size) <= 16_383
+    first = np.asarray(sheet.convert("L"))[GAP * scale : height * scale, GAP * scale : width * scale]
+    assert np.median(first) / 255 == pytest.approx(0.2, abs=0.1)

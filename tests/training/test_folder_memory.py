@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.folder_memory import generate
+from tests.training.memory import generate_images
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
@@ -23,13 +23,13 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
     taken = {}
     for count in (1_000, 5_000):
         folder = tmp_path / str(count)
-        generate(folder / "rectangles", count, side=64)
-        command = [sys.executable, "-m", "tests.training.folder_memory", str(count), str(folder)]
+        generate_images(folder / "images", count, side=64)
+        command = [sys.executable, "-m", "tests.training.memory", "images", str(count), str(folder)]
         environment = os.environ | AT_ONCE | {"HF_HOME": str(tmp_path / "home")}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         taken[count] = json.loads(done.stdout)
-    more_images = taken[5_000]["megabytes of images"] - taken[1_000]["megabytes of images"]
+    more_images = taken[5_000]["megabytes of data"] - taken[1_000]["megabytes of data"]
     assert more_images > 35
     for when in ("megabytes, reading", "megabytes, training"):
         assert taken[5_000][when] - taken[1_000][when] < more_images / 2, taken

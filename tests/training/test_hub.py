@@ -257,11 +257,9 @@ def test_a_refused_push_is_one_line_without_the_token(
 FAULTS = {
     "a commit that fails": ("/commit/", 500, "the Hub failed with status 500"),
     "a commit against another": ("/commit/", 409, "somebody else changed it meanwhile"),
-    "a commit that comes late": ("/commit/", 412, "somebody else changed it meanwhile"),
     "a commit cut off": ("/commit/", None, "the Hub cannot be reached"),
     "storage that fails": ("/storage/.*{weights}", 500, "the Hub failed with status 500"),
     "weights cut off": ("/storage/.*{weights}", None, "the Hub cannot be reached"),
-    "a Hub that is busy": ("/preupload/", 503, "the Hub failed with status 503"),
 }
 """Where a push fails, with which status (None: it is cut off), and what is said."""
 
@@ -395,11 +393,3 @@ def test_the_command_line_fits_pushes_and_fine_tunes_what_was_pushed(
         "or set HF_TOKEN to a token that may write."
     ]
     assert not (tmp_path / "wrong").exists()
-
-
-@pytest.mark.usefixtures("hub")
-def test_metrics_that_were_edited_are_an_error_message(copied: Path) -> None:
-    path = copied / "evaluation.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"probe_error": {"5": 0.1}}))
-    with pytest.raises(RecordError, match="holds metrics that no card can show"):
-        push(copied, ID)

@@ -22,7 +22,7 @@ from training.measure.latents import heat_maps, log_histogram, look_at_latents, 
 def test_latents_do_what_is_said(
     brief_model: SparseAutoencoder, digits: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measure, "BATCH", 130)  # the best of several batches
+    monkeypatch.setattr("training.measure.evaluation.BATCH", 130)  # the best of several batches
     images, labels = digits.images[:500], digits.labels[:500]
     found = look_at_latents(brief_model, images, labels)
     with torch.no_grad():

@@ -18,7 +18,7 @@ from tests.training.test_sweep import stopped_after
 from training.data import DataError
 from training.fit.loop import TrainingError, fit
 from training.fit.recipe import for_any_range, tuned
-from training.library import evaluate, hold_out, look_at_latents, train
+from training.library import evaluate, hold_out, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:Only .* steps")
 
@@ -130,14 +130,6 @@ def test_values_that_are_not_those_of_the_loss_are_an_error_that_says_what_to_se
 def test_a_sparsity_method_is_an_object(sparsity: object) -> None:
     with pytest.raises(ValueError, match=r"such as TopK\(32\); got "):
         train(torch.randn(200, 8), sparsity)
-
-
-def test_latents_are_looked_at_in_arrays_as_in_tensors(model: SparseAutoencoder) -> None:
-    rows = sums_of_few(50, seed=2)
-    labels = torch.arange(50) % 3
-    found = look_at_latents(model, rows.numpy(), labels.numpy())
-    for ours, theirs in zip(vars(found).values(), vars(look_at_latents(model, rows, labels)).values(), strict=True):
-        assert torch.equal(ours, theirs)
 
 
 def test_a_training_that_nobody_asks_to_go_on_warns() -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import count
-from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from sae_model import L1, Dense, SparseAutoencoder, Sparsity, effective_l0, load_balancing_loss
+from sae_model import L1, SparseAutoencoder, Sparsity
 from training.data import Split, as_floats
 from training.fit.loop import TrainingError, fit, round_to_half
 from training.fit.recipe import Recipe
@@ -29,17 +27,6 @@ def final_weights(images: torch.Tensor, recipe: Recipe) -> dict[str, torch.Tenso
 def test_a_few_seconds_of_training_beat_the_mean_image_by_far(brief_model: SparseAutoencoder, digits: Split) -> None:
     """The bar: seven eighths of the variance of digits that were never seen."""
     assert metrics(brief_model, digits.images[:2000], sigmas=(), tops=()).fvu < 0.125
-
-
-def test_beta_decides_how_sparse_the_code_becomes(training_digits: Split, digits: Split) -> None:
-    images, carried = training_digits.images[:2000], {}
-    for sparsity in (Dense(), L1(0.3), L1(3.0)):
-        recipe = Recipe(sparsity=sparsity, latent_dim=300, epochs=3, batch_size=64)
-        model = recipe.new_model(images)
-        list(fit(model, images, recipe))
-        with torch.no_grad():
-            carried[sparsity.name] = effective_l0(model.encode(as_floats(digits.images[:500]))).mean().item()
-    assert carried["dense"] > 1.5 * carried["l1-0.3"] > 3 * carried["l1-3"]
 
 
 def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(training_digits: Split) -> None:
@@ -68,17 +55,6 @@ def test_progress_is_yielded_on_a_steady_beat_and_where_asked_after_each_epoch(t
     assert [report.epochs for report in reports] == [0.8, 1, 1.6, 2]
     assert {report.steps for report in reports} == {50}
     assert all(report.images_per_second > 0 for report in reports)
-
-
-def test_the_rate_of_a_run_that_was_taken_up_again_is_that_since_then(
-    training_digits: Split, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By a clock that goes on by one second whenever somebody looks at it."""
-    monkeypatch.setattr("training.fit.loop.time", SimpleNamespace(perf_counter=count().__next__))
-    recipe, images = replace(SHORT, batch_size=10), training_digits.images[:250]
-    snapshot = next(fit(recipe.new_model(images), images, recipe)).snapshot()
-    again = fit(recipe.new_model(images), images, recipe, snapshot)
-    assert [(report.step, report.images_per_second) for report in again] == [(40, 200), (50, 150)]
 
 
 def test_reported_losses_are_those_of_the_model(training_digits: Split) -> None:
@@ -138,17 +114,6 @@ def test_the_k_of_a_method_is_kept_in_training(training_digits: Split) -> None:
     assert {shape for _, shape, _ in ramp.asked} == {(4, 60)}
     assert all(kept <= asked for _, _, counts in ramp.asked for kept, asked in zip(counts, [1, 2, 5, 20], strict=True))
     assert ramp.asked[0][2][:2] == [1, 2]
-
-
-def test_a_load_balancing_loss_keeps_latents_in_use(training_digits: Split) -> None:
-    images, uneven = training_digits.images[:2000], []
-    for weight in (1e-4, 0.1):  # without any, so short a training may turn all latents off
-        recipe = Recipe(Dense(), latent_dim=100, epochs=3, batch_size=50, load_balancing=weight)
-        model = recipe.new_model(images)
-        list(fit(model, images, recipe))
-        with torch.no_grad():
-            uneven.append(load_balancing_loss(model.encode(as_floats(images))).item())
-    assert 0 < uneven[1] < 0.7 * uneven[0]
 
 
 def test_noise_is_put_on_what_is_seen_and_not_on_what_is_to_be_rebuilt(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from training.data import Split
 from training.measure import probe
-from training.measure.probe import PENALTY, fit_classifier, pixels, probe_errors
+from training.measure.probe import PENALTY, fit_classifier, probe_errors
 
 
 def as_they_are(images: Tensor) -> Tensor:
@@ -97,8 +97,3 @@ def test_separable_classes_are_told_apart_also_where_the_caller_switched_gradien
     train, test = Split(points[:600], labels[:600]), Split(points[600:], labels[600:])
     with torch.no_grad():
         assert probe_errors(as_they_are, train, test) == {"100": 0, "all": 0}
-
-
-def test_pixels_are_features_too() -> None:
-    images = torch.tensor([[[[0, 255]]], [[[51, 0]]]], dtype=torch.uint8)
-    assert pixels(images).tolist() == [[0, 1], [pytest.approx(0.2), 0]]

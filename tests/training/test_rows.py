@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.data import DataError, Rows, as_images
+from training.data import DataError, as_images
 
 VECTORS = np.random.default_rng(0).normal(size=(300, 7)).astype(np.float32)
 
@@ -68,39 +68,6 @@ def test_a_tensor_and_an_array_are_not_copied() -> None:
     vectors = torch.from_numpy(VECTORS.copy())
     assert as_images(vectors).data_ptr() == vectors.data_ptr()
     assert as_images(vectors.numpy()).data_ptr() == vectors.data_ptr()
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
-def test_a_mapped_file_is_read_without_its_map(tmp_path: Path) -> None:
-    """Also a part of it; its pages do not come into the memory of the process."""
-
-    def in_memory() -> int:
-        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-        return int(status["RssFile"].split()[0])
-
-    whole = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", np.float16, (60_000, 256))
-    whole[:] = np.arange(60_000)[:, None] % 2048
-    del whole
-    rows = Rows(np.load(tmp_path / "rows.npy", mmap_mode="r")[1_000:])
-    before = in_memory()
-    for chosen in torch.randperm(59_000).split(1_000):
-        assert torch.equal(rows[chosen][:, 255], ((chosen + 1_000) % 2048).half())
-    assert in_memory() - before < 8_000  # kilobytes, of 30,000
-
-
-def test_a_file_that_is_not_what_was_mapped_is_not_read(tmp_path: Path) -> None:
-    source = mapped(tmp_path, VECTORS)
-    (tmp_path / "rows.npy").rename(tmp_path / "old.npy")
-    assert torch.equal(Rows(source)[:9], torch.from_numpy(VECTORS[:9]))
-    np.save(tmp_path / "rows.npy", VECTORS + 1)
-    assert torch.equal(Rows(source)[:9], torch.from_numpy(VECTORS[:9]))
-
-
-def test_what_was_written_to_a_copy_of_a_mapped_file_is_read(tmp_path: Path) -> None:
-    np.save(tmp_path / "rows.npy", VECTORS)
-    source = np.load(tmp_path / "rows.npy", mmap_mode="c")
-    source[17] = 4  # in memory alone; the first and the last row are as in the file
-    assert np.array_equal(Rows(source)[10:20].numpy(), source[10:20])
 
 
 @pytest.mark.parametrize(

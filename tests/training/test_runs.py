@@ -11,7 +11,6 @@ import torch
 from sae_model import L1, AdaptiveL1, AdaptiveTopK, KLPerImage, KLPerNeuron, SparseAutoencoder
 from sae_model.errors import UserError
 from training.data import DATASETS, Split
-from training.fit.checkpoint import Checkpoint
 from training.fit.loop import TrainingError, fit
 from training.fit.recipe import Recipe
 from training.measure.evaluation import evaluate, metrics, read_by
@@ -39,9 +38,7 @@ def test_models_trained_side_by_side_are_those_trained_alone(data: Data, tmp_pat
     try:
         for recipe in recipes:
             output = tmp_path / "alone" / recipe.name
-            alone = run_one(
-                recipe, recipe.new_model(data.train.images), data, output, Checkpoint(output, recipe, data.train.images)
-            )
+            alone = run_one(recipe, data, output)
             assert alone == done[recipe]
             weights = [tmp_path / folder / recipe.name / "model.safetensors" for folder in ("alone", "together")]
             assert weights[0].read_bytes() == weights[1].read_bytes()

@@ -83,7 +83,7 @@ def test_a_sweep_trains_each_tells_all_and_goes_on_where_it_was_stopped(
     assert (recipe["seed"], recipe["limit"]) == (1, 300)
     other = run("sweep", "--sparsity", "l1", "--beta", "0.1", "10", "--seed", "0", "1", *QUICK, "--epochs", "2", *where)
     assert other.returncode == 1
-    assert "holds a model of another recipe" in other.stderr
+    assert "is not empty, and nothing is overwritten" in other.stderr
 
 
 def test_a_sweep_that_cannot_be_is_refused_at_once(tmp_path: Path) -> None:

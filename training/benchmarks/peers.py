@@ -11,34 +11,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import chain, repeat
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from sae_model import SparseAutoencoder
 from sae_model.methods import sparsity_from_config
 
 from ..data import as_floats, load_split
 from ..fit.loop import fit
 from ..fit.recipe import Recipe, for_any_range, tuned
 from ..publish.card import as_markdown
-from .machine import describe_machine
+from .race import describe_machine
 
 LATENTS, K, BATCH, SEED = 900, 25, 256, 0
 RATES = (2e-3, 4e-3, 8e-3)
 """Learning rates that are tried, each for all epochs: after a few the highest looks best, and is not in the end."""
-OURS = tuned(sparsity_from_config({"kind": "topk", "k": K}))
+TUNED = tuned(sparsity_from_config({"kind": "topk", "k": K}))
 
 
-@dataclass(frozen=True)
-class Trained:
+class Trained(NamedTuple):
     """What a library made."""
 
     encode: Callable[[Tensor], Tensor]
@@ -51,9 +50,8 @@ def ours(recipe: Recipe, images: Tensor, epochs: int, rate: float) -> Trained:
     """As `fit` does, by a recipe."""
     pictures = images.unflatten(1, (1, 28, 28))
     recipe = replace(recipe, epochs=epochs, learning_rate=rate)
-    model: SparseAutoencoder = recipe.new_model(pictures)
-    for _ in fit(model, pictures, recipe):
-        pass
+    model = recipe.new_model(pictures)
+    list(fit(model, pictures, recipe))
     return Trained(lambda x: model.encode(x.unflatten(1, (1, 28, 28))), lambda z: model.decode(z).flatten(1))
 
 
@@ -92,13 +90,9 @@ def dictionary_learning(images: Tensor, epochs: int, rate: float) -> Trained:
         device="cpu",
     )
     trainer.dead_feature_threshold = 10 * BATCH * len(batches) // 20
-    step = 0
-    for _ in range(epochs):
-        for batch in batches:
-            trainer.update(step, batch)
-            step += 1
-    model = trainer.ae
-    return Trained(lambda x: model.encode((x - mean) / scale), lambda z: model.decode(z) * scale + mean)
+    for step, batch in enumerate(chain.from_iterable(repeat(batches, epochs))):
+        trainer.update(step, batch)
+    return _in_units(trainer.ae, mean, scale)
 
 
 def sae_lens(images: Tensor, epochs: int, rate: float) -> Trained:
@@ -122,32 +116,13 @@ def sae_lens(images: Tensor, epochs: int, rate: float) -> Trained:
     )
     SAETrainer(cfg=config, sae=model, data_provider=chain.from_iterable(repeat(batches))).fit()
     model.eval()
-    return Trained(lambda x: model.encode((x - mean) / scale), lambda z: model.decode(z) * scale + mean)
+    return _in_units(model, mean, scale)
 
 
-@dataclass(frozen=True)
-class Library:
-    """One that trains sparse autoencoders."""
-
-    train: Callable[[Tensor, int, float], Trained]
-    """Images (n, 784), epochs and a learning rate -> what they made."""
-    module: str | None = None
-    """What has to be installed for it."""
-    rates: tuple[float, ...] = RATES
-    """Learning rates to choose from."""
-
-
-def _ours(recipe: Recipe) -> Library:
-    return Library(partial(ours, recipe), rates=(recipe.learning_rate,))
-
-
-PEERS = {
-    "`fit --sparsity topk --k 25`": _ours(OURS),
-    "the same with `--loss mse`": _ours(for_any_range(OURS)),  # the loss and the linear output of the others
-    "overcomplete": Library(overcomplete, "overcomplete"),
-    "dictionary_learning": Library(dictionary_learning, "dictionary_learning"),
-    "SAELens": Library(sae_lens, "sae_lens"),
-}
+PEERS = {"overcomplete": overcomplete, "dictionary_learning": dictionary_learning, "sae_lens": sae_lens}
+"""What has to be installed -> what trains with it."""
+OURS = {"`fit --sparsity topk --k 25`": TUNED, "the same with `--loss mse`": for_any_range(TUNED)}
+"""The second has the loss and the linear output of the others."""
 
 
 class _Batches:
@@ -171,6 +146,10 @@ def _units(images: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (images - mean).square().mean().sqrt()
 
 
+def _in_units(model: Any, mean: Tensor, scale: Tensor) -> Trained:
+    return Trained(lambda x: model.encode((x - mean) / scale), lambda z: model.decode(z) * scale + mean)
+
+
 def compare(epochs: int, limit: int | None) -> str:
     """Train every library that is installed, on one thread, and tell how they did, as Markdown.
 
@@ -184,18 +163,21 @@ def compare(epochs: int, limit: int | None) -> str:
     images, validation, test = (
         as_floats(load_split("mnist", part, limit=limit).images).flatten(1) for part in ("train", "validation", "test")
     )
-    there = {name: one for name, one in PEERS.items() if one.module is None or find_spec(one.module)}
+    libraries: dict[str, tuple[Callable[[Tensor, int, float], Trained], tuple[float, ...]]] = {
+        **{name: (partial(ours, recipe), (recipe.learning_rate,)) for name, recipe in OURS.items()},
+        **{f"{name} {version(name)}": (train, RATES) for name, train in PEERS.items() if find_spec(name)},
+    }
     rows = []
-    for name, library in there.items():
+    for name, (train, rates) in libraries.items():
         tried = []
-        for rate in tqdm(library.rates, name, unit=" learning rates"):
+        for rate in tqdm(rates, name, unit=" learning rates"):
             torch.manual_seed(SEED)
             began = time.process_time()
-            trained = library.train(images, epochs, rate)
+            trained = train(images, epochs, rate)
             seconds = time.process_time() - began
             error, (fvu, dead) = measure(name, trained, validation)[0], measure(name, trained, test)
             tried.append((error, [f"{rate:g}", f"{fvu:.4f}", f"{dead:.1%}", f"{seconds:.0f}"]))
-        rows.append([f"{name} {version(library.module)}" if library.module else name, *min(tried)[1]])
+        rows.append([name, *min(tried)[1]])
     about = f"{LATENTS} latents, exactly {K} kept, {epochs} epochs, one thread. {describe_machine()}."
     return f"{about}\n\n{as_markdown(['library', 'learning rate', 'fvu', 'dead latents', 'CPU seconds'], rows)}"
 

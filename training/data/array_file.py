@@ -3,26 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import Tensor
 
+from sae_model.errors import first_line
 from sae_model.storage import LFS_ADVICE, is_lfs_pointer
 
 from .image_store import HELD_OUT, Piece, halves, held_out_groups, shuffled, stored
-from .images import DataError, Half, Places, Split, called, resized
+from .images import DataError, Half, Places, Split, called, resized, wrong_values
 from .rows import as_tensor
 
 ENDINGS = (".npy", ".npz", ".safetensors")
 NAMES = tuple(f"{half}{name}" for half in ("", "test_") for name in ("images", "labels", "groups", "positions"))
 BATCH = 1000
 MOST_CLASSES = 10_000
-WHOLE = {"labels": "labels are whole numbers from 0", "groups": "groups are whole numbers"}
 MOST_CHANNELS = 4  # of images; a last axis that is no longer, after two that are, holds channels
 VALIDATION = 1 / 12
 MOST_VALIDATION = 5_000
@@ -46,16 +46,11 @@ def read_arrays(
     found = _arrays(path)
     classes = tuple(map(str, range(int(found["labels"].max()) + 1))) if "labels" in found else (path.stem,)
     rows, validation = _rows_of_halves(path, found, classes)
-    contents, parts = stored(
-        f"{path.resolve()} {image_size} {grey}",
+    _, parts = stored(
+        f"{path.resolve()} {image_size} {grey} {bounded}",
         (stat.st_size, stat.st_mtime_ns),
-        partial(_pieces, path, found, rows, image_size, grey),
+        partial(_pieces, path, found, rows, image_size, grey, bounded),
     )
-    if bounded and contents.dtype != "uint8" and not 0 <= contents.lowest <= contents.highest <= 1:
-        raise DataError(
-            f"The rows in {path} have values from {contents.lowest:.3g} to {contents.highest:.3g}; floats lie in "
-            "[0, 1]. Scale them, or allow any range: --loss mse, in Python bounded=False."
-        )
     return classes, parts, validation
 
 
@@ -101,81 +96,60 @@ def _rows_of_halves(
 
 
 def _pieces(
-    path: Path, found: dict[str, Tensor], rows: dict[Half, Tensor], image_size: int | None, grey: bool
+    path: Path, found: dict[str, Tensor], rows: dict[Half, Tensor], image_size: int | None, grey: bool, bounded: bool
 ) -> Iterator[Piece]:
     """The rows of both halves."""
-    for name in ("images", "test_images"):
-        if name in found:
-            _check_finite(path, name, found[name])
     for half, of_half in rows.items():
         own = "test_" if half == "test" and "test_images" in found else ""
         for some in of_half.split(BATCH):
             images = found[f"{own}images"][some]
+            wrong = wrong_values(images, bounded)
+            if wrong:
+                raise DataError(f"{path}: {wrong}")
             if images.ndim == 4:
                 images = resized(images, image_size, grey)
             labels = found[f"{own}labels"][some] if "labels" in found else torch.zeros_like(some)
             yield Piece(half, images.float() if images.dtype == torch.float64 else images, labels)
 
 
-def _check_finite(path: Path, name: str, images: Tensor) -> None:
-    is_finite = torch.cat([batch.isfinite().flatten(1).all(1) for batch in images.split(BATCH)])
-    wrong = (~is_finite).nonzero().flatten().tolist()
-    if wrong:
-        raise DataError(
-            f"`{name}` of {path} holds NaN or infinity in {len(wrong):,} row(s), first in {name}[{wrong[0]}]: leave "
-            "such rows out."
-        )
-
-
 def _arrays(path: Path) -> dict[str, Tensor]:
     """The arrays of a file by their `NAMES`, of the right shapes and types.
 
-    Those of .safetensors stay on disk.
+    Those of .npy and .safetensors stay on disk.
     """
     if is_lfs_pointer(path):
         raise DataError(f"{path} is {LFS_ADVICE}.")
     try:
-        if path.suffix == ".npy":
-            found = {"images": _read(path, "images", {"images": np.load(path, "c", allow_pickle=False)})}
-        elif path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                found = {name: _read(path, name, file) for name in NAMES if name in file}
+        if path.suffix == ".safetensors":
+            read = load_file(path)
         else:
-            with safe_open(path, "pt") as file:
-                found = {name: file.get_tensor(name) for name in NAMES if name in file.keys()}  # noqa: SIM118
-    except DataError:
-        raise
+            loaded = np.load(path, "c", allow_pickle=False)
+            read = {"images": loaded} if path.suffix == ".npy" else loaded
+        found = {name: as_tensor(read[name]) for name in NAMES if name in read}
     except Exception as error:  # of numpy, zip, zlib, Python's own parser: anybody may have written the file
         raise DataError(
-            f"{path} is not a complete {path.suffix} file of numbers ({str(error)[:80]}): write it again."
+            f"{path} is not a complete {path.suffix} file of numbers ({first_line(error)[:80]}): write it again. (If "
+            "labels are text, np.unique(labels, return_inverse=True)[1] numbers them.)"
         ) from error
     if "images" not in found:
         raise DataError(f"{path} has no array `images`: it needs one of (n, channels, height, width) or (n, length).")
     if "test_images" not in found:
         found = {name: values for name, values in found.items() if not name.startswith("test_")}
     for name, values in found.items():
-        kind = name.removeprefix("test_")
-        if kind == "images":
+        half = "test_" if name.startswith("test_") else ""
+        if name.endswith("images"):
             _check_images(path, name, values)
-        elif kind in WHOLE:
-            found[name] = _whole(path, name, values, WHOLE[kind], len(found[name.replace(kind, "images")]))
-    if "test_images" in found:
-        _check_alike(path, found)
-    if "labels" in found:
-        _check_classes(path, found["labels"], found.get("test_labels", found["labels"]))
+        elif not name.endswith("positions"):
+            found[name] = _whole(path, name, values, len(found[f"{half}images"]))
+    images, test_images = found["images"], found.get("test_images", found["images"])
+    if test_images.shape[1:] != images.shape[1:] or test_images.dtype != images.dtype:
+        raise DataError(
+            f"`test_images` of {path} are {tuple(test_images.shape[1:])} of {test_images.dtype}, and `images` are "
+            f"{tuple(images.shape[1:])} of {images.dtype}: store both alike."
+        )
+    if "test_images" in found and ("labels" in found) != ("test_labels" in found):
+        raise DataError(f"{path} has labels for one of `images` and `test_images`: it needs them for both, or none.")
     return found
-
-
-def _read(path: Path, name: str, file: Mapping[str, np.ndarray]) -> Tensor:
-    """Read an array of numpy's; the caller may close the file then."""
-    try:
-        return as_tensor(file[name])
-    except (TypeError, ValueError) as error:
-        if isinstance(error, ValueError) and "allow_pickle" not in str(error):
-            raise
-        what = WHOLE.get(name.removeprefix("test_"))
-        numbers = f"{what}: np.unique({name}, return_inverse=True)[1] numbers them" if what else "it holds numbers"
-        raise DataError(f"`{name}` of {path} holds text or other Python objects; {numbers}.") from error
 
 
 def _check_images(path: Path, name: str, images: Tensor) -> None:
@@ -191,44 +165,19 @@ def _check_images(path: Path, name: str, images: Tensor) -> None:
             f"narrow, turn them: {name}.transpose(0, 1, 3, 2)."
         )
     if images.dtype != torch.uint8 and not images.is_floating_point():
-        raise DataError(f"`{name}` of {path} is of {_type(images)}; it holds bytes (uint8), or floats in [0, 1].")
+        raise DataError(f"`{name}` of {path} is of {images.dtype}; it holds bytes (uint8), or floats in [0, 1].")
 
 
-def _whole(path: Path, name: str, numbers: Tensor, what: str, count: int) -> Tensor:
+def _whole(path: Path, name: str, numbers: Tensor, count: int) -> Tensor:
     """Labels or groups as whole numbers, one for each image."""
-    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
-        raise DataError(f"`{name}` of {path} is of {_type(numbers)}; {what}.")
-    if numbers.shape != (count,):
+    if numbers.dtype == torch.bool or numbers.is_floating_point() or numbers.shape != (count,):
         raise DataError(
-            f"`{name}` of {path} has the shape {tuple(numbers.shape)} for {count} rows; it needs ({count},)."
+            f"`{name}` of {path} is {tuple(numbers.shape)} of {numbers.dtype}; it holds whole numbers, ({count},), one "
+            "for each row."
+        )
+    if name.endswith("labels") and not 0 <= int(numbers.min()) <= int(numbers.max()) < MOST_CLASSES:
+        raise DataError(
+            f"`{name}` of {path} go from {int(numbers.min())} to {int(numbers.max())}; they are whole numbers from 0, "
+            "one for each class."
         )
     return numbers.long()
-
-
-def _check_alike(path: Path, found: dict[str, Tensor]) -> None:
-    images, test_images = found["images"], found["test_images"]
-    if test_images.shape[1:] != images.shape[1:] or test_images.dtype != images.dtype:
-        raise DataError(
-            f"`test_images` of {path} are {tuple(test_images.shape[1:])} of {_type(test_images)}, and `images` are "
-            f"{tuple(images.shape[1:])} of {_type(images)}: store both alike."
-        )
-    if ("labels" in found) != ("test_labels" in found):
-        raise DataError(f"{path} has labels for one of `images` and `test_images`: it needs them for both, or none.")
-
-
-def _check_classes(path: Path, labels: Tensor, test_labels: Tensor) -> None:
-    lowest, highest = (int(number) for number in torch.cat([labels, test_labels]).aminmax())
-    if lowest < 0 or highest >= MOST_CLASSES:
-        raise DataError(
-            f"The labels of {path} go from {lowest} to {highest}; they are whole numbers from 0, one for each class."
-        )
-    missing = (labels.bincount(minlength=highest + 1) == 0).nonzero().flatten()
-    if len(missing):
-        raise DataError(
-            f"The labels of {path} go up to {highest}, and no row of `images` has the label {int(missing[0])}: number "
-            "classes from 0 without gaps."
-        )
-
-
-def _type(values: Tensor) -> str:
-    return str(values.dtype).removeprefix("torch.")

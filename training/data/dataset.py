@@ -67,10 +67,8 @@ class Dataset:
         twelfth if that is less; "train" all training images before those.
 
         Raises:
-            DataError: images that cannot be had, labels out of range, or a limit below 1.
+            DataError: images that cannot be had, or labels out of range.
         """
-        if limit is not None and limit < 1:
-            raise DataError(f"A limit of {limit} leaves no row to train on: give at least 1.")
         images, labels = self.half("test" if part == "test" else "train")
         if not 0 <= int(labels.min()) <= int(labels.max()) < len(self.classes):
             raise DataError(
@@ -110,8 +108,6 @@ def open_dataset(
     Raises:
         DataError: there is no such data set, or its images cannot be had.
     """
-    if image_size is not None and image_size < 1:
-        raise DataError(f"An image has at least 1 pixel a side; got --image-size {image_size}.")
     with _errors_of(name):
         about, half, validation = _read(name, Path(data_dir).expanduser(), image_size, grey, skip_broken, bounded)
     about = replace(about, licence=licence or about.licence, credit=credit or about.credit)

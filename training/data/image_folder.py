@@ -8,19 +8,19 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast, get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 import torch
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from sae_model.errors import first_line
 from sae_model.storage import LFS_ADVICE, is_lfs_pointer
 
 from .folder_layout import Files, find_images
@@ -28,11 +28,11 @@ from .image_store import Piece, halves, shuffled, stored
 from .images import DataError, Half, Part, Split, resized
 
 BATCH = 256
-FILES_A_WORKER = 2_000  # starting one takes about as long as reading this many small files
+MANY = 2_000
 BACKGROUND = "white"
 """What lies behind transparent pixels."""
-DEPTHS = (8, 10, 12, 14, 16)
-"""How many bits the values of images with 16 bits may have."""
+SIXTEEN_BITS = "I;16"
+"""What PIL calls grey values of 16 bits; of the other images with 16 bits a channel it gives the upper 8."""
 
 Found = TypeVar("Found")
 
@@ -49,7 +49,14 @@ def read_folder(
         DataError: no images; a class without images in one half; a file that cannot be read; images of
             different sizes where no size is given.
     """
-    classes, order = _ordered(folder)
+    classes, found = find_images(folder)
+    order = {part: [files[row] for row in shuffled(len(files)).tolist()] for part, files in found.items()}
+    if "test" not in found:
+        rows = halves(torch.tensor([label for _, label in found["train"]]), classes, str(folder))
+        order |= {half: [found["train"][row] for row in of_half.tolist()] for half, of_half in rows.items()}
+    if "validation" in found:
+        print(f"{folder} has a validation split of its own, {len(found['validation']):,} images.", file=sys.stderr)
+    order = {part: order[part] for part in get_args(Part) if part in order}  # as they are stored
     version = hashlib.sha256()
     for part, files in order.items():
         for path, label in files:
@@ -66,95 +73,86 @@ def read_folder(
     return classes, parts, len(contents.labels["validation"]) or None
 
 
-def _ordered(folder: Path) -> tuple[tuple[str, ...], dict[Part, Files]]:
-    """The classes of a folder, and the files of its parts in the seeded order in which they are stored."""
-    classes, found = find_images(folder)
-    order = {part: [files[row] for row in shuffled(len(files)).tolist()] for part, files in found.items()}
-    if "test" not in found:
-        rows = halves(torch.tensor([label for _, label in found["train"]]), classes, str(folder))
-        order |= {half: [found["train"][row] for row in of_half.tolist()] for half, of_half in rows.items()}
-    if "validation" in found:
-        print(f"{folder} has a validation split of its own, {len(found['validation']):,} images.", file=sys.stderr)
-    return classes, {part: order[part] for part in get_args(Part) if part in order}
-
-
 def _pieces(order: dict[Part, Files], image_size: int | None, grey: bool, skip_broken: bool) -> Iterator[Piece]:
-    """Decode all files, by workers where there are many."""
+    """Decode all files."""
     everything = [file for files in order.values() for file in files]
-    unreadable, in_colour, bits = _look_at_all(everything, skip_broken, image_size is None)
+    unreadable: dict[str, str] | None = {} if skip_broken else None
+    in_colour, bits = _look_at_all(everything, unreadable, image_size is None)
     decode = partial(_decode, in_colour=in_colour and not grey, image_size=image_size, bits=bits)
     for part, files in order.items():
-        readable = [(path, label) for path, label in files if path not in unreadable]
-        for batch in _over_files(readable, decode, f"{part} images read"):
-            bad = {path: why for path, _, why in batch if isinstance(why, str)}
-            _check_broken(bad, skip_broken)
-            unreadable |= bad
-            good = [(image, label) for path, label, image in batch if path not in bad]
-            if good:
-                images, labels = zip(*good, strict=True)
+        readable = [(path, label) for path, label in files if path not in (unreadable or ())]
+        for batch in _over_files(readable, decode, f"{part} images read", unreadable):
+            if batch:
+                _, labels, images = zip(*batch, strict=True)
                 yield Piece(part, torch.stack(images), torch.tensor(labels))
     if unreadable:
         path, why = next(iter(unreadable.items()))
         print(f"Left out {len(unreadable):,} files that cannot be read, such as {path} ({why}).", file=sys.stderr)
 
 
-def _look_at_all(files: Files, skip_broken: bool, one_size: bool) -> tuple[dict[str, str], bool, int]:
-    """Which files cannot be read, and why; whether any other is in colour; the bits that those with 16 use.
+def _look_at_all(files: Files, unreadable: dict[str, str] | None, one_size: bool) -> tuple[bool, int]:
+    """Whether any image is in colour; the bits that those with 16 use.
 
     Raises:
-        DataError: a file that cannot be read and may not be skipped; images of different sizes, where one is needed.
+        DataError: images of different sizes, where one is needed; or as for `_over_files`.
     """
-    unreadable: dict[str, str] = {}
     in_colour, highest = False, 0
     sizes: dict[tuple[int, int], str] = {}
-    for path, _, look in (found for batch in _over_files(files, _look, "looked at") for found in batch):
-        if isinstance(look, str):
-            unreadable[path] = look
-            continue
-        size, is_grey, its_highest = look
-        in_colour |= not is_grey
-        highest = max(highest, its_highest)
-        sizes.setdefault(size, path)
-    _check_broken(unreadable, skip_broken)
+    for batch in _over_files(files, _look, "looked at", unreadable):
+        for path, _, (size, is_grey, its_highest) in batch:
+            in_colour |= not is_grey
+            highest = max(highest, its_highest)
+            sizes.setdefault(size, path)
     if one_size and len(sizes) > 1:
         ((w, h), one), ((v, g), other), *_ = sizes.items()
         raise DataError(
             f"Images have different sizes: {one} has {w} x {h} pixels, {other} has {v} x {g}. Resize them "
             "with --image-size N."
         )
-    bits = next(bits for bits in DEPTHS if highest < 2**bits)
+    bits = max(8, highest.bit_length())
     if highest and bits < 16:
-        print(f"The images with 16 bits have values up to {highest:,}: {bits} bits are used.", file=sys.stderr)
-    return unreadable, in_colour, bits
+        print(f"The grey images with 16 bits have values up to {highest:,}: {bits} bits are used.", file=sys.stderr)
+    return in_colour, bits
 
 
 def _over_files(
-    files: Files, work: Callable[[ImageFile.ImageFile], Found], words: str
-) -> Iterator[list[tuple[str, int, Found | str]]]:
-    """Path, label and what `work` makes of each image, in order, a list a batch; by workers where there are many."""
-    workers = min(os.cpu_count() or 1, len(files) // FILES_A_WORKER)
-    images = cast(Dataset[tuple[str, int]], files)  # a list has all that is used of one
-    loader = DataLoader(images, BATCH, num_workers=workers, collate_fn=partial(_tried_on_each, work))
-    with tqdm(total=len(files), desc=words, unit=" files", disable=None if workers else True) as bar:
-        for batch in loader:
-            yield batch
-            bar.update(len(batch))
+    files: Files, work: Callable[[ImageFile.ImageFile], Found], words: str, unreadable: dict[str, str] | None
+) -> Iterator[list[tuple[str, int, Found]]]:
+    """Path, label and what `work` makes of each image, in order, a list a batch; by a thread a core.
+
+    Args:
+        unreadable: takes the paths of those that cannot be read, and why; None makes each an error.
+
+    Raises:
+        DataError: a file that cannot be read, and may not be left out.
+    """
+    few = True if len(files) < MANY else None  # which takes a moment, so that no bar is needed; None: on a terminal
+    with ThreadPoolExecutor(os.cpu_count()) as pool, tqdm(total=len(files), desc=words, disable=few) as bar:
+        for start in range(0, len(files), BATCH):
+            some = files[start : start + BATCH]
+            done = []
+            for (path, label), found in zip(some, pool.map(partial(_tried, work), some), strict=True):
+                if not isinstance(found, str):
+                    done.append((path, label, found))
+                elif unreadable is not None:
+                    unreadable[path] = found
+                else:
+                    raise DataError(
+                        f"{path} cannot be read: {found}. Repair or remove it, or leave such files out with "
+                        "--skip-broken."
+                    )
+            yield done
+            bar.update(len(some))
 
 
-def _tried_on_each(work: Callable[[ImageFile.ImageFile], Found], files: Files) -> list[tuple[str, int, Found | str]]:
-    return [(path, label, _tried(work, path)) for path, label in files]
-
-
-def _tried(work: Callable[[ImageFile.ImageFile], Found], path: str) -> Found | str:
+def _tried(work: Callable[[ImageFile.ImageFile], Found], file: tuple[str, int]) -> Found | str:
     """What `work` makes of an image; or, as text, why it cannot be read."""
+    path, _ = file
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)  # PIL's limit: 90 million pixels
-            image = Image.open(path)
-        with image:
+        with Image.open(path) as image:
             return work(image)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return f"it has more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+    except Image.DecompressionBombError as error:  # PIL's limit: 180 million pixels
+        return first_line(error)
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # SyntaxError is PIL's word for a broken PNG
         if isinstance(error, UnidentifiedImageError) and is_lfs_pointer(Path(path)):
             return f"it is {LFS_ADVICE}"
@@ -162,18 +160,37 @@ def _tried(work: Callable[[ImageFile.ImageFile], Found], path: str) -> Found | s
 
 
 def _look(image: ImageFile.ImageFile) -> tuple[tuple[int, int], bool, int]:
-    """Its width and height, whether it is grey, and its highest value where it has 16 bits a channel, else 0."""
-    deep = _sixteen_bits(image)
-    seen = _upright(image, deep, 16)
-    return seen.size, _is_grey(seen), 0 if deep is None else int((deep[0] * (deep[1] > 0)).max())
+    """Its width and height, whether it is grey, and its highest value where it is grey with 16 bits, else 0."""
+    seen, highest = _upright(image, 16), 0
+    if image.mode == SIXTEEN_BITS:
+        values = np.asarray(image)
+        highest = int(values[values != image.info.get("transparency", -1)].max(initial=0))
+    is_grey = seen.mode in ("1", "L", "LA")
+    if seen.mode == "P":  # of whose colours those count that are seen
+        colours = np.asarray(_opaque(seen).convert("RGB"))
+        is_grey = bool((colours == colours[..., :1]).all())
+    return seen.size, is_grey, highest
 
 
 def _decode(image: ImageFile.ImageFile, in_colour: bool, image_size: int | None, bits: int) -> Tensor:
-    """An image as bytes (1 or 3, height, width), as one sees it; of 16 bits a channel the lowest `bits` are used."""
-    seen = _opaque(_upright(image, _sixteen_bits(image), bits))
+    """An image as bytes (1 or 3, height, width), as one sees it; of grey ones with 16 bits the lowest `bits` count."""
+    seen = _opaque(_upright(image, bits))
     pixels = torch.from_numpy(np.array(seen.convert("RGB" if in_colour else "L")))
     pixels = pixels.permute(2, 0, 1) if in_colour else pixels.unsqueeze(0)
     return resized(pixels.unsqueeze(0), image_size, grey=False)[0]
+
+
+def _upright(image: Image.Image, bits: int) -> Image.Image:
+    """An image of 8 bits a channel, as the camera was held.
+
+    Of grey values with 16 bits the lowest `bits` are used.
+    """
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode != SIXTEEN_BITS:
+        return image
+    values = np.asarray(image)
+    alpha = 255 * (values != image.info.get("transparency", -1))
+    return Image.fromarray(np.stack([values >> (bits - 8), alpha], -1).astype(np.uint8))
 
 
 def _opaque(image: Image.Image) -> Image.Image:
@@ -181,55 +198,3 @@ def _opaque(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image.convert("RGBA"))
-
-
-def _is_grey(image: Image.Image) -> bool:
-    """Whether it has no colours; of a palette those count that are seen."""
-    if image.mode == "P":
-        colours = np.asarray(_opaque(image).convert("RGB"))
-        return bool((colours == colours[..., :1]).all())
-    return image.mode in ("1", "L", "LA")
-
-
-def _sixteen_bits(image: ImageFile.ImageFile) -> tuple[np.ndarray, np.ndarray] | None:
-    """Colours (height, width, 1 or 3) and alpha (height, width, 1) of a PNG with 16 bits a channel; else None.
-
-    Of all but grey images PIL gives the upper 8 bits alone. To decode the same bytes under another mode gives the lower
-    ones.
-    """
-    *where, packed = image.tile[0] if image.tile else (None,)
-    if packed == "I;16B":
-        values = np.asarray(image).astype(np.uint16)[..., None]
-    elif packed == "LA;16B":
-        image.tile = [(*where, "RGBA")]  # type: ignore[list-item] # as many bytes a pixel; its class is private
-        values = np.asarray(image).view(">u2").astype(np.uint16)
-    elif packed in ("RGB;16B", "RGBA;16B"):
-        with Image.open(image.filename) as lower:
-            lower.tile = [(*where, f"{packed[:-1]}L")]  # type: ignore[list-item]
-            values = np.asarray(image).astype(np.uint16) << 8 | np.asarray(lower)
-    else:
-        return None
-    if packed in ("LA;16B", "RGBA;16B"):
-        return values[..., :-1], values[..., -1:]
-    is_seen = (values != np.asarray(image.info.get("transparency", -1))).any(-1, keepdims=True)
-    return values, is_seen * np.uint16(65535)
-
-
-def _upright(image: Image.Image, deep: tuple[np.ndarray, np.ndarray] | None, bits: int) -> Image.Image:
-    """An image of 8 bits a channel, as the camera was held; of 16 bits the lowest `bits` of its colours are used."""
-    if deep is not None:
-        colours, alpha = deep
-        info = {name: value for name, value in image.info.items() if name != "transparency"}
-        image = Image.fromarray(np.concatenate([colours >> (bits - 8), alpha >> 8], -1).astype(np.uint8))
-        image.info = info
-    ImageOps.exif_transpose(image, in_place=True)
-    return image
-
-
-def _check_broken(broken: dict[str, str], skip_broken: bool) -> None:
-    if broken and not skip_broken:
-        path, why = next(iter(broken.items()))
-        more = f" ({len(broken):,} such files)" if len(broken) > 1 else ""
-        raise DataError(
-            f"{path} cannot be read: {why}{more}. Repair or remove it, or leave such files out with --skip-broken."
-        )

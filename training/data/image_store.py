@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import sys
-import tempfile
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -22,8 +22,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from filelock import FileLock
 from huggingface_hub import cached_assets_path
 from torch import Tensor
+
+from sae_model.storage import write_file
 
 from .images import DataError, Half, Part, Split
 
@@ -31,7 +34,7 @@ SEED = 0
 """Of the order of the images, and of the choice of those that are held out."""
 HELD_OUT = 0.1
 """The share of the rows that is measured on, where there is no test half."""
-IMAGES_NAME, CONTENTS_NAME = "images.bin", "contents.json"
+IMAGES_NAME, CONTENTS_NAME = "images.bin", "held.json"
 
 
 class Piece(NamedTuple):
@@ -51,9 +54,6 @@ class Contents:
     dtype: str
     """uint8, float16, bfloat16 or float32."""
     labels: dict[Part, list[int]]
-    lowest: float
-    highest: float
-    """The range of all values, as they are stored."""
     repeated: int
     """Test images whose pixels are those of an image of the training half."""
 
@@ -78,10 +78,8 @@ def held_out_groups(groups: Tensor, share: float, seed: int = SEED) -> tuple[Ten
     order = shuffled(len(sizes), seed)
     before = sizes[order].cumsum(0) - sizes[order]
     count = min(len(sizes) - 1, max(1, int((before < share * len(groups)).sum())))
-    place = torch.empty_like(order)
-    place[order] = torch.arange(len(order))
     rows = shuffled(len(groups), seed)
-    rows = rows[place[members[rows]].argsort(stable=True)]
+    rows = rows[order.argsort()[members[rows]].argsort(stable=True)]
     end = int(sizes[order[:count]].sum())
     return rows[end:], rows[:end]
 
@@ -128,6 +126,8 @@ def shuffled(count: int, seed: int = SEED) -> Tensor:
 def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) -> tuple[Contents, dict[Half, Split]]:
     """The images of a source, from the cache, where they are written first if they are not there.
 
+    They are mapped into memory, and those of the validation split end the training half.
+
     Args:
         source: what is read, and how: one name for all its versions; only the latest is kept.
         version: anything whose `repr` changes when the source does.
@@ -139,16 +139,17 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
     """
     shelf = cached_assets_path("sae-model", "data", _digest(source))
     place = shelf / _digest(repr(version))
-    contents = _read(place)
-    if contents is None:
-        shutil.rmtree(place, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=shelf, prefix=".writing-") as stage:
-            contents = _write(Path(stage), pieces())
-            outdated = [path for path in shelf.iterdir() if not path.name.startswith(".")]
-            if not place.is_dir():  # two runs may have begun at once: each has its own, and the first one's stays
-                Path(stage).rename(place)
-            for path in outdated:
-                shutil.rmtree(path, ignore_errors=True)  # a run that reads it goes on: its file is open
+    with FileLock(shelf / "lock"):  # two runs may have begun at once
+        if not (place / CONTENTS_NAME).is_file():  # which is written last
+            for outdated in filter(Path.is_dir, shelf.iterdir()):
+                shutil.rmtree(outdated)  # a run that reads it goes on: its file is open
+            place.mkdir()
+            try:
+                _write(place, pieces())
+            except BaseException:
+                shutil.rmtree(place)
+                raise
+    contents = Contents(**json.loads((place / CONTENTS_NAME).read_text(encoding="utf-8")))
     if contents.repeated:
         rows, alike = ("rows", "values as a row") if len(contents.shape) == 1 else ("images", "pixels as an image")
         print(
@@ -157,33 +158,26 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
             "look better than they are.",
             file=sys.stderr,
         )
-    return contents, _mapped(place / IMAGES_NAME, contents)
-
-
-def _read(place: Path) -> Contents | None:
-    """What a folder of the cache holds; None where it is not there or not whole."""
-    try:
-        contents = Contents(**json.loads((place / CONTENTS_NAME).read_text(encoding="utf-8")))
-        values = sum(map(len, contents.labels.values())) * torch.Size(contents.shape).numel()
-        size = values * getattr(torch, contents.dtype).itemsize
-        return contents if (place / IMAGES_NAME).stat().st_size == size else None
-    except (OSError, ValueError, TypeError, AttributeError):
-        return None
+    labels = torch.tensor([label for of_part in contents.labels.values() for label in of_part], dtype=torch.long)
+    count, values, train = len(labels), math.prod(contents.shape), len(labels) - len(contents.labels["test"])
+    # Mapped into memory. Writing to these tensors does not change the file.
+    flat = torch.from_file(str(place / IMAGES_NAME), False, count * values, dtype=getattr(torch, contents.dtype))
+    images = flat.reshape(count, *contents.shape)
+    return contents, {"train": Split(images[:train], labels[:train]), "test": Split(images[train:], labels[train:])}
 
 
 def _digest(words: str) -> str:
     return hashlib.sha256(os.fsencode(words)).hexdigest()[:24]
 
 
-def _write(folder: Path, pieces: Iterable[Piece]) -> Contents:
+def _write(folder: Path, pieces: Iterable[Piece]) -> None:
     """Write images one after another, and what they are."""
     labels: dict[Part, list[int]] = {"train": [], "validation": [], "test": []}
-    shape, dtype, lowest, highest = None, None, float("inf"), float("-inf")
+    shape, dtype = None, None
     hashes = {"train": array("q"), "test": array("q")}
     with (folder / IMAGES_NAME).open("wb") as file:
         for part, images, its_labels in pieces:
             shape, dtype = tuple(images.shape[1:]), str(images.dtype).removeprefix("torch.")
-            lowest, highest = min(lowest, images.min().item()), max(highest, images.max().item())
             labels[part] += its_labels.tolist()
             values = images.contiguous().flatten(1).view(torch.uint8).numpy()
             file.write(values.data)
@@ -191,19 +185,5 @@ def _write(folder: Path, pieces: Iterable[Piece]) -> Contents:
     if shape is None or dtype is None:
         raise DataError("None of the images can be read.")
     repeated = int(np.isin(np.frombuffer(hashes["test"], "q"), np.frombuffer(hashes["train"], "q")).sum())
-    contents = Contents(shape, dtype, labels, lowest, highest, repeated)
-    (folder / CONTENTS_NAME).write_text(json.dumps(asdict(contents)), encoding="utf-8")
-    return contents
-
-
-def _mapped(path: Path, contents: Contents) -> dict[Half, Split]:
-    """The two halves of a stored file, mapped into memory; the images of the validation split end the training half.
-
-    Writing to these tensors does not change the file.
-    """
-    labels = torch.tensor([label for of_part in contents.labels.values() for label in of_part], dtype=torch.long)
-    train = len(labels) - len(contents.labels["test"])
-    pixels = torch.Size(contents.shape).numel()
-    flat = torch.from_file(str(path), False, len(labels) * pixels, dtype=getattr(torch, contents.dtype))
-    images = flat.reshape(len(labels), *contents.shape)
-    return {"train": Split(images[:train], labels[:train]), "test": Split(images[train:], labels[train:])}
+    contents = Contents(shape, dtype, labels, repeated)
+    write_file(folder / CONTENTS_NAME, json.dumps(asdict(contents)).encode())

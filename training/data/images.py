@@ -76,23 +76,20 @@ def resized(images: Tensor, size: int | None, grey: bool) -> Tensor:
 
     None leaves their size; `grey` makes one channel of three.
     """
-    as_wanted = size is None or tuple(images.shape[2:]) == (size, size)
-    if as_wanted and not (grey and images.shape[1] == 3):
+    grey = grey and images.shape[1] == 3
+    if not grey and (size is None or tuple(images.shape[2:]) == (size, size)):
         return images
     return torch.cat([_resized(batch, size, grey) for batch in images.split(BATCH)])
 
 
 def _resized(images: Tensor, size: int | None, grey: bool) -> Tensor:
-    height, width = images.shape[2:]
-    if grey and images.shape[1] == 3:
-        mixed = torch.einsum("nchw,c->nhw", images.float(), torch.tensor(LUMA)).unsqueeze(1)
-        images = mixed if images.is_floating_point() else mixed.round().byte()
-    if size is None or (height, width) == (size, size):
-        return images
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = images[..., top : top + side, left : left + side]
-    if not square.is_floating_point():
-        return F.interpolate(square, (size, size), mode="bilinear", antialias=True)
-    scaled = F.interpolate(square.float(), (size, size), mode="bilinear", antialias=True)
-    return scaled.clamp(square.min(), square.max())  # rounding would leave [0, 1]
+    values = images.float()
+    if grey:
+        values = torch.einsum("nchw,c->nhw", values, torch.tensor(LUMA)).unsqueeze(1)
+    if size is not None and tuple(values.shape[2:]) != (size, size):
+        side = min(values.shape[2:])
+        top, left = ((length - side) // 2 for length in values.shape[2:])
+        square = values[..., top : top + side, left : left + side]
+        scaled = F.interpolate(square, (size, size), mode="bilinear", antialias=True)
+        values = scaled.clamp(square.min(), square.max())  # rounding would leave [0, 1]
+    return (values if images.is_floating_point() else values.round()).to(images.dtype)

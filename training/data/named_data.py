@@ -1,4 +1,4 @@
-"""The data sets that have a name: one table. MNIST comes with the project, the others are downloaded once.
+"""The data sets that have a name: named.toml. MNIST comes with the project, the others are downloaded once.
 
 A data folder is laid out as torchvision does it. `MNIST/raw/`, `FashionMNIST/raw/` or `KMNIST/raw/` hold the four IDX
 files, plain or .gz; they are read here, where they are, and nothing is unpacked. All others are read by torchvision.
@@ -7,11 +7,11 @@ files, plain or .gz; they are read here, where they are, and nothing is unpacked
 from __future__ import annotations
 
 import gzip
-import string
 import sys
 import tempfile
+import tomllib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
@@ -51,7 +51,7 @@ class About:
 
 @dataclass(frozen=True)
 class Named:
-    """A data set that has a name; another one is one more entry in `DATASETS`."""
+    """A data set that has a name; another one is one more entry in named.toml."""
 
     about: About
     """What is known about it."""
@@ -70,11 +70,6 @@ def _read_idx(source: str, data_dir: Path, half: Half) -> Split:
                 archive.replace(raw / archive.name)
     images = _idx_file(raw, f"{prefix}-images-idx3-ubyte", dimensions=3)
     labels = _idx_file(raw, f"{prefix}-labels-idx1-ubyte", dimensions=1)
-    if len(labels) != len(images) or images.numel() == 0:
-        raise DataError(
-            f"{raw} has {len(images)} {prefix} images and {len(labels)} labels: they do not belong together. "
-            "Fetch them again."
-        )
     return Split(images.unsqueeze(1), labels.long())
 
 
@@ -107,7 +102,7 @@ def _read_torchvision(
     source: str,
     data_dir: Path,
     half: Half,
-    arranged: Callable[[Tensor], Tensor] = lambda images: images,
+    axes: Sequence[int],
     first_label: int = 0,
     half_is: str = "train",
     **options: str,
@@ -116,15 +111,16 @@ def _read_torchvision(
 
     Args:
         source: its class in `torchvision.datasets`, which takes the `options`.
-        arranged: brings its images to (n, channels, height, width).
+        axes: those of its images in the order (n, channels, height, width), or (n, height, width).
         first_label: the label of its first class.
         half_is: what the class calls the half: "train", true or false, or "split", a name.
     """
     which = {half_is: half == "train" if half_is == "train" else half}
     found = _of_torchvision(source, data_dir, data_dir, **which, **options)
-    images = arranged(torch.as_tensor(np.asarray(found.data))).contiguous()
+    images = torch.as_tensor(np.asarray(found.data)).permute(*axes).contiguous()
     labels = found.labels if hasattr(found, "labels") else found.targets
-    return Split(images, torch.as_tensor(np.asarray(labels)).long() - first_label)
+    labels = torch.as_tensor(np.asarray(labels)).long() - first_label
+    return Split(images if images.ndim == 4 else images.unsqueeze(1), labels)
 
 
 def _of_torchvision(source: str, folder: str | Path, place: Path, **options: Any) -> Any:
@@ -144,56 +140,14 @@ def _of_torchvision(source: str, folder: str | Path, place: Path, **options: Any
         ) from error
 
 
-def _upright(images: Tensor) -> Tensor:
-    """EMNIST's images (n, 28, 28), which lie on their side, as (n, 1, 28, 28)."""
-    return images.mT.unsqueeze(1)
+def _named(
+    title: str, classes: Sequence[str], credit: str, licence: str = UNKNOWN, hub: str | None = None, **read: Any
+) -> Named:
+    """An entry of the table."""
+    idx = read.pop("idx", None)
+    how = partial(_read_torchvision, read.pop("torchvision"), **read) if idx is None else partial(_read_idx, idx)
+    return Named(About(title, tuple(classes), licence, credit, hub), how)
 
 
-DIGITS = tuple(string.digits)
-
-DATASETS = {
-    "mnist": Named(
-        About("MNIST", DIGITS, "CC BY-SA 3.0", "Y. LeCun, C. Cortes and C. J. C. Burges", "ylecun/mnist"),
-        partial(_read_idx, "MNIST"),
-    ),
-    "fashion-mnist": Named(
-        About(
-            "Fashion-MNIST",
-            ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-            "MIT",
-            "H. Xiao, K. Rasul and R. Vollgraf (2017)",
-            "zalando-datasets/fashion_mnist",
-        ),
-        partial(_read_idx, "FashionMNIST"),
-    ),
-    "kmnist": Named(
-        About(
-            "Kuzushiji-MNIST",
-            ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
-            "CC BY-SA 4.0",
-            "T. Clanuwat et al. (2018)",
-        ),
-        partial(_read_idx, "KMNIST"),
-    ),
-    "emnist-letters": Named(
-        About("EMNIST letters", tuple(string.ascii_lowercase), credit="G. Cohen et al. (2017)"),
-        partial(_read_torchvision, "EMNIST", split="letters", arranged=_upright, first_label=1),
-    ),
-    "emnist-digits": Named(
-        About("EMNIST digits", DIGITS, credit="G. Cohen et al. (2017)"),
-        partial(_read_torchvision, "EMNIST", split="digits", arranged=_upright),
-    ),
-    "cifar10": Named(
-        About(
-            "CIFAR-10",
-            ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
-            credit="A. Krizhevsky (2009)",
-            hub="uoft-cs/cifar10",
-        ),
-        partial(_read_torchvision, "CIFAR10", arranged=lambda images: images.permute(0, 3, 1, 2)),
-    ),
-    "svhn": Named(
-        About("SVHN", DIGITS, "non-commercial use only", "Y. Netzer et al. (2011)", "ufldl-stanford/svhn"),
-        partial(_read_torchvision, "SVHN", half_is="split"),
-    ),
-}
+with Path(__file__).with_name("named.toml").open("rb") as table:
+    DATASETS = {name: _named(**entry) for name, entry in tomllib.load(table).items()}

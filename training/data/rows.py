@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
-import os
-import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,7 +24,7 @@ class Rows:
 
     Args:
         source: anything with a length and slices, which are tensors, arrays or lists of numbers. A file that numpy
-            mapped into memory may be larger than the memory: see `_File`.
+            mapped into memory may be larger than the memory: the system drops what was read where memory runs short.
 
     Raises:
         DataError: the source has no length, no slices, no rows, or rows that are neither images nor vectors.
@@ -35,76 +32,27 @@ class Rows:
 
     def __init__(self, source: Any) -> None:
         self._source = source
-        self._file = _File.of(source)
         self.device = torch.device("cpu")
         try:
-            self._length = len(source)
-            first = self._slice(0, 1)
+            first = self[:1]
+            self.shape = torch.Size((len(source), *first.shape[1:]))
         except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
             raise DataError(f"Data come as {TAKEN}; got {type(source).__name__} ({error}).") from error
-        self.shape = torch.Size((self._length, *first.shape[1:]))
         self.ndim, self.dtype = first.ndim, first.dtype
 
     def __len__(self) -> int:
-        return self._length
+        return self.shape[0]
 
     def __getitem__(self, rows: slice | Tensor) -> Tensor:
         if isinstance(rows, slice):
-            start, stop, step = rows.indices(self._length)
-            return self._slice(start, stop)[::step]
-        if self._file is not None:
-            return self._file.rows(rows.tolist())
+            return as_tensor(self._source[rows])
         if isinstance(self._source, np.ndarray):
             return as_tensor(self._source[rows.numpy()])
-        return torch.cat([self._slice(row, row + 1) for row in rows.tolist()])
+        return torch.cat([self[row : row + 1] for row in rows.tolist()])
 
     def split(self, size: int) -> Iterator[Tensor]:
         """Yield the rows in order, in batches."""
-        return (self._slice(start, start + size) for start in range(0, self._length, size))
-
-    def _slice(self, start: int, stop: int) -> Tensor:
-        if self._file is None:
-            return as_tensor(self._source[start:stop])
-        return self._file.rows(range(start, min(stop, self._length)))
-
-
-class _File:
-    """The file behind an array that numpy mapped into memory, read row by row.
-
-    A page that is read through the map stays in the memory of the process, and some systems map megabytes around it;
-    what is read from the file does not.
-    """
-
-    def __init__(self, source: np.memmap[Any, Any]) -> None:
-        self._like, self._bytes = source, source.nbytes // len(source)
-        of_map = np.frombuffer(source._mmap, np.uint8).ctypes.data  # type: ignore[attr-defined]
-        self._start = source.offset - source.offset % mmap.ALLOCATIONGRANULARITY + source.ctypes.data - of_map
-        self._number = os.open(str(source.filename), os.O_RDONLY)
-        weakref.finalize(self, os.close, self._number)
-
-    @classmethod
-    def of(cls, source: Any) -> _File | None:
-        """The file of an array; None where there is none, or where the array does not have the content of its file."""
-        if not isinstance(source, np.memmap) or source.mode == "c" or not hasattr(os, "pread"):
-            return None
-        if source.filename is None or not source.flags.c_contiguous or source.size == 0:
-            return None
-        try:
-            file, ends = cls(source), [0, len(source) - 1]
-            return file if file._read(ends) == source[ends].tobytes() else None
-        except OSError:  # it was removed
-            return None
-
-    def rows(self, rows: Sequence[int]) -> Tensor:
-        """Rows (n,) as a tensor (n, ...)."""
-        read = self._read(rows)
-        if len(read) != len(rows) * self._bytes:
-            raise DataError(f"{self._like.filename} has become shorter than it was: map it again.")
-        return as_tensor(np.frombuffer(read, self._like.dtype).reshape(-1, *self._like.shape[1:]))
-
-    def _read(self, rows: Sequence[int]) -> bytearray:
-        size = self._bytes
-        return bytearray().join(os.pread(self._number, size, self._start + row * size) for row in rows)
+        return (self[start : start + size] for start in range(0, len(self), size))
 
 
 Images = Tensor | Rows

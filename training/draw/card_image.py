@@ -54,6 +54,15 @@ def as_pictures(images: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
     return ((images - low) / max(high - low, 1e-12)).clamp(0, 1)
 
 
+def as_sheet(pictures: Tensor, columns: int) -> Image.Image:
+    """Pictures (n, 1 or 3, height, width) in [0, 1] side by side, so many in a row; black where the last row ends."""
+    rows = -(-len(pictures) // columns)
+    padded = F.pad(pictures, (0, 0, 0, 0, 0, 0, 0, rows * columns - len(pictures)))
+    sheet = padded.unflatten(0, (rows, columns)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+    levels = (255 * sheet).round().byte().numpy()
+    return Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels)
+
+
 def _reduced(pictures: Tensor) -> Tensor:
     """Pictures (n, channels, height, width) whose longer side has at most 512 pixels, each the mean of its place."""
     height, width = pictures.shape[2:]
@@ -69,12 +78,10 @@ def card_image(model: SparseAutoencoder, images: Tensor) -> bytes:
     noisy = add_noise(clean, SIGMA, torch.Generator().manual_seed(0))
     rows = [clean, model(clean.to(device)).reconstruction.cpu(), noisy, model(noisy.to(device)).reconstruction.cpu()]
     drawn = torch.stack([_reduced(as_pictures(row, *value_range(model.output, clean))) for row in rows])
-    cells = F.pad(drawn, (GAP, 0, GAP, 0), value=1.0)
-    sheet = cells.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (rows * height, n * width, channels)
-    levels = (sheet * 255).round().byte()
-    sheet_image = Image.fromarray((levels[..., 0] if levels.shape[-1] == 1 else levels).numpy())
-    scale = max(1, min(round(HEIGHT / drawn.shape[-2]), WIDEST // sheet_image.width))
-    large = sheet_image.resize((scale * sheet_image.width, scale * sheet_image.height), Image.Resampling.NEAREST)
+    sheet = as_sheet(F.pad(drawn, (GAP, 0, GAP, 0), value=1.0).flatten(0, 1), len(images))
+    scale = max(1, min(round(HEIGHT / drawn.shape[-2]), WIDEST // sheet.width))
     file = io.BytesIO()
-    large.save(file, "WEBP", quality=40, method=6)
+    sheet.resize((scale * sheet.width, scale * sheet.height), Image.Resampling.NEAREST).save(
+        file, "WEBP", quality=40, method=6
+    )
     return file.getvalue()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
+import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -17,10 +18,16 @@ from ..measure.histogram import histogram_of
 from ..measure.history import Epoch
 from ..measure.latent_statistics import LatentStatistics, latent_statistics
 from ..words import say
-from .card_image import as_pictures, examples, squares, value_range
-from .charts import new_figure
-from .histograms import histogram_figure
-from .model_charts import Point, bundled_points, cost_figure, frontier_figure, history_figure
+from .card_image import GAP, as_pictures, as_sheet, examples, squares, value_range
+from .model_charts import (
+    Point,
+    bundled_points,
+    cost_figure,
+    frontier_figure,
+    histogram_figure,
+    history_figure,
+    new_figure,
+)
 
 SIGMAS = (0.0, 0.3, 0.6)
 
@@ -62,19 +69,16 @@ def reconstructions(model: SparseAutoencoder, images: Tensor, title: str) -> Fig
     device = next(model.parameters()).device
     clean = as_floats(images)
     figure = new_figure(say("figures.reconstructions", title=title), 10, 0.3 + 2.3 * len(SIGMAS))
-    axes = figure.subplots(2 * len(SIGMAS), len(clean))
-    for level, sigma in enumerate(SIGMAS):
+    rows, names = [], []
+    for sigma in SIGMAS:
         noisy = add_noise(clean, sigma, torch.Generator().manual_seed(0))
-        reconstructed = model.decode(model.encode(noisy.to(device))).cpu()
-        for row, shown, what in (
-            (2 * level, noisy, say("figures.sigma", sigma=sigma)),
-            (2 * level + 1, reconstructed, say("figures.reconstruction")),
-        ):
-            pictures = as_pictures(shown, *value_range(model.output, clean)).permute(0, 2, 3, 1)
-            for ax, picture in zip(axes[row], pictures.numpy(), strict=True):
-                ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
-                ax.set(xticks=[], yticks=[])
-            axes[row][0].set_ylabel(what)
+        rows += [noisy, model.decode(model.encode(noisy.to(device))).cpu()]
+        names += [say("figures.sigma", sigma=sigma), say("figures.reconstruction")]
+    pictures = as_pictures(torch.cat(rows), *value_range(model.output, clean))
+    sheet, height = as_sheet(F.pad(pictures, (GAP, 0, GAP, 0), value=1.0), len(clean)), pictures.shape[2] + GAP
+    ax = figure.subplots()
+    ax.imshow(sheet, cmap="gray", vmin=0, vmax=255)
+    ax.set(xticks=[], yticks=[(row + 0.5) * height for row in range(len(names))], yticklabels=names)
     return figure
 
 

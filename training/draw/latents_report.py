@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from sae_model import SparseAutoencoder
@@ -27,7 +26,7 @@ from ..measure.latents import (
     nearest_atoms,
     stability,
 )
-from .card_image import as_pictures, value_range
+from .card_image import as_pictures, as_sheet, value_range
 
 SHOWN = 8
 """Rows of each latent."""
@@ -61,15 +60,18 @@ def latents_report(
     similarity, nearest = nearest_atoms(model.dictionary.cpu())
     match = None if other is None else stability(model.dictionary.cpu(), other.dictionary.cpu())
     pictures, of_row = _pictures_of_rows(model, data, found)
+    atoms = model.dictionary.cpu()
+    largest = atoms.abs().amax(tuple(range(1, atoms.ndim)), keepdim=True).clamp_min(1e-12)
     _, counts, never = log_histogram(found.frequency)
     filled: dict[str, Any] = {
-        "summary": _summary(model, found, len(data), about),
+        "summary": f"{model.latent_dim:,} latents ({model.sparsity.title}), on {len(data):,} rows of {about.title}. "
+        f"A row has {found.frequency.sum().item():.1f} of them on; {never:,} are never on.",
         "lowest": LOWEST_DECADE,
         "frequencies": counts.tolist(),
         "never": never,
         "similarities": _bars(similarity),
         "mean_similarity": similarity.mean().item(),
-        "atoms": _sprite(_atom_pictures(model)),
+        "atoms": _sprite(as_pictures(atoms / largest, -1, 1)),  # zero is grey, the largest black or white
         "images": pictures,
         "latents": _lines(found, similarity, nearest, match, of_row, about, places),
     }
@@ -87,14 +89,6 @@ def latents_report(
     page = files(__package__).joinpath("latents.html").read_text(encoding="utf-8")
     title = escape(f"The latents of {model.sparsity.name}, on {about.title}")
     return page.replace("__TITLE__", title).replace("__DATA__", json.dumps(filled).replace("<", "\\u003c"))
-
-
-def _summary(model: SparseAutoencoder, found: Latents, rows: int, about: About) -> str:
-    on = found.frequency.sum().item()
-    return (
-        f"{model.latent_dim:,} latents ({model.sparsity.title}), on {rows:,} rows of {about.title}. A row has "
-        f"{on:.1f} of them on; {int((found.frequency == 0).sum()):,} are never on."
-    )
 
 
 def _lines(
@@ -122,31 +116,18 @@ def _lines(
             line |= {"class": about.classes[int(means.argmax())], "share": (means.max() / means.sum()).item()}
         top = zip(found.top_rows[latent, :SHOWN].tolist(), found.top_values[latent, :SHOWN].tolist(), strict=True)
         line["rows"] = [
-            {"row": row, "value": round(value, 3), "picture": of_row.get(row)} | _place(places, row)
-            for row, value in top
-            if row >= 0
+            {"row": row, "value": round(value, 3), "picture": of_row.get(row)} for row, value in top if row >= 0
         ]
+        if places is not None:
+            for shown in line["rows"]:
+                at = [] if places.positions is None else places.positions[shown["row"]].tolist()
+                shown["place"] = f"image {int(places.groups[shown['row']])}{f' at {at[0]}, {at[1]}' if at else ''}"
         lines.append(line)
     return lines
 
 
-def _place(places: Places | None, row: int) -> dict[str, str]:
-    """Which image a patch is from, and where in it, in words."""
-    if places is None:
-        return {}
-    where = "" if places.positions is None else " at {}, {}".format(*places.positions[row].tolist())
-    return {"place": f"image {int(places.groups[row])}{where}"}
-
-
 def _bars(cosines: Tensor) -> list[int]:
     return torch.histc(cosines.clamp(0, 1), BARS, 0, 1).long().tolist()
-
-
-def _atom_pictures(model: SparseAutoencoder) -> Tensor:
-    """Atoms as pictures (latent_dim, 1 or 3, height, width): zero is grey, the largest value of each black or white."""
-    atoms = model.dictionary.cpu()
-    largest = atoms.abs().flatten(1).amax(1).clamp_min(1e-12)
-    return as_pictures(atoms / largest.reshape(-1, *[1] * (atoms.ndim - 1)), -1, 1)
 
 
 def _pictures_of_rows(
@@ -168,11 +149,7 @@ def _sprite(pictures: Tensor) -> dict[str, Any]:
     height, width = (max(1, int(side / shrink)) for side in pictures.shape[2:])
     if shrink > 1:
         pictures = F.adaptive_avg_pool2d(pictures, (height, width))
-    lines = -(-len(pictures) // COLUMNS)
-    padded = F.pad(pictures, (0, 0, 0, 0, 0, 0, 0, lines * COLUMNS - len(pictures)))
-    sheet = padded.unflatten(0, (lines, COLUMNS)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
-    levels = (255 * sheet).round().byte()
     file = io.BytesIO()
-    Image.fromarray((levels[..., 0] if levels.shape[-1] == 1 else levels).numpy()).save(file, "PNG", optimize=True)
+    as_sheet(pictures, COLUMNS).save(file, "PNG", optimize=True)
     source = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
     return {"columns": COLUMNS, "height": height, "width": width, "source": source}

@@ -11,20 +11,23 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from tqdm import tqdm
 
+from sae_model import SparseAutoencoder
 from sae_model.errors import UserError
 from sae_model.storage import PARTIAL, write_file
 
 from ..data import Images
-from .loop import Snapshot
-from .output import sibling
+from . import parallel
+from .loop import Progress, Snapshot, fit
 from .recipe import Recipe
 
 STEPS_PER_CHECKPOINT = 500
-BATCH = 1000
+SAMPLE = 1000
+"""A checkpoint knows its data by so many images, from the first to the last: all may exceed the memory."""
 
 
 class CheckpointError(UserError):
@@ -38,8 +41,8 @@ class Checkpoint:
         self.path = checkpoint_path(output)
         digest = hashlib.sha256(json.dumps(recipe.to_dict(), indent=2).encode())
         digest.update(repr((tuple(images.shape), images.dtype)).encode())
-        for batch in _to_be_hashed(images):
-            digest.update(batch.cpu().contiguous().flatten(1).view(torch.uint8).numpy().data)
+        sample = images[torch.linspace(0, len(images) - 1, SAMPLE).long().unique()]
+        digest.update(sample.cpu().contiguous().flatten(1).view(torch.uint8).numpy().data)
         self.run = digest.hexdigest()
 
     def write(self, snapshot: Snapshot) -> None:
@@ -60,31 +63,60 @@ class Checkpoint:
         """
         try:
             content = torch.load(self.path, map_location="cpu", weights_only=True)
-            run, snapshot = content["run"], content["snapshot"]
+            if content["run"] != self.run:
+                raise ValueError("of another run")
+            return content["snapshot"]
         except Exception as error:  # of whatever is in the file
-            raise CheckpointError(f"{self.path} is not a complete checkpoint: remove it, and start again.") from error
-        if run != self.run:
             raise CheckpointError(
-                f"{self.path} was left by a run of another recipe or other images: repeat that command with --resume "
-                "(that call with resume=), or remove the file."
-            )
-        return snapshot
-
-
-def _to_be_hashed(images: Images) -> Iterator[Tensor]:
-    """Yield the images by which a checkpoint knows its data: all of a tensor, or a sample of what may exceed memory."""
-    if isinstance(images, Tensor):
-        yield from images.split(BATCH)
-    else:
-        yield images[torch.linspace(0, len(images) - 1, BATCH).long().unique()]
+                f"{self.path} is no complete checkpoint of this recipe and these images: repeat the command that left "
+                "it with --resume (that call with resume=), or remove the file."
+            ) from error
 
 
 def checkpoint_path(output: Path) -> Path:
-    """Where the checkpoint of a run for this output folder is."""
-    return sibling(output, "", ".checkpoint")
+    """Where the checkpoint of a run for this output folder is: beside it, which has a name even where it is "."."""
+    return Path(f"{output.resolve()}.checkpoint")
 
 
 def remove_checkpoint(output: Path) -> None:
     """Remove what is left of a run that is done."""
-    checkpoint_path(output).unlink(missing_ok=True)
-    sibling(output, ".", f".checkpoint{PARTIAL}").unlink(missing_ok=True)
+    path = checkpoint_path(output)
+    for left in (path, path.with_name(f".{path.name}{PARTIAL}")):
+        left.unlink(missing_ok=True)
+
+
+def run(
+    model: SparseAutoencoder,
+    images: Images,
+    recipe: Recipe,
+    checkpoint: Checkpoint | None = None,
+    kept: dict[str, Any] | None = None,
+    after_epochs: bool = False,
+) -> Iterator[Progress]:
+    """Take the steps of `fit`, from the checkpoint on if there is one; a bar says how it goes.
+
+    Args:
+        kept: what the checkpoints hold besides; it is updated from the one that was there.
+
+    Raises:
+        CheckpointError, TrainingError, OSError: as for `Checkpoint` and `fit`.
+    """
+    snapshot, kept = None, {} if kept is None else kept
+    if checkpoint is not None and checkpoint.path.exists():
+        snapshot = checkpoint.read()
+        kept |= {name: snapshot[name] for name in kept}
+    leads = parallel.rank() == 0
+    with tqdm(desc=recipe.name, unit=" steps", dynamic_ncols=True, disable=not leads) as bar:
+        for progress in fit(model, images, recipe, snapshot, after_epochs=after_epochs):
+            bar.total = progress.steps
+            bar.set_postfix_str(
+                f"{recipe.loss} {progress.reconstruction_loss:.4f}, penalty {progress.penalty:.4f}, "
+                f"L0 {progress.l0:.1f}, dead {progress.dead_fraction:.1%}, "
+                f"mean activation {progress.mean_activation:.4f}, {progress.images_per_second:,.0f} rows/s",
+                refresh=False,
+            )
+            bar.update(progress.step - bar.n)
+            yield progress
+            is_due = progress.step % STEPS_PER_CHECKPOINT == 0 or progress.step == progress.steps
+            if checkpoint is not None and leads and is_due:
+                checkpoint.write(progress.snapshot() | kept)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,25 +61,17 @@ class Progress:
     """All that `fit` needs to go on from here; to be called, and stored, before the next step is asked for."""
 
 
-class Steps(Generator[Progress, None, None]):
+class Steps(Iterator[Progress]):
     """A training that takes its steps when its progress is asked for. If nothing asks, it trains nothing, and warns."""
-
-    _waits = False
 
     def __init__(self, progress: Generator[Progress, None, None]) -> None:
         self._progress = progress
-        self._waits = True
 
-    def send(self, value: None) -> Progress:
-        self._waits = False
-        return self._progress.send(value)
-
-    def throw(self, *error: Any) -> Progress:
-        self._waits = False
-        return self._progress.throw(*error)
+    def __next__(self) -> Progress:
+        return next(self._progress)
 
     def __del__(self) -> None:
-        if self._waits:
+        if inspect.getgeneratorstate(self._progress) == inspect.GEN_CREATED:
             warnings.warn(
                 "fit(...) trained nothing: it takes its steps in a loop, `for step in fit(...)`. "
                 "sae_model.training.train trains in one call.",
@@ -210,7 +203,8 @@ class _Run:
             if recipe.one_cycle and steps > 1  # the first step of a cycle is almost zero
             else torch.optim.lr_scheduler.ConstantLR(self.optimizer, factor=1)
         )
-        self.forward = parallel.data_parallel(_Forward(model))
+        forward = _Forward(model)  # in parallel gradients are averaged over processes as they come
+        self.forward = nn.parallel.DistributedDataParallel(forward) if parallel.count() > 1 else forward
 
     def learn(self, clean: Tensor) -> Callable[[], dict[str, float]]:
         """Take one step on a batch (batch, *image_shape).

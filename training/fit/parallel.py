@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 
 @contextmanager
@@ -54,11 +54,6 @@ def first_process_first() -> Iterator[None]:
 def my_share(batch_size: int) -> slice:
     """Which images of a batch are this process's; shares differ by one image at most."""
     return slice(batch_size * rank() // count(), batch_size * (rank() + 1) // count())
-
-
-def data_parallel(model: nn.Module) -> nn.Module:
-    """Wrap a model, so that gradients are averaged over processes as they come."""
-    return nn.parallel.DistributedDataParallel(model) if count() > 1 else model
 
 
 def whole_batch(latents: Tensor, batch_size: int) -> Tensor:

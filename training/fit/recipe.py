@@ -25,6 +25,11 @@ MNIST_CURVATURE = 0.0875
 """Mean of p (1 - p) over the pixels p of the mean image of MNIST, rounded up."""
 
 
+def _option(default: Any, help: str, shown: str = "as measured best") -> Any:
+    """A field that is an option of the command line too; `shown` is what its help calls the default."""
+    return field(default=default, metadata={"help": help, "default": shown})
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What a run does, whole: the same recipe on the same machine gives the same weights."""
@@ -35,26 +40,26 @@ class Recipe:
     """A name in `sae_model.architectures.ARCHITECTURES`."""
     dataset: str = "mnist"
     """What is learned; see `training.data.open_dataset`."""
-    image_size: int | None = None
-    """Pixels a side to which its images are scaled; None leaves them."""
+    image_size: int | None = _option(None, "Resize images to N x N pixels.", "as they are")
     grey: bool = False
     """Whether its images in colour are turned grey."""
-    limit: int | None = None
-    """Train on this many images, the first ones; None takes all."""
-    loss: Literal["bce", "mse"] = "bce"
-    """Cross-entropy, for images in [0, 1]; or squared error, for values of any range, with a linear output."""
+    limit: int | None = _option(None, "Train on the first N images alone.", "all")
+    loss: Literal["bce", "mse"] = _option(
+        "bce",
+        "The cross-entropy, for images in [0, 1]; or the squared error, for values of any range.",
+        "that of --init, or bce",
+    )
     step_loss: Literal["bce", "mse"] = "bce"
     """What the steps of the encoder descend on; see `sae_model.architectures.Dictionary`."""
-    steps: int = Dictionary.STEPS
-    """How many steps the encoder takes; 0 is the classical autoencoder, whose codes are not refined either."""
-    latent_dim: int = 900
-    """Number of latents."""
-    epochs: int = 12
-    """Passes over the images."""
-    batch_size: int = 256
-    """Images a step."""
-    learning_rate: float = 6e-3
-    """Of AdamW; the peak, where `one_cycle` is set."""
+    steps: int = _option(
+        Dictionary.STEPS,
+        "Steps of the encoder; 0 is the classical autoencoder, whose codes are not refined.",
+        "that of --init, or 3",
+    )
+    latent_dim: int = _option(900, "Number of latents.", "900")
+    epochs: int = _option(12, "Passes over the images.")
+    batch_size: int = _option(256, "Images a step.")
+    learning_rate: float = _option(6e-3, "Of AdamW: its peak, or constant for the lecture's network.")
     one_cycle: bool = True
     """Whether the learning rate rises and falls once (Smith and Topin 2018), or is constant."""
     beta2: float = 0.98
@@ -71,12 +76,12 @@ class Recipe:
     """Whether the first atoms are half noise and half training images, or noise alone."""
     initial_step: float = 0.15
     """Step size of the encoder at the start, on MNIST. Atoms from images overlap, and tolerate only smaller steps."""
-    noise: float = 0.0
-    """Each training image gets Gaussian noise of a sigma drawn from 0 to this; the clean image is the target."""
+    noise: float = _option(
+        0.0, "Largest sigma of the Gaussian noise on each training image, in the units of the data.", "none"
+    )
     bfloat16: bool = True
     """Whether matrix products may be in bfloat16, where the CPU has instructions for it."""
-    seed: int = 0
-    """Of the first weights, the order of images and the noise."""
+    seed: int = _option(0, "Of the first weights, the order of images and the noise.", "0, the lecture's 42")
     init: str | None = None
     """Folder or Hub repo of the model whose weights are fine-tuned; None starts from new ones."""
 
@@ -288,12 +293,13 @@ def recipe_for(
     architecture: str | None,
     hyperparameters: dict[str, Any],
 ) -> Recipe:
-    """The recipe that measured best for what was asked: of a new model, or of one that is fine-tuned.
+    """The recipe that measured best for what was named: of a new model, or of one that is fine-tuned.
 
     Args:
         init, pretrained: where the model is that is fine-tuned, and the model; None for a new one.
         sparsity, architecture: names; None takes those of `pretrained`, or else the usual ones.
-        hyperparameters: of the sparsity method, by their names; all others are as measured best.
+        hyperparameters: of the sparsity method, by their names; all others, and those that are None, are as measured
+            best.
 
     Raises:
         ValueError: there are none of these names, or they do not fit each other.
@@ -303,10 +309,27 @@ def recipe_for(
     if init is None or pretrained is None:
         architecture = architecture or DEFAULT_ARCHITECTURE
         usual = ARCHITECTURES[architecture].sparsity
-        config = usual if sparsity in (None, usual["kind"]) else {"kind": sparsity}
-        return tuned(sparsity_from_config(config | hyperparameters), architecture)
-    if architecture not in (None, pretrained.architecture):
+    elif architecture not in (None, pretrained.architecture):
         raise ValueError(f"{init} has the architecture {pretrained.architecture}: leave --architecture out.")
-    same_method = sparsity in (None, pretrained.sparsity.kind)
-    config = (pretrained.sparsity.to_config() if same_method else {"kind": sparsity}) | hyperparameters
-    return fine_tuning(tuned(sparsity_from_config(config), pretrained.architecture), init, pretrained)
+    else:
+        architecture, usual = pretrained.architecture, pretrained.sparsity.to_config()
+    config = usual if sparsity in (None, usual["kind"]) else {"kind": sparsity}
+    recipe = tuned(sparsity_from_config(config | _given(hyperparameters)), architecture)
+    return recipe if init is None or pretrained is None else fine_tuning(recipe, init, pretrained)
+
+
+def asked_for(recipe: Recipe, loss: str | None = None, noise: float | None = None, **fields: Any) -> Recipe:
+    """The same recipe with what somebody asked for, and what suits it; what is None stays as it is.
+
+    Raises:
+        ValueError: a value out of its range.
+    """
+    if loss == "mse" and recipe.loss != "mse":
+        recipe = for_any_range(recipe)
+    if noise is not None:
+        recipe = replace(recipe, noise=noise) if recipe.init else for_noise(recipe, noise)
+    return replace(recipe, **_given({"loss": loss, **fields}))
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 
 import torch
 
-POLICY, ASLEEP = "OMP_WAIT_POLICY", "PASSIVE"
-THREADS_SLEEP = os.environ.get(POLICY, "").upper() == ASLEEP
+THREADS_SLEEP = os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE"
 """Whether threads sleep while they wait for each other."""
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -161,9 +164,7 @@ def evaluate(
         raise ValueError(
             f"An evaluation needs rows and a label for each; got {len(test.images)} and {len(test.labels)}."
         )
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         evaluation = metrics(model, test.images, k, beta, sigmas, KEPT if k is None else (), test.labels)
         if evaluation.fvu is None:
             raise ValueError("These rows are all alike, so there is no variance to explain: evaluate several.")
@@ -172,17 +173,33 @@ def evaluate(
         if train is not None:
             errors = probe_errors(lambda images: activations_of(model, images, k, beta), train, test)
             evaluation = replace(evaluation, probe_error=errors)
-        return evaluation
+    return evaluation
+
+
+@contextmanager
+def evaluating(model: SparseAutoencoder) -> Iterator[None]:
+    """Put a model into eval mode for the time of the block."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
     finally:
         model.train(was_training)
 
 
 @torch.no_grad()
-def activations_of(model: SparseAutoencoder, images: Images, k: int | None = None, beta: float | None = None) -> Tensor:
-    """Images (n, ...) -> activations (n, latent_dim) in [0, 1], in batches, on the CPU."""
+def latents_of(
+    model: SparseAutoencoder, images: Images, k: int | None = None, beta: float | None = None
+) -> Iterator[Tensor]:
+    """Images (n, ...) -> latents (n, latent_dim), in batches, on the CPU."""
     device = next(model.parameters()).device
-    batches = (as_floats(batch).to(device) for batch in images.split(BATCH))
-    return torch.cat([unit_activation(model.encode(batch, k, beta)).cpu() for batch in batches])
+    for batch in images.split(BATCH):
+        yield model.encode(as_floats(batch).to(device), k, beta).float().cpu()
+
+
+def activations_of(model: SparseAutoencoder, images: Images, k: int | None = None, beta: float | None = None) -> Tensor:
+    """Images (n, ...) -> activations (n, latent_dim) in [0, 1], on the CPU."""
+    return torch.cat([unit_activation(latents) for latents in latents_of(model, images, k, beta)])
 
 
 @torch.no_grad()
@@ -230,9 +247,7 @@ def metrics(
     generator = torch.Generator().manual_seed(NOISE_SEED)
     n, pixels = len(images), math.prod(images.shape[1:])
     mean_image = torch.stack([as_floats(batch).sum(0, dtype=torch.float64) for batch in images.split(BATCH)]).sum(0) / n
-    sums = dict.fromkeys(("bce", "error", "variance", "effective_l0"), 0.0)
-    denoise, noisy_error = dict.fromkeys(sigmas, 0.0), dict.fromkeys(sigmas, 0.0)
-    kept_error = dict.fromkeys(tops, 0.0)
+    sums: defaultdict[Any, float] = defaultdict(float)
     activation_counts = torch.zeros(BINS)
     activation_sums = torch.zeros(model.latent_dim, dtype=torch.float64)
     alive = torch.zeros(model.latent_dim, dtype=torch.bool)
@@ -242,7 +257,8 @@ def metrics(
         if wrong:
             raise ValueError(wrong)
         clean = as_floats(batch)
-        noisy = {sigma: given.to(device) for sigma, given in _noisy(clean, sigmas, generator).items()}
+        # Noise of every level is drawn, so that one is the same beside any others.
+        noisy = {level: add_noise(clean, level, generator) for level in NOISE_LEVELS if sigmas}
         sums["variance"] += (clean - mean_image).square().sum().item()
         clean = clean.to(device)
         latents = model.encode(clean, k, beta)
@@ -255,13 +271,14 @@ def metrics(
         mean_of_each.append(activations.mean(1).float().cpu())
         sums["effective_l0"] += effective_l0(latents).sum().item()
         for sigma in sigmas:
-            denoise[sigma] += _squared_error(model.decode(model.encode(noisy[sigma], k, beta)), clean)
-            seen = noisy[sigma].clamp(0, 1) if model.output == "sigmoid" else noisy[sigma]
-            noisy_error[sigma] += _squared_error(seen, clean)
+            given = noisy[sigma].to(device)
+            sums["denoise", sigma] += _squared_error(model.decode(model.encode(given, k, beta)), clean)
+            seen = given.clamp(0, 1) if model.output == "sigmoid" else given
+            sums["noisy", sigma] += _squared_error(seen, clean)
         for kept in tops:
             most = min(kept, model.latent_dim)  # a model for every k is asked for each; any other has what it has
             largest = model.encode(clean, most) if any_k else keep_top_k(latents, most)
-            kept_error[kept] += _squared_error(model.decode(largest), clean)
+            sums["kept", kept] += _squared_error(model.decode(largest), clean)
         activation_counts += torch.histc(activations.float().cpu(), BINS, 0, 1)
         activation_sums += activations.sum(0, dtype=torch.float64).cpu()
         alive |= (keep_top_k(latents, min(dead_rank, model.latent_dim)) != 0).any(0).cpu()
@@ -271,13 +288,13 @@ def metrics(
         bce=sums["bce"] / (n * pixels) if model.output == "sigmoid" else None,
         mse=sums["error"] / (n * pixels),
         fvu=sums["error"] / variance if variance else None,
-        denoise_mse={f"{sigma:g}": total / (n * pixels) for sigma, total in denoise.items()},
-        noisy_mse={f"{sigma:g}": total / (n * pixels) for sigma, total in noisy_error.items()},
+        denoise_mse={f"{sigma:g}": sums["denoise", sigma] / (n * pixels) for sigma in sigmas},
+        noisy_mse={f"{sigma:g}": sums["noisy", sigma] / (n * pixels) for sigma in sigmas},
         mean_activation=latent_means.mean().item(),
         effective_l0=sums["effective_l0"] / n,
         l0=l0.mean(dtype=torch.float64).item(),
         dead_fraction=1 - alive.float().mean().item(),
-        fvu_top_k={str(k): error / variance for k, error in kept_error.items() if variance},
+        fvu_top_k={str(kept): sums["kept", kept] / variance for kept in tops if variance},
         activation_histogram=(activation_counts / activation_counts.sum()).tolist(),
         latent_histogram=(torch.histc(latent_means, BINS, 0, 1) / model.latent_dim).tolist(),
         l0_by_class=_by_class(l0, labels),
@@ -291,12 +308,6 @@ def _by_class(values: Tensor, labels: Tensor | None) -> list[float]:
         return []
     count = torch.bincount(labels).clamp_min(1)
     return (torch.zeros(len(count)).index_add(0, labels, values) / count).tolist()
-
-
-def _noisy(clean: Tensor, sigmas: tuple[float, ...], generator: torch.Generator) -> dict[float, Tensor]:
-    """Images with noise of each sigma. Noise of every level is drawn, so that one is the same beside any others."""
-    every = {level: add_noise(clean, level, generator) for level in NOISE_LEVELS if sigmas}
-    return {sigma: every[sigma] for sigma in sigmas}
 
 
 def _squared_error(reconstruction: Tensor, clean: Tensor) -> float:

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from torch import Tensor
 
 from sae_model import SparseAutoencoder
-from sae_model.errors import is_number
 
-from .evaluation import metrics
+from .evaluation import evaluating, metrics
 
 HISTORY_NAME = "history.json"
 MOST_IMAGES = 2_000
 """Of the validation split; one pass over them takes a fraction of a second."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """Metrics after an epoch, as `training.measure.evaluation.Evaluation` defines them."""
-
-    epoch: int
-    """From 1."""
-    bce: float | None
-    fvu: float | None
-    """None where the images are all alike."""
-    effective_l0: float
-    dead_fraction: float
-
-    def __str__(self) -> str:
-        bce = "" if self.bce is None else f"bce {self.bce:.4f}, "
-        fvu = "" if self.fvu is None else f"fvu {self.fvu:.4f}, "
-        return f"{bce}{fvu}effective L0 {self.effective_l0:.1f}, dead {self.dead_fraction:.1%}"
+MEASURED = ("bce", "fvu", "effective_l0", "dead_fraction")
+Epoch = dict[str, float | None]
+"""`epoch`, from 1, and the metrics after it by the names of `MEASURED`, as `Evaluation` defines them; None where there
+is none."""
 
 
 def measure_epoch(model: SparseAutoencoder, images: Tensor, epoch: int) -> Epoch:
@@ -42,24 +25,15 @@ def measure_epoch(model: SparseAutoencoder, images: Tensor, epoch: int) -> Epoch
 
     Its training flag is left as it was found.
     """
-    was_training = model.training
-    found = metrics(model.eval(), images[:MOST_IMAGES], sigmas=(), tops=())
-    model.train(was_training)
-    return Epoch(epoch, found.bce, found.fvu, found.effective_l0, found.dead_fraction)
-
-
-def write_history(folder: Path, history: Sequence[Epoch]) -> None:
-    """Write history.json to a folder."""
-    epochs = [asdict(epoch) for epoch in history]
-    (folder / HISTORY_NAME).write_text(json.dumps(epochs, indent=2) + "\n", encoding="utf-8")
+    with evaluating(model):
+        found = metrics(model, images[:MOST_IMAGES], sigmas=(), tops=())
+    return {"epoch": epoch, **{name: getattr(found, name) for name in MEASURED}}
 
 
 def read_history(folder: str | Path) -> list[Epoch]:
-    """Read what `write_history` wrote; nothing where there is no such file, or none that can be read."""
-    path = Path(folder) / HISTORY_NAME
+    """Read the history.json of a folder; nothing where there is no such file, or none that can be read."""
     try:
-        history = [Epoch(**epoch) for epoch in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
-        numbers = [value for epoch in history for value in vars(epoch).values() if value is not None]
-        return history if all(map(is_number, numbers)) else []
-    except (OSError, ValueError, TypeError, RecursionError):
+        history = json.loads((Path(folder) / HISTORY_NAME).read_text(encoding="utf-8"))
+        return [{name: epoch[name] for name in ("epoch", *MEASURED)} for epoch in history]
+    except (OSError, ValueError, TypeError, LookupError):
         return []

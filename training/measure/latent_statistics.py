@@ -14,10 +14,9 @@ from torch import Tensor
 from sae_model import SparseAutoencoder, unit_activation
 from sae_model.sparsity import keep_top_k
 
-from ..data import Split, as_floats
-from .evaluation import DEAD_RANK
+from ..data import Split
+from .evaluation import DEAD_RANK, latents_of
 
-BATCH = 1000
 TOP_IMAGES = 12
 SAMPLE = 2500
 """So many test images are looked at for what the page says about a latent."""
@@ -65,8 +64,7 @@ def latent_statistics(
     """
     if len(images) < TOP_IMAGES or len(images) != len(labels):
         raise ValueError(f"At least {TOP_IMAGES} images and a label for each; got {len(images)} and {len(labels)}.")
-    device = next(model.parameters()).device
-    latents = torch.cat([model.encode(as_floats(batch).to(device), k, beta).cpu() for batch in images.split(BATCH)])
+    latents = torch.cat([*latents_of(model, images, k, beta)])
     activations = unit_activation(latents)
     labelled = [activations[labels == label] for label in range(classes or int(labels.max()) + 1)]
     class_means = torch.stack([of_class.mean(0) if len(of_class) else of_class.sum(0) for of_class in labelled])

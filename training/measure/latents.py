@@ -13,7 +13,8 @@ from torch import Tensor
 
 from sae_model import SparseAutoencoder, unit_activation
 
-from ..data import Images, as_floats, as_images
+from ..data import Images, as_images
+from .evaluation import latents_of
 
 BATCH = 1000
 TOP = 12
@@ -61,18 +62,17 @@ def look_at_latents(
             f"It takes rows, and a label for each where there are any; got {len(data)} and {count} labels."
         )
     data = as_images(data)
-    device = next(model.parameters()).device
     on, activation = (torch.zeros(model.latent_dim, dtype=torch.float64) for _ in range(2))
     classes = 0 if labels is None else int(labels.max()) + 1
     of_class = torch.zeros(classes, model.latent_dim, dtype=torch.float64)
-    most = min(TOP, len(data))
+    most, seen = min(TOP, len(data)), 0
     values, rows = torch.zeros(0, model.latent_dim), torch.zeros(0, model.latent_dim, dtype=torch.long)
-    for number, batch in enumerate(data.split(BATCH)):
-        latents = model.encode(as_floats(batch).to(device), k, beta).float().cpu()
+    for latents in latents_of(model, data, k, beta):
         activations = unit_activation(latents)
         on += latents.count_nonzero(0)
         activation += activations.sum(0, dtype=torch.float64)
-        here = torch.arange(len(batch)) + number * BATCH
+        here = torch.arange(len(latents)) + seen
+        seen += len(latents)
         if labels is not None:
             of_class.index_add_(0, labels[here], activations.double())
         values = torch.cat([values, latents.abs()])
@@ -161,13 +161,13 @@ def heat_maps(model: SparseAutoencoder, data: Images, groups: Tensor, positions:
     Returns:
         (latent_dim, rows, columns): the latent's value for each patch of that image, 0 where there is no patch.
     """
-    device = next(model.parameters()).device
     height, width = (positions.max(0).values + 1).tolist()
     maps = torch.zeros(model.latent_dim, height, width)
-    for number, batch in enumerate(data.split(BATCH)):
-        latents = model.encode(as_floats(batch).to(device)).float().cpu()
-        here = slice(number * BATCH, number * BATCH + len(batch))
+    seen = 0
+    for latents in latents_of(model, data):
+        here = slice(seen, seen + len(latents))
         row, latent = (groups[here].unsqueeze(1) == shown).nonzero(as_tuple=True)
         y, x = positions[here][row].T
         maps[latent, y, x] = latents[row, latent]
+        seen = here.stop
     return maps

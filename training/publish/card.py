@@ -23,65 +23,10 @@ IMAGE_NAME = "reconstructions.webp"
 MOST_CLASSES = 30
 """The most rows of the table by class."""
 PROBED = {"100": "fitted on 10 training images of each class", "all": "fitted on all training images"}
+Metric = tuple[str, float, str, str]
+"""Its name, its value, the same as text, and what it means."""
 BEGIN = "<!-- Generated from here on: the next push writes it anew. Write above or below. -->"
 END = "<!-- Generated up to here. -->"
-
-BODY = """# {name}
-
-A sparse autoencoder for {kind} of {shape}: {latent_dim} latents, {architecture}.
-Trained on {dataset}{noisy}. Sparsity method: {method}{values}. It asks for {asks_for}.
-Use it {purpose}.{remark}
-
-![Four rows: {row}s of {dataset}'s test split, their reconstructions, the same with noise of sigma 0.3, and the
-reconstructions of those]({image})
-
-## Load it
-
-{install}
-
-```python
-import torch
-from sae_model import SparseAutoencoder
-
-model = SparseAutoencoder.from_pretrained("{source}")
-{row}s = {some}(8, {image_shape})  # {values_are}
-reconstruction, latents, activations = model({row}s){asked}
-```
-
-Loading is strict: weights that are not exactly those that were saved end in an error message.{dictionary}
-
-## What it does
-
-Measured on the {count} {row}s of {dataset}'s test split, by `python -m sae_model.training evaluate`.
-
-{table}
-
-{by_class}## How it was trained
-
-{init}{epochs} epochs over {limit}training {row}s of {dataset} (less the last ones, which are the validation split) in
-batches of {batch_size}, with AdamW at a learning rate of {learning_rate:g}{schedule} (weight decay {weight_decay:g}).
-Seed: {seed}. The loss is {loss}.
-`recipe.json` holds the hyperparameters; the same recipe on the same machine gives the same weights.
-
-Versions: {versions}.
-
-## What it is not for
-
-It is made to be understood{small}. It recognises nothing and generates nothing, and its latents are no
-measure of what {a_row} means.
-
-## Licence and citation
-
-The weights: MIT. {credit}
-
-```bibtex
-@misc{{sparse-autoencoders-by-touch,
-  title = {{Sparse autoencoders, by touch: {name}}},
-  note = {{Trained on {dataset}; effective L0 {effective_l0:.0f} of {latent_dim}, FVU {fvu:.3f}}}
-}}
-```
-"""
-
 
 INSTALL = """Install its package from the Space that shows such models:
 
@@ -101,58 +46,90 @@ def render_card(model: SparseAutoencoder, record: Record, repo_id: str | None = 
         repo_id: the repo on the Hub from which it is loaded; None for a folder.
         space: address of a Space from which pip can install `sae_model`.
     """
-    recipe, evaluation = record.recipe, record.evaluation
-    about, sparsity, bounded = record.about, recipe.sparsity, recipe.loss == "bce"
-    sizes, is_vector = " x ".join(map(str, model.image_shape)), set(model.image_shape[1:]) <= {1}
-    values = ", ".join(f"{name} = {value:g}" for name, value in dataclasses.asdict(sparsity).items())
+    recipe, e, dataset, sparsity = record.recipe, record.evaluation, record.about.title, record.recipe.sparsity
+    bounded, is_vector = recipe.loss == "bce", set(model.image_shape[1:]) <= {1}
     row, a_row, value = ("vector", "a vector", "value") if is_vector else ("image", "an image", "pixel")
+    shape = f"{model.image_shape[0]} values" if is_vector else f"{' x '.join(map(str, model.image_shape))} pixels"
+    architecture = "a linear dictionary" if model.is_linear else f"the architecture `{model.architecture}`"
     linear = f"\n`model.dictionary` holds its atoms, {a_row} for each latent." if model.is_linear else ""
-    metrics = [[name, shown, meaning] for name, _, shown, meaning in _metrics(evaluation, row, value)]
-    body = BODY.format(
-        name=recipe.name,
-        kind=f"{row}s",
-        row=row,
-        a_row=a_row,
-        small="" if is_vector else ", on small images",
-        shape=f"{model.image_shape[0]} values" if is_vector else f"{sizes} pixels",
-        image_shape=", ".join(map(str, model.image_shape)),
-        latent_dim=model.latent_dim,
-        architecture="a linear dictionary" if model.is_linear else f"the architecture `{model.architecture}`",
-        dictionary=linear,
-        method=sparsity.title,
-        values=f" ({values})" if values else "",
-        asks_for=sparsity.asks_for,
-        purpose=sparsity.purpose,
-        remark=f" {sparsity.remark}" if sparsity.remark else "",
-        asked="".join(
-            f"\nlatents = model.encode({row}s, {name}={stops[len(stops) // 2]:g})  # {stops[0]:g} to {stops[-1]:g}"
-            for name, stops in sparsity.measured_at.items()
-        ),
-        dataset=about.title,
-        noisy=f" with noise of a sigma drawn from 0 to {recipe.noise:g} on each {row}" if recipe.noise else "",
-        image=IMAGE_NAME,
-        install=INSTALL.format(space=space) if space else INSTALLED if repo_id else IN_A_FOLDER,
-        source=repo_id or recipe.name,
-        some="torch.rand" if bounded else "torch.randn",
-        values_are=f"{row}s in [0, 1]" if bounded else "values of any range",
-        loss=" plus ".join(_loss_terms(recipe, value)),
-        count=f"{record.test_images:,}",
-        table=as_markdown(["metric", "value", "meaning"], metrics),
-        by_class=_by_class(record),
-        init=f"Fine-tuned from {_name_of(recipe.init)}. " if recipe.init else "",
-        epochs=recipe.epochs,
-        limit=f"the first {recipe.limit:,} " if recipe.limit else "the ",
-        batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate,
-        schedule=" at the peak of one cycle" if recipe.one_cycle else "",
-        weight_decay=recipe.weight_decay,
-        seed=recipe.seed,
-        versions=", ".join(f"{name} {version}" for name, version in record.versions.items()),
-        credit=about.attribution,
-        effective_l0=evaluation.effective_l0,
-        fvu=evaluation.fvu,
+    noisy = f" with noise of a sigma drawn from 0 to {recipe.noise:g} on each {row}" if recipe.noise else ""
+    chosen = ", ".join(f"{name} = {value:g}" for name, value in dataclasses.asdict(sparsity).items())
+    method = f"{sparsity.title}{f' ({chosen})' if chosen else ''}. It asks for {sparsity.asks_for}"
+    rate = f"{recipe.learning_rate:g}{' at the peak of one cycle' if recipe.one_cycle else ''}"
+    data = f"training {row}s of {dataset} (less the last ones, which are the validation split)"
+    install = INSTALL.format(space=space) if space else INSTALLED if repo_id else IN_A_FOLDER
+    some, values_are = ("torch.rand", f"{row}s in [0, 1]") if bounded else ("torch.randn", "values of any range")
+    asked = "".join(
+        f"\nlatents = model.encode({row}s, {name}={stops[len(stops) // 2]:g})  # {stops[0]:g} to {stops[-1]:g}"
+        for name, stops in sparsity.measured_at.items()
     )
-    return f"---\n{_metadata(model, record, row, value).to_yaml()}\n---\n\n{BEGIN}\n{body}{END}\n"
+    metrics = _metrics(e, row, value)
+    table = as_markdown(["metric", "value", "meaning"], [[name, shown, meaning] for name, _, shown, meaning in metrics])
+    small = "" if is_vector else ", on small images"
+    init = f"Fine-tuned from {_name_of(recipe.init)}. " if recipe.init else ""
+    limit = f"the first {recipe.limit:,} " if recipe.limit else "the "
+    versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
+    return f"""---
+{_metadata(model, record, metrics).to_yaml()}
+---
+
+{BEGIN}
+# {recipe.name}
+
+A sparse autoencoder for {row}s of {shape}: {model.latent_dim} latents, {architecture}.
+Trained on {dataset}{noisy}. Sparsity method: {method}.
+Use it {sparsity.purpose}.{f" {sparsity.remark}" if sparsity.remark else ""}
+
+![Four rows: {row}s of {dataset}'s test split, their reconstructions, the same with noise of sigma 0.3, and the
+reconstructions of those]({IMAGE_NAME})
+
+## Load it
+
+{install}
+
+```python
+import torch
+from sae_model import SparseAutoencoder
+
+model = SparseAutoencoder.from_pretrained("{repo_id or recipe.name}")
+{row}s = {some}(8, {", ".join(map(str, model.image_shape))})  # {values_are}
+reconstruction, latents, activations = model({row}s){asked}
+```
+
+Loading is strict: weights that are not exactly those that were saved end in an error message.{linear}
+
+## What it does
+
+Measured on the {record.test_images:,} {row}s of {dataset}'s test split, by `python -m sae_model.training evaluate`.
+
+{table}
+
+{_by_class(record)}## How it was trained
+
+{init}{recipe.epochs} epochs over {limit}{data} in
+batches of {recipe.batch_size}, with AdamW at a learning rate of {rate} (weight decay {recipe.weight_decay:g}).
+Seed: {recipe.seed}. The loss is {" plus ".join(_loss_terms(recipe, value))}.
+`recipe.json` holds the hyperparameters; the same recipe on the same machine gives the same weights.
+
+Versions: {versions}.
+
+## What it is not for
+
+It is made to be understood{small}. It recognises nothing and generates nothing, and its latents are no
+measure of what {a_row} means.
+
+## Licence and citation
+
+The weights: MIT. {record.about.attribution}
+
+```bibtex
+@misc{{sparse-autoencoders-by-touch,
+  title = {{Sparse autoencoders, by touch: {recipe.name}}},
+  note = {{Trained on {dataset}; effective L0 {e.effective_l0:.0f} of {model.latent_dim}, FVU {e.fvu:.3f}}}
+}}
+```
+{END}
+"""
 
 
 def _loss_terms(recipe: Recipe, value: str) -> Iterator[str]:
@@ -173,15 +150,12 @@ def _name_of(source: str) -> str:
     return source if is_id else Path(source).expanduser().resolve().name
 
 
-def _metadata(model: SparseAutoencoder, record: Record, row: str, unit: str) -> ModelCardData:
+def _metadata(model: SparseAutoencoder, record: Record, metrics: list[Metric]) -> ModelCardData:
     """What the Hub shows and searches, every metric among it (the `model-index`)."""
     info, about = model._hub_mixin_info.model_card_data, record.about
-    task, tags = info.pipeline_tag, info.tags
-    assert task is not None, "SparseAutoencoder names it"
-    assert tags is not None, "SparseAutoencoder names them"
     results = [
         EvalResult(
-            task_type=task,
+            task_type=str(info.pipeline_tag),
             dataset_type=about.hub or about.title,
             dataset_name=about.title,
             dataset_split="test",
@@ -189,21 +163,21 @@ def _metadata(model: SparseAutoencoder, record: Record, row: str, unit: str) -> 
             metric_name=meaning,
             metric_value=value,
         )
-        for name, value, _, meaning in _metrics(record.evaluation, row, unit)
+        for name, value, _, meaning in metrics
     ]
     return ModelCardData(
         library_name=info.library_name,
         license=info.license,
-        pipeline_tag=task,
-        tags=[*tags, about.title.lower().replace(" ", "-"), record.recipe.sparsity.kind],
+        pipeline_tag=info.pipeline_tag,
+        tags=[*(info.tags or ()), about.title.lower().replace(" ", "-"), record.recipe.sparsity.kind],
         datasets=[about.hub] if about.hub else None,
         model_name=record.recipe.name,
         eval_results=results,
     )
 
 
-def _metrics(e: Evaluation, row: str, unit: str) -> list[tuple[str, float, str, str]]:
-    """Every metric of an evaluation: its name, its value, the same as text, and what it means.
+def _metrics(e: Evaluation, row: str, unit: str) -> list[Metric]:
+    """Every metric of an evaluation.
 
     Args:
         row, unit: what the data are called: "image" and "pixel", or "vector" and "value".
@@ -280,11 +254,8 @@ def merge_cards(new: str, old: str) -> str:
             mine[key] = value
         elif isinstance(value, list) and isinstance(mine[key], list) and key != "model-index":
             mine[key] = mine[key] + [entry for entry in value if entry not in mine[key]]
-    above, _, rest = theirs.text.partition(BEGIN)
-    _, _, below = rest.partition(END) if rest else ("", "", "")
-    if not rest:  # a card that nobody generated: all of it was written by hand
-        above, below = "", theirs.text
-    _, _, generated = ours.text.partition(BEGIN)
+    above, begin, rest = theirs.text.partition(BEGIN)
+    # Of a card that nobody generated all was written by hand; it comes below.
+    parts = [above, ours.text, rest.partition(END)[2]] if begin else [ours.text, theirs.text]
     metadata = yaml.safe_dump(mine, sort_keys=False, allow_unicode=True).strip()
-    parts = [above.strip(), (BEGIN + generated).strip(), below.strip()]
-    return f"---\n{metadata}\n---\n\n" + "\n\n".join(part for part in parts if part) + "\n"
+    return f"---\n{metadata}\n---\n\n" + "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"

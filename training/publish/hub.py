@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, HfApi, errors
 from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # as in sae_model/hub.py
-from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public, but not in its __all__
 
 from sae_model import SparseAutoencoder
 from sae_model.bundle import repo_name
@@ -17,7 +17,7 @@ from sae_model.hub import SECONDS_TO_ANSWER, why_not_written
 from sae_model.storage import CARD_NAME
 
 from .card import merge_cards, render_card
-from .record import Record, RecordError
+from .record import Record
 from .run_folder import FILES
 
 SPACE = "by-touch"
@@ -35,7 +35,7 @@ def hub_errors(undone: str) -> Iterator[None]:
     """Turn what goes wrong between us and the Hub into a HubError; `undone` says what was not done."""
     try:
         yield
-    except (HTTPError, OSError, RuntimeError, ValueError) as error:
+    except (HTTPError, OSError, RuntimeError, ValueError, TypeError, LookupError) as error:
         raise HubError(f"{undone}: {why_not_written(error)}") from error
 
 
@@ -45,12 +45,7 @@ def check_repo_id(repo_id: str) -> None:
     Raises:
         HubError: it is not a repo id.
     """
-    try:
-        validate_repo_id(repo_id)
-        owner, _, name = repo_id.partition("/")
-    except errors.HFValidationError:
-        owner = name = ""
-    if not owner or not name:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
         raise HubError(f"{repo_id!r} is not a Hub id of the form owner/name.")
 
 
@@ -95,16 +90,18 @@ def push(
     model, record = SparseAutoencoder.from_pretrained(folder), Record.read(folder)
     with hub_errors(f"{folder} was not pushed to {repo_id}"):
         api = HfApi(token=token)
-        _make_sure_there_is(api, repo_id, private, branch)
+        try:
+            info = api.model_info(repo_id, timeout=SECONDS_TO_ANSWER)
+            if private and not info.private:
+                raise HubError(f"{repo_id} is public: make it private in its settings, or leave out --private.")
+        except errors.RepositoryNotFoundError:
+            api.create_repo(repo_id, private=private or None, exist_ok=True)
+        if branch is not None:
+            api.create_branch(repo_id, branch=branch, exist_ok=True)
         parent = api.model_info(repo_id, revision=branch, timeout=SECONDS_TO_ANSWER).sha
         space = f"{repo_id.partition('/')[0]}/{SPACE}"
         there = api.repo_exists(space, repo_type="space")
-        try:
-            card = render_card(model, record, repo_id, f"{api.endpoint}/spaces/{space}" if there else None)
-        except (LookupError, TypeError, AttributeError, ValueError) as error:
-            raise RecordError(
-                f"{folder} holds metrics that no card can show ({type(error).__name__}): were they edited by hand?"
-            ) from error
+        card = render_card(model, record, repo_id, f"{api.endpoint}/spaces/{space}" if there else None)
         old_card = _read(api, repo_id, CARD_NAME, parent)
         if old_card is not None:
             card = merge_cards(card, old_card)
@@ -118,18 +115,6 @@ def push(
             parent_commit=parent,  # a change that somebody else makes meanwhile is not overwritten
         )
     return commit.pr_url or commit.commit_url
-
-
-def _make_sure_there_is(api: HfApi, repo_id: str, private: bool, branch: str | None) -> None:
-    """Make a repo, and a branch of it."""
-    try:
-        info = api.model_info(repo_id, timeout=SECONDS_TO_ANSWER)
-        if private and not info.private:
-            raise HubError(f"{repo_id} is public: make it private in its settings, or leave out --private.")
-    except errors.RepositoryNotFoundError:
-        api.create_repo(repo_id, private=private or None, exist_ok=True)
-    if branch is not None:
-        api.create_branch(repo_id, branch=branch, exist_ok=True)
 
 
 def _read(api: HfApi, repo_id: str, filename: str, revision: str | None) -> str | None:

@@ -13,7 +13,6 @@ import sae_model
 from sae_model.errors import UserError
 
 from ..data import DATASETS, About
-from ..data.dataset import HUB
 from ..fit.recipe import Recipe
 from ..measure.evaluation import Evaluation
 
@@ -76,35 +75,6 @@ class Record:
             raise RecordError(
                 f"{folder} holds no record of this version ({type(error).__name__}: {error}): train it again."
             ) from error
-
-
-def data_of(
-    model: str, shape: tuple[int, ...], dataset: str | None, image_size: int | None, grey: bool
-) -> tuple[str, int | None, bool]:
-    """The data to measure a model on: what is given, or else what the recipe in its folder says, or MNIST.
-
-    Args:
-        shape: of the model's images.
-        dataset, image_size, grey: as for `open_dataset`; without a data set the recipe has the others too.
-
-    Raises:
-        RecordError: no data set is given, and there is no recipe, though the model is not for images such as those of
-            MNIST; or the recipe has a path that is not there, seen from here.
-    """
-    if dataset is not None:
-        return dataset, image_size, grey
-    if (Path(model) / RECIPE_NAME).is_file():
-        recipe = Record.read(Path(model)).recipe
-        path = Path(recipe.dataset).expanduser()
-        if recipe.dataset not in DATASETS and not recipe.dataset.startswith(HUB) and not path.exists():
-            relative = "" if path.is_absolute() else ", a path from the folder where `fit` ran"
-            raise RecordError(
-                f"{model} was trained on {recipe.dataset}{relative}: there is none here. Name the data with --dataset."
-            )
-        return recipe.dataset, image_size or recipe.image_size, grey or recipe.grey
-    if shape != (1, 28, 28):
-        raise RecordError(f"{model} does not say what its model was trained on: name the data with --dataset.")
-    return Recipe().dataset, image_size, grey
 
 
 def versions() -> dict[str, str]:

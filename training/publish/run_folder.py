@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sae_model.storage import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, staged_folde
 from ..data import Split
 from ..draw.card_image import card_image, examples
 from ..measure.evaluation import BY_NAMES, Evaluation, write_by
-from ..measure.history import HISTORY_NAME, Epoch, write_history
+from ..measure.history import HISTORY_NAME, Epoch
 from .card import IMAGE_NAME, render_card
 from .record import EVALUATION_NAME, RECIPE_NAME, Record
 
@@ -43,6 +44,6 @@ def save_run(
         for argument, metrics in by.items():
             write_by(stage, argument, metrics)
         if history:
-            write_history(stage, history)
+            (stage / HISTORY_NAME).write_text(json.dumps(history, indent=2) + "\n", encoding="utf-8")
         (stage / IMAGE_NAME).write_bytes(card_image(model, examples(test)))
         write_model(stage, model.state_dict(), model.config())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 import torch
@@ -32,11 +31,8 @@ def test_what_is_measured_is_the_variance_that_is_left_and_the_latents_that_are_
 
 def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "find_spec", lambda _: None)
-    (name, ours), *others = peers.PEERS.items()
-    monkeypatch.setattr(peers, "PEERS", {name: replace(ours, rates=(1e-9, 5e-3))} | dict(others))
     done = succeeded("peers", "--epochs", "1", "--limit", "600")
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| `") or "same" in line]
     assert [row[0] for row in rows] == ["| `fit --sparsity topk --k 25`", "| the same with `--loss mse`"]
-    assert rows[0][1] == "0.005"  # which learns more in an epoch
     for row in rows:
         assert re.fullmatch(r"0\.\d{4} [\d.]+% \d+ \|", " ".join(row[2:]))
