@@ -300,12 +300,15 @@ def report_command(
 
 @app.command("results")
 def results_command(
+    seeds: Annotated[
+        bool, typer.Option("--seeds", help="Also train the headline variants with two more seeds each.")
+    ] = False,
     write: Annotated[bool, typer.Option("--write", help="Also write them into training/RESULTS.md.")] = False,
 ) -> None:
     """Print the tables of the bundled variants, as Markdown, from their evaluation.json files."""
     from .results import RESULTS, results, with_tables
 
-    tables = results()
+    tables = results(seeds)
     print("\n\n".join(tables))
     if write:
         RESULTS.write_text(with_tables(RESULTS.read_text(encoding="utf-8"), tables), encoding="utf-8")

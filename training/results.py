@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import statistics
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sae_model.bundle import BUNDLE
@@ -11,10 +13,15 @@ from sae_model.methods import METHODS
 
 from .data import load_split
 from .fit.bundled_recipes import LECTURE, RECIPES
-from .measure.evaluation import Evaluation, known, read_by
+from .fit.checkpoint import run
+from .fit.recipe import Recipe
+from .measure.evaluation import Evaluation, evaluate, known, read_by
 from .measure.probe import pixels, probe_errors
 from .publish.card import PROBED, as_markdown
 
+SEEDS = (0, 1, 2)
+HEADLINE = ("dense", "l1-1", "l1-3", "topk-25")
+"""The variants that are trained with several seeds."""
 OF_THE_FIELD = ("topk-25", "batch-topk", "jumprelu", "matryoshka")
 """The methods that the field uses, at about the same number of latents."""
 BY_CLASS = ("l1-1", "kl-image-0.05", "kl-neuron-0.05", "topk-25", "batch-topk", "jumprelu")
@@ -39,10 +46,22 @@ TABLE_METRICS: dict[str, Callable[[Evaluation], str]] = {
 """Metric -> its cell in the tables."""
 
 
-def results() -> list[str]:
-    """The tables as Markdown."""
+NUMBERS: dict[str, Callable[[Evaluation], float]] = {
+    "bce": lambda e: known(e.bce),
+    "fvu": lambda e: known(e.fvu),
+    "effective L0": lambda e: e.effective_l0,
+    "dead latents": lambda e: e.dead_fraction,
+    "denoise mse at 0.3": lambda e: e.denoise_mse["0.3"],
+    "fvu top 25": lambda e: e.fvu_top_k["25"],
+    "probe error, all": lambda e: e.probe_error["all"],
+}
+"""Metric -> its value; the table of seeds has the mean and the deviation of each."""
+
+
+def results(with_seeds: bool) -> list[str]:
+    """The tables as Markdown. `with_seeds` adds one for which the headline variants are trained again, for an hour."""
     evaluations = {recipe.name: Evaluation.read(BUNDLE / recipe.name / "evaluation.json") for recipe in RECIPES}
-    return [table(evaluations) for table in TABLES]
+    return [table(evaluations) for table in (*TABLES, *[seeds_table] * with_seeds)]
 
 
 def with_tables(text: str, tables: Sequence[str]) -> str:
@@ -142,3 +161,22 @@ TABLES = (
     probe_table,
 )
 """Of the committed evaluations, in the order in which they are printed."""
+
+
+def seeds_table(evaluations: dict[str, Evaluation]) -> str:
+    """Mean and standard deviation of headline metrics over seeds; the first seed's model is the bundled one."""
+    rows = []
+    for recipe in (recipe for recipe in RECIPES if recipe.name in HEADLINE):
+        several = [evaluations[recipe.name], *(_trained(replace(recipe, seed=seed)) for seed in SEEDS[1:])]
+        values = [[of(e) for e in several] for of in NUMBERS.values()]
+        means = [f"{statistics.mean(column):.4g} ± {statistics.stdev(column):.2g}" for column in values]
+        rows.append([f"`{recipe.name}`", *means])
+    return as_markdown([f"{len(SEEDS)} seeds", *NUMBERS], rows)
+
+
+def _trained(recipe: Recipe) -> Evaluation:
+    train = load_split(recipe.dataset, "train")
+    model = recipe.new_model(train.images)
+    for _progress in run(model, train.images, recipe):
+        pass
+    return evaluate(model, load_split(recipe.dataset, "test"), train)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import resource
 import shutil
 import signal
@@ -118,24 +119,44 @@ main()
 """
 
 
+def stopped(by: signal.Signals, code: int, *command: object) -> str:
+    """What a run wrote to stderr until a signal stopped it, a moment after it wrote a checkpoint."""
+    checkpoint = Path(f"{command[command.index('--output') + 1]}.checkpoint")
+    before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+    # Tests that a shell runs in the background ignore Ctrl-C, and so would what they start.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen([sys.executable, "-c", OFTEN, *map(str, command)], cwd=ROOT, stderr=log)
+        signal.signal(signal.SIGINT, handler)
+        while not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before:
+            assert process.poll() is None
+            time.sleep(0.005)
+        time.sleep(random.uniform(0, 0.1))
+        process.send_signal(by)
+        assert process.wait() == code
+        log.seek(0)
+        return log.read()
+
+
+@pytest.mark.slow
+def test_kill_9_at_random_moments_changes_nothing(tmp_path: Path, few_digits: Path) -> None:
+    killed = tmp_path / "killed"
+    command = (*COMMAND, few_digits, "--output", killed, "--resume")
+    for _ in range(3):
+        stopped(signal.SIGKILL, -signal.SIGKILL, *command)
+    last, unharmed = succeeded(*command), succeeded(*COMMAND, few_digits, "--output", tmp_path / "unharmed")
+    assert (killed / "model.safetensors").read_bytes() == (tmp_path / "unharmed" / "model.safetensors").read_bytes()
+    assert last.stdout == unharmed.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["killed", "unharmed"]
+
+
 @pytest.mark.slow
 def test_an_unfinished_run_is_not_overwritten_and_a_finished_one_is_not_repeated(
     tmp_path: Path, few_digits: Path
 ) -> None:
     output, checkpoint = tmp_path / "model", tmp_path / "model.checkpoint"
     command = (*COMMAND, few_digits, "--output", output)
-    # Tests that a shell runs in the background ignore Ctrl-C, and so would what they start.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen([sys.executable, "-c", OFTEN, *command], cwd=ROOT, stderr=log)
-        signal.signal(signal.SIGINT, before)
-        while not checkpoint.exists():
-            assert process.poll() is None
-            time.sleep(0.005)
-        process.send_signal(signal.SIGINT)
-        assert process.wait() == 130
-        log.seek(0)
-        *_, last = log.read().splitlines()
+    last = stopped(signal.SIGINT, 130, *command).splitlines()[-1]
     assert last == (
         "Stopped. Nothing was half-written; `fit --resume` goes on from its last checkpoint, or starts again."
     )

@@ -106,6 +106,8 @@ def test_a_limit_takes_the_first_images(data_dir: Path) -> None:
     limited = load_split("mnist", "train", data_dir=data_dir, limit=3)
     assert torch.equal(limited.images, load_split("mnist", "train", data_dir=data_dir).images[:3])
     assert len(limited.labels) == 3
+    with pytest.raises(DataError, match="give at least 1"):
+        load_split("mnist", "train", data_dir=data_dir, limit=0)
 
 
 BROKEN: dict[str, Callable[[bytes], bytes]] = {
@@ -240,9 +242,19 @@ def test_what_torchvision_reads_comes_in_colour_and_may_be_scaled_and_grey(
         load_split(name, "test", tmp_path)
 
 
-def test_labels_beyond_the_classes_are_noticed(data_dir: Path) -> None:
-    write_idx(data_dir / "MNIST" / "raw", "t10k", np.zeros((10, 28, 28)), np.full(10, 10))
-    with pytest.raises(DataError, match="MNIST has labels from 10 to 10; its 10 classes are numbered from 0"):
+@pytest.mark.parametrize(
+    ("count", "labels", "words"),
+    [
+        (10, [10] * 10, r"10 images, 10 labels \(10 is one\) and 10 classes, numbered from 0"),
+        (10, [3] * 9, "10 images, 9 labels and 10 classes"),
+        (0, [], "0 images, 0 labels"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_noticed(
+    data_dir: Path, count: int, labels: list[int], words: str
+) -> None:
+    write_idx(data_dir / "MNIST" / "raw", "t10k", np.zeros((count, 28, 28)), np.array(labels))
+    with pytest.raises(DataError, match=f"MNIST has {words}"):
         load_split("mnist", "test", data_dir)
 
 

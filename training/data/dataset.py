@@ -67,14 +67,18 @@ class Dataset:
         twelfth if that is less; "train" all training images before those.
 
         Raises:
-            DataError: images that cannot be had, or labels out of range.
+            DataError: images that cannot be had, labels that do not fit them or the classes, or a limit below 1.
         """
         images, labels = self.half("test" if part == "test" else "train")
-        if not 0 <= int(labels.min()) <= int(labels.max()) < len(self.classes):
+        wrong = labels[(labels < 0) | (labels >= len(self.classes))].tolist()
+        if wrong or len(labels) != len(images) or not len(labels):
             raise DataError(
-                f"{self.about.title} has labels from {int(labels.min())} to {int(labels.max())}; its "
-                f"{len(self.classes)} classes are numbered from 0: its files are not what they should be."
+                f"{self.about.title} has {len(images):,} images, {len(labels):,} labels"
+                f"{f' ({wrong[0]} is one)' if wrong else ''} and {len(self.classes)} classes, numbered from 0: its "
+                "files do not belong together. Fetch them again."
             )
+        if limit is not None and limit < 1:
+            raise DataError(f"A limit of {limit} leaves no row: give at least 1.")
         kept = len(images)
         if part != "test":
             kept -= self.validation or min(VALIDATION_IMAGES, len(images) // 12)
