@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import fields
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_type_hints
@@ -201,24 +202,32 @@ def sweep_command(
 
 @app.command("bundle")
 def bundle_command(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Variants, such as l1-1; all without any.", metavar="NAME")
+    ] = None,
     output: Annotated[Path, option("Folder of the bundle.", "bundled")] = BUNDLE,
     jobs: Annotated[int | None, option("Models that are trained at a time.", "one a core", min=1)] = None,
     push_to: Annotated[
         str | None, typer.Option("--push", help="Publish the bundle as it is, instead.", metavar="OWNER")
     ] = None,
 ) -> None:
-    """Train every bundled variant again and replace it. One folder each; each is replaced whole when it is done.
+    """Train bundled variants again and replace them. One folder each; each is replaced whole when it is done.
 
-    With --push nothing is trained: the bundle as it is goes to the Hub, one repo each, and into a Collection.
+    With --push nothing is trained: the variants as they are go to the Hub, one repo each, and into a Collection.
     """
+    recipes = {recipe.name: recipe for recipe in RECIPES}
+    names = names or [*recipes]
+    if unknown := [name for name in names if name not in recipes]:
+        nearest = get_close_matches(unknown[0], recipes, cutoff=0)
+        raise UserError(f"No variant is called {unknown[0]!r:.80}. The nearest ones: {', '.join(nearest)}.")
     if push_to is not None:
-        folders = [output / recipe.name for recipe in RECIPES]
+        folders = [output / name for name in names]
         with tqdm(total=len(folders), desc="pushed", unit=" models") as bar:
             print(push_all(folders, push_to, lambda _: bar.update()))
         return
     data = load_data(DEFAULT, DATA_DIR)
     with locked(output):
-        for recipe, metrics in run_all(RECIPES, data, output, jobs or os.cpu_count() or 1):
+        for recipe, metrics in run_all([recipes[name] for name in names], data, output, jobs or os.cpu_count() or 1):
             told = f"{recipe.name}: fvu {metrics.fvu:.4f}, effective l0 {metrics.effective_l0:.0f}"
             tqdm.write(f"{told}, dead {metrics.dead_fraction:.1%}", file=sys.stderr)
 

@@ -16,8 +16,9 @@ from sae_model import L1, SparseAutoencoder
 from tests.command_line import assert_refused, run, succeeded
 from tests.idx import write_idx
 from training import cli
+from training.cli import bundle_command
 from training.data import Split, load_split
-from training.fit.bundled_recipes import LECTURE
+from training.fit.bundled_recipes import LECTURE, RECIPES
 from training.measure.evaluation import evaluate
 from training.publish.record import Record
 
@@ -109,8 +110,8 @@ def test_an_output_that_holds_something_or_is_below_a_file_is_left_alone(fitted:
     folder, _ = fitted
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     below = folder / "README.md" / "model"
-    assert_refused(run("fit", *QUICK, "--output", below), "Error: File exists")
-    assert_refused(run("report", folder, "--output", below), "is a file, so nothing can be written")
+    for command in (("fit", *QUICK), ("report", folder)):
+        assert_refused(run(*command, "--output", below), "is a file, so nothing can be written")
     assert_refused(run("fit", *QUICK, "--output", folder), "is not empty, and nothing is overwritten")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -229,3 +230,13 @@ def test_latents_that_only_large_images_make_too_many_are_refused(tmp_path: Path
     np.savez(tmp_path / "large.npz", images=images)
     done = run("fit", "--dataset", tmp_path / "large.npz", "--latent-dim", "1000000", "--output", tmp_path / "model")
     assert "does not fit into this machine's memory" in done.stderr.splitlines()[-1]
+
+
+def test_the_bundle_is_trained_whole_or_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr("training.cli.load_data", lambda *_: None)
+    monkeypatch.setattr("training.cli.run_all", lambda recipes, *_: asked.append([one.name for one in recipes]) or [])
+    bundle_command(output=tmp_path / "bundle")
+    bundle_command(["topk-25", "l1-1"], output=tmp_path / "bundle")
+    assert asked == [[recipe.name for recipe in RECIPES], ["topk-25", "l1-1"]]
+    assert_refused(run("bundle", "l1-2"), "No variant is called 'l1-2'. The nearest ones: l1-")

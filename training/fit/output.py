@@ -19,15 +19,24 @@ class OutputError(UserError):
     """A run cannot write to its output. The message says why."""
 
 
-def check_empty(output: Path) -> None:
-    """Refuse, before the training, an output that the run would overwrite.
+def check_place(output: Path) -> None:
+    """Refuse an output of which no folder can be made.
 
     Raises:
-        OutputError: it lies in a file, so no folder can be made of it, or it holds something.
+        OutputError: it lies in a file.
     """
     nearest = next(place for place in (output, *output.absolute().parents) if place.exists())
     if not nearest.is_dir():
         raise OutputError(f"{nearest} is a file, so nothing can be written to {output}: name another --output.")
+
+
+def check_empty(output: Path) -> None:
+    """Refuse, before the training, an output that the run would overwrite.
+
+    Raises:
+        OutputError: it lies in a file, or it holds something.
+    """
+    check_place(output)
     if output.is_dir() and any(path.name != PARTIAL for path in output.iterdir()):
         raise OutputError(f"{output} is not empty, and nothing is overwritten: name another --output, or remove it.")
 
@@ -53,11 +62,12 @@ def locked(output: Path) -> Iterator[None]:
     processes of one run the first one holds it.
 
     Raises:
-        OutputError: another run holds it.
+        OutputError: another run holds it, or the output lies in a file.
     """
     if parallel.rank() > 0:
         yield
         return
+    check_place(output)
     place = output.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
     path = place.with_name(f".{place.name}.lock")
