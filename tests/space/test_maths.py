@@ -233,7 +233,6 @@ def test_models_of_other_shapes_outputs_and_methods_agree(tab: Page, folder: Pat
 
 PRODUCTS = """async ([rows, width, some]) => {
   const {matrix} = await import('web/matrix.js');
-  const {all, accumulate, correlate} = await import('web/products.js');
   const numbers = (count) => Float64Array.from({length: count}, (_, i) => Math.sin(1 + i * i));
   const data = Float32Array.from(numbers(rows * width)), vector = numbers(width), weights = numbers(some.length);
   const picked = Int32Array.from(some), WithCode = globalThis.WebAssembly, {Instance} = WithCode;
@@ -245,10 +244,8 @@ PRODUCTS = """async ([rows, width, some]) => {
   delete globalThis.WebAssembly;
   const without = results(matrix(data, width));
   globalThis.WebAssembly = WithCode;
-  const plain = [correlate(data, all(rows), vector), correlate(data, picked, vector),
-    accumulate(data, picked, weights, vector.slice()), correlate(data, all(rows), vector)].map((one) => [...one]);
   WithCode.Instance = Instance;
-  return [instances, fast, without, plain];
+  return [instances, fast, without];
 }"""
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from sae_model.bundle import BUNDLE
 from space.state import TABS
-from tests.space.browser import english_in, pixels, slide, stroke, visit, wait_for_models
+from tests.space.browser import WIDE, english_in, pixels, slide, stroke, visit, wait_for_models
 from training.measure.evaluation import Evaluation
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def test_every_lesson_opens_undone_and_is_done_by_hand_and_not_by_half(
         button.click()
         page.locator("#lessons input[type=radio]").first.check()
         if lesson == "letter":
+            page.set_viewport_size(WIDE)
+            page.add_style_tag(content="* { overflow-anchor: none }")  # Safari keeps nothing in its place by itself
             page.get_by_role("button", name="Show the canvas").click()
         place = page.locator("#draw canvas").bounding_box()["y"]
         for do in (lambda _: None, *half):
