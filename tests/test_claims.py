@@ -302,9 +302,10 @@ def test_a_stated_rate_rises_under_noise(clean: torch.Tensor, noised: torch.Tens
 
 
 def test_sparse_models_remove_less_of_clipped_noise(clean: torch.Tensor, noised: torch.Tensor) -> None:
+    some, given = clean[:300], noised[:300]
     for name in ("l1-1", "l1-3", "topk-25", "kl-image-0.05", "jumprelu"):
         model = load_variant(name)
-        assert mse(model, noised.clamp(0, 1), clean) > mse(model, noised, clean), name
+        assert mse(model, given.clamp(0, 1), some) > mse(model, given, some), name
 
 
 def test_a_letter_is_made_about_as_well_as_a_digit_but_of_very_few_latents() -> None:
