@@ -1,4 +1,4 @@
-"""A wheel in a fresh environment outside of the repository trains, measures, saves, loads, pushes, and reports."""
+"""A wheel of what a Space holds, in a fresh environment, trains, measures, saves, loads, pushes, and reports."""
 
 from __future__ import annotations
 
@@ -13,57 +13,53 @@ import numpy as np
 import pytest
 import torch
 
-from sae_model import SparseAutoencoder
+from sae_model import SparseAutoencoder, list_variants
+from sae_model.bundle import BUNDLE, OWNER, repo_name
+from space.deploy import needed_files
 from tests.command_line import assert_refused, run
+from tests.test_readme import block
+from training.publish.hub import push
 
 ROOT = Path(__file__).resolve().parents[1]
-FIVE_LINES = """\
-from sae_model import TopK, SparseAutoencoder
-from sae_model.training import train, evaluate
-model = train(vectors, TopK(32), latent_dim=4096, epochs=5)      # a progress bar with loss, L0 and dead latents
-print(evaluate(model, held_out))                                 # labels only where there are any
-model.push_to_hub("me/my-sae")
-"""
 SCRIPT = f"""
 import pathlib
 import numpy as np
 import sae_model
-assert "fresh" in sae_model.__file__, sae_model.__file__
+package = pathlib.Path(sae_model.__file__).parent
+assert "fresh" in str(package), package
+assert sum(path.stat().st_size for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc") < 1_000_000
 generator = np.random.default_rng(0)
 vectors, held_out = (generator.normal(size=(count, 48)).astype("float16") for count in (700, 100))
-{FIVE_LINES.replace("me/", "ada/")}
+{block("python", "sae_model.training").replace("me/", "ada/")}
 model.save_pretrained("saved")
 np.save("latents.npy", model.encode(__import__("torch").from_numpy(held_out)).detach().numpy())
 np.save("held-out.npy", held_out)
 import sae_model.training.fit.loop
 assert "fresh" in sae_model.training.fit.loop.__file__
+print(len(sae_model.list_variants()), sae_model.load_variant("topk-10").sparsity)
+try:
+    sae_model.load_variant("topk-25")
+except sae_model.ModelLoadError as error:
+    print(error)
 """
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of a clone; from a copy, since setuptools writes beside what it builds."""
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with what pip makes of a Space of ada's; it finds torch and the like here, not on the network."""
     folder = tmp_path_factory.mktemp("wheel")
-    skip = shutil.ignore_patterns("*.safetensors", "*.webp", "__pycache__", "MNIST", "evaluation*.json")
-    for name in ("sae_model", "training"):
-        shutil.copytree(ROOT / name, folder / "clone" / name, ignore=skip)
-    for name in ("pyproject.toml", "LICENSE"):
-        shutil.copy(ROOT / name, folder / "clone")
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", folder, folder / "clone"], check=True)
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-@pytest.fixture(scope="module")
-def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment that has the wheel, and finds torch and the like here, since none is to be downloaded."""
-    fresh = tmp_path_factory.mktemp("environment") / "fresh"
+    files = {folder / "space" / name: path for name, path in needed_files().items()}
+    for there, path in files.items():
+        if path.suffix not in (".safetensors", ".gz", ".webp"):
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, there)
+    (folder / "space" / OWNER.relative_to(ROOT)).write_text("ada\n")
+    fresh = folder / "fresh"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", fresh], check=True)
     site = next((fresh / "lib").glob("python*/site-packages"))
     (site / "here.pth").write_text(sysconfig.get_path("purelib"))
     pip = [sys.executable, "-m", "pip", "--python", fresh / "bin" / "python", "install", "--quiet", "--no-deps"]
-    subprocess.run([*pip, wheel], check=True)
+    subprocess.run([*pip, "--no-build-isolation", folder / "space"], check=True)
     (info,) = site.glob("sae_model-*.dist-info")
     tops = {line.partition(",")[0].partition("/")[0] for line in (info / "RECORD").read_text().splitlines()}
     assert tops == {"sae_model", info.name}  # nothing generic
@@ -72,11 +68,15 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("hub")
-def test_five_lines_train_measure_and_push_from_a_wheel(python: Path, tmp_path: Path) -> None:
+def test_five_lines_train_measure_and_push_from_a_wheel_which_fetches_its_models(python: Path, tmp_path: Path) -> None:
+    push(BUNDLE / "topk-10", f"ada/{repo_name('topk-10')}")
     (tmp_path / "five.py").write_text(SCRIPT)
     done = subprocess.run([python, "five.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "fvu" in done.stdout
+    *_, loaded, message = done.stdout.splitlines()
+    assert loaded == f"{len(list_variants())} TopK(k=10)"
+    assert "ada/sae-mnist-topk-25" in message
     for word in ("mse", "L0", "dead"):
         assert word in done.stderr
     held_out, latents = (torch.from_numpy(np.load(tmp_path / f"{name}.npy")) for name in ("held-out", "latents"))

@@ -5,7 +5,7 @@ It does not import the client: the environment that sends the client here must b
 imported.
 """
 
-from tests.loopback_hub.endpoints import READ_TOKEN, STRANGER_TOKEN, TOKEN
+from tests.loopback_hub.endpoints import READ_TOKEN, STRANGER_TOKEN, TOKEN, Reply
 from tests.loopback_hub.server import LoopbackHub
 
-__all__ = ["READ_TOKEN", "STRANGER_TOKEN", "TOKEN", "LoopbackHub"]
+__all__ = ["READ_TOKEN", "STRANGER_TOKEN", "TOKEN", "LoopbackHub", "Reply"]

@@ -95,7 +95,8 @@ class Repo:
 class Reply:
     status: int = 200
     body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str | None] = field(default_factory=dict)
+    """None leaves out one that is sent by default."""
 
 
 class RefusalError(Exception):
@@ -132,7 +133,8 @@ class Call:
     def answer(self) -> Reply:
         match [self.method, *self.path]:
             case ["PUT", "storage", oid]:
-                return self.store(oid)
+                self.hub.stored[oid] = self.body
+                return Reply()
             case ["POST", "api", "validate-yaml"]:
                 return json_reply({"errors": [], "warnings": []})
         if self.token and self.user is None:
@@ -209,10 +211,9 @@ class Call:
 
     def repo_api(self, repo: Repo, rest: list[str]) -> Reply:
         match [self.method, *rest]:
-            case ["GET"]:
-                return self.describe(repo, "main")
-            case ["GET", "revision", revision]:
-                return self.describe(repo, revision)
+            case ["GET"] | ["GET", "revision", _]:
+                sha = self.commit_at(repo, rest[1] if rest else "main").sha
+                return json_reply({"id": repo.id, "sha": sha, "private": repo.private})
             case ["GET", "tree", revision] if self.query.get("recursive") == ["true"]:
                 files = self.commit_at(repo, revision).files
                 return json_reply([file.described(path) for path, file in sorted(files.items())])
@@ -220,30 +221,19 @@ class Call:
                 return self.preupload(repo, revision)
             case ["POST", "commit", revision]:
                 return self.commit(repo, revision)
-            case ["POST", "branch", name]:
-                return self.name_commit(repo, name, "main")
-            case ["POST", "tag", revision]:
-                return self.name_commit(repo, self.json["tag"], revision)
-            case ["GET", "runtime"]:
-                return self.runtime(repo)
-            case ["POST", "hardware"]:
+            case ["POST", "branch" | "tag", last]:
+                name, revision = (last, "main") if rest[0] == "branch" else (self.json["tag"], last)
                 self.require_write(repo.namespace)
-                repo.hardware = self.json["flavor"]
-                return self.runtime(repo)
+                if name in repo.revisions:
+                    raise RefusalError(409, f"Reference {name} already exists")
+                repo.revisions[name] = self.commit_at(repo, revision)
+                return json_reply({})
+            case ["GET", "runtime"] | ["POST", "hardware"]:
+                if self.method == "POST":
+                    self.require_write(repo.namespace)
+                    repo.hardware = self.json["flavor"]
+                return json_reply({"stage": "BUILDING", "hardware": {"current": None, "requested": repo.hardware}})
         raise self.unknown()
-
-    def describe(self, repo: Repo, revision: str) -> Reply:
-        return json_reply({"id": repo.id, "sha": self.commit_at(repo, revision).sha, "private": repo.private})
-
-    def runtime(self, repo: Repo) -> Reply:
-        return json_reply({"stage": "BUILDING", "hardware": {"current": None, "requested": repo.hardware}})
-
-    def name_commit(self, repo: Repo, name: str, revision: str) -> Reply:
-        self.require_write(repo.namespace)
-        if name in repo.revisions:
-            raise RefusalError(409, f"Reference {name} already exists")
-        repo.revisions[name] = self.commit_at(repo, revision)
-        return json_reply({})
 
     # Pushing
 
@@ -268,7 +258,14 @@ class Call:
             raise RefusalError(412, "A commit has happened since. Please refresh and try again.")
         files = dict(head.files)
         for operation in operations:
-            self.apply(files, operation["key"], **operation["value"])
+            path, value = operation["value"]["path"], operation["value"]
+            match operation["key"]:
+                case "file":
+                    files[path] = File(base64.b64decode(value["content"]))
+                case "lfsFile":
+                    files[path] = File(self.hub.stored[value["oid"]], lfs=True)
+                case _:
+                    del files[path]
         sent = tuple(operation["value"]["path"] for operation in operations)
         number = 1 + sum(name.startswith("refs/pr/") for name in repo.revisions)
         name = f"refs/pr/{number}" if asks_for_pr else revision
@@ -276,15 +273,6 @@ class Call:
         page = f"{self.hub.url}/{repo.path}"
         pull_request = {"pullRequestUrl": f"{page}/discussions/{number}"} if asks_for_pr else {}
         return json_reply({"commitOid": sha, "commitUrl": f"{page}/commit/{sha}", **pull_request})
-
-    def apply(self, files: dict[str, File], key: str, path: str, **value: Any) -> None:
-        """Change `files` as one line of a commit says."""
-        if key == "file":
-            files[path] = File(base64.b64decode(value["content"]))
-        elif key == "lfsFile":
-            files[path] = File(self.hub.stored[value["oid"]], lfs=True)
-        else:
-            del files[path]
 
     # Bytes
 
@@ -301,10 +289,6 @@ class Call:
                 ]
                 return json_reply({"transfer": "basic", "objects": upload})
         raise self.unknown()
-
-    def store(self, oid: str) -> Reply:
-        self.hub.stored[oid] = self.body
-        return Reply()
 
     def resolve(self, repo: Repo, revision: str, path: str) -> Reply:
         commit = self.commit_at(repo, revision)

@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,8 +21,9 @@ class Fault:
     method: str | None
     path: str
     times: int | None
-    status: int | None
+    reply: Reply | None = None
     after_bytes: int = 0
+    """Where the connection is cut, if there is no reply."""
 
 
 class LoopbackHub:
@@ -45,7 +47,8 @@ class LoopbackHub:
             self.repos: dict[tuple[str, str], Repo] = {}
             self.stored: dict[str, bytes] = {}
             self.collections: dict[str, dict[str, Any]] = {}
-            self.requests: list[tuple[str, str]] = []
+            self.requests: list[tuple[str, str, str | None]] = []
+            """Method, path and Authorization of each."""
             self._faults: list[Fault] = []
 
     def start(self) -> None:
@@ -88,18 +91,22 @@ class LoopbackHub:
             method: as in "POST"; None matches any.
             path: a regular expression that is searched in the path.
         """
-        self._faults.append(Fault(method, path, times, status))
+        self._faults.append(Fault(method, path, times, RefusalError(status, "Told to fail.").reply))
+
+    def reply(self, path: str, reply: Reply) -> None:
+        """Answer all requests that match with `reply`."""
+        self._faults.append(Fault(None, path, None, reply))
 
     def cut(self, path: str, after_bytes: int, times: int | None = 1) -> None:
         """Hang up `after_bytes` into the body: of a request that has one, and do nothing else; or of the answer."""
-        self._faults.append(Fault(None, path, times, None, after_bytes))
+        self._faults.append(Fault(None, path, times, after_bytes=after_bytes))
 
     def fault(self, method: str, path: str) -> Fault | None:
         """The fault that this request meets, counted down. An answer to HEAD has no body to be cut."""
         with self.lock:
             for fault in self._faults:
                 matches = fault.method in (None, method) and re.search(fault.path, path)
-                if matches and fault.times != 0 and (fault.status or method != "HEAD"):
+                if matches and fault.times != 0 and (fault.reply or method != "HEAD"):
                     fault.times = None if fault.times is None else fault.times - 1
                     return fault
         return None
@@ -108,11 +115,8 @@ class LoopbackHub:
 def _free_port() -> int:
     """A port of 127.0.0.1 that is free, below those that systems hand out by themselves and would not leave free."""
     for port in random.Random().sample(range(20_000, 32_000), 100):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
             return port
     raise OSError("No free port between 20000 and 32000 on 127.0.0.1.")
 
@@ -128,22 +132,21 @@ class _Handler(BaseHTTPRequestHandler):
     def serve(self) -> None:
         hub, method = self.server.hub, self.command
         path, size = unquote(urlsplit(self.path).path), int(self.headers.get("Content-Length", 0))
-        hub.requests.append((method, path))
+        hub.requests.append((method, path, self.headers.get("Authorization")))
         fault = hub.fault(method, path)
-        cut = fault.after_bytes if fault and not fault.status else None
+        cut = fault.after_bytes if fault and not fault.reply else None
         if cut is not None and size:
             self.rfile.read(cut)
             self.close_connection = True
             return
         body = self.rfile.read(size)
-        if fault and fault.status:
-            reply = RefusalError(fault.status, "Told to fail.").reply
-        else:
-            reply = self.reply_to(Call(hub, method, self.path, self.headers, body))
+        reply = (fault and fault.reply) or self.reply_to(Call(hub, method, self.path, self.headers, body))
         self.send_response(reply.status)
         # No connection outlives its request: so `stop` is heard by everybody, also by those who were connected.
-        for name, value in {**reply.headers, "Content-Length": str(len(reply.body)), "Connection": "close"}.items():
-            self.send_header(name, value)
+        headers = {"Content-Length": str(len(reply.body)), "Connection": "close"} | reply.headers
+        for name, value in headers.items():
+            if value is not None:
+                self.send_header(name, value)
         self.end_headers()
         if method != "HEAD":
             self.wfile.write(reply.body[:cut])

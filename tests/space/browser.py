@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,9 @@ NAMES = set(
     )
 )
 
+STEP = "Number(document.querySelector('#train table td')?.textContent.split(' ')[0] ?? -1)"
+SAID = "document.querySelector('#train-said').innerText"
+"""Of a training in Learn: the step that is shown, and what is said."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -45,11 +47,6 @@ def chromium() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
-
-
-def open_page(browser: Browser, address: str, **options: object) -> Page:
-    """The page in a window of its own, ready; errors of its scripts are collected in `errors`."""
-    return open_in(new_window(browser, **options), address)
 
 
 def new_window(browser: Browser, **options: object) -> BrowserContext:
@@ -111,7 +108,7 @@ def visit(page: Page, query: str) -> None:
 def keep_a_model(page: Page, patience: float = 120_000) -> None:
     """Train for a moment in Learn, and keep what it came to."""
     page.click("#train-step")
-    page.wait_for_function("/Paused|Done/.test(document.querySelector('#train-said').innerText)", timeout=patience)
+    page.wait_for_function(f"/Paused|Done/.test({SAID})", timeout=patience)
     page.click("#train-keep")
     page.wait_for_selector("#train-file[href]", timeout=patience)
 
@@ -149,19 +146,19 @@ def stroke(page: Page, *places: tuple[float, float], lift: bool = True) -> None:
         page.mouse.up()
 
 
-def hand_over(page: Page, event: str, content: bytes, kind: str = "image/png", onto: str = "#draw canvas") -> None:
-    """Drop or paste a file."""
-    page.evaluate(
-        """([event, data, kind, onto]) => {
-          const files = new DataTransfer();
-          files.items.add(new File([Uint8Array.from(atob(data), c => c.charCodeAt(0))], 'a', {type: kind}));
-          const options = {bubbles: true, cancelable: true};
-          document.querySelector(onto).dispatchEvent(
-            event === 'paste' ? new ClipboardEvent(event, {...options, clipboardData: files})
-                              : new DragEvent(event, {...options, dataTransfer: files}));
-        }""",
-        [event, base64.b64encode(content).decode(), kind, onto],
-    )
+@contextmanager
+def touching(page: Page) -> Iterator[Callable[..., None]]:
+    """A finger's screen: call it with "Start", "Move" or "End", and with the places in the window that are touched."""
+    client = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+        client.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+    client.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    yield touch
+    client.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    client.detach()
 
 
 def english_in(page: Page) -> set[str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sae_model import SparseAutoencoder
 from sae_model.bundle import BUNDLE
 from space.export import export
+from space.files import Files
 from space.lab import Lab
 from space.user_model_process import work
 from space.user_models import UserModels
@@ -31,9 +33,31 @@ def lab() -> Lab:
 
 
 @pytest.fixture(scope="session")
-def space() -> Iterator[Server]:
-    """A running Space."""
-    with running_space() as space:
+def files(lab: Lab) -> Files:
+    """What a browser may fetch."""
+    return Files(lab, {"hosted": False})
+
+
+@pytest.fixture(scope="session")
+def index(files: Files) -> dict[str, Any]:
+    """What a browser is told in lab.json."""
+    return json.loads(files.table["lab.json"].body)
+
+
+@pytest.fixture(scope="session")
+def few_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of some of the bundled models."""
+    folder = tmp_path_factory.mktemp("few-models")
+    for name in ("dense", "l1-1", "l1-3", "l1-10", "topk-50", "adaptive-topk"):
+        (folder / name).symlink_to(BUNDLE / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def space(few_models: Path, few_digits: Path) -> Iterator[Server]:
+    """A running Space with few models and few digits, on which a model is measured fast."""
+    environment = os.environ | {"SAE_MODELS": str(few_models), "SAE_DATA_DIR": str(few_digits)}
+    with running_space(environment=environment) as space:
         yield space
 
 
@@ -41,16 +65,6 @@ def space() -> Iterator[Server]:
 def server(space: Server) -> str:
     """Its address."""
     return space.address
-
-
-@pytest.fixture(scope="session")
-def small_space(few_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One with a few of the bundled models and few digits, on which a model is measured fast."""
-    models = tmp_path_factory.mktemp("some-models")
-    for name in ("dense", "l1-1", "l1-3", "l1-10", "topk-50", "adaptive-topk"):
-        (models / name).symlink_to(BUNDLE / name)
-    with running_space(environment=os.environ | {"SAE_MODELS": str(models), "SAE_DATA_DIR": str(few_digits)}) as space:
-        yield space
 
 
 @pytest.fixture

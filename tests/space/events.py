@@ -18,8 +18,6 @@ INTERNALS = re.compile(
     r"|concatenate|/tmp/|\.py\b|site-packages|invalid literal|could not convert|index out of range"
     r"|cannot be interpreted|null byte|float NaN"
 )
-DRAW_NO_HTML = {"state", "button", "downloadbutton", "api"}
-"""Types of components that draw their values as text, if at all."""
 GRADIO = re.compile(r"Could not preprocess input component|An event handler|.*validation error|str is not valid UTF-8")
 """How Gradio's own refusals begin; they repeat what was sent, at whatever length, to the one who sent it."""
 
@@ -101,13 +99,6 @@ class Client:
         """What Learn sends when a training starts."""
         image = base64.b64encode(bytes(4 * 784)).decode()
         return {"kind": "l1", "strength": "1", "size": 100, "noise": 0, "seed": 0, "image": image} | others
-
-    def draws_html(self, component: int) -> bool:
-        """Whether a component draws its value as HTML."""
-        part = self.parts[component]
-        if part["type"] == "html":
-            return bool(part["props"]["html_template"])
-        return part["type"] not in DRAW_NO_HTML
 
     def post(self, where: str, body: dict[str, Any], seconds: float = 120) -> Any:
         """Post to Gradio."""

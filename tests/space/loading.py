@@ -1,9 +1,18 @@
-"""Users' models, loaded as the page loads them."""
+"""Users' models, put on the Hub and loaded as the page loads them."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from huggingface_hub import HfApi
+
 from space.errors import InputError
 from space.user_models import UserModels
+
+
+def push(folder: Path, repo: str, **options: object) -> None:
+    HfApi().create_repo(repo, exist_ok=True, **options)
+    HfApi().upload_folder(repo_id=repo, folder_path=folder)
 
 
 def load(models: UserModels, text: object, is_owner: bool = True) -> list[str]:

@@ -29,49 +29,39 @@ class Server:
 
     address: str
     pid: int
-    seconds: float
-    """From its start to its first page."""
     log: Path
     """What it prints."""
 
 
-def running_space(*arguments: str, **options: Any) -> AbstractContextManager[Server]:
-    """Run `python space/app.py`, with arguments, as `running` runs a command."""
-    return running([sys.executable, str(ROOT / "space" / "app.py"), *arguments], **options)
+def running_space(**options: Any) -> AbstractContextManager[Server]:
+    """Run `python space/app.py`, as `running` runs a command."""
+    return running([sys.executable, str(ROOT / "space" / "app.py")], **options)
 
 
 @contextmanager
-def running(
-    command: list[str], environment: Mapping[str, str] = os.environ, folder: Path | None = None, port: int = 0
-) -> Iterator[Server]:
+def running(command: list[str], environment: Mapping[str, str] = os.environ, port: int = 0) -> Iterator[Server]:
     """Run a command that serves a Gradio app, on a port of 127.0.0.1, a free one where none is named.
 
-    Args:
-        command: with its arguments.
-        environment: its environment variables.
-        folder: from where; None takes one that is empty, as a hosted Space may do.
+    It runs in a folder that is empty, as a hosted Space may do.
 
     Raises:
         RuntimeError: it stopped, or did not answer in two minutes; the message is what it had printed.
     """
-    with socket.socket() as probe:
-        if not port:
-            probe.bind(("127.0.0.1", 0))
+    if not port:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     environment = {**environment, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
     with tempfile.TemporaryDirectory() as scratch, (Path(scratch) / "log").open("w+") as log:
         began = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=folder or scratch, env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, cwd=scratch, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             while not _answers(address):
                 if process.poll() is not None or time.perf_counter() - began > PATIENCE:
                     log.seek(0)
                     raise RuntimeError(f"The Space did not come up:\n{log.read()}")
                 time.sleep(0.05)
-            yield Server(address, process.pid, time.perf_counter() - began, Path(log.name))
+            yield Server(address, process.pid, Path(log.name))
         finally:
             process.terminate()
             process.wait(timeout=30)

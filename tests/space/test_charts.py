@@ -42,38 +42,30 @@ def chosen_point(page: Page) -> str | None:
     return page.locator(".frontier-chart .point:has(.ringed:not(.second))").get_attribute("data-key")
 
 
-@pytest.mark.parametrize("names", [["l1-10"], ["l1-10", "dense"]])
-def test_histograms_have_numpys_counts_of_the_models_on_one_scale(page: Page, lab: Lab, names: list[str]) -> None:
-    show(page, "see", f"model=l1-10&beside={names[-1]}")
+def test_histograms_have_numpys_counts_of_both_models_on_one_scale(page: Page, lab: Lab) -> None:
+    show(page, "see", "model=l1-10&beside=dense")
     first = page.locator(".histogram svg").first
     assert first.get_attribute("role") == "img"
     edges = np.append(np.append(0, np.logspace(-3, 0, 13, dtype=np.float32)[1:-1]), np.inf)
     shares = []
-    for name in names:
+    for name in ("l1-10", "dense"):
         values = activations(lab, name)
         shares.append(np.histogram(values[values > 0], edges)[0] / (values > 0).sum())
         assert percent((values == 0).mean(), exact=True) in first.text_content()
         assert f"overall mean {values.mean():.3g}" in first.text_content()
     of = [first.locator(f"rect.{name}").evaluate_all("all => all.map(e => e.height.baseVal.value)") for name in BARS]
-    drawn = [heights[-12:] for heights in of][: len(names)]  # those of the legend and of exactly 0 come first
+    drawn = [heights[-12:] for heights in of]  # those of the legend and of exactly 0 come first
     scale = max(max(heights) for heights in drawn) / max(share.max() for share in shares)
     for heights, share in zip(drawn, shares, strict=True):
         assert np.allclose(heights, share * scale, atol=0.3)
-
-
-def test_the_histogram_of_equal_bins_says_each_share(page: Page, lab: Lab) -> None:
-    show(page, "see")
+    assert "Exactly 0: " in first.get_attribute("aria-label")
     page.check("#bins [value=equal]")
     settle(page)
     counts = np.histogram(activations(lab, "l1-10"), 10, (0, 1))[0]
-    chart = page.locator(".histogram svg").first
-    assert chart.locator(".share").all_text_contents() == [percent(count / 900) for count in counts]
-    spoken = chart.get_attribute("aria-label")
+    assert first.locator(".share").all_text_contents() == [percent(count / 900) for count in counts]
+    spoken = first.get_attribute("aria-label")
     assert "Exactly 0: " not in spoken  # these are in the first of the equal bins
     assert [share for share in map(percent, counts / 900) if share != "0" and share not in spoken] == []
-    page.check("#bins [value=logarithmic]")
-    settle(page)
-    assert "Exactly 0: " in chart.get_attribute("aria-label")
 
 
 def test_means_that_are_under_way_are_not_another_models(page: Page) -> None:
@@ -90,20 +82,20 @@ def test_means_that_are_under_way_are_not_another_models(page: Page) -> None:
         page.evaluate("() => { requestIdleCallback = ask; held(); }")
 
 
-@pytest.mark.parametrize("target", [0.05, 0.37, 0.99])
-def test_the_curve_of_a_cost_goes_through_the_packages_divergences(page: Page, target: float) -> None:
-    points = page.evaluate(
-        "async target => { const {COSTS, costCurve} = await import('web/rates.js');"
-        "return costCurve(rate => COSTS[0].of(target, rate), target, 1); }",
-        target,
-    )
-    rates, costs = torch.tensor(points, dtype=torch.float64).T
-    expected = bernoulli_kl(target, rates)
-    crossing = costs == 1  # between two points of the curve
-    assert torch.allclose(costs[~crossing], expected.clamp(max=1)[~crossing], atol=1e-9)
-    assert torch.allclose(costs[crossing], expected[crossing], atol=0.15)
-    assert (rates.diff() >= 0).all()
-    assert rates[costs.argmin()] == pytest.approx(target)
+def test_the_curve_of_a_cost_goes_through_the_packages_divergences(page: Page) -> None:
+    for target in (0.05, 0.37, 0.99):
+        points = page.evaluate(
+            "async target => { const {COSTS, costCurve} = await import('web/rates.js');"
+            "return costCurve(rate => COSTS[0].of(target, rate), target, 1); }",
+            target,
+        )
+        rates, costs = torch.tensor(points, dtype=torch.float64).T
+        expected = bernoulli_kl(target, rates)
+        crossing = costs == 1  # between two points of the curve
+        assert torch.allclose(costs[~crossing], expected.clamp(max=1)[~crossing], atol=1e-9)
+        assert torch.allclose(costs[crossing], expected[crossing], atol=0.15)
+        assert (rates.diff() >= 0).all()
+        assert rates[costs.argmin()] == pytest.approx(target)
 
 
 def test_the_target_moves_by_slider_and_in_the_chart_and_follows_a_model_that_states_one(page: Page) -> None:
@@ -120,18 +112,12 @@ def test_the_target_moves_by_slider_and_in_the_chart_and_follows_a_model_that_st
     page.mouse.up()
     assert 0.08 < float(page.input_value("#target input")) < 0.12
     assert curve.get_attribute("points") != before
-    visit(page, "?model=kl-image-0.02&tab=rates")
-    assert page.input_value("#target input") == "0.02"
-    slide(page, "#target", 0.3)  # and it can be moved away from there
-    assert page.input_value("#target input") == "0.3"
-
-
-def test_the_table_of_costs_has_each_cost_and_its_slope_at_the_rate(page: Page) -> None:
-    visit(page, "?tab=rates")
-    slide(page, "#target", 0.2)
+    page.get_by_label("KL per image").check()
+    expect(page.locator("#target input")).to_have_value("0.02")
+    slide(page, "#target", 0.2)  # and it can be moved away from there
     slide(page, "#rate", 0.1)
     cost = bernoulli_kl(0.2, torch.tensor(0.1, dtype=torch.float64)).item()
-    assert page.locator(".costs tbody td").all_text_contents() == [
+    assert page.locator(".costs tbody td").all_text_contents() == [  # each cost, and its slope at the rate
         f"{cost:.4f}", f"−{0.1 / 0.09:.2f}", "0.1000", "−1.00", "0.0100", "−0.20", "0.1000", "+1.00"
     ]  # fmt: skip
 
@@ -149,29 +135,13 @@ def test_scaling_lowers_the_mean_activation_and_leaves_the_effective_l0(page: Pa
     assert page.locator(".scale-chart .target-label").text_content() == "s = 0.01"
 
 
-def test_a_point_of_the_frontier_says_its_name_and_is_chosen_by_a_click(page: Page, lab: Lab) -> None:
+def test_the_frontier_is_read_and_used_by_pointer_and_keys(page: Page, lab: Lab) -> None:
     show(page, "frontier")
-    assert page.locator(".frontier-chart .point").count() == len(labelled(lab))
-    point = page.locator("[data-key='topk-50'] .target-area")
-    point.hover(force=True)
-    evaluation = lab.evaluation(lab.stop("topk-50"))
-    assert page.locator("svg .tip text").all_text_contents() == [
-        "topk-50", f"effective L0 {evaluation.effective_l0:.0f}", f"variance lost {evaluation.fvu:.1%}"
-    ]  # fmt: skip
-    fills = page.evaluate("[...document.querySelectorAll('svg .tip text')].map(t => getComputedStyle(t).fill)")
-    assert fills == ["rgb(255, 255, 255)"] * 3  # on black
-    point.click(force=True)
-    expect(page).to_have_url(re.compile("model=topk-50"))
-    assert page.locator("#method input:checked").input_value() == "topk"
-    assert chosen_point(page) == "topk-50"
-    assert "topk-50 is chosen" in page.locator(".now").text_content()
-
-
-def test_keys_move_over_the_frontier_and_choose(page: Page, lab: Lab) -> None:
-    show(page, "frontier")
+    of = {stop.key: lab.evaluation(stop) for stop in labelled(lab)}
+    assert page.locator(".frontier-chart .point").count() == len(of)
     page.locator(".frontier-chart .point[tabindex='0']").focus()
     focused = "document.activeElement.dataset.key"
-    order = sorted((stop.key for stop in labelled(lab)), key=lambda key: lab.evaluation(lab.stop(key)).effective_l0)
+    order = sorted(of, key=lambda key: of[key].effective_l0)
     after = order[order.index("l1-10") + 1]
     page.keyboard.press("ArrowRight")
     assert page.evaluate(focused) == after
@@ -181,15 +151,22 @@ def test_keys_move_over_the_frontier_and_choose(page: Page, lab: Lab) -> None:
     assert page.evaluate(focused) == after  # still there, though all is drawn anew
     page.keyboard.press("ArrowLeft")
     assert page.evaluate(focused) == "l1-10"
-
-
-def test_the_frontier_can_be_drawn_for_noise(page: Page, lab: Lab) -> None:
-    show(page, "frontier")
+    point = page.locator("[data-key='topk-50'] .target-area")
+    point.hover(force=True)
+    assert page.locator("svg .tip text").all_text_contents() == [
+        "topk-50", f"effective L0 {of['topk-50'].effective_l0:.0f}", f"variance lost {of['topk-50'].fvu:.1%}"
+    ]  # fmt: skip
+    fills = page.evaluate("[...document.querySelectorAll('svg .tip text')].map(t => getComputedStyle(t).fill)")
+    assert fills == ["rgb(255, 255, 255)"] * 3  # on black
+    point.click(force=True)
+    expect(page).to_have_url(re.compile("model=topk-50"))
+    assert page.locator("#method input:checked").input_value() == "topk"
+    assert chosen_point(page) == "topk-50"
+    assert "topk-50 is chosen" in page.locator(".now").text_content()
     page.check("#frontier-cost [value=noise]")
-    errors = {stop.key: lab.evaluation(stop).denoise_mse["0.3"] for stop in labelled(lab)}
     heights = page.evaluate(
         "keys => keys.map(key => document.querySelector(`[data-key='${key}'] .target-area`).getBoundingClientRect().y)",
-        sorted(errors, key=errors.get),
+        sorted(of, key=lambda key: of[key].denoise_mse["0.3"]),
     )
     assert heights == sorted(heights, reverse=True)
     assert "squared error with noise 0.3" in page.locator(".frontier-chart svg").text_content()
@@ -197,16 +174,23 @@ def test_the_frontier_can_be_drawn_for_noise(page: Page, lab: Lab) -> None:
     assert "variance lost" in page.locator(".frontier-chart svg").text_content()
 
 
-def test_classes_show_two_models_on_one_scale_and_rank_latents(page: Page) -> None:
+def test_classes_show_two_models_on_one_scale_and_rank_latents(page: Page, lab: Lab) -> None:
     show(page, "classes")
     assert page.locator(".two h2").all_text_contents() == ["l1-10", "dense"]
     means = load(read_statistics(BUNDLE / "l1-10"))["class_means"].double().numpy()
     rows = page.locator(".two > section").first.locator("tbody tr")
-    for label in (3, 7):
+    for label in (3, 4):
         page.locator(".class-maps button").nth(label).click()
         order = np.argsort(means.mean(0) - means[label], kind="stable")[:8]
         told = rows.evaluate_all("all => all.map(row => row.querySelectorAll('td')[3].textContent)")
         assert told == [f"{means[label, i]:.3f}" for i in order]
+    settle(page)
+    model = load_variant("l1-10")
+    with torch.no_grad():
+        latents = model.encode(as_floats(lab.images[:200][lab.labels[:200] == 4])).mean(0, keepdim=True)
+        expected = 255 * model.decode(latents).flatten()
+    drawn = torch.tensor(pixels(page, ".class-map figure:nth-child(2) canvas")[::3])
+    assert (drawn[:784] - expected).abs().max() <= 1  # the typical image is decoded from the mean latents
     own_map = ".two > section:first-child .latent-map canvas"
     light = sum(pixels(page, own_map))
     rows.first.locator("button.atom").click()
@@ -215,18 +199,8 @@ def test_classes_show_two_models_on_one_scale_and_rank_latents(page: Page) -> No
     page.select_option("#beside", "")
     assert page.locator(".two h2").all_text_contents() == ["l1-10"]
     assert sum(pixels(page, own_map)) > light  # dense is more active, and the full colour was its
-
-
-def test_the_typical_image_of_a_class_is_decoded_from_its_mean_latents(page: Page, lab: Lab) -> None:
-    show(page, "classes")
-    page.locator(".class-maps button").nth(4).click()
-    settle(page)
-    model = load_variant("l1-10")
-    with torch.no_grad():
-        latents = model.encode(as_floats(lab.images[:200][lab.labels[:200] == 4])).mean(0, keepdim=True)
-        expected = 255 * model.decode(latents).flatten()
-    drawn = torch.tensor(pixels(page, ".class-map figure:nth-child(2) canvas")[::3])
-    assert (drawn[:784] - expected).abs().max() <= 1
+    page.get_by_label("KL per image").check()
+    expect(page.locator(".two h2")).to_have_text(["kl-image-0.02"])
 
 
 def test_the_error_curve_has_the_errors_of_now_and_its_points_choose(page: Page, lab: Lab) -> None:
@@ -275,7 +249,7 @@ def saved(page: Page, kind: str) -> tuple[str, Path]:
     return download.value.suggested_filename, download.value.path()
 
 
-def test_a_figure_is_saved_as_it_looks(page: Page) -> None:
+def test_a_figure_is_saved_as_it_looks_and_its_canvases_too(page: Page) -> None:
     show(page, "frontier")
     name, path = saved(page, "SVG")
     assert name == "frontier.svg"
@@ -290,15 +264,13 @@ def test_a_figure_is_saved_as_it_looks(page: Page) -> None:
     with Image.open(saved(page, "PNG")[1]) as image:
         assert image.size == (2 * int(root.get("width")), 2 * int(root.get("height")))
         assert len(image.convert("RGB").getcolors(1 << 24)) > 50
-
-
-def test_canvases_are_saved_too(page: Page) -> None:
-    show(page, "classes")
+    page.click("#tab-classes")
+    settle(page)
     name, path = saved(page, "SVG")
     assert name == "l1-10-classes.svg"
-    drawing = path.read_text(encoding="utf-8")
-    assert drawing.count("data:image/png") == 10
-    assert drawing.count("stop-color") == 6  # the bar of colours
+    svg = path.read_text(encoding="utf-8")
+    assert svg.count("data:image/png") == 10
+    assert svg.count("stop-color") == 6  # the bar of colours
 
 
 def test_idle_work_stops_after_8_ms_and_is_dropped_for_newer(page: Page) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -15,14 +13,14 @@ from huggingface_hub import HfApi, SpaceCard
 from typer.testing import CliRunner
 
 from sae_model import list_variants
-from sae_model.bundle import BUNDLE, repo_name
-from space.deploy import NEEDED, deploy, main
+from sae_model.bundle import repo_name
+from space.deploy import deploy, main
 from space.files import Files
 from space.head import WEB
 from space.lab import Lab, Specimen
 from tests.loopback_hub import LoopbackHub
 from tests.space.server import ROOT
-from training.publish.hub import HubError, push
+from training.publish.hub import HubError
 
 ID = "ada/by-touch"
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
@@ -32,7 +30,7 @@ from space.app import build_app
 from space.files import Files
 from space.lab import Lab, Specimen
 lab = Lab()
-files = Files(lab, None)
+files = Files(lab, {"hosted": False})
 build_app(lab)
 print(lab.look(Specimen(3, 0.2), "l1-0.3").psnr)
 print("matplotlib" in sys.modules)
@@ -46,33 +44,30 @@ def few_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("space.deploy.NEEDED", ("pyproject.toml", "LICENSE", "space/*.py"))
 
 
-def write(files: dict[str, bytes], folder: Path) -> None:
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-
-
-def test_the_space_runs_on_what_was_uploaded_and_holds_no_more(hub: LoopbackHub, tmp_path: Path, lab: Lab) -> None:
+def test_the_space_runs_on_what_was_uploaded_and_holds_no_more(
+    hub: LoopbackHub, tmp_path: Path, lab: Lab, files: Files
+) -> None:
     assert deploy(ID) == (f"{hub.url}/spaces/{ID}", True)
-    files = hub.files(ID, repo_type="space")
+    there = hub.files(ID, repo_type="space")
     assert hub.repo(ID, "space").sdk == "gradio"
-    write(files, tmp_path)
+    for name, content in there.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
     asked = subprocess.run([sys.executable, "-c", ASK], cwd=tmp_path, capture_output=True, text=True, check=True)
     psnr, has_matplotlib, *table = asked.stdout.splitlines()
     assert float(psnr) == pytest.approx(lab.look(Specimen(3, 0.2), "l1-0.3").psnr)
     assert has_matplotlib == "False"  # before figures are drawn, so that a page starts in less time
-    here = Files(lab, None)
-    assert table == sorted(f"{name}?{file.tag}" for name, file in here.table.items())  # all that a browser fetches
+    assert table == sorted(f"{name}?{file.tag}" for name, file in files.table.items())  # all that a browser fetches
     fetched = {path.name for path in WEB.iterdir() if path.suffix != ".wat"}  # whose code is in matrix.js
-    assert fetched <= {name.rpartition("/")[2] for name in files}
-    assert {name.partition("/")[0] for name in files} == {
+    assert fetched <= {name.rpartition("/")[2] for name in there}
+    assert {name.partition("/")[0] for name in there} == {
         "README.md", "LICENSE", "pyproject.toml", "requirements.txt", "sae_model", "training", "space",
     }  # fmt: skip
-    shown = re.findall(r"!\[[^]]*\]\(([^)]*)\)", files["README.md"].decode())
+    shown = re.findall(r"!\[[^]]*\]\(([^)]*)\)", there["README.md"].decode())
     assert shown
-    assert set(shown) <= files.keys()
-    assert not [name for name in files if re.search(r"test_|\.pyc|bundled/.*README", name)]
-    assert sum(map(len, files.values())) < 97_000_000
+    assert set(shown) <= there.keys()
+    assert not [name for name in there if re.search(r"test_|\.pyc|bundled/.*README", name)]
+    assert sum(map(len, there.values())) < 97_000_000
 
 
 @pytest.mark.usefixtures("few_files")
@@ -107,50 +102,6 @@ def uploaded(hub: LoopbackHub) -> tuple[dict, str, str]:
     files = hub.files(ID, repo_type="space")
     page, pins = (files[name].decode() for name in ("README.md", "requirements.txt"))
     return SpaceCard(page).data.to_dict(), page, pins
-
-
-INSTALLED = """
-import sae_model, pathlib
-from sae_model import ModelLoadError, list_variants, load_variant
-package = pathlib.Path(sae_model.__file__).parent
-assert "site-packages" in str(package), package
-print(sum(path.stat().st_size for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"))
-print(len(list_variants()), load_variant("topk-10").sparsity)
-try:
-    load_variant("topk-25")
-except ModelLoadError as error:
-    print(error)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("git") is None, reason="pip clones with git")
-def test_the_package_installs_from_the_space_and_fetches_its_models(
-    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From one with the weights of one model, which are more than what is installed may have, and without images."""
-    light = [pattern for pattern in NEEDED if not pattern.endswith((".gz", ".safetensors"))]
-    monkeypatch.setattr("space.deploy.NEEDED", (*light, "sae_model/bundled/topk-10/model.safetensors"))
-    deploy(ID)
-    push(BUNDLE / "topk-10", f"ada/{repo_name('topk-10')}")
-    repo, fresh = tmp_path / "repo", tmp_path / "fresh"
-    write(hub.files(ID, repo_type="space"), repo)
-    author = ["-c", "user.name=ada", "-c", "user.email=ada@localhost"]
-    for command in (["init", "-q"], ["add", "-A", "-f"], ["commit", "-q", "-m", "The Space"]):
-        subprocess.run(["git", *author, *command], cwd=repo, check=True)
-    # A new environment that finds torch and the other dependencies here, since none is to be downloaded.
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", fresh], check=True)
-    python = fresh / "bin" / "python"
-    site = next((fresh / "lib").glob("python*/site-packages"))
-    (site / "here.pth").write_text(sysconfig.get_path("purelib"))
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, f"git+file://{repo}"], check=True)
-    asked = subprocess.run([python, "-c", INSTALLED], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert asked.returncode == 0, asked.stderr
-    size, loaded, message = asked.stdout.splitlines()
-    assert int(size) < 1_000_000
-    assert loaded == f"{len(list_variants())} TopK(k=10)"
-    assert "ada/sae-mnist-topk-25" in message
 
 
 @pytest.mark.usefixtures("few_files")

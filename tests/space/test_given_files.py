@@ -36,22 +36,19 @@ def inside(folder: str) -> dict[str, bytes]:
     return {f"{folder}/{name}": content for name, content in BOTH.items()}
 
 
-@pytest.mark.parametrize(
-    "files",
-    [
+def test_both_files_are_found() -> None:
+    for files in (
         BOTH,
         {"mine.zip": zipped(BOTH)},
         {"mine.ZIP": zipped(inside("mine") | {"mine/README.md": b"#"})},
         {"mine.zip": zipped(BOTH | inside("__MACOSX"))},
-    ],
-)
-def test_both_files_are_found(files: dict[str, bytes]) -> None:
-    assert address_of_files(sent(files)).files == BOTH
+    ):
+        assert address_of_files(sent(files)).files == BOTH
 
 
-@pytest.mark.parametrize(
-    ("files", "key"),
-    [
+def test_all_else_ends_in_an_error_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "LARGEST_FILE", 1000)
+    for files, key in (
         (None, "errors.state"),
         ({"config.json": 1}, "errors.state"),
         ({"mine.zip": "not base64"}, "errors.state"),
@@ -63,22 +60,12 @@ def test_both_files_are_found(files: dict[str, bytes]) -> None:
         (sent({"mine.zip": zipped(BOTH)[:-30]}), "box.no_zip"),
         (sent({"mine.zip": zipped({CONFIG_NAME: b"{}"})}), "box.zip_needed"),
         (sent({"two.zip": zipped(BOTH | inside("other"))}), "box.zip_needed"),
-    ],
-)
-def test_all_else_ends_in_an_error_message(files: object, key: str) -> None:
-    with pytest.raises(InputError) as error:
-        address_of_files(files)
-    assert error.value.key == key
-
-
-def test_neither_large_files_nor_small_zips_of_large_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "LARGEST_FILE", 1000)
-    with pytest.raises(InputError) as error:
-        address_of_files(sent({"mine.zip": bytes(2000)}))
-    assert error.value.key == "box.files_too_large"
-    with pytest.raises(InputError) as error:
-        address_of_files(sent({"mine.zip": zipped(BOTH | {WEIGHTS_NAME: bytes(2000)})}))
-    assert error.value.key == "box.file_too_large"
+        (sent({"mine.zip": bytes(2000)}), "box.files_too_large"),
+        (sent({"mine.zip": zipped(BOTH | {WEIGHTS_NAME: bytes(2000)})}), "box.file_too_large"),  # though the zip is not
+    ):
+        with pytest.raises(InputError) as error:
+            address_of_files(files)
+        assert error.value.key == key
 
 
 def test_names_differ_where_the_files_do() -> None:

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from sae_model import L1, effective_l0, list_variants, load_variant, unit_activation
+from sae_model.bundle import BUNDLE
 from space.errors import InputError
-from space.index import index_of, labelled
+from space.index import labelled
 from space.lab import Lab, Specimen
 from space.noise import noise
 from tests.sae_model.test_methods import MINE
@@ -26,20 +27,9 @@ APART = {"lecture", "batch-topk", "jumprelu", "matryoshka"}
 """Models that stand beside their slider."""
 
 
-def told(lab: Lab) -> dict:
-    """The content of lab.json, with made-up addresses."""
-    urls = {
-        "weights": dict.fromkeys(lab.models, "w"),
-        "statistics": {stop.key: "s" for stop in labelled(lab)},
-        "images": {},
-        "labels": {},
-    }
-    return json.loads(json.dumps(index_of(lab, urls, None), allow_nan=False))
-
-
 def test_a_look_is_what_the_model_says(lab: Lab) -> None:
     clean = lab.images[42:43].double() / 255
-    for stop in labelled(lab):
+    for stop in (lab.stop("lecture"), *map(lab.first, lab.families)):
         look, model = lab.look(Specimen(42, 0.0), stop.key), load_variant(stop.model).double()
         latents = model.encode(clean, **stop.arguments)
         reconstruction, activations = model.decode(latents), unit_activation(latents)
@@ -63,21 +53,21 @@ def test_only_sigma_changes_when_sigma_changes(lab: Lab) -> None:
     assert not torch.equal(other.noisy - other.clean, drawn[0.2])
 
 
-@pytest.mark.parametrize(
-    ("name", "wrong", "words"),
-    [
-        ("digit", (-1, 10_000, 1.5, True, None), "digit_index must be a whole number from 0 to 9999"),
-        ("sigma", (-0.1, 1.1, math.nan, "0.3"), "sigma must be a number from 0 to 1"),
-        ("seed", (-1, 2**40), "seed must be a whole number"),
-        ("key", ("l1-none", ["dense"]), "There is no variant .*; the variants are: dense"),
-    ],
-)
-def test_wrong_arguments_end_in_an_error_message(lab: Lab, name: str, wrong: tuple, words: str) -> None:
-    for value in wrong:
-        arguments = {"digit": 0, "sigma": 0.3, "seed": 0, "key": "dense"} | {name: value}
-        key = arguments.pop("key")
-        with pytest.raises(InputError, match=words):
-            lab.look(Specimen(**arguments), key)
+WRONG = {
+    "digit": ((-1, 10_000, 1.5, True, None), "digit_index must be a whole number from 0 to 9999"),
+    "sigma": ((-0.1, 1.1, math.nan, "0.3"), "sigma must be a number from 0 to 1"),
+    "seed": ((-1, 2**40), "seed must be a whole number"),
+    "key": (("l1-none", ["dense"]), "There is no variant .*; the variants are: dense"),
+}
+
+
+def test_wrong_arguments_end_in_an_error_message(lab: Lab) -> None:
+    for name, (wrong, words) in WRONG.items():
+        for value in wrong:
+            arguments = {"digit": 0, "sigma": 0.3, "seed": 0, "key": "dense"} | {name: value}
+            key = arguments.pop("key")
+            with pytest.raises(InputError, match=words):
+                lab.look(Specimen(**arguments), key)
 
 
 def test_every_variant_has_a_stop_and_every_family_a_slider(lab: Lab) -> None:
@@ -91,35 +81,27 @@ def test_every_variant_has_a_stop_and_every_family_a_slider(lab: Lab) -> None:
     assert [stop.label for stop in lab.families["noise"]] == ["l1-0.1", "+0.6"]
     before_and_after = [stop.model for stop in lab.families["noise"]]
     assert before_and_after[1::2] == [f"{name}-noise-0.6" for name in before_and_after[::2]]
-
-
-def test_every_slider_starts_where_the_error_with_noise_is_lowest(lab: Lab) -> None:
-    for family, stops in lab.families.items():
+    for family, stops in lab.families.items():  # which starts where the error with noise is lowest
         stops = [stop for stop in stops if stop.label and stop.label not in APART]
-        errors = [lab.evaluation(stop).denoise_mse["0.3"] for stop in stops]
-        assert lab.first(family) == stops[errors.index(min(errors))]
+        assert lab.first(family) == min(stops, key=lambda stop: lab.evaluation(stop).denoise_mse["0.3"])
 
 
-def test_the_browser_is_told_the_metrics_of_each_stop(lab: Lab) -> None:
-    index = told(lab)
-    assert index["stops"].keys() == {stop.key for stop in labelled(lab)}
+def test_the_browser_is_told_metrics_penalties_thresholds_and_what_stands_apart(lab: Lab, index: dict) -> None:
+    stops = index["stops"]
+    assert stops.keys() == {stop.key for stop in labelled(lab)}
     for stop in labelled(lab):
-        e, there = lab.evaluation(stop), index["stops"][stop.key]["evaluation"]
+        e, there = lab.evaluation(stop), stops[stop.key]["evaluation"]
         assert there["mse"] == pytest.approx(e.mse, rel=1e-5)
         assert there["denoise_mse"]["0.3"] == pytest.approx(e.denoise_mse["0.3"], rel=1e-5)
         assert there["l0_by_class"] == pytest.approx(e.l0_by_class, rel=1e-5)
         assert len(there["mean_activation_by_class"]) == 10
-
-
-def test_the_browser_is_told_penalties_thresholds_and_what_stands_apart(lab: Lab) -> None:
-    stops = told(lab)["stops"]
     assert stops["kl-image-0.02"]["penalty"] == {"of": "divergence", "weight": 20, "target": 0.02}
     assert stops["adaptive-l1, beta = 3"]["penalty"] == {"of": "mean", "weight": 3, "target": None}
     assert stops["kl-neuron-0.05"]["penalty"] is None
     assert {key for key, stop in stops.items() if stop["apart"]} == APART
 
 
-def test_the_slider_of_the_model_for_every_beta_goes_evenly_and_is_measured_at_some(lab: Lab) -> None:
+def test_the_slider_of_the_model_for_every_beta_goes_evenly_and_is_measured_at_some(lab: Lab, index: dict) -> None:
     stops = lab.families["adaptive-l1"]
     betas = [stop.value for stop in stops]
     assert (betas[0], betas[-1], len(betas)) == (0.03, 10, 401)
@@ -135,7 +117,7 @@ def test_the_slider_of_the_model_for_every_beta_goes_evenly_and_is_measured_at_s
         expected = model.encode(as_floats(lab.images[5:6]), beta=between.value)
     found = lab.look(Specimen(5, 0.0), between.key).latents.float()
     torch.testing.assert_close(found, expected[0], atol=1e-4, rtol=1e-4)
-    (family,) = (family for family in told(lab)["families"] if "range" in family)
+    (family,) = (family for family in index["families"] if "range" in family)
     assert family["stops"] == [stop.key for stop in stops if stop.label]
     places = family["range"]
     assert (places["model"], places["argument"], places["values"]) == ("adaptive-l1", "beta", betas)
@@ -162,16 +144,14 @@ sae_model.bundle.BUNDLE = Path(sys.argv[1])  # before anything else imports it
 from space.files import Files
 from space.lab import Lab
 from training.data import load_split
-from training.measure.evaluation import evaluate
+from training.measure.evaluation import Evaluation
 from training.publish.record import Record
 from training.fit.bundled_recipes import RECIPES
 
-test, evaluation = load_split("mnist", "test", limit=100), None
+images, evaluation = load_split("mnist", "test", limit=100).images, Evaluation.read(Path(sys.argv[2]))
 for recipe in RECIPES:
     if recipe.name in ("dense", "l1-3", "mine-1", "mine-2"):
-        model = recipe.new_model(test.images)
-        model.save_pretrained(sae_model.bundle.BUNDLE / recipe.name)
-        evaluation = evaluation or evaluate(model, test)  # one for all, since it takes seconds
+        recipe.new_model(images).save_pretrained(sae_model.bundle.BUNDLE / recipe.name)
         Record(recipe, {}, 100, evaluation).write(sae_model.bundle.BUNDLE / recipe.name)
 files = Files(Lab(), None)
 index = json.loads(files.table["lab.json"].body)
@@ -188,7 +168,6 @@ print("shown")
 
 
 def test_a_new_sparsity_method_appears_on_the_page_by_itself(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", MINE + SCRIPT, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", MINE + SCRIPT, tmp_path, BUNDLE / "dense" / "evaluation.json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == "shown\n", done.stderr

@@ -5,29 +5,28 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import pytest
 import torch
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from safetensors.torch import load
 
 from sae_model import load_variant
 from sae_model.bundle import BUNDLE
-from tests.space.browser import NARROW, open_page, pixels, wait_for_models
+from tests.space.browser import NARROW, WIDE, pixels, touching, wait_for_models
 from training.measure.latent_statistics import read_statistics
 
-SIDE = 30
+SIDE, MAP = 30, "#latents canvas"
 
 
-def brightest(page: Page, selector: str = "#latents canvas") -> int:
+def brightest(page: Page) -> int:
     """The latent with the lightest cell."""
-    levels = pixels(page, selector)
+    levels = pixels(page, MAP)
     return max(range(900), key=lambda i: levels[3 * i] + levels[3 * i + 1])
 
 
-def place(page: Page, latent: int, selector: str = "#latents canvas") -> tuple[float, float]:
+def place(page: Page, latent: int) -> tuple[float, float]:
     """Where in the window the cell of a latent is."""
-    page.locator(selector).scroll_into_view_if_needed()
-    box = page.locator(selector).bounding_box()
+    page.locator(MAP).scroll_into_view_if_needed()
+    box = page.locator(MAP).bounding_box()
     row, column = divmod(latent, SIDE)
     return box["x"] + (column + 0.5) / SIDE * box["width"], box["y"] + (row + 0.5) / SIDE * box["height"]
 
@@ -36,10 +35,9 @@ def error(page: Page) -> float:
     return float(re.search(r"\d\.\d{4}", page.inner_text("#reconstruction figcaption"))[0])
 
 
-def test_a_latent_under_the_pointer_is_shown_large(page: Page) -> None:
-    latent = brightest(page)
+def test_a_latent_is_shown_large_switched_off_and_set_and_the_error_changes(page: Page) -> None:
+    latent, card = brightest(page), page.locator("#card")
     page.mouse.move(*place(page, latent))
-    card = page.locator("#card")
     assert card.is_visible()
     assert card.locator("h2").inner_text() == f"Latent {latent} of l1-3"
     assert re.search(r"on: z = \d+\.\d\d", card.inner_text())
@@ -50,11 +48,7 @@ def test_a_latent_under_the_pointer_is_shown_large(page: Page) -> None:
     assert not card.locator("input").is_visible()
     page.mouse.move(5, 5)
     assert card.is_hidden()
-
-
-def test_a_latent_can_be_switched_off_and_set_and_the_error_changes(page: Page) -> None:
-    unedited, latent = error(page), brightest(page)
-    before = pixels(page, "#reconstruction canvas")
+    unedited, before = error(page), pixels(page, "#reconstruction canvas")
     page.mouse.click(*place(page, latent))
     page.get_by_role("button", name="Switch it off").click()
     assert error(page) > 2 * unedited
@@ -63,29 +57,22 @@ def test_a_latent_can_be_switched_off_and_set_and_the_error_changes(page: Page) 
     page.wait_for_function(f"document.querySelector('#strip [aria-pressed=true]').innerText.includes('{psnr}')")
     expect(page).to_have_url(re.compile(f"set={latent}:0"))
     assert page.locator("#latents .ring.edited").count() == 1
-    page.locator("#card input").fill("3.25")
-    assert page.inner_text("#card output") == "3.25"
-    assert "in size among" not in page.inner_text("#card")  # which was said of the encoded value
+    card.locator("input").fill("3.25")
+    assert card.locator("output").inner_text() == "3.25"
+    assert "in size among" not in card.inner_text()  # which was said of the encoded value
     expect(page).to_have_url(re.compile(f"set={latent}:3.25"))
     page.get_by_role("button", name="As encoded").click()
     assert pixels(page, "#reconstruction canvas") == before
     expect(page).not_to_have_url(re.compile("set="))
     page.get_by_role("button", name="Switch it off").click()
-    page.keyboard.press("Escape")
-    assert page.locator("#card").is_hidden()
+    page.get_by_role("button", name="Close").click()
+    assert card.is_hidden()
+    page.locator("#beta .ticks button", has_text="10").click()
+    wait_for_models(page)
+    assert page.locator(".undo").count() == 0  # the edit is of its model
+    page.locator("#beta .ticks button").get_by_text("3", exact=True).click()
     page.locator(".undo").click()
     assert error(page) == unedited
-
-
-def test_edits_belong_to_their_model(page: Page) -> None:
-    page.mouse.click(*place(page, brightest(page)))
-    page.get_by_role("button", name="Switch it off").click()
-    page.get_by_role("button", name="Close").click()
-    page.locator("#beta .ticks button", has_text="10").click()
-    page.wait_for_function("() => !document.querySelector('.waiting')")
-    assert page.locator(".undo").count() == 0
-    page.locator("#beta .ticks button").get_by_text("3", exact=True).click()
-    assert page.locator(".undo").count() == 1
 
 
 def test_the_keys_alone_reach_a_latent_and_change_it(page: Page) -> None:
@@ -150,22 +137,25 @@ def test_no_card_opens_because_the_page_is_scrolled(page: Page) -> None:
     assert page.locator("#card").is_visible()
 
 
-@pytest.mark.parametrize("options", [{}, {"viewport": NARROW, "has_touch": True}], ids=["wide", "phone"])
-def test_the_card_covers_no_reconstruction(browser: Browser, site: str, options: dict) -> None:
-    page = open_page(browser, site, **options)
-    for latent in (0, 435, 899):
-        x, y = place(page, latent)
-        page.touchscreen.tap(x, y) if options else page.mouse.click(x, y)
-        page.wait_for_selector("#card.open .class-bar")
-        card, seen = (page.locator(selector).bounding_box() for selector in ("#card", "#reconstruction canvas"))
-        beside = any(
-            a[side] >= b[side] + b[length]
-            for a, b in ((card, seen), (seen, card))
-            for side, length in (("x", "width"), ("y", "height"))
-        )
-        assert beside, (latent, card, seen)
-        page.keyboard.press("Escape")
-    page.context.close()
+def test_the_card_covers_no_reconstruction(page: Page) -> None:
+    for size in (WIDE, NARROW):
+        page.set_viewport_size(size)
+        for latent in (0, 435, 899):
+            if size is WIDE:
+                page.mouse.click(*place(page, latent))
+            else:
+                with touching(page) as touch:
+                    touch("Start", place(page, latent))
+                    touch("End")
+            page.wait_for_selector("#card.open .class-bar")
+            card, seen = (page.locator(selector).bounding_box() for selector in ("#card", "#reconstruction canvas"))
+            beside = any(
+                a[side] >= b[side] + b[length]
+                for a, b in ((card, seen), (seen, card))
+                for side, length in (("x", "width"), ("y", "height"))
+            )
+            assert beside, (latent, card, seen)
+            page.keyboard.press("Escape")
 
 
 def test_a_term_explains_itself_on_hover_and_on_focus(page: Page) -> None:

@@ -22,31 +22,16 @@ from itsdangerous import TimestampSigner
 
 from sae_model import SparseAutoencoder
 from sae_model.bundle import BUNDLE
+from space.app import MOST_SESSIONS
 from tests.loopback_hub import STRANGER_TOKEN, TOKEN, LoopbackHub
-from tests.space.browser import keep_a_model, open_page
+from tests.space.browser import SAID, STEP, keep_a_model
 from tests.space.events import Client
-from tests.space.server import Server, running_space
+from tests.space.server import running_space
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-STEP = "Number(document.querySelector('#train table td')?.textContent.split(' ')[0] ?? -1)"
-SAID = "document.querySelector('#train-said').innerText"
 PATIENCE = 120_000
-OTHERS = (
-    {"X-Forwarded-For": "203.0.113.9"},
-    {"X-Forwarded-For": "127.0.0.1"},
-    {"Forwarded": "for=127.0.0.1"},
-    {"Host": "evil.example"},
-    {"Origin": "http://evil.example"},
-    {"Origin": "null"},
-)
-"""What tells that a request on loopback is another one's: a proxy, a foreign name of this machine, a foreign site."""
-
-
-@pytest.fixture(scope="module")
-def server(small_space: Server) -> str:
-    return small_space.address
 
 
 @pytest.fixture(scope="module")
@@ -83,22 +68,19 @@ def test_a_moment_has_all_that_is_drawn(visitor: Client) -> None:
     assert [step for step, _ in following["history"]] == [4, 8]
     assert following["reconstruction"] != moment["reconstruction"]
     assert visitor.send("stop").said["status"] == "done"
-    assert visitor.send("one_step", visitor.settings()).said["moment"]["step"] == 4  # anew
+    white = base64.b64encode(np.ones(784, "<f4").tobytes()).decode()
+    anew = visitor.send("one_step", visitor.settings(size=225, image=white)).said["moment"]
+    assert (anew["step"], anew["atoms"]) == (4, moment["atoms"])
+    assert anew["reconstruction"] != moment["reconstruction"]  # of the image that was sent
     assert visitor.send("discard").said["status"] == "idle"
     assert visitor.send("keep").key == "learn.nothing"
 
 
-def test_the_image_is_the_one_that_was_sent(visitor: Client) -> None:
-    images = [base64.b64encode(np.full(784, value, "<f4").tobytes()).decode() for value in (0, 1)]
-    seen = [
-        visitor.send("one_step", visitor.settings(image=image)).said["moment"]["reconstruction"] for image in images
-    ]
-    assert seen[0] != seen[1]
-
-
 def test_what_was_kept_has_the_name_that_one_chose_and_can_be_taken_home(
-    kept: dict, server: str, tmp_path: Path
+    kept: dict, keeper: Client, server: str, tmp_path: Path
 ) -> None:
+    for name in ("../up", " ", "x" * 41, "a/b", 7, ["a"], {"a": 1}, "-a"):
+        assert keeper.send("keep", {"name": name}).key == "errors.name"
     assert kept["values"]["title"].startswith("trained here/my.model_1-")
     assert kept["news"]["family"]["of"] == "l1"
     with urllib.request.urlopen(f"{server}/files/{kept['file']}", timeout=60) as answer:
@@ -117,11 +99,6 @@ def test_what_was_kept_has_the_name_that_one_chose_and_can_be_taken_home(
     (there,) = kept["news"]["models"].values()
     with urllib.request.urlopen(f"{server}/files/{there['url']}", timeout=60) as answer:
         assert answer.read() == (folder / "model.safetensors").read_bytes()
-
-
-def test_what_is_no_name_is_refused(keeper: Client) -> None:
-    for name in ("../up", " ", "x" * 41, "a/b", 7, ["a"], {"a": 1}, "-a"):
-        assert keeper.send("keep", {"name": name}).key == "errors.name"
 
 
 @pytest.mark.usefixtures("kept")
@@ -144,7 +121,7 @@ def test_what_was_kept_is_pushed_with_ones_own_login(visitor: Client, keeper: Cl
 def test_others_neither_open_folders_nor_push_with_the_machines_login(
     keeper: Client, server: str, hub: LoopbackHub, folder: Path
 ) -> None:
-    for headers in OTHERS:
+    for headers in ({"X-Forwarded-For": "203.0.113.9"}, {"Origin": "http://evil.example"}):  # as test_edge has them all
         keeper.headers = headers
         assert keeper.send("load", {"address": str(folder)}).key == "box.no_repo", headers
         assert keeper.send("send", {"repo": "ada/learned"}).key == "learn.no_login", headers
@@ -197,13 +174,6 @@ def login_of_ada() -> str:
     return signer.sign(base64.b64encode(json.dumps({"oauth_info": login}).encode())).decode()
 
 
-@pytest.fixture
-def page(open_tab: Callable[[str], Page], server: str) -> Page:
-    page = open_tab(server)
-    open_learn(page)
-    return page
-
-
 def open_learn(page: Page, latents: int = 100) -> None:
     page.click("#tab-learn")
     page.select_option("#train-size", str(latents))
@@ -213,43 +183,58 @@ def enabled(page: Page) -> set[str]:
     return {what for what in ("start", "pause", "step", "stop", "keep", "discard") if page.is_enabled(f"#train-{what}")}
 
 
-def test_a_training_starts_is_seen_pauses_steps_and_stops(page: Page) -> None:
+def wait(page: Page, condition: str) -> None:
+    page.wait_for_function(condition, timeout=PATIENCE)
+
+
+def test_a_training_starts_is_seen_pauses_steps_stops_and_outlives_its_session(
+    open_tab: Callable[[str], Page], server: str
+) -> None:
+    page = open_tab(server)
+    open_learn(page)
     assert enabled(page) == {"start", "step"}
     assert not page.is_visible("#train-keep")
     page.click("#train-start")
-    page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
+    wait(page, f"{STEP} > 0")
     early = page.evaluate("document.querySelector('#train canvas').toDataURL()")
     assert enabled(page) == {"pause", "stop", "keep", "discard"}
-    page.wait_for_function(f"{STEP} > 60", timeout=PATIENCE)
+    wait(page, f"{STEP} > 60")
     assert page.evaluate("document.querySelector('#train canvas').toDataURL()") != early
     assert page.locator("#train svg.plot").count() == 3
     page.click("#train-pause")
-    page.wait_for_function(f"{SAID}.startsWith('Paused')", timeout=PATIENCE)
+    wait(page, f"{SAID}.startsWith('Paused')")
     held = page.evaluate(STEP)
     assert page.is_disabled("#train-method")  # Start goes on with the same
     assert enabled(page) == {"start", "step", "stop", "keep", "discard"}
     first, last = re.search(r"from (\S+) to (\S+)", page.get_attribute("#train .loss svg", "aria-label")).groups()
     assert float(last) < float(first)
-    page.wait_for_timeout(700)
+    others = Client(server)
+    for number in range(MOST_SESSIONS + 1):  # so that the server forgets this one
+        others.session = f"another-{number}"
+        assert others.send("stop").ok
     assert page.evaluate(STEP) == held
     page.click("#train-step")
-    page.wait_for_function(f"{STEP} === {held + 4}", timeout=PATIENCE)
+    wait(page, f"{STEP} === {held + 4}")
     page.click("#train-start")
-    page.wait_for_function(f"{STEP} > {held + 4}", timeout=PATIENCE)
+    wait(page, f"{STEP} > {held + 4}")
     page.click("#train-stop")  # while it runs
-    page.wait_for_function(f"{SAID}.startsWith('Stopped')", timeout=PATIENCE)
+    wait(page, f"{SAID}.startsWith('Stopped')")
     page.wait_for_timeout(1000)  # the last answer of the training comes after that of Stop
     assert page.evaluate(f"{SAID}.startsWith('Stopped')")
     assert enabled(page) == {"start", "step", "keep", "discard"}
     assert page.is_enabled("#train-method")
     page.click("#train-discard")
-    page.wait_for_function(f"{SAID}.includes('Press Start')", timeout=PATIENCE)
+    wait(page, f"{SAID}.includes('Press Start')")
     page.wait_for_timeout(700)
     assert not page.is_visible("#train")
     assert enabled(page) == {"start", "step"}
 
 
-def test_what_was_trained_stands_beside_the_others_in_every_language(page: Page) -> None:
+def test_what_was_trained_stands_beside_the_others_in_every_language_and_who_leaves_makes_room(
+    open_tab: Callable[[str], Page], server: str
+) -> None:
+    page = open_tab(server)
+    open_learn(page)
     keep_a_model(page)
     name = page.inner_text("#train-said b")
     assert name.startswith("trained here/l1-1-")
@@ -263,44 +248,15 @@ def test_what_was_trained_stands_beside_the_others_in_every_language(page: Page)
     with page.expect_download() as download:
         page.click("#train-file")
     assert download.value.suggested_filename.startswith("l1-1-")
-    page.reload()  # the server has it still
-    page.wait_for_function(f"document.querySelector('#beta output')?.textContent === '{name}'", timeout=PATIENCE)
-    assert "model=trained" in page.url
-
-
-def test_visitors_train_one_after_the_other_and_one_who_leaves_makes_room(
-    open_tab: Callable[[str], Page], server: str, page: Page
-) -> None:
-    other = open_tab(server)
-    open_learn(other)
+    other = open_tab(page.url.replace("lang=ru", "lang=en"))  # the server has it still
+    wait(other, f"document.querySelector('#beta output')?.textContent === '{name}'")
+    page.click("#train-discard")
     open_learn(page, latents=900)  # takes longest, and the other waits all the while
+    open_learn(other)
     page.click("#train-start")
-    page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
+    wait(page, f"{STEP} > 0")
     other.click("#train-start")
     other.wait_for_function(f"{SAID}.includes('ahead of yours in the queue: 1.')")
     assert other.evaluate(STEP) == -1
     page.close()
-    other.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
-
-
-def test_without_the_server_it_says_so_and_comes_back_by_itself(browser: Browser, few_digits: Path) -> None:
-    small = os.environ | {"SAE_MODELS": str(BUNDLE / "l1-3"), "SAE_DATA_DIR": str(few_digits)}
-    with running_space(environment=small) as space:
-        page = open_page(browser, space.address)
-        open_learn(page)
-        page.click("#train-start")
-        page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
-        port = space.address.rpartition(":")[2]
-    page.wait_for_function(f"{SAID}.includes('does not answer')", timeout=PATIENCE)
-    assert enabled(page) == set()
-    page.click("#tab-see")  # all else goes on
-    page.locator("#noise input[type=range]").fill("0.7")
-    page.wait_for_function("location.search.includes('sigma=0.7')")
-    page.click("#tab-learn")
-    with running_space(environment=small, port=int(port)):
-        page.wait_for_function("!document.querySelector('#train-start')?.disabled", timeout=PATIENCE)
-        page.wait_for_timeout(3000)  # Gradio may reload the page
-        assert "sigma=0.7" in page.url
-        page.click("#train-start")
-        page.wait_for_function(f"{STEP} > 0", timeout=PATIENCE)
-        page.context.close()
+    wait(other, f"{STEP} > 0")

@@ -29,9 +29,14 @@ def trainings(digits: Split) -> LiveTrainings:
     return LiveTrainings(open_dataset("mnist"), as_floats(digits.images[:8]))
 
 
-def test_moment_by_moment_it_ends_as_the_command_line_does(digits: Split) -> None:
-    training = begin(digits)
-    moments = 0
+def test_moment_by_moment_it_ends_as_the_command_line_does(digits: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    training, held = begin(digits), []
+
+    def deepcopy(model: SparseAutoencoder) -> SparseAutoencoder:
+        held.append(training.lock.locked())  # since other threads take steps while one saves
+        return copy.deepcopy(model)
+
+    monkeypatch.setattr("space.live_training.copy", SimpleNamespace(deepcopy=deepcopy))
     while not training.finished:
         training.advance(0.0)
         activations, carried = training.watched()
@@ -39,8 +44,7 @@ def test_moment_by_moment_it_ends_as_the_command_line_does(digits: Split) -> Non
         assert 0 < carried <= 40
         training.reconstruct(as_floats(digits.images[:1]))
         training.trained()
-        moments += 1
-    assert moments == 3  # of 4, 4 and 4 steps
+    assert held == [True] * 3  # after 4, 4 and 4 steps
     assert (training.step, training.steps) == (12, 12)
     expected = RECIPE.new_model(digits.images[:600])
     for _ in fit(expected, digits.images[:600], RECIPE):
@@ -48,21 +52,6 @@ def test_moment_by_moment_it_ends_as_the_command_line_does(digits: Split) -> Non
     for here, there in zip(training.trained().parameters(), expected.parameters(), strict=True):
         assert torch.equal(here, there)
     assert not training.trained().training
-
-
-def test_the_weights_are_taken_between_two_steps(digits: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other threads take steps while one saves."""
-    training, held = begin(digits), []
-
-    def deepcopy(model: SparseAutoencoder) -> SparseAutoencoder:
-        held.append(training.lock.locked())
-        return copy.deepcopy(model)
-
-    training.advance(0.0)
-    monkeypatch.setattr("space.live_training.copy", SimpleNamespace(deepcopy=deepcopy))
-    training.trained()
-    assert held == [True]
-    assert not training.lock.locked()
 
 
 def test_each_session_has_its_own_and_too_many_are_dropped(trainings: LiveTrainings) -> None:
@@ -81,7 +70,9 @@ def test_each_session_has_its_own_and_too_many_are_dropped(trainings: LiveTraini
     trainings.drop("nobody")
 
 
-def test_those_who_want_to_train_stand_in_a_line(trainings: LiveTrainings) -> None:
+def test_those_who_want_to_train_stand_in_a_line_that_has_an_end_and_few_places_for_an_address(
+    trainings: LiveTrainings,
+) -> None:
     tickets = [trainings.wait(session, f"of {session}") for session in "abac"]
     assert [trainings.ahead(ticket) for ticket in tickets] == [[], ["a"], ["a", "b"], ["a", "b", "a"]]
     trainings.leave(tickets[0])
@@ -89,9 +80,8 @@ def test_those_who_want_to_train_stand_in_a_line(trainings: LiveTrainings) -> No
     assert [trainings.ahead(ticket) for ticket in tickets] == [None, [], ["b"], ["b", "a"]]
     trainings.drop("a")  # the visitor left
     assert [trainings.ahead(ticket) for ticket in tickets] == [None, [], None, ["b"]]
-
-
-def test_the_line_has_an_end_and_few_places_for_an_address(trainings: LiveTrainings) -> None:
+    for ticket in tickets:
+        trainings.leave(ticket)
     tickets = [trainings.wait(f"{number}", "one") for number in range(MOST_OF_AN_ADDRESS)]
     with pytest.raises(InputError, match="The queue is full"):
         trainings.wait("more", "one")
@@ -103,10 +93,17 @@ def test_the_line_has_an_end_and_few_places_for_an_address(trainings: LiveTraini
         trainings.wait("last", "a new one")
 
 
-def test_of_what_a_session_kept_the_last_stays_until_it_leaves(trainings: LiveTrainings) -> None:
+def test_of_what_a_session_kept_the_last_is_found_by_its_whole_address_until_it_leaves(
+    trainings: LiveTrainings,
+) -> None:
     addresses = [trainings.keep("a", name, lambda folder: folder.mkdir()) for name in ("one", "two")]
     gc.collect()
-    assert [trainings.archive(address) is not None for address in addresses] == [False, True]
+    assert trainings.archive(addresses[0]) is None
+    secret, _, name = addresses[1].partition("/")
+    assert len(secret) >= 32
+    assert trainings.archive(addresses[1]).name == name == "two.zip"
+    for other in ("", "/", secret, f"{secret}/", f"{secret}/one.zip", f"/{name}", f"a/{name}", f"{secret}/../{name}"):
+        assert trainings.archive(other) is None, other
     folder = trainings.kept("a")
     assert folder is not None
     assert (folder.name, folder.is_dir()) == ("two", True)
@@ -117,15 +114,6 @@ def test_of_what_a_session_kept_the_last_stays_until_it_leaves(trainings: LiveTr
     gc.collect()
     assert not folder.exists()
     assert trainings.archive(addresses[1]) is None
-
-
-def test_a_kept_model_is_found_by_its_whole_address_alone(trainings: LiveTrainings) -> None:
-    address = trainings.keep("a", "one", lambda folder: folder.mkdir())
-    secret, _, name = address.partition("/")
-    assert len(secret) >= 32
-    assert trainings.archive(address).name == name == "one.zip"
-    for other in ("", "/", secret, f"{secret}/", f"{secret}/two.zip", f"/{name}", f"a/{name}", f"{secret}/../{name}"):
-        assert trainings.archive(other) is None, other
 
 
 def test_a_loss_that_is_no_number_is_told(digits: Split) -> None:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
 
 from space.state import TABS
-from tests.space.browser import NARROW, open_page, pixels, settle, slide, visit, wait_for_models
+from tests.space.browser import NARROW, pixels, settle, slide, visit, wait_for_models
 
 CLEAN, NOISY = ".given .clean canvas", ".given .noisy canvas"
 RECONSTRUCTION, LATENTS = "#reconstruction canvas", "#latents canvas"
@@ -28,15 +28,11 @@ def everything(page: Page) -> list[object]:
     return [pixels(page, selector) for selector in (CLEAN, NOISY, LATENTS, RECONSTRUCTION)]
 
 
-def wait_until_idle(page: Page, asked: list[str]) -> None:
-    """Wait until what is fetched in idle time is there."""
-    count = -1
-    while count != len(asked):
-        count = len(asked)
-        page.wait_for_timeout(1500)
+def ask_for_method(page: Page, name: str) -> None:
+    page.get_by_label(name, exact=True).check()
 
 
-def test_the_first_page_shows_two_models_as_sums(page: Page) -> None:
+def test_the_first_page_shows_two_models_as_sums_on_the_first_screen(page: Page) -> None:
     page.wait_for_function("() => document.querySelectorAll('#strip button').length === 9")
     assert page.locator("#method input").count() == 7
     assert page.locator(".model h2 bdi").all_inner_texts() == ["l1-3", "dense"]
@@ -55,9 +51,23 @@ def test_the_first_page_shows_two_models_as_sums(page: Page) -> None:
     assert cross_entropy + weight * activation == pytest.approx(total, abs=2e-4)
     page.wait_for_selector("#histograms svg")
     assert page.locator("#metrics tbody tr").count() == 7
+    page.set_viewport_size(FIRST_SCREEN)
+    for atom in page.locator(".model .sum .atom").all():
+        assert bottom(atom) <= FIRST_SCREEN["height"]
+    page.set_viewport_size(NARROW)  # what one chooses is right below
+    for atom in page.locator(".model:first-child .sum .atom").all():
+        assert bottom(atom) <= page.locator("#sliders").bounding_box()["y"]
+    parts = [page.locator(part) for part in ("#sum", "#method", "#digit", "#strip", "#numbers")]
+    for above, below in itertools.pairwise(parts):
+        assert bottom(above) <= below.bounding_box()["y"]
 
 
-def test_noise_changes_all_but_the_clean_image(page: Page) -> None:
+def bottom(part: Locator) -> float:
+    box = part.bounding_box()
+    return box["y"] + box["height"]
+
+
+def test_noise_beta_and_the_digit_change_what_follows_from_them(page: Page) -> None:
     before = everything(page)
     slide(page, "#noise", 0.6)
     after = everything(page)
@@ -65,14 +75,7 @@ def test_noise_changes_all_but_the_clean_image(page: Page) -> None:
     assert all(a != b for a, b in zip(after[1:], before[1:], strict=True))
     slide(page, "#noise", 0.3)
     assert everything(page) == before
-    page.get_by_role("button", name="New noise").click()
-    assert everything(page)[1] != before[1]
-
-
-def test_beta_changes_latents_and_reconstruction(page: Page) -> None:
-    before = everything(page)
-    position = int(page.input_value("#beta input[type=range]"))
-    slide(page, "#beta", position + 1)
+    slide(page, "#beta", int(page.input_value("#beta input[type=range]")) + 1)
     wait_for_models(page)
     after = everything(page)
     assert after[:2] == before[:2]
@@ -80,31 +83,29 @@ def test_beta_changes_latents_and_reconstruction(page: Page) -> None:
     assert after[3] != before[3]
     assert page.get_attribute("#beta input[type=range]", "aria-valuetext") == "l1-10"
     page.wait_for_function("() => document.querySelector('#strip [aria-pressed=true] b')?.textContent === 'l1-10'")
-
-
-def test_one_model_serves_every_beta(page: Page) -> None:
-    page.get_by_label("Adaptive L1").check()
-    wait_for_models(page)
-    errors = set()
-    last = int(page.get_attribute("#beta input[type=range]", "max"))
-    assert last >= 300
-    for position in range(0, last + 1, last // 6):
-        slide(page, "#beta", position)
-        errors.add(page.inner_text("#reconstruction figcaption"))
-    assert len(errors) >= 5
-    expect(page).to_have_url(re.compile("beta="))
+    page.get_by_role("button", name="New noise").click()
+    assert everything(page)[1] != before[1]
+    page.locator("#digit .digits label", has_text="3").click()
+    first = pixels(page, CLEAN)
+    assert page.inner_text(".given .clean figcaption").startswith("Clean\n3,")
+    page.get_by_role("button", name="Another one").click()
+    second = pixels(page, CLEAN)
+    assert second != first
+    assert page.locator("#digit .digits :checked").input_value() == "3"
+    page.get_by_role("button", name="Any digit").click()
+    assert pixels(page, CLEAN) != second
 
 
 def test_nothing_is_asked_of_the_server_while_one_plays(page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     for method in ("L1 penalty", "Top k"):  # whose models are then here
-        page.get_by_label(method, exact=True).check()
+        ask_for_method(page, method)
         for _ in range(2):  # what is asked for, and what that draws
             settle(page)
     asked.clear()
     for method in ("L1 penalty", "Top k"):
-        page.get_by_label(method, exact=True).check()
+        ask_for_method(page, method)
         for position in range(3):
             slide(page, "#beta", position)
             slide(page, "#noise", 0.1 * position)
@@ -120,35 +121,19 @@ def test_nothing_is_asked_of_the_server_while_one_plays(page: Page) -> None:
     assert asked == []
 
 
-def test_arrow_keys_move_both_sliders_and_a_typed_value_is_kept_inside(page: Page) -> None:
-    page.focus("#beta input[type=range]")
+def test_keys_labels_clicks_and_typed_values_move_the_sliders(page: Page) -> None:
+    beta = page.locator("#beta input[type=range]")
+    beta.focus()
     page.keyboard.press("ArrowLeft")
     expect(page).to_have_url(re.compile("model=l1-1"))
     page.focus("#noise input[type=range]")
     page.keyboard.press("ArrowRight")
     expect(page).to_have_url(re.compile("sigma=0.31"))
-    page.fill("#noise input[type=number]", "7")
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile("sigma=1"))
-    assert page.input_value("#noise input[type=number]") == "1"
-    page.fill("#noise input[type=number]", "")
-    page.keyboard.press("Enter")
-    assert page.input_value("#noise input[type=number]") == "1"
-
-
-def test_a_digit_can_be_picked_and_another_one_of_it_and_any_one(page: Page) -> None:
-    page.locator("#digit .digits label", has_text="3").click()
-    first = pixels(page, CLEAN)
-    assert page.inner_text(".given .clean figcaption").startswith("Clean\n3,")
-    page.get_by_role("button", name="Another one").click()
-    second = pixels(page, CLEAN)
-    assert second != first
-    assert page.locator("#digit .digits :checked").input_value() == "3"
-    page.get_by_role("button", name="Any digit").click()
-    assert pixels(page, CLEAN) != second
-
-
-def test_labels_below_the_slider_choose_and_a_click_on_the_thumb_chooses_what_it_stands_for(page: Page) -> None:
+    for typed in ("7", ""):  # is kept inside, and is the last one
+        page.fill("#noise input[type=number]", typed)
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("sigma=1"))
+        assert page.input_value("#noise input[type=number]") == "1"
     page.locator("#beta .ticks button", has_text="10").click()
     wait_for_models(page)
     expect(page).to_have_url(re.compile("model=l1-10"))
@@ -157,47 +142,36 @@ def test_labels_below_the_slider_choose_and_a_click_on_the_thumb_chooses_what_it
     wait_for_models(page)
     expect(page).to_have_url(re.compile("model=lecture"))  # which has no place on the slider
     assert "not a sum" in page.inner_text(".model:first-child .sum")
-    slider = page.locator("#beta input[type=range]")
-    box, place = slider.bounding_box(), int(slider.input_value()) / int(slider.get_attribute("max"))
-    thumb = 16
+    box, place = beta.bounding_box(), int(beta.input_value()) / int(beta.get_attribute("max"))
+    thumb = 16  # and a click on it chooses what it stands for
     page.mouse.click(box["x"] + thumb / 2 + place * (box["width"] - thumb), box["y"] + box["height"] / 2)
     page.wait_for_function("() => location.search.includes('model=l1-3&')")
 
 
-def test_a_second_model_is_pinned_and_taken_away(page: Page) -> None:
+def test_a_second_model_is_pinned_and_a_change_of_method_keeps_its_place(page: Page) -> None:
     page.select_option("#beside", "topk-25")
     wait_for_models(page)
     assert page.locator(".model h2 bdi").all_inner_texts() == ["l1-3", "topk-25"]
     expect(page).to_have_url(re.compile("beside=topk-25"))
     page.select_option("#beside", "")
     assert page.locator(".model").count() == 1
+    ask_for_method(page, "KL per image")
+    page.locator("#beta .ticks button", has_text=".1").last.click()
+    ask_for_method(page, "KL per latent")
+    assert page.get_attribute("#beta input[type=range]", "aria-valuetext") == "kl-neuron-0.1"
+    ask_for_method(page, "Adaptive L1")  # one model for every beta
+    wait_for_models(page)
+    last = int(page.get_attribute("#beta input[type=range]", "max"))
+    assert last >= 300
+    errors = set()
+    for position in range(0, last + 1, last // 6):
+        slide(page, "#beta", position)
+        errors.add(page.inner_text("#reconstruction figcaption"))
+    assert len(errors) >= 5
+    expect(page).to_have_url(re.compile("beta="))
     page.reload()
     wait_for_models(page)
     assert page.locator(".model").count() == 1
-
-
-def test_a_change_of_method_keeps_its_place(page: Page) -> None:
-    page.get_by_label("KL per image").check()
-    page.locator("#beta .ticks button", has_text=".1").last.click()
-    page.get_by_label("KL per latent").check()
-    assert page.get_attribute("#beta input[type=range]", "aria-valuetext") == "kl-neuron-0.1"
-
-
-def test_the_sum_is_on_the_first_screen_and_on_a_phone_what_one_chooses_right_below(page: Page) -> None:
-    page.set_viewport_size(FIRST_SCREEN)
-    for atom in page.locator(".model .sum .atom").all():
-        assert bottom(atom) <= FIRST_SCREEN["height"]
-    page.set_viewport_size(NARROW)
-    for atom in page.locator(".model:first-child .sum .atom").all():
-        assert bottom(atom) <= page.locator("#sliders").bounding_box()["y"]
-    parts = [page.locator(part) for part in ("#sum", "#method", "#digit", "#strip", "#numbers")]
-    for above, below in itertools.pairwise(parts):
-        assert bottom(above) <= below.bounding_box()["y"]
-
-
-def bottom(part: Locator) -> float:
-    box = part.bounding_box()
-    return box["y"] + box["height"]
 
 
 COLLISIONS = """() => {
@@ -250,61 +224,50 @@ def test_nothing_sticks_out_is_cut_or_collides(page: Page) -> None:
                 assert page.evaluate(COLLISIONS) == [], (tab, width, lang, model)
 
 
-def test_in_gradio_nothing_sticks_out_of_a_phone_and_a_wide_page_has_each_sum_in_one_row(
-    browser: Browser, server: str
-) -> None:
-    page = open_page(browser, server, viewport=NARROW)
-    for lang in ("en", "ru"):
-        visit(page, f"?lang={lang}")
-        page.wait_for_selector(f"html[lang={lang}]")
-        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
-        assert page.locator("#main > [role=tablist]").evaluate("e => e.scrollWidth - e.clientWidth") <= 0
-    page.set_viewport_size({"width": 1920, "height": 1000})
-    page.wait_for_function("document.querySelectorAll('#sum .model .sum .tile').length === 14")
-    rows = page.evaluate(  # at once, for a drawing may replace tiles
-        """() => [...document.querySelectorAll('#sum .model .sum')].map((sum) =>
-          [...sum.querySelectorAll('.tile')].map((tile) => tile.getBoundingClientRect().top))"""
-    )
-    assert [len(tops) for tops in rows] == [7, 7]
-    assert [len(set(tops)) for tops in rows] == [1, 1]
-    page.context.close()
-
-
-def test_the_page_is_there_before_gradio_which_then_takes_it_in(window: BrowserContext, server: str) -> None:
+def test_in_gradio_it_is_there_at_once_fits_and_asks_nobody_else(window: BrowserContext, server: str) -> None:
     page = window.new_page()
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request))
     page.route("**/assets/*.js", lambda _: None)  # held back until the route is gone
     page.goto(server, wait_until="commit")
     slider = page.locator("#noise input[type=range]")
     page.wait_for_function("performance.getEntriesByName('live image').length")
     assert page.locator("#early #reconstruction").count() == 1
     assert page.locator("#bench").count() == 0
-    before, size = pixels(page, "#reconstruction canvas"), page.locator("#sum").bounding_box()
+    before, size = pixels(page, RECONSTRUCTION), page.locator("#sum").bounding_box()
     slider.focus()
     page.keyboard.press("End")
-    drawn = pixels(page, "#reconstruction canvas")
+    drawn = pixels(page, RECONSTRUCTION)
     assert drawn != before
     page.unroute("**/assets/*.js")
-    page.wait_for_selector("#bench #reconstruction")
+    page.wait_for_selector("#bench #reconstruction")  # Gradio took it in
     assert page.locator("#early").count() == 0
-    assert pixels(page, "#reconstruction canvas") == drawn
+    assert pixels(page, RECONSTRUCTION) == drawn
     assert slider.evaluate("slider => slider === document.activeElement")
     assert page.locator("#sum").bounding_box()["y"] == pytest.approx(size["y"], abs=4)
-    page.close()
-
-
-def test_the_page_asks_nobody_else_and_its_server_for_files_alone(window: BrowserContext, server: str) -> None:
-    page = window.new_page()
-    asked: list[str] = []
-    methods: set[str] = set()
-    page.on("request", lambda request: asked.append(request.url) or methods.add(request.method))
-    page.goto(server)
-    wait_for_models(page)
-    wait_until_idle(page, asked)
-    assert [url for url in asked if not url.startswith((server, "data:", "blob:"))] == []
-    assert "POST" not in methods  # though Gradio triggers every event called load
+    count = -1
+    while count != len(asked):  # until what is fetched in idle time is there
+        count = len(asked)
+        page.wait_for_timeout(1500)
+    assert [request.url for request in asked if not request.url.startswith((server, "data:", "blob:"))] == []
+    assert "POST" not in {request.method for request in asked}  # though Gradio triggers every event called load
     asked.clear()
-    page.wait_for_timeout(2000)
-    assert [url for url in asked if "heartbeat" not in url] == []  # a page that nobody touches asks for nothing
+    page.wait_for_timeout(2000)  # a page that nobody touches asks for nothing
+    assert [request.url for request in asked if "heartbeat" not in request.url] == []
+    page.wait_for_function("document.querySelectorAll('#sum .model .sum .tile').length === 14")
+    page.set_viewport_size({"width": 1920, "height": 1000})
+    rows = page.evaluate(  # at once, for a drawing may replace tiles
+        """() => [...document.querySelectorAll('#sum .model .sum')].map((sum) =>
+          [...sum.querySelectorAll('.tile')].map((tile) => tile.getBoundingClientRect().top))"""
+    )
+    assert [len(tops) for tops in rows] == [7, 7]
+    assert [len(set(tops)) for tops in rows] == [1, 1]
+    page.set_viewport_size(NARROW)
+    for lang in ("en", "ru"):
+        visit(page, f"?lang={lang}")
+        page.wait_for_selector(f"html[lang={lang}]")
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+        assert page.locator("#main > [role=tablist]").evaluate("e => e.scrollWidth - e.clientWidth") <= 0
     page.close()
 
 

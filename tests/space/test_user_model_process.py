@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -22,12 +19,10 @@ from space import user_models as module
 from space.errors import InputError
 from space.user_model_process import work
 from space.user_models import Address, UserModels
-from tests.loopback_hub import TOKEN
+from tests.loopback_hub import TOKEN, LoopbackHub, Reply
 from tests.space.events import Answer, assert_plain
-from tests.space.loading import is_here, load
+from tests.space.loading import is_here, load, push
 from tests.space.server import ROOT
-
-ENDLESS = 10**12
 
 
 @pytest.fixture
@@ -44,25 +39,20 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen]:
     return processes
 
 
-def test_a_model_that_its_own_process_loaded_is_the_one_that_was_saved(
+def test_a_visitor_who_leaves_ends_the_process_and_one_who_waits_gets_the_model_that_was_saved(
     models: UserModels, folder: Path, started: list
 ) -> None:
-    assert load(models, folder) == ["box.fetching", "box.measuring"]
-    mine, saved = models.find(str(folder)), SparseAutoencoder.from_pretrained(folder)
-    assert (mine.sparsity, mine.config["latent_dim"]) == (saved.sparsity, saved.latent_dim)
-    tensors = load_weights(mine.weights)
-    assert all(torch.equal(tensors[name].float(), tensor) for name, tensor in saved.state_dict().items())
-    (process,) = started
-    assert process.returncode == 0
-
-
-def test_a_visitor_who_leaves_ends_the_process(models: UserModels, folder: Path, started: list) -> None:
     steps = models.load(models.address(str(folder), is_owner=True))
     assert [next(steps)["key"] for _ in range(2)] == ["box.fetching", "box.measuring"]
     steps.close()
     assert started[0].returncode is not None
     assert not is_here(models, folder)
-    assert load(models, folder)  # nobody waits for that one
+    assert load(models, folder) == ["box.fetching", "box.measuring"]
+    mine, saved = models.find(str(folder)), SparseAutoencoder.from_pretrained(folder)
+    assert (mine.sparsity, mine.config["latent_dim"]) == (saved.sparsity, saved.latent_dim)
+    tensors = load_weights(mine.weights)
+    assert all(torch.equal(tensors[name].float(), tensor) for name, tensor in saved.state_dict().items())
+    assert started[1].returncode == 0
 
 
 @pytest.mark.parametrize("is_owner", [True, False])
@@ -154,97 +144,39 @@ def test_a_full_disk_ends_in_an_error_message(
     assert not is_here(models, folder)
 
 
-ANSWERS: dict[str, tuple[bool, bytes, int | None, str | None]] = {
-    "too short": (True, b"x" * 10, 1000, None),
-    "no size": (True, b"x" * 1000, None, None),
-    "to a file of the server": (True, b"", 0, "file:///etc/passwd"),
-    "no JSON": (False, b"\x00<html>" * 10, 80, None),
-    "another JSON": (False, b"[[]]", 4, None),
+OF_A_FILE = {"ETag": '"1"', "X-Repo-Commit": "0" * 40}
+HOSTILE: dict[str, tuple[str, int, bytes, dict[str, str | None]]] = {
+    "rubbish": ("/resolve/", 200, b"x" * 1000, {}),
+    "too short": ("/resolve/", 200, b"x" * 10, {"Content-Length": "1000"}),
+    "no size": ("/resolve/", 200, b"x" * 1000, {"Content-Length": None}),
+    "a file of the server": ("/resolve/", 307, b"", {"Location": "file:///etc/passwd"}),
+    "round and round": ("/resolve/", 307, b"", {"Location": "/ada/mine/resolve/main/config.json"}),
+    "elsewhere": ("/resolve/", 307, b"", {"Location": "http://localhost:PORT/elsewhere"}),
+    "no JSON": ("/api/", 200, b"\x00<html>" * 10, {}),
+    "another JSON": ("/api/", 200, b"[[]]", {}),
 }
-"""By mode: whether it is the answer to a request for a file, what is sent, how long it is said to be, and where else
-the Hub says that the file is."""
+"""What is asked for, and a hostile answer: its status, its body, and headers."""
 
 
-class HostileHub(BaseHTTPRequestHandler):
-    """A Hub that answers as its mode says, and notes who asked with which token."""
-
-    mode = ""
-    asked: list[tuple[str, str | None]] = []  # noqa: RUF012 (emptied by the fixture)
-
-    def do_GET(self) -> None:
-        self.asked.append((self.path, self.headers.get("Authorization")))
-        commit, file = "0" * 40, "/resolve/" in self.path
-        sent = b"x" * 1000 if file else json.dumps({"id": "ada/mine", "sha": commit, "siblings": []}).encode()
-        size, location, endless = len(sent), None, file and self.mode == "endless"
-        if self.mode in ANSWERS and ANSWERS[self.mode][0] == file:
-            _, sent, size, location = ANSWERS[self.mode]
-        elif endless:
-            size, sent = ENDLESS, bytes(1_000_000)
-        elif file and self.mode == "elsewhere" and not self.path.startswith("/else"):
-            location = f"http://localhost:{self.server.server_port}/else{self.path}"
-        elif file and self.mode == "round and round":
-            location = self.path
-        self.send_response(200 if location is None else 307)
-        headers = {"ETag": '"1"', "X-Repo-Commit": commit, "Location": location}
-        headers["Content-Length"] = None if size is None else str(size)
-        for name, value in headers.items():
-            if value is not None:
-                self.send_header(name, value)
-        self.end_headers()
-        with suppress(OSError):
-            while self.command == "GET":
-                self.wfile.write(sent)
-                if not endless:
-                    break
-
-    do_HEAD = do_GET  # noqa: N815
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def hostile_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[HostileHub]]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), HostileHub)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
-    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setenv("HF_ENDPOINT", address)  # for processes that are started
-    HostileHub.asked.clear()
-    yield HostileHub
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.mark.parametrize("mode", ["plain rubbish", *ANSWERS, "endless", "elsewhere", "round and round"])
-def test_a_hostile_hub_ends_in_an_error_message_and_gets_no_token(
-    models: UserModels,
-    hostile_hub: type[HostileHub],
-    mode: str,
-    capfd: pytest.CaptureFixture[str],
-    request: pytest.FixtureRequest,
+@pytest.mark.usefixtures("in_this_process", "waits")
+@pytest.mark.parametrize("mode", HOSTILE)
+def test_a_hostile_hub_ends_in_an_error_message_and_no_token_goes_astray(
+    models: UserModels, folder: Path, hub: LoopbackHub, mode: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    hostile_hub.mode = mode
-    if mode != "endless":  # which the limits of a process of its own end
-        request.getfixturevalue("in_this_process")
-    with pytest.raises(InputError) as caught:
-        load(models, "ada/mine", is_owner=False)
-    assert_plain(Answer(False, [], str(caught.value)), TOKEN)
-    assert hostile_hub.asked
-    assert {token for _, token in hostile_hub.asked} == {None}
+    """The page of an owner, who is logged in, sends the token to the Hub, and nowhere else."""
+    push(folder, "ada/mine")
+    path, status, body, headers = HOSTILE[mode]
+    headers = {name: value and value.replace("PORT", str(hub.port)) for name, value in headers.items()}
+    hub.reply(path, Reply(status, body, OF_A_FILE | headers))
+    for is_owner in (False, True):
+        hub.requests.clear()
+        with pytest.raises(InputError) as caught:
+            load(models, "ada/mine", is_owner)
+        if not is_owner:  # who may read the paths of the machine
+            assert_plain(Answer(False, [], str(caught.value)), TOKEN)
+        tokens = {path == "/elsewhere": token for _, path, token in hub.requests}
+        assert tokens[False] == (f"Bearer {TOKEN}" if is_owner else None)
+        assert tokens.get(True) is None
+        assert (True in tokens) == (mode == "elsewhere")
+        assert not is_here(models, "ada/mine")
     assert TOKEN not in "".join(capfd.readouterr())
-    assert not is_here(models, "ada/mine")
-
-
-@pytest.mark.usefixtures("in_this_process")
-def test_a_token_goes_to_the_hub_and_not_to_where_that_redirects(
-    models: UserModels, hostile_hub: type[HostileHub]
-) -> None:
-    """The page of somebody who is logged in, on a machine of their own."""
-    hostile_hub.mode = "elsewhere"
-    with pytest.raises(InputError):
-        load(models, "ada/mine")
-    tokens = {path.startswith("/else"): token for path, token in hostile_hub.asked}
-    assert tokens == {False: f"Bearer {TOKEN}", True: None}

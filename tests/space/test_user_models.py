@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from space.index import news_of
 from space.lab import Lab
 from space.user_models import MOST_MODELS, Address, UserModels, title
 from tests.loopback_hub import LoopbackHub
-from tests.space.loading import is_here, load
+from tests.space.loading import is_here, load, push
 from training.data import Split
 from training.fit.recipe import DEFAULT_ARCHITECTURE
 from training.measure.evaluation import evaluate
@@ -30,11 +31,6 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 def lab(lab: Lab, models: UserModels, monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setattr(lab, "user_models", models)
     return lab
-
-
-def push(folder: Path, repo: str, **options: object) -> None:
-    HfApi().create_repo(repo, exist_ok=True, **options)
-    HfApi().upload_folder(repo_id=repo, folder_path=folder)
 
 
 def test_a_users_model_is_measured_here_and_stands_last_beside_the_bundled_models_of_its_method(
@@ -84,12 +80,6 @@ def test_users_models_of_every_method_can_be_shown(
     assert news["models"][news["choose"]]["linear"] == (architecture == DEFAULT_ARCHITECTURE)
 
 
-def test_names_are_told_by_their_last_two_parts() -> None:
-    assert title("ada/mine") == "ada/mine"
-    assert title("ada/mine@refs/pr/1") == "ada/mine@refs/pr/1"
-    assert title("/home/ada/runs/mine/") == "runs/mine"
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -110,46 +100,25 @@ def test_what_cannot_be_loaded_ends_in_an_error_message(
     assert not is_here(models, folder)
 
 
-@pytest.mark.usefixtures("hub")
-def test_a_file_that_is_too_large_is_not_fetched(
-    models: UserModels, folder: Path, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    push(folder, "ada/mine")
-    monkeypatch.setattr("space.user_model_process.LARGEST_FILE", 1000)
-    with pytest.raises(InputError, match=r"model.safetensors of ada/mine is too large for this page"):
-        load(models, "ada/mine", is_owner=False)
-    assert ("GET", "/ada/mine/resolve/main/model.safetensors") not in hub.requests
-
-
-def test_a_model_that_makes_no_numbers_ends_in_an_error_message(
-    models: UserModels, tiny_model: SparseAutoencoder, tmp_path: Path
-) -> None:
-    with torch.no_grad():
-        tiny_model.network.first.weight.fill_(3e38)
-    tiny_model.save_pretrained(tmp_path / "wild")
-    with pytest.raises(InputError, match="wild cannot be measured on the test images: all elements of input should"):
-        load(models, tmp_path / "wild")
-
-
-@pytest.mark.usefixtures("in_this_process")
-def test_a_model_of_other_values_ends_in_an_error_message(few: Split, folder: Path) -> None:
+def test_a_model_that_cannot_be_measured_ends_in_an_error_message(models: UserModels, few: Split, folder: Path) -> None:
     beyond = UserModels(Split(few.images * 2.0, few.labels), 10)
     with pytest.raises(InputError, match=r"cannot be measured on the test images: .*values from 0 to 510"):
         load(beyond, folder)
+    wild = SparseAutoencoder.from_pretrained(folder)
+    with torch.no_grad():
+        wild.network.first.weight.fill_(3e38)
+    wild.save_pretrained(folder)
+    with pytest.raises(InputError, match="mine cannot be measured on the test images: all elements of input should"):
+        load(models, folder)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "  ", "/etc/nothing", "a/../b", "no-owner", "x" * 5000, "~nobody/x", "ada/mine@../x", "a b/c"]
-)
-def test_what_is_no_address_ends_in_an_error_message(models: UserModels, text: str) -> None:
-    for is_owner in (True, False):
-        with pytest.raises(InputError, match=r"owner/name|has at most \d+ characters"):
-            models.address(text, is_owner)
-
-
-def test_others_open_no_folders_and_are_told_nothing_about_them(
+def test_what_is_no_address_ends_in_an_error_message_and_others_are_told_nothing_of_folders(
     models: UserModels, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    texts = ("", "  ", "/etc/nothing", "a/../b", "no-owner", "x" * 5000, "~nobody/x", "ada/mine@../x", "a b/c")
+    for text, is_owner in itertools.product(texts, (True, False)):
+        with pytest.raises(InputError, match=r"owner/name|has at most \d+ characters"):
+            models.address(text, is_owner)
     monkeypatch.chdir(folder.parent.parent)
     relative = f"{folder.parent.name}/{folder.name}"
     for text in (str(folder), relative, "../..", str(folder.with_name("absent"))):
@@ -158,7 +127,7 @@ def test_others_open_no_folders_and_are_told_nothing_about_them(
         assert str(error.value) == f"{text} is not a repo id of the form owner/name or owner/name@revision."
 
 
-def test_addresses_are_read(models: UserModels, folder: Path) -> None:
+def test_addresses_are_read_and_told_by_their_last_two_parts(models: UserModels, folder: Path) -> None:
     assert models.address(f" {folder} ", is_owner=True) == Address(str(folder), from_owner=True)
     assert models.address("ada/mine", is_owner=True) == Address("ada/mine", from_owner=True)
     assert models.address("ada/mine", is_owner=False) == Address("ada/mine")
@@ -167,6 +136,8 @@ def test_addresses_are_read(models: UserModels, folder: Path) -> None:
             models.address(name, is_owner=True)
     assert models.address("ada/mine@refs/pr/1", is_owner=False) == Address("ada/mine", "refs/pr/1")
     assert models.address("ada/mine@v1", is_owner=False).name == "ada/mine@v1"
+    assert title("ada/mine@refs/pr/1") == "ada/mine@refs/pr/1"
+    assert title("/home/ada/runs/mine/") == "runs/mine"
 
 
 def test_the_models_used_last_are_kept_and_others_are_to_be_loaded_again(lab: Lab, folder: Path) -> None:
@@ -187,9 +158,12 @@ def test_an_unchanged_model_is_not_measured_again_and_a_changed_one_is(models: U
     before = models.find(str(folder))
     assert len(load(models, folder)) == 1
     assert models.find(str(folder)) is before
+    assert models.of_checksum(before.checksum) is before
     SparseAutoencoder(latent_dim=31, sparsity=L1(0.1)).save_pretrained(folder)
-    assert len(load(models, folder)) == 2
+    assert len(load(models, folder)) == 2  # another one under its name
     assert models.find(str(folder)).config["latent_dim"] == 31
+    assert models.of_checksum(before.checksum) is None
+    assert models.of_checksum("") is None
 
 
 @pytest.mark.usefixtures("hub")
@@ -207,9 +181,8 @@ def test_a_model_is_loaded_from_the_hub_at_a_revision(models: UserModels, folder
         load(models, "ada/nothing")
 
 
-@pytest.mark.usefixtures("hub")
-def test_for_others_no_files_are_kept_no_paths_shown_and_no_private_repos_loaded(
-    models: UserModels, folder: Path
+def test_for_others_no_large_files_are_fetched_none_kept_no_paths_shown_and_no_private_repos_loaded(
+    models: UserModels, folder: Path, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     push(folder, "ada/mine")
     push(folder, "ada/secret", private=True)
@@ -222,6 +195,10 @@ def test_for_others_no_files_are_kept_no_paths_shown_and_no_private_repos_loaded
     push(folder, "ada/broken")
     with pytest.raises(InputError, match=r"^ada/broken/model\.safetensors is not a complete safetensors file"):
         load(models, "ada/broken", is_owner=False)
+    monkeypatch.setattr("space.user_model_process.LARGEST_FILE", 40)
+    with pytest.raises(InputError, match=r"config.json of ada/broken is too large for this page"):
+        load(models, "ada/broken", is_owner=False)
+    assert hub.requests[-1][0] == "HEAD"
 
 
 def test_a_hub_that_is_down_is_told_at_once_and_the_cache_is_used(
@@ -234,16 +211,3 @@ def test_a_hub_that_is_down_is_told_at_once_and_the_cache_is_used(
     with pytest.raises(InputError, match="could not be asked for"):
         load(models, "ada/other")
     assert waits == []
-
-
-def test_a_model_is_found_by_the_checksum_of_its_weights_alone(models: UserModels, folder: Path) -> None:
-    load(models, folder)
-    mine = models.find(str(folder))
-    assert models.of_checksum(mine.checksum) is mine
-    assert models.of_checksum("") is None
-    with torch.no_grad():
-        model = SparseAutoencoder.from_pretrained(folder)
-        model.network.first.weight.mul_(0.5)
-        model.save_pretrained(folder)
-    load(models, folder)  # another one under its name
-    assert models.of_checksum(mine.checksum) is None
