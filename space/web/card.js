@@ -6,9 +6,7 @@ import { activation } from "./measures.js";
 import { positionBeside } from "./cardposition.js";
 import { rich, say, term } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
-/** The card itself; a page has one. */
+/** The card itself; a page has one, in the language of now. */
 export class Card {
   /** @param {Page} page */
   constructor(page) {
@@ -22,10 +20,19 @@ export class Card {
     this.body = h("div", {});
     this.slider = h("input", { type: "range", step: "any", on: { input: () => this.set(Number(this.slider.value)) } });
     this.value = h("output", {});
-    this.controls = h("div", { class: "card-controls" });
+    const button = (/** @type {string} */ name, /** @type {() => void} */ click) =>
+      h("button", { class: name, on: { click } }, say(`latent.${name}`));
+    const buttons = [
+      button("switch_off", () => this.set(0)),
+      button("as_encoded", () => this.set(null)),
+      button("close", () => this.close(true)),
+    ];
+    const set = h("label", { class: "set" }, `${say("latent.set")} `, this.slider, this.value);
+    this.controls = h("div", { class: "card-controls" }, set, h("div", { class: "buttons" }, buttons));
     this.hint = h("p", { class: "muted" });
     const parts = [this.heading, this.facts, this.controls, this.body, this.hint];
-    this.element = h("div", { id: "card", role: "dialog", "aria-live": "polite", hidden: true }, parts);
+    const spoken = { role: "dialog", "aria-label": say("latent.card"), "aria-live": "polite" };
+    this.element = h("div", { id: "card", hidden: true, ...spoken }, parts);
     this.element.addEventListener("keydown", (event) => this.press(event));
   }
 
@@ -39,22 +46,6 @@ export class Card {
     if (document.activeElement !== from) return;
     event.preventDefault();
     to.focus();
-  }
-
-  /** Says its own words; after a change of language. */
-  speak() {
-    this.element.ariaLabel = say("latent.card");
-    for (const said of [this.heading, this.facts, this.body, this.hint]) fill(said);
-    this.slider.ariaLabel = null;
-    const button = (/** @type {string} */ name, /** @type {() => void} */ click) =>
-      h("button", { class: name, on: { click } }, say(`latent.${name}`));
-    const buttons = [
-      button("switch_off", () => this.set(0)),
-      button("as_encoded", () => this.set(null)),
-      button("close", () => this.close(true)),
-    ];
-    const set = h("label", { class: "set" }, `${say("latent.set")} `, this.slider, this.value);
-    fill(this.controls, set, h("div", { class: "buttons" }, buttons));
   }
 
   /**

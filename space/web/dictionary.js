@@ -14,7 +14,7 @@ const USUAL_PIXELS = 28 * 28;
 
 export class Dictionary {
   /** @param {{output: string, step_loss: string}} config
-   * @param {Map<string, import("./safetensors.js").Tensor>} tensors
+   * @param {Map<string, Tensor>} tensors
    * @param {number[] | null} betas settings of an encoder for every beta, in increasing order and equal ratios */
   constructor(config, tensors, betas) {
     const get = (/** @type {string} */ name) => {

@@ -6,6 +6,7 @@ import { Model } from "./model.js";
 import { readSafetensors } from "./safetensors.js";
 
 const MOST_MODELS = 12; // that are ready for use, 6 MB each; the others are made again from their weights, half as large
+const AGAIN = 3000; // ms
 const base = () => new URL("files/", document.baseURI);
 
 /** The address of a file that lab.json names. @param {string} path */
@@ -53,24 +54,69 @@ export async function numbers({ url, type, skip }) {
 /** @param {string} url @returns {Promise<Map<string, {shape: number[], data: any}>>} tensors by name */
 export const tensors = async (url) => readSafetensors(await content(url));
 
-/** The models whose weights are here or under way. */
-export class Models {
-  /** @param {(name: string) => {url: string, bytes: number, config: any, betas: number[] | null}} entry of lab.json */
-  constructor(entry) {
-    this.entry = entry;
-    /** @type {Map<string, ArrayBuffer>} */
-    this.weights = new Map();
-    /** @type {Map<string, Model>} the ones used last come last */
-    this.ready = new Map();
-    /** @type {Map<string, {promise: Promise<void>, part: number}>} */
+/**
+ * What is fetched when it is first asked for; where that fails, the next one who asks after a while has it tried again.
+ * @template T
+ */
+export class Fetched {
+  /** @param {(key: string) => Promise<T>} fetch @param {(key: string) => void} onArrival called also where it failed */
+  constructor(fetch, onArrival) {
+    this.fetch = fetch;
+    this.onArrival = onArrival;
+    /** @type {Map<string, T>} */
+    this.here = new Map();
+    /** @type {Map<string, Promise<void>>} */
     this.underWay = new Map();
-    this.onProgress = (/** @type {string} */ _name) => {};
+    /** @type {Set<string>} what could not be fetched just now */
+    this.failed = new Set();
+    this.only = ""; // the one that may be fetched while the page opens: it gets the whole bandwidth
   }
 
+  /** What is here; or null: then it is asked for. @param {string} key */
+  get(key) {
+    this.want(key);
+    return this.here.get(key) ?? null;
+  }
+
+  /** Fetches what is not here; resolved when it is, or could not be. @param {string} key */
+  want(key) {
+    if (this.here.has(key) || this.failed.has(key) || (this.only && key !== this.only)) return;
+    const promise = this.underWay.get(key) ?? this.bring(key);
+    this.underWay.set(key, promise);
+    return promise;
+  }
+
+  /** @param {string} key */
+  async bring(key) {
+    try {
+      this.here.set(key, await this.fetch(key));
+    } catch {
+      this.failed.add(key);
+      setTimeout(() => this.failed.delete(key), AGAIN);
+    }
+    this.underWay.delete(key);
+    this.onArrival(key);
+  }
+}
+
+/** The models whose weights are here or under way. */
+export class Models {
   /**
-   * The model, or null while its weights are not here.
-   * @param {string} name
+   * @param {(name: string) => {url: string, bytes: number, config: any, betas: number[] | null}} entry of lab.json
+   * @param {(name: string) => void} onArrival
+   * @param {() => void} onProgress
    */
+  constructor(entry, onArrival, onProgress) {
+    this.entry = entry;
+    this.onProgress = onProgress;
+    this.weights = new Fetched((name) => this.fetch(name), onArrival);
+    /** @type {Map<string, number>} how much is here of the weights that are under way, from 0 to 1 */
+    this.parts = new Map();
+    /** @type {Map<string, Model>} the ones used last come last */
+    this.ready = new Map();
+  }
+
+  /** A model; or null: then its weights are asked for. @param {string} name */
   get(name) {
     const weights = this.weights.get(name);
     if (!weights) return null;
@@ -82,18 +128,6 @@ export class Models {
     return model;
   }
 
-  /** How much of a model's weights is here, from 0 to 1. @param {string} name */
-  part(name) {
-    return this.weights.has(name) ? 1 : (this.underWay.get(name)?.part ?? 0);
-  }
-
-  /** Fetches a model that is neither here nor under way. @param {string} name */
-  want(name) {
-    const promise = this.fetch(name).finally(() => this.underWay.delete(name));
-    this.underWay.set(name, { promise, part: 0 });
-    return promise;
-  }
-
   /** @param {string} name */
   async fetch(name) {
     const { url, bytes } = this.entry(name);
@@ -102,20 +136,18 @@ export class Models {
     let filled = 0;
     const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
     for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      if (filled + chunk.value.length > bytes) throw new Error(`${url} is larger than it should be.`);
-      weights.set(chunk.value, filled);
+      weights.set(chunk.value, filled); // throws an error where the file is larger than it should be
       filled += chunk.value.length;
-      const job = this.underWay.get(name);
-      if (job) job.part = filled / bytes;
-      this.onProgress(name);
+      this.parts.set(name, filled / bytes);
+      this.onProgress();
     }
     if (filled < bytes) throw new Error(`${url} is shorter than it should be.`);
-    this.weights.set(name, weights.buffer);
+    return weights.buffer;
   }
 
   /** Forgets a model, whose name now belongs to another one. @param {string} name */
   forget(name) {
-    this.weights.delete(name);
+    this.weights.here.delete(name);
     this.ready.delete(name);
   }
 }

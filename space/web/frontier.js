@@ -8,7 +8,6 @@ import { choosable } from "./points.js";
 import { saveable } from "./save.js";
 import { format, rich, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
 /**
  * A model: `style` of charts.css, null for a user's; `apart`: no curve goes through it.
  * @typedef {{key: string, label: string, l0: number, cost: number, family: string, style: number | null,
@@ -18,7 +17,7 @@ import { format, rich, say } from "./words.js";
 const OTHER = STYLES - 1; // the style of networks that have no dictionary
 const AWAY = [26, 38, 52, 68]; // px, from a mark in a crowd to its words
 
-/** @param {Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function build(page) {
   const { sigma } = page.lab.index;
   let isNoisy = false;

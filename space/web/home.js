@@ -5,9 +5,7 @@ import { fill, h } from "./dom.js";
 import { fileAddress } from "./files.js";
 import { rich, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
-/** @param {Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function takeHome(page) {
   const code = h("code", {});
   const select = () => getSelection()?.selectAllChildren(code); // where the page may not copy
@@ -50,7 +48,7 @@ function projectOf(page) {
 
 /**
  * @param {Page} page
- * @param {import("./lab.js").Stop} stop
+ * @param {Stop} stop
  */
 function program(page, stop) {
   const { models, bundled } = page.lab.index;

@@ -4,8 +4,6 @@ import { clamp, fill, h } from "./dom.js";
 import * as paint from "./paint.js";
 import { say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
 /**
  * A map of all latents of a stop, whose cells can be hovered over, focused and clicked.
  * @param {Page} page

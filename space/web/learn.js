@@ -3,17 +3,16 @@
 import { toBase64 } from "./bytes.js";
 import { fill, h } from "./dom.js";
 import { moment } from "./moment.js";
-import { Requests } from "./server.js";
+import { requests } from "./server.js";
 import { initial, settings } from "./settings.js";
 import { rich, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
 /** @typedef {"idle" | "waiting" | "running" | "paused" | "done"} Status */
 
 const BUTTONS = /** @type {const} */ (["start", "pause", "step", "stop", "keep", "discard"]);
 
-/** A visitor's training; it outlives a change of language. @type {WeakMap<Page, Training>} */
-const trainings = new WeakMap();
+/** The visitor's training; it outlives a change of language. @type {Training | undefined} */
+let known;
 
 class Training {
   /** @param {Page} page */
@@ -32,7 +31,7 @@ class Training {
     this.name = ""; // what a kept model is to be called
     this.isKeeping = false;
     this.isSending = false;
-    this.requests = new Requests(page, (isGone) => this.lost(isGone));
+    this.requests = requests(page, (isGone) => this.lost(isGone));
     this.draw = () => {};
     for (const what of [...BUTTONS, "send"])
       page.answers.addEventListener(what, (event) => this.hear(what, /** @type {CustomEvent} */ (event).detail));
@@ -100,7 +99,7 @@ class Training {
   /** Whether a button can do something now. @param {string} what */
   can(what) {
     const { status, moment, isKeeping, requests } = this;
-    if (requests.isGone) return false;
+    if (requests.isGone()) return false;
     const works = status === "running" || status === "waiting";
     if (what === "pause") return status === "running";
     if (what === "stop") return works || status === "paused";
@@ -110,12 +109,11 @@ class Training {
   }
 }
 
-/** @param {Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function build(page) {
   if (!page.lab.index.server)
     return { element: h("div", { id: "learn" }, h("p", {}, say("learn.without_server"))), draw() {} };
-  const training = trainings.get(page) ?? new Training(page);
-  trainings.set(page, training);
+  const training = (known ??= new Training(page));
   const buttons = BUTTONS.map((what) =>
     h("button", { id: `train-${what}`, on: { click: () => training.press(what) } }, say(`learn.${what}`)),
   );
@@ -182,6 +180,6 @@ function publishing(training) {
   const form = h("form", { class: "row", on: { submit } }, h("label", {}, say("learn.repo"), repo), button);
   return {
     element: h("details", { id: "push" }, h("summary", {}, say("learn.push")), form),
-    draw: () => (button.disabled = !training.file || training.isSending || training.requests.isGone),
+    draw: () => (button.disabled = !training.file || training.isSending || training.requests.isGone()),
   };
 }

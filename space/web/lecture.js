@@ -32,7 +32,7 @@ const SIDES = [2, 4, 8, 16, 32, 28]; // of the maps that those make
 
 export class Lecture {
   /** @param {unknown} _config
-   * @param {Map<string, import("./safetensors.js").Tensor>} tensors */
+   * @param {Map<string, Tensor>} tensors */
   constructor(_config, tensors) {
     const sideOf = (/** @type {Place} */ [, side, kernel, stride, padding]) =>
       Math.floor((side + 2 * padding - kernel) / stride) + 1;
@@ -56,7 +56,7 @@ export class Lecture {
   }
 }
 
-/** @param {Map<string, import("./safetensors.js").Tensor>} tensors
+/** @param {Map<string, Tensor>} tensors
  * @param {string} part "encoder" or "decoder"
  * @param {Place} place
  * @param {number} outSide

@@ -2,10 +2,8 @@
  * in the visitor's browser. */
 
 import { fill, h } from "./dom.js";
-import { FEW, LESSONS, PAIR, seen } from "./lessons.js";
+import { FEW, LESSONS, ofNow, onTest, seen } from "./lessons.js";
 import { rich, say, term } from "./words.js";
-
-/** @typedef {import("./page.js").Page} Page */
 
 const KEPT = "sae-lessons"; // in the browser's storage
 
@@ -29,21 +27,10 @@ function write(kept) {
   }
 }
 
-/**
- * Changes the page, and scrolls so that an element stays where it is on the screen.
- * @param {Element | null} element what a visitor may be using
- * @param {() => void} change
- */
-function keepInPlace(element, change) {
-  const top = element?.getBoundingClientRect().top;
-  change();
-  if (element && top !== undefined) scrollBy(0, element.getBoundingClientRect().top - top);
-}
-
 /** The lesson that is open; it stays open when the language changes. */
 let open = "";
 
-/** @param {Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function build(page) {
   const lessons = LESSONS.filter(
     ({ needs }) => needs.every((key) => page.lab.stop(key)) && (page.lab.index.bundled || needs.length === 0),
@@ -103,8 +90,6 @@ export function build(page) {
       few: FEW,
       curve: say("curve.error"),
       sigma: page.lab.index.sigma,
-      name_0: PAIR[0],
-      name_1: PAIR[1],
     };
     const click = () => page.set({ tab });
     const link = tab && h("button", { on: { click } }, say("lessons.see_in", { tab: say(`${tab}.title`) }));
@@ -130,9 +115,9 @@ export function build(page) {
     const words = { threshold: term("threshold"), load_balancing: term("load balancing") };
     const verdict =
       predicted === undefined ? "lessons.answer" : predicted === lesson.right ? "lessons.right" : "lessons.wrong";
-    const numbers = { ...lesson.values?.(page), ...values };
+    const numbers = { ...onTest(page), ...(lesson.isOfNow && ofNow(page)), ...lesson.values?.(page), ...values };
     const isPast = lesson.isOfNow && !lesson.isDone(page);
-    const saying = JSON.stringify([open, predicted, numbers, isPast]);
+    const saying = JSON.stringify([open, predicted, values, isPast]);
     if (saying === said) return;
     said = saying;
     fill(
@@ -164,8 +149,11 @@ export function build(page) {
       const lesson = current();
       if (lesson && page.look()) {
         const isNew = !kept[open]?.done;
-        if (lesson.isDone(page)) keep(open, { done: true, values: { ...lesson.values?.(page) } });
-        keepInPlace(document.querySelector("#controls"), explain);
+        if (lesson.isDone(page)) keep(open, { done: true, values: lesson.isOfNow ? ofNow(page) : {} });
+        const place = () => document.querySelector("#controls")?.getBoundingClientRect().top ?? 0;
+        const before = place();
+        explain();
+        scrollBy(0, place() - before); // what a visitor may be using stays where it is on the screen
         if (isNew && kept[open]?.done) announce();
       }
       const next = lessons.find(({ key }) => !kept[key]?.done)?.key;

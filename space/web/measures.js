@@ -34,7 +34,7 @@ export const mse = (a, b) => mean(a.map((value, j) => (value - b[j]) ** 2));
 export const psnr = (error, span) => 10 * Math.log10(span ** 2 / Math.max(error, 1e-10));
 
 /** All metrics of one image and one model.
- * @param {import("./lab.js").Look} look
+ * @param {Look} look
  * @param {number} span highest less lowest value that an image can have */
 export function metrics({ clean, seen, reconstruction, latents }, span) {
   const [error, noiseError] = [mse(reconstruction, clean), mse(seen, clean)];

@@ -3,9 +3,6 @@
 import { fill, h } from "./dom.js";
 import { has, rich, say, term } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-/** @typedef {import("./page.js").View} View */
-
 /** The title of a family of models. @param {Page} page @param {string} family */
 const familyTitle = (page, family) => page.lab.family(family).title ?? say(`family.${family}.title`);
 

@@ -12,12 +12,12 @@ import { format, rich, say, term } from "./words.js";
  * As `_moment` in space/learn.py makes it.
  * @typedef {{step: number, steps: number, loss: string, history: [number, number][], latents: number, count: number,
  *   atoms: string, reconstruction: string, mean_activation: number, effective_l0: number,
- *   activations: import("./measures.js").Histogram, means: import("./measures.js").Histogram}} Moment
+ *   activations: Histogram, means: Histogram}} Moment
  */
 
 const LEVELS = 15; // of an atom's values on either side of 0
 
-/** @param {import("./page.js").Page} page @returns {{element: HTMLElement, draw: (now: Moment | null) => void}} */
+/** @param {Page} page @returns {{element: HTMLElement, draw: (now: Moment | null) => void}} */
 export function moment(page) {
   const { shape, range } = page.lab.index;
   const [wall, image, given] = [paint.canvas("…"), paint.canvas("…"), paint.canvas("…")];

@@ -3,9 +3,6 @@
 import { fromBase64 } from "./bytes.js";
 import { singles } from "./safetensors.js";
 
-/** @typedef {import("./lab.js").Lab} Lab */
-/** @typedef {import("./lab.js").Look} Look */
-
 /** Numbers in half precision, little-endian, as base64. @param {string} text */
 function numbers(text) {
   return Float64Array.from(singles(new Uint16Array(fromBase64(text).buffer)));
@@ -16,7 +13,7 @@ function numbers(text) {
  * @param {{clean: string, looks: Record<string, any>} | null} opening base64 of the clean image, and by key of a stop
  *   latents, reconstruction, bias and the largest atoms
  * @param {Lab} lab
- * @param {import("./lab.js").Specimen} specimen what the page opens with
+ * @param {Specimen} specimen what the page opens with
  * @returns {Look[]}
  */
 export function carried(opening, lab, specimen) {

@@ -1,6 +1,6 @@
 /** The page: its state, what it shows, and when it draws. */
 
-import { Address, REST } from "./address.js";
+import { addressOf, REST } from "./address.js";
 import { Card } from "./card.js";
 import * as controls from "./controls.js";
 import { fill, h } from "./dom.js";
@@ -11,9 +11,6 @@ import { opening, query, restored } from "./state.js";
 import * as tabs from "./tabs.js";
 import { lang, Problem, rich, say, setWords } from "./words.js";
 
-/** @typedef {import("./lab.js").Lab} Lab */
-/** @typedef {import("./state.js").State} State */
-/** @typedef {import("./lab.js").Look} Look */
 /**
  * What the page's host gives; `ask` is null without a server.
  * @typedef {{languages: {code: string, name: string}[], opening: any,
@@ -44,19 +41,19 @@ export class Page {
     this.views = [];
     /** @type {{key: string, values: any} | null} */
     this.trouble = null;
+    this.takeFile = (/** @type {File} */ _file) => {}; // puts it onto the canvas of now
     this.besideLater = ""; // the name of a user's model that is to stand beside the chosen one when it is here
     this.turn = 0; // counts drawings and links that were begun: a late result must not replace a newer one
-    this.address = new Address(() => query(this.state, lab));
+    this.address = addressOf(() => query(this.state, lab));
     this.resting = 0; // the timer that runs until `drawLater` is called; 0 where there is none
     this.arrival = 0; // the frame in which fetched data will be drawn; 0 where none is asked for
     lab.onArrival = () => this.arrive();
-    lab.models.onProgress = () => this.arrive();
   }
 
   /** Lays the page out, in the language of the state. */
   build() {
     this.card.close();
-    this.card.speak();
+    this.card = new Card(this);
     const [side, main, box] = [controls.build(this), tabs.build(this), lessons.build(this)];
     this.views = [side, main, box];
     const columns = h("div", { id: "page" }, side.element, main.element);
@@ -73,7 +70,8 @@ export class Page {
     this.state = { ...this.state, ...changes };
     this.trouble = null;
     // While the page opens, the whole bandwidth goes to the model that is chosen now.
-    if (this.lab.first) this.lab.first = this.lab.stop(this.state.stop).model;
+    const { weights } = this.lab.models;
+    if (weights.only) weights.only = this.lab.stop(this.state.stop).model;
     this.address.write();
     clearTimeout(this.resting); // `drawLater` waits until the hand rests, however many files arrive
     this.resting = 0;
@@ -192,14 +190,14 @@ export class Page {
    * @returns {ArrayLike<number> | null}
    */
   atom(key, latent) {
-    const model = this.lab.models.get(this.lab.stop(key).model);
+    const model = this.lab.model(key);
     if (!model) return this.lab.looks.get(key)?.atoms?.get(latent) ?? null;
     return model.alone(latent, model.isLinear ? 1 : this.lab.statistics(key)?.peak[latent] || 1);
   }
 
   /** The bias of a model in logits. @param {Look} look @returns {ArrayLike<number> | null} */
   bias(look) {
-    return this.lab.models.get(look.stop.model)?.bias() ?? look.bias ?? null;
+    return this.lab.model(look.stop.key)?.bias() ?? look.bias ?? null;
   }
 
   /** What the image is called. */
@@ -220,7 +218,8 @@ export class Page {
     element.classList.toggle("waiting", missing !== undefined);
     if (missing === undefined) return element.removeAttribute("data-waiting");
     const { model } = this.lab.stop(missing);
-    const key = this.lab.failed.has(model) ? "page.not_fetched" : "page.fetching";
-    element.dataset.waiting = say(key, { title: missing, part: this.lab.models.part(model) });
+    const { weights, parts } = this.lab.models;
+    const key = weights.failed.has(model) ? "page.not_fetched" : "page.fetching";
+    element.dataset.waiting = say(key, { title: missing, part: parts.get(model) ?? 0 });
   }
 }

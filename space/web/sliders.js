@@ -4,13 +4,11 @@ import { clamp, fill, h } from "./dom.js";
 import { errorCurve } from "./errorcurve.js";
 import { has, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
 /**
  * The sliders over the stops of a method, and over the noise. The slider with the id `beta` goes over k or a target rate
  * where the method has those.
  * @param {Page} page
- * @returns {import("./page.js").View}
+ * @returns {View}
  */
 export function sliders(page) {
   const title = h("span", {});
@@ -48,7 +46,7 @@ export function sliders(page) {
     title.textContent = say("description.slider", { label: say(`family.${baseFamily(page)}.label`) });
     beta.max = String(last);
     beta.disabled = stops.length < 2;
-    const choose = (/** @type {import("./lab.js").Stop} */ { key }, /** @type {string} */ words) => {
+    const choose = (/** @type {Stop} */ { key }, /** @type {string} */ words) => {
       const click = () => page.set({ stop: key });
       const name = say("controls.choose", { title: key });
       return h("button", { data: { stop: key }, "aria-label": name, on: { click } }, words);

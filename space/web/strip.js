@@ -6,8 +6,6 @@ import { metrics } from "./measures.js";
 import * as paint from "./paint.js";
 import { rich, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
 /** Every labelled stop of the chosen family, for the current image. @param {Page} page */
 export function thumbnails(page) {
   const row = h("div", { class: "strip" });

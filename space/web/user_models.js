@@ -2,13 +2,11 @@
 
 import { toBase64 } from "./bytes.js";
 import { fill, h } from "./dom.js";
-import { Requests } from "./server.js";
+import { requests } from "./server.js";
 import { rich, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
-/** What was typed and said; it outlives a change of language. @type {WeakMap<Page, Box>} */
-const boxes = new WeakMap();
+/** What was typed and said; it outlives a change of language. @type {Box | undefined} */
+let known;
 
 class Box {
   /** @param {Page} page */
@@ -18,7 +16,7 @@ class Box {
     this.isUnfolded = false;
     /** @type {any} */
     this.said = null;
-    this.requests = new Requests(page, (isGone) => this.say({ key: isGone ? "page.no_server" : "page.server_back" }));
+    this.requests = requests(page, (isGone) => this.say({ key: isGone ? "page.no_server" : "page.server_back" }));
     this.draw = () => {};
     page.answers.addEventListener("load", (event) => this.hear(/** @type {CustomEvent} */ (event).detail));
   }
@@ -73,10 +71,9 @@ class Box {
   }
 }
 
-/** @param {Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function build(page) {
-  const box = boxes.get(page) ?? new Box(page);
-  boxes.set(page, box);
+  const box = (known ??= new Box(page));
   const { server } = page.lab.index;
   const input = h("input", {
     type: "text", placeholder: "owner/name", value: box.address, maxLength: 300, spellcheck: false, autocapitalize: "off",
@@ -108,13 +105,7 @@ export function build(page) {
   const unfold = () => (box.isUnfolded = details.open);
   const title = h("summary", {}, say("box.title"));
   const details = h("details", { id: "user-model", open: box.isUnfolded, on: { toggle: unfold } }, title, inside);
-  const element = h(
-    "div",
-    { class: "box" },
-    details,
-    chooser,
-    message,
-  );
+  const element = h("div", { class: "box" }, details, chooser, message);
   box.draw = () => {
     fill(message, box.words());
     message.className = box.said?.error ? "error" : "";

@@ -434,7 +434,7 @@ def test_a_stroke_at_one_side_has_no_neighbours_at_the_other(page: Page) -> None
     found = page.evaluate(
         """async (level) => {
           const { standsOut } = await import('web/photo.js');
-          return [...standsOut(Float32Array.from(level), 40, 60).ink];
+          return [...standsOut({ levels: Float32Array.from(level), width: 40, height: 60 }).ink];
         }""",
         level.flatten().tolist(),
     )
@@ -512,8 +512,13 @@ def test_a_slow_image_does_not_replace_a_newer_stroke(open_tab: Callable[[str], 
 def test_clear_empties_the_canvas_and_tells_the_page(page: Page) -> None:
     stroke(page, (0.2, 0.5), (0.8, 0.5), lift=False)
     page.keyboard.press("Escape")
+    page.evaluate(  # at once, while the stroke is on its way to the page
+        """() => {
+          document.querySelector('#draw canvas').dispatchEvent(new PointerEvent('pointerup', { pointerId: 1 }));
+          document.querySelector('#draw .clear').click();
+        }"""
+    )
     page.mouse.up()
-    page.click("#draw .clear")
     assert shown(page).max() == 0
     page.wait_for_timeout(400)
     assert drawing(page) == "", "no stroke is sent late"

@@ -39,7 +39,7 @@ from sae_model.methods import (
 from sae_model.refinement import Refinement
 from space.head import WEB
 from space.index import index_of
-from space.lab import Lab, Look, Stop
+from space.lab import Lab, Look
 from space.noise import bits, noise
 from training.data import Split
 from training.fit.bundled_recipes import RECIPES
@@ -120,7 +120,7 @@ def agree(tab: Page, path: str, model: SparseAutoencoder, clean: Tensor, **argum
         reconstruction = model.decode(latents)[0]
         near(found["latents"], latents, tolerance)  # so none that is on in one is off in the other
         near(found["reconstruction"], reconstruction, tolerance)
-        look = Look(Stop(path), image, noisy, latents[0], reconstruction)
+        look = Look(image, noisy, latents[0], reconstruction)
         carried = {"effective_l0": effective_l0(latents).item(), "l0": latents.count_nonzero().item()}
         expected = carried | {name: getattr(look, name) for name in ("mse", "psnr", "mean_activation")}
         assert found["metrics"] == pytest.approx(expected, rel=tolerance)
