@@ -130,7 +130,7 @@ class Lab:
     """
 
     def __init__(self, collection: Collection | None = None) -> None:
-        collection = collection or bundled()
+        self.collection = collection = collection or bundled()
         self.models, self.test, self.is_bundled = collection.models, collection.test, collection.is_bundled
         self.dataset, self.data_fields, self.classes = collection.dataset, collection.fields, collection.dataset.classes
         self.images, self.labels = self.test

@@ -25,7 +25,7 @@ from typing import Annotated, Any
 import gradio as gr
 import numpy as np
 import torch
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -242,10 +242,10 @@ class Learn:
 
     def _recipe(self, data: object) -> Recipe:
         try:
-            chosen = TypeAdapter(Settings).validate_python(data)
+            chosen = Settings(**data)  # type: ignore[arg-type]  # which checks what it gets
             method = METHODS[chosen.kind]
             values = {strength(method, values): values for values in method.bundled}[chosen.strength]
-        except (ValueError, KeyError):
+        except (TypeError, ValueError, KeyError):
             raise InputError("errors.state", name="settings") from None
         lab, recipe = self.lab, tuned(sparsity_from_config({"kind": chosen.kind, **values}))
         recipe = recipe if lab.loss == "bce" else for_any_range(recipe)

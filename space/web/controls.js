@@ -11,11 +11,7 @@ import * as userModels from "./user_models.js";
 export function build(page) {
   const parts = [method(page), sliders(page), pinned(page), specimen(page), userModels.build(page)];
   return {
-    element: h(
-      "div",
-      { id: "controls" },
-      parts.map(({ element }) => element),
-    ),
+    element: h("div", { id: "controls" }, parts.map(({ element }) => element)),
     draw: () => parts.forEach((part) => part.draw()),
     drawLater: () => parts.forEach((part) => part.drawLater?.()),
   };

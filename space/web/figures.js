@@ -38,8 +38,7 @@ export function summaryOf(page, look) {
   const m = metrics(look, span);
   if (look.unedited) {
     const undo = Object.entries(page.state.edits[look.stop.key]).map(([latent, value]) => {
-      const { [latent]: _, ...others } = page.state.edits[look.stop.key];
-      const click = () => page.set({ edits: { ...page.state.edits, [look.stop.key]: others } });
+      const click = () => page.edit(look.stop.key, Number(latent), null);
       const words = `${say(value ? "see.undo_set" : "see.undo_off", { latent, value })} ✕`;
       return h("button", { class: "undo", "aria-label": say("see.undo_aria", { latent }), on: { click } }, words);
     });

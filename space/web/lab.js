@@ -2,10 +2,9 @@
 
 import { clamp } from "./dom.js";
 import { layOut } from "./families.js";
-import { Fetched, Models } from "./files.js";
+import { Fetched, fetchStatistics, Models } from "./files.js";
 import { Images } from "./images.js";
 import { noise } from "./noise.js";
-import { fetchStatistics } from "./statistics.js";
 
 /**
  * One stop of a slider, as in lab.json: a model, and which k or beta it is asked for.
@@ -70,14 +69,9 @@ export class Lab {
     return /** @type {Family} */ (this.index.families.find((family) => family.key === key));
   }
 
-  /** The stops of a family's slider, from left to right. @param {string} key @returns {Stop[]} */
-  stops(key) {
-    return this.family(key).list;
-  }
-
   /** The stops along a family's slider: no user's, and none that stands apart unless all do. @param {string} key */
   axis(key) {
-    const own = this.stops(key).filter((stop) => !stop.users);
+    const own = this.family(key).list.filter((stop) => !stop.users);
     const along = own.filter((stop) => !stop.apart);
     return along.length ? along : own;
   }
@@ -105,7 +99,7 @@ export class Lab {
 
   /** The stop of a user's model. @param {string} family */
   usersStop(family) {
-    return /** @type {Stop} */ (this.stops(family).find((stop) => stop.users));
+    return /** @type {Stop} */ (this.family(family).list.find((stop) => stop.users));
   }
 
   /** Every stop that has an evaluation, once. @returns {Stop[]} */

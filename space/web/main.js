@@ -67,5 +67,5 @@ async function fetchRest(page) {
   await files.want("images");
   weights.only = "";
   for (const key of page.shown()) await weights.want(lab.stop(key).model);
-  for (const stop of lab.stops(page.state.family)) await weights.want(stop.model);
+  for (const stop of lab.family(page.state.family).list) await weights.want(stop.model);
 }

@@ -62,7 +62,7 @@ function removal(page, family) {
  */
 function placeIn(page, family) {
   const now = page.lab.stop(page.state.stop);
-  const stops = page.lab.stops(family);
+  const stops = page.lab.family(family).list;
   const users = stops.find((stop) => stop.users);
   const same = stops.find(
     (stop) =>

@@ -1,7 +1,7 @@
 /** The page: its state, what it shows, and when it draws. */
 
 import { addressOf, REST } from "./address.js";
-import { Card } from "./card.js";
+import { card } from "./card.js";
 import * as controls from "./controls.js";
 import { fill, h } from "./dom.js";
 import { json } from "./files.js";
@@ -35,7 +35,7 @@ export class Page {
     this.lab = lab;
     this.state = state;
     this.answers = new EventTarget();
-    this.card = new Card(this);
+    this.card = card(this);
     this.alert = h("div", { id: "trouble", role: "alert" });
     /** @type {View[]} */
     this.views = [];
@@ -53,7 +53,7 @@ export class Page {
   /** Lays the page out, in the language of the state. */
   build() {
     this.card.close();
-    this.card = new Card(this);
+    this.card = card(this);
     const [side, main, box] = [controls.build(this), tabs.build(this), lessons.build(this)];
     this.views = [side, main, box];
     const columns = h("div", { id: "page" }, side.element, main.element);
@@ -77,6 +77,18 @@ export class Page {
     this.resting = 0;
     if (this.state.lang !== speaks) this.speak();
     else this.draw();
+  }
+
+  /**
+   * Sets a latent of a stop; null takes the edit back.
+   * @param {string} stop
+   * @param {number} latent
+   * @param {number | null} value
+   */
+  edit(stop, latent, value) {
+    const { [latent]: _, ...others } = this.state.edits[stop] ?? {};
+    const own = value === null ? others : { ...others, [latent]: value };
+    this.set({ edits: { ...this.state.edits, [stop]: own } });
   }
 
   /** Reads the drawing among changes, and then makes them. @param {Partial<State>} changes */

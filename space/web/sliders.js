@@ -20,7 +20,7 @@ export function sliders(page) {
   const curve = errorCurve(page);
   const axis = () => {
     const along = page.lab.axis(page.state.family);
-    return along.length ? along : page.lab.stops(page.state.family); // a user's model alone
+    return along.length ? along : page.lab.family(page.state.family).list; // a user's model alone
   };
   beta.addEventListener("input", () => page.set({ stop: axis()[Number(beta.value)].key }));
   // From a model that has no place on the slider, a click where the thumb stands chooses that stop as well.
@@ -55,7 +55,7 @@ export function sliders(page) {
       (stop, i) => stop.label && h("span", { style: `left: ${(100 * i) / last}%` }, choose(stop, stop.label)),
     );
     fill(ticks, labelled);
-    const apart = page.lab.stops(family).filter((stop) => !stops.includes(stop));
+    const apart = page.lab.family(family).list.filter((stop) => !stops.includes(stop));
     const head = apart.length > 0 && h("span", { class: "muted" }, say("controls.others"));
     fill(others, head, apart.map((stop) => choose(stop, stop.short)));
     const places = [0, 1].map((end) => `family.${baseFamily(page)}.ends.${end}`);
@@ -72,7 +72,7 @@ export function sliders(page) {
     ),
     draw() {
       const { family, stop, sigma: noise } = page.state;
-      const shown = `${family}\n${page.lab.stops(family).length}\n${page.lab.stop(stop).users}`;
+      const shown = `${family}\n${page.lab.family(family).list.length}\n${page.lab.stop(stop).users}`;
       if (drawn !== shown) layOut();
       drawn = shown;
       const position = axis().findIndex((other) => other.key === stop);

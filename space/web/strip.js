@@ -16,7 +16,7 @@ export function thumbnails(page) {
     element,
     draw: () =>
       idle("strip", function* () {
-        const stops = page.lab.stops(page.state.family).filter((stop) => stop.label || stop.key === page.state.stop);
+        const stops = page.lab.family(page.state.family).list.filter((stop) => stop.label || stop.key === page.state.stop);
         for (const stop of stops) {
           if (cards.has(stop.key)) continue;
           const [picture, words] = [paint.canvas(), h("span", {}, "…")];
