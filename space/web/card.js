@@ -71,10 +71,10 @@ export function card(page) {
 
   function close(focus = false) {
     const { anchor, left } = about ?? {};
+    if (focus) anchor?.focus({ preventScroll: true }); // first, since an element with the focus shows its latent
     about = null;
     isOpen = false;
     element.hidden = true;
-    if (focus) anchor?.focus({ preventScroll: true });
     left?.();
   }
 

@@ -17,11 +17,7 @@ export class Dictionary {
    * @param {Map<string, Tensor>} tensors
    * @param {number[] | null} betas settings of an encoder for every beta, in increasing order and equal ratios */
   constructor(config, tensors, betas) {
-    const get = (/** @type {string} */ name) => {
-      const tensor = tensors.get(`network.${name}`);
-      if (!tensor) throw new Error(`These weights lack network.${name}.`);
-      return tensor.data;
-    };
+    const get = (/** @type {string} */ name) => /** @type {Tensor} */ (tensors.get(`network.${name}`)).data;
     this.output = OUTPUTS[config.output];
     this.squaresError = config.step_loss === "mse";
     this.betas = betas;

@@ -63,11 +63,8 @@ export class Lecture {
  * @returns {Layer} */
 function layerOf(tensors, part, place, outSide) {
   const [number, side, kernel, stride, padding] = place;
-  const get = (/** @type {string} */ name, i = number) => {
-    const tensor = tensors.get(`network.${part}.${i}.${name}`);
-    if (!tensor) throw new Error(`These weights lack network.${part}.${i}.${name}.`);
-    return tensor.data;
-  };
+  const get = (/** @type {string} */ name, i = number) =>
+    /** @type {Tensor} */ (tensors.get(`network.${part}.${i}.${name}`)).data;
   const bias = get("bias");
   const leaky = tensors.has(`network.${part}.${number + 1}.running_mean`);
   const gain = new Float64Array(bias.length).fill(1);

@@ -11,8 +11,7 @@ const KEPT = "sae-lessons"; // in the browser's storage
  * @returns {Record<string, {predicted?: number, done?: boolean, values?: Record<string, any>}>} */
 function read() {
   try {
-    const kept = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
-    return kept && typeof kept === "object" && !Array.isArray(kept) ? kept : {};
+    return Object(JSON.parse(localStorage.getItem(KEPT) ?? "{}"));
   } catch {
     return {};
   }

@@ -3,8 +3,8 @@
 import { takeFiles } from "./drawing.js";
 import { json } from "./files.js";
 import { Lab } from "./lab.js";
-import { carried } from "./opening.js";
 import { Page } from "./page.js";
+import { halves } from "./safetensors.js";
 import { opening } from "./state.js";
 import { explainTerms } from "./tips.js";
 import { lang as spoken, setWords } from "./words.js";
@@ -25,6 +25,29 @@ function followTheme() {
   const colour = () => document.body.classList.toggle("dark", named ? named === "dark" : dark.matches);
   dark.addEventListener("change", colour);
   colour();
+}
+
+/**
+ * The looks that the page carries.
+ * @param {{clean: string, looks: Record<string, any>} | null} opening base64 of the clean image, and by key of a stop
+ *   latents, reconstruction, bias and the largest atoms
+ * @param {Lab} lab
+ * @param {Specimen} specimen what the page opens with
+ * @returns {Look[]}
+ */
+function carried(opening, lab, specimen) {
+  if (!opening) return [];
+  const numbers = (/** @type {string} */ text) => Float64Array.from(halves(text));
+  const isBytes = lab.index.images.type === "uint8";
+  const clean = numbers(opening.clean).map((value) => (isBytes ? Math.round(255 * value) / 255 : value));
+  const given = lab.withNoise(clean, specimen);
+  return Object.entries(opening.looks).map(([key, { latents, reconstruction, bias, atoms }]) => ({
+    ...{ stop: lab.stop(key), clean, ...given, unedited: null },
+    latents: numbers(latents),
+    reconstruction: numbers(reconstruction),
+    bias: bias && numbers(bias),
+    atoms: new Map(Object.entries(atoms ?? {}).map(([latent, values]) => [Number(latent), numbers(values)])),
+  }));
 }
 
 /** Starts the page. @param {HTMLElement} element @param {import("./page.js").Host["ask"]} ask */

@@ -5,7 +5,7 @@ import { Plot, responsive } from "./chart.js";
 import { cells, fill, h } from "./dom.js";
 import { histogram } from "./histogram.js";
 import * as paint from "./paint.js";
-import { singles } from "./safetensors.js";
+import { halves } from "./safetensors.js";
 import { format, rich, say, term } from "./words.js";
 
 /**
@@ -51,7 +51,7 @@ export function moment(page) {
       fill(title, rich("learn.atoms", { count: now.count, latents: now.latents }));
       wall.ariaLabel = say("learn.atoms_alt", { count: now.count });
       drawWall(wall, now, shape);
-      paint.grey(image, singles(new Uint16Array(fromBase64(now.reconstruction).buffer)), shape, range);
+      paint.grey(image, halves(now.reconstruction), shape, range);
       image.ariaLabel = say("learn.now_alt", { name });
       const look = page.look();
       if (look) paint.grey(given, look.noisy, shape, range);

@@ -53,14 +53,14 @@ def digit(tab: Page) -> Callable[..., Any]:
 def as_mnist(ink: np.ndarray) -> np.ndarray:
     """The same in numpy and Pillow."""
     border = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]])
-    ink = np.maximum(ink - np.quantile(border, 0.25), 0)
+    ink = np.maximum(ink - np.quantile(border, 0.25, method="lower"), 0)
     rows, columns = (np.flatnonzero((ink > 0.05 * ink.max()).any(axis)) for axis in (1, 0))
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    height, width = (max(1, round(side * 20 / max(cut.shape))) for side in cut.shape)
+    height, width = (max(1, int(side * 20 / max(cut.shape) + 0.5)) for side in cut.shape)
     scaled = np.array(Image.fromarray(cut.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
     image = np.zeros((SIDE, SIDE))
     centres = [(scaled.sum(1 - axis) * np.arange(scaled.shape[axis])).sum() / scaled.sum() for axis in (0, 1)]
-    top, left = (min(max(round(14 - at), 0), SIDE - side) for at, side in zip(centres, scaled.shape, strict=True))
+    top, left = (min(max(int(14.5 - at), 0), SIDE - side) for at, side in zip(centres, scaled.shape, strict=True))
     image[top : top + height, left : left + width] = scaled / scaled.max()
     return image
 
@@ -133,25 +133,18 @@ def test_a_link_of_before_opens(digits: Split, digit: Callable[..., Any]) -> Non
 
 
 GOOD = text_of(np.eye(SIDE))
-BAD = {
-    "letters": ["", None, 7, [GOOD], {}, GOOD + " ", GOOD + "\n", GOOD + "=", "+/" + GOOD, "ä" + GOOD],
-    "longest": ["A" * 1001, "A" * 1_000_000],
-    "broken": [
-        "hello", "x", GOOD[:-8], GOOD[:12] + ("A" if GOOD[12] != "A" else "B") + GOOD[13:], GOOD[:-5] + "A" + GOOD[-4:],
-        packed(bytes(392))[:-2] + "AAAAAAAA",
-        base64.urlsafe_b64encode(zlib.compress(bytes(392)) + b"more").decode().rstrip("="),
-    ],
-    "pixels": [packed(bytes(391)), packed(bytes(393)), packed(b""), packed(bytes(700_000))],
-}  # fmt: skip
+BAD = [
+    "", None, 7, [GOOD], {}, GOOD + " ", GOOD + "\n", GOOD + "=", "+/" + GOOD, "ä" + GOOD, "A" * 1001, "A" * 1_000_000,
+    "hello", "x", GOOD[:-8], GOOD[:12] + ("A" if GOOD[12] != "A" else "B") + GOOD[13:], GOOD[:-5] + "A" + GOOD[-4:],
+    packed(bytes(392))[:-2] + "AAAAAAAA",
+    base64.urlsafe_b64encode(zlib.compress(bytes(392)) + b"more").decode().rstrip("="),
+    packed(bytes(391)), packed(bytes(393)), packed(b""), packed(bytes(700_000)),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("key", BAD)
-def test_any_other_text_says_what_is_wrong(key: str, digit: Callable[..., Any]) -> None:
-    for text in BAD[key]:
-        found = digit("fromText", text)
-        assert found["key"] == f"draw.{key}", text
-        for code in ("en", "ru"):
-            assert catalog(code)[found["key"]].format(**found["values"])
+def test_any_other_text_is_told(digit: Callable[..., Any]) -> None:
+    for text in BAD:
+        assert digit("fromText", text) == {"key": "draw.broken", "values": {}}, text
 
 
 def drawing(page: Page) -> str:
