@@ -30,8 +30,7 @@ from training.measure.evaluation import SIGMA, Evaluation
 from training.measure.latent_statistics import SAMPLE
 
 METRICS = (
-    "mse", "fvu", "denoise_mse", "noisy_mse", "mean_activation", "effective_l0", "l0", "dead_fraction", "l0_by_class",
-    "mean_activation_by_class",
+    "mse", "fvu", "mean_activation", "effective_l0", "l0", "dead_fraction", "l0_by_class", "mean_activation_by_class",
 )  # fmt: skip
 DIGITS = 6
 UNREFINED = {"steps": 0, "rounds": 0, "beta": 0.0}
@@ -151,7 +150,10 @@ def _stop(stop: Stop, sparsity: Sparsity, evaluation: Evaluation, architecture: 
         "value": stop.value if stop.argument else sparsity.value,
         "k": k,
         **(_refinement(sparsity, stop) if architecture == DEFAULT_ARCHITECTURE else UNREFINED),
-        "evaluation": _rounded({name: getattr(evaluation, name) for name in METRICS}),
+        "evaluation": _rounded(
+            {name: getattr(evaluation, name) for name in METRICS}
+            | {name: getattr(evaluation, name)[f"{SIGMA:g}"] for name in ("denoise_mse", "noisy_mse")}
+        ),
         "measured": stop.key,
         "target": getattr(sparsity, "target", None),
         "hyperparameter": sparsity.hyperparameter,

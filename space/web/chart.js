@@ -1,7 +1,7 @@
 /** Charts as SVG, drawn for the width that they have: axes, curves, marks and legends. */
 
 import { clamp, h, svg } from "./dom.js";
-import { measureAs, widthOf, wrapped } from "./labels.js";
+import { widthOf, wrapped } from "./labels.js";
 import { format } from "./words.js";
 
 /**
@@ -38,7 +38,6 @@ export function responsive(render, name = "") {
   const draw = () => {
     if (!width) return; // not laid out yet; the observer calls when it is
     const focused = element.contains(document.activeElement) ? document.activeElement?.getAttribute("data-key") : null;
-    measureAs(element);
     element.replaceChildren(render(width));
     if (!focused) return;
     const again = element.querySelector(`[data-key="${CSS.escape(focused)}"]`);
@@ -219,6 +218,6 @@ export function logAxis(label, values, write) {
 
 /** A bar: of the first model filled, of the second one an outline. @param {number} model @param {...number} box px */
 export function bar(model, ...box) {
-  const [x, y, width, height] = box;
-  return svg("rect", { class: model ? "outline" : "bar", x, y, width: Math.max(width, 0), height: Math.max(height, 0) });
+  const [x, y, width, height] = box.map((length, i) => (i < 2 ? length : Math.max(length, 0)));
+  return svg("rect", { class: model ? "outline" : "bar", x, y, width, height });
 }

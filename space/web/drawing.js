@@ -3,6 +3,7 @@
 
 import { asMnist, toText } from "./digit.js";
 import { clamp, h } from "./dom.js";
+import { grey } from "./paint.js";
 import { inkOfFile } from "./photo.js";
 import { resized } from "./resample.js";
 import { Problem, say } from "./words.js";
@@ -14,18 +15,8 @@ const PAUSE = 200; // milliseconds between two updates of the page during a stro
 const CLOSE = 1 / 30 + 1e-6; // the most by which a pixel may differ from what its text makes of it
 
 /** @typedef {{x: number, y: number}} Point in pixels of the canvas */
-/**
- * @typedef {object} Drawing
- * @property {HTMLElement} element
- * @property {(image: ArrayLike<number> | null) => void} show shows an image from elsewhere, 28 x 28 in [0, 1], or
- *   nothing; it does not interrupt a stroke, nor redraw what this canvas sent
- * @property {(file: Blob) => Promise<void>} read puts an image file onto the canvas
- */
 
-/**
- * @param {{set: (changes: {draw: string}) => void, lab: {index: {noun: string}}}} page
- * @returns {Drawing}
- */
+/** @param {Page} page */
 export function build(page) {
   const { noun } = page.lab.index;
   const name = say(`draw.${noun}_aria`);
@@ -45,8 +36,6 @@ export function build(page) {
   const side = h("div", { class: "side" }, buttons, h("p", { class: "hint" }, say("draw.hint")), chooser);
   const element = h("div", { id: "draw" }, frame, side, message);
 
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const picture = context.createImageData(SIDE, SIDE);
   // The drawing is kept here, not read back from the canvas: some browsers add noise to what is read, for privacy.
   /** @type {Uint8ClampedArray} */
   let ink = new Uint8ClampedArray(SIDE * SIDE);
@@ -59,8 +48,7 @@ export function build(page) {
   let turn = 0; // counts what was begun: what comes late must not replace something newer
 
   function paint() {
-    for (let i = 0; i < ink.length; i++) picture.data.fill(ink[i], 4 * i, 4 * i + 3)[4 * i + 3] = 255;
-    context.putImageData(picture, 0, 0);
+    grey(canvas, ink, [1, SIDE, SIDE], [0, 255]);
     frame.classList.toggle("empty", !ink.some(Boolean));
   }
 
@@ -92,6 +80,7 @@ export function build(page) {
     try {
       const image = asMnist(Float32Array.from(ink, (level) => level / 255), SIDE, SIDE);
       const draw = await toText(image);
+      await page.lab.pictures.readDrawing(draw);
       if (!isNewest()) return;
       known = image;
       page.set({ draw });
@@ -109,7 +98,10 @@ export function build(page) {
     page.set({ draw: "" });
   }
 
-  /** @type {Drawing["show"]} */
+  /**
+   * Shows an image from elsewhere, or nothing; it does not interrupt a stroke, nor redraw what this canvas sent.
+   * @param {ArrayLike<number> | null} image 28 x 28, in [0, 1]
+   */
   function show(image) {
     const same = image && known?.length === image.length;
     if (stroke || (same && Array.from(image).every((level, i) => Math.abs(level - (known?.[i] ?? 0)) <= CLOSE))) return;
@@ -120,7 +112,7 @@ export function build(page) {
     paint();
   }
 
-  /** @type {Drawing["read"]} */
+  /** Puts an image file onto the canvas. @param {Blob} file */
   async function read(file) {
     const isNewest = begin();
     try {

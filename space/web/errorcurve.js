@@ -70,7 +70,7 @@ export function errorCurve(page) {
         const error = errorOf(stop);
         return error === undefined ? [] : [{ stop, error, style }];
       });
-    const test = points(TEST, (stop) => (stop.label ? stop.evaluation?.denoise_mse[tested] : undefined));
+    const test = points(TEST, (stop) => (stop.label ? stop.evaluation?.denoise_mse : undefined));
     const own = points(OWN, ({ key }) => errors.get(key));
     const look = page.look(chosen, false);
     const noise = look && sigma > 0 ? mse(look.seen, look.clean) : 0;

@@ -37,7 +37,7 @@ export function build(page) {
     const e = page.lab.evaluation(stop);
     const title = h("b", {}, h("bdi", {}, stop));
     const numbers = { effective_l0: e.effective_l0, fvu: e.fvu, dead: e.dead_fraction };
-    fill(now, rich("frontier.chosen", { title, ...numbers, sigma, error: e.denoise_mse[sigma] }));
+    fill(now, rich("frontier.chosen", { title, ...numbers, sigma, error: e.denoise_mse }));
     fill(keys, legendOf(models(page, isNoisy)));
     const sizes = Object.values(page.lab.index.models).map(({ config }) => config.latent_dim); // a user's too
     fill(intro, rich("frontier.intro", { latents: [...new Set(sizes)].sort((a, b) => a - b).join(", ") }));
@@ -102,7 +102,7 @@ function models(page, isNoisy) {
   return page.lab.measuredStops().flatMap((stop) => {
     const family = page.lab.familyOf(stop.key) ?? "";
     const e = stop.evaluation;
-    const cost = isNoisy ? e?.denoise_mse[sigma] : e?.fvu;
+    const cost = isNoisy ? e?.denoise_mse : e?.fvu;
     if (!(cost > 0 && e.effective_l0 > 0)) return [];
     const style = stop.users ? null : page.isLinear(stop.key) ? order.indexOf(family) % OTHER : OTHER;
     const label = stop.users ? stop.short : stop.label;

@@ -15,8 +15,8 @@ const LOWEST = 1e-3; // where the first logarithmic bin ends
 /**
  * One of them, drawn for the width that it has.
  * @param {"all" | "means"} what
- * @returns {{element: HTMLElement, draw: (models: Counted[], isEqual: boolean) => void}} `models`: one or two; the bars of
- *   the second are outlines. `isEqual`: ten equal bins of [0, 1]; else a bar for exactly 0, and logarithmic ones
+ * @returns {{element: HTMLElement, draw: (models: Counted[], isEqual: boolean) => void}} `models`: one or two; the bars
+ *   of the second are outlines. `isEqual`: ten equal bins of [0, 1]; else a bar for exactly 0, and logarithmic ones
  */
 export function histogram(what) {
   /** @type {[Counted[], boolean]} */

@@ -69,11 +69,11 @@ export class Lab {
     return /** @type {Family} */ (this.index.families.find((family) => family.key === key));
   }
 
-  /** The stops along a family's slider: no user's, and none that stands apart unless all do. @param {string} key */
+  /** The stops along a family's slider: no user's and none that stands apart, unless all do. @param {string} key */
   axis(key) {
-    const own = this.family(key).list.filter((stop) => !stop.users);
-    const along = own.filter((stop) => !stop.apart);
-    return along.length ? along : own;
+    const { list } = this.family(key);
+    const own = list.filter((stop) => !stop.users);
+    return [own.filter((stop) => !stop.apart), own].find(({ length }) => length) ?? list;
   }
 
   /** Those of them that were measured. @param {string} key */
@@ -83,7 +83,7 @@ export class Lab {
 
   /** The compared stop with the lowest error on noisy test images. @param {string} key */
   leastNoise(key) {
-    const error = (/** @type {Stop} */ stop) => this.evaluation(stop.key).denoise_mse[this.index.sigma];
+    const error = (/** @type {Stop} */ stop) => this.evaluation(stop.key).denoise_mse;
     return this.compared(key).reduce((best, stop) => (error(stop) < error(best) ? stop : best));
   }
 

@@ -1,13 +1,7 @@
 /** Words in charts: how wide they are, where they break, and where they stand so that none collide. */
 
-let font = "sans-serif";
-/** @type {CanvasRenderingContext2D | null} */
-let pen = null;
-
-/** Measures words from now on in the font of an element. @param {Element} element */
-export function measureAs(element) {
-  font = getComputedStyle(element).fontFamily || font;
-}
+const FONT = "ui-sans-serif, system-ui, sans-serif"; // as in style.css
+const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
 
 /**
  * How wide words are, in px.
@@ -16,8 +10,7 @@ export function measureAs(element) {
  * @param {number} [weight]
  */
 export function widthOf(words, size = 12, weight = 400) {
-  pen ??= /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
-  pen.font = `${weight} ${size}px ${font}`;
+  pen.font = `${weight} ${size}px ${FONT}`;
   return pen.measureText(words).width;
 }
 

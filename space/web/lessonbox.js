@@ -17,15 +17,6 @@ function read() {
   }
 }
 
-/** @param {Record<string, any>} kept */
-function write(kept) {
-  try {
-    localStorage.setItem(KEPT, JSON.stringify(kept));
-  } catch {
-    // a browser that keeps nothing: the lessons last as long as the page
-  }
-}
-
 /** The lesson that is open; it stays open when the language changes. */
 let open = "";
 
@@ -69,7 +60,11 @@ export function build(page) {
   /** @param {string} key @param {any} change */
   const keep = (key, change) => {
     kept[key] = { ...kept[key], ...change };
-    write(kept);
+    try {
+      localStorage.setItem(KEPT, JSON.stringify(kept));
+    } catch {
+      // a browser that keeps nothing: the lessons last as long as the page
+    }
   };
   const layOut = () => {
     const lesson = current();

@@ -22,16 +22,9 @@ const from = (/** @type {Page} */ page, /** @type {string} */ stop, sigma = page
   return { family, stop, beside: page.lab.index.opening.beside, sigma, tab: "see" };
 };
 
-/** The metrics of a stop on the test images. @param {Page} page @param {string} key */
-function tested(page, key) {
-  const { sigma } = page.lab.index;
-  const { denoise_mse: denoised, noisy_mse: noisy, ...others } = page.lab.evaluation(key);
-  return { key, ...others, noisy: denoised[sigma], noisy_image: noisy[sigma] };
-}
-
 /** What the words of every lesson may name. @param {Page} page */
 export function onTest(page) {
-  const test = page.lab.measuredStops().map(({ key }) => [key, tested(page, key)]);
+  const test = page.lab.measuredStops().map(({ key, evaluation }) => [key, evaluation]);
   return { sigma: page.lab.index.sigma, test: Object.fromEntries(test) };
 }
 
@@ -40,7 +33,7 @@ export function ofNow(page) {
   const { stop, sigma: noise } = page.state;
   const look = page.look();
   const sizes = { latents: look?.latents.length, pixels: look?.clean.length };
-  return { title: stop, noise, own: tested(page, stop), now: look && metrics(look, page.lab.span), ...sizes };
+  return { title: stop, noise, own: page.lab.evaluation(stop), now: look && metrics(look, page.lab.span), ...sizes };
 }
 
 /** @type {Lesson[]} */
@@ -71,8 +64,7 @@ export const LESSONS = [
       page.state.family === "l1" && page.state.sigma > 0 && page.state.stop === page.lab.leastNoise("l1").key,
     values(page) {
       const compared = page.lab.compared("l1");
-      const [first, best, last] = [compared[0], page.lab.leastNoise("l1"), compared[compared.length - 1]];
-      return { first: tested(page, first.key), best: tested(page, best.key), last: tested(page, last.key) };
+      return { first: compared[0], best: page.lab.leastNoise("l1"), last: compared.at(-1) };
     },
   },
   {
@@ -163,7 +155,7 @@ function byClass(page) {
 function byK(page) {
   const { sigma } = page.lab.index;
   const rows = ["topk-10", "topk-25", "topk-50"].map((key) => {
-    const { fvu, mse, noisy } = tested(page, key);
+    const { fvu, mse, denoise_mse: noisy } = page.lab.evaluation(key);
     return [key, format(fvu, ".1%"), mse.toFixed(4), noisy.toFixed(4)];
   });
   const heads = ["", term("FVU"), say("lessons.k_clean"), say("lessons.k_noisy", { sigma })];

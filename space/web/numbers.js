@@ -26,7 +26,8 @@ export function bins(page) {
   function drawCharts(stops) {
     const isEqual = page.state.bins === "equal";
     const looks = stops.flatMap((name) => page.look(name) ?? []);
-    all.draw(looks.map(({ stop, latents }) => ({ name: stop.key, counts: histogramOf(latents.map(activation)) })), isEqual);
+    const counted = (/** @type {Look} */ { latents }) => histogramOf(latents.map(activation));
+    all.draw(looks.map((look) => ({ name: look.stop.key, counts: counted(look) })), isEqual);
     last = new Map(looks.map(({ stop: { key } }) => [key, means.get(key) ?? last.get(key) ?? null]));
     averages.draw([...last].map(([name, counts]) => ({ name, counts })), isEqual);
     averages.element.classList.toggle("stale", [...last.keys()].some((key) => !means.has(key)));
@@ -75,7 +76,7 @@ export function metricsOf(page) {
   /** @type {[Node | string, (m: any) => string, (e: any) => string][]} */
   const rows = [
     [term("mse"), (m) => f(m.mse, 4), (e) => f(e.mse, 4)],
-    [say("see.denoise", { sigma: page.lab.index.sigma }), () => "", (e) => f(e.denoise_mse[page.lab.index.sigma], 4)],
+    [say("see.denoise", { sigma: page.lab.index.sigma }), () => "", (e) => f(e.denoise_mse, 4)],
     [term("FVU"), () => "", (e) => format(e.fvu, ".1%")],
     [term("mean activation"), (m) => f(m.meanActivation, 3), (e) => f(e.mean_activation, 3)],
     [term("effective L0", say("see.effective_l0")), (m) => f(m.effectiveL0, 0), (e) => f(e.effective_l0, 0)],

@@ -43,7 +43,7 @@ export class Page {
     this.trouble = null;
     this.takeFile = (/** @type {File} */ _file) => {}; // puts it onto the canvas of now
     this.besideLater = ""; // the name of a user's model that is to stand beside the chosen one when it is here
-    this.turn = 0; // counts drawings and links that were begun: a late result must not replace a newer one
+    this.turn = 0; // counts drawings and links: one that is read late must not replace a newer one
     this.address = addressOf(() => query(this.state, lab));
     this.resting = 0; // the timer that runs until `drawLater` is called; 0 where there is none
     this.arrival = 0; // the frame in which fetched data will be drawn; 0 where none is asked for
@@ -62,10 +62,9 @@ export class Page {
     this.draw();
   }
 
-  /** Changes the state, the address, and what is drawn. @param {Partial<State>} changes */
+  /** Changes the state, the address, and what is drawn; `draw` has been read before. @param {Partial<State>} changes */
   set(changes) {
     const speaks = this.state.lang;
-    if (changes.draw && !this.lab.pictures.drawings.has(changes.draw)) return void this.setDrawing(changes);
     if ("draw" in changes) this.turn++;
     this.state = { ...this.state, ...changes };
     this.trouble = null;
@@ -89,13 +88,6 @@ export class Page {
     const { [latent]: _, ...others } = this.state.edits[stop] ?? {};
     const own = value === null ? others : { ...others, [latent]: value };
     this.set({ edits: { ...this.state.edits, [stop]: own } });
-  }
-
-  /** Reads the drawing among changes, and then makes them. @param {Partial<State>} changes */
-  async setDrawing(changes) {
-    const turn = ++this.turn;
-    await this.lab.pictures.readDrawing(/** @type {string} */ (changes.draw));
-    if (turn === this.turn) this.set(changes);
   }
 
   /** Draws everything that the state changes: `draw` of each view now, `drawLater` when the hand rests. */

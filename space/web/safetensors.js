@@ -34,8 +34,8 @@ const DECODED = {
   BF16: (buffer) => new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer),
 };
 
-/** The tensors in a safetensors file: floats of any precision as Float32Array, whole numbers as arrays of their type. The
- * server has checked the files that it names.
+/** The tensors in a safetensors file: floats of any precision as Float32Array, whole numbers as arrays of their type.
+ * The server has checked the files that it names.
  * @param {ArrayBuffer} file
  * @returns {Map<string, {shape: number[], data: any}>} */
 export function readSafetensors(file) {

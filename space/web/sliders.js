@@ -18,10 +18,7 @@ export function sliders(page) {
   const ends = h("div", { class: "ends", "aria-hidden": "true" });
   const others = h("div", { class: "others" });
   const curve = errorCurve(page);
-  const axis = () => {
-    const along = page.lab.axis(page.state.family);
-    return along.length ? along : page.lab.family(page.state.family).list; // a user's model alone
-  };
+  const axis = () => page.lab.axis(page.state.family);
   beta.addEventListener("input", () => page.set({ stop: axis()[Number(beta.value)].key }));
   // From a model that has no place on the slider, a click where the thumb stands chooses that stop as well.
   beta.addEventListener("click", () => {

@@ -206,7 +206,12 @@ function nearest(given, lab, model, prefix, family) {
   return own.sort((a, b) => distance(a) - distance(b)).at(0);
 }
 
-/** A stop in the address, as `nearest` finds it. @param {Stop | undefined} stop @param {string} name @param {string} prefix */
+/**
+ * A stop in the address, as `nearest` finds it.
+ * @param {Stop | undefined} stop
+ * @param {string} name
+ * @param {string} prefix
+ */
 const partsOf = (stop, name, prefix) => ({
   [name]: stop?.model ?? "",
   ...(stop?.argument && { [`${prefix}${stop.argument}`]: stop.value }),

@@ -16,7 +16,8 @@ export function thumbnails(page) {
     element,
     draw: () =>
       idle("strip", function* () {
-        const stops = page.lab.family(page.state.family).list.filter((stop) => stop.label || stop.key === page.state.stop);
+        const { stop: chosen, family } = page.state;
+        const stops = page.lab.family(family).list.filter(({ label, key }) => label || key === chosen);
         for (const stop of stops) {
           if (cards.has(stop.key)) continue;
           const [picture, words] = [paint.canvas(), h("span", {}, "…")];

@@ -1,4 +1,4 @@
-/** The types that most modules name; each is defined, with its words, where it is imported from. For the type check alone. */
+/** The types that most modules name; each is defined, with its words, where it is imported from. */
 
 type Page = import("./page.js").Page;
 type View = import("./page.js").View;

@@ -106,7 +106,7 @@ def test_the_browser_is_told_the_metrics_of_each_stop(lab: Lab) -> None:
     for stop in labelled(lab):
         e, there = lab.evaluation(stop), index["stops"][stop.key]["evaluation"]
         assert there["mse"] == pytest.approx(e.mse, rel=1e-5)
-        assert there["denoise_mse"]["0.3"] == pytest.approx(e.denoise_mse["0.3"], rel=1e-5)
+        assert there["denoise_mse"] == pytest.approx(e.denoise_mse["0.3"], rel=1e-5)
         assert there["l0_by_class"] == pytest.approx(e.l0_by_class, rel=1e-5)
         assert len(there["mean_activation_by_class"]) == 10
 
