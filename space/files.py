@@ -152,10 +152,7 @@ class Files:
 
 
 def _hash(*contents: bytes) -> str:
-    digest = hashlib.sha256()
-    for content in contents:
-        digest.update(content)
-    return digest.hexdigest()[:32]
+    return hashlib.sha256(b"".join(contents)).hexdigest()[:32]
 
 
 def _raw(numbers: Tensor) -> bytes:

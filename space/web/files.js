@@ -122,55 +122,52 @@ export class Fetched {
   }
 }
 
-/** The models whose weights are here or under way. */
-export class Models {
-  /**
-   * @param {(name: string) => {url: string, bytes: number, config: any, betas: number[] | null}} entry of lab.json
-   * @param {(name: string) => void} onArrival
-   * @param {() => void} onProgress
-   */
-  constructor(entry, onArrival, onProgress) {
-    this.entry = entry;
-    this.onProgress = onProgress;
-    this.weights = new Fetched((name) => this.fetch(name), onArrival);
-    /** @type {Map<string, number>} how much is here of the weights that are under way, from 0 to 1 */
-    this.parts = new Map();
-    /** @type {Map<string, Model>} the ones used last come last */
-    this.ready = new Map();
-  }
+/**
+ * The models whose weights are here or under way.
+ * @param {(name: string) => {url: string, bytes: number, config: any, betas: number[] | null}} entry of lab.json
+ * @param {(name: string) => void} onArrival
+ * @param {() => void} onProgress
+ */
+export function modelsOf(entry, onArrival, onProgress) {
+  /** @type {Map<string, number>} how much is here of the weights that are under way, from 0 to 1 */
+  const parts = new Map();
+  /** @type {Map<string, Model>} the ones used last come last */
+  const ready = new Map();
 
-  /** A model; or null: then its weights are asked for. @param {string} name */
-  get(name) {
-    const weights = this.weights.get(name);
-    if (!weights) return null;
-    const { config, betas } = this.entry(name);
-    const model = this.ready.get(name) ?? new Model(config, readSafetensors(weights), betas);
-    this.ready.delete(name);
-    this.ready.set(name, model);
-    for (const least of [...this.ready.keys()].slice(0, -MOST_MODELS)) this.ready.delete(least);
-    return model;
-  }
-
-  /** @param {string} name */
-  async fetch(name) {
-    const { url, bytes } = this.entry(name);
+  const weights = new Fetched(async (name) => {
+    const { url, bytes } = entry(name);
     const response = await get(url);
-    const weights = new Uint8Array(bytes);
+    const content = new Uint8Array(bytes);
     let filled = 0;
     const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
     for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      weights.set(chunk.value, filled); // throws an error where the file is larger than it should be
+      content.set(chunk.value, filled); // throws an error where the file is larger than it should be
       filled += chunk.value.length;
-      this.parts.set(name, filled / bytes);
-      this.onProgress();
+      parts.set(name, filled / bytes);
+      onProgress();
     }
     if (filled < bytes) throw new Error(`${url} is shorter than it should be.`);
-    return weights.buffer;
-  }
+    return content.buffer;
+  }, onArrival);
 
-  /** Forgets a model, whose name now belongs to another one. @param {string} name */
-  forget(name) {
-    this.weights.here.delete(name);
-    this.ready.delete(name);
-  }
+  return {
+    weights,
+    parts,
+    /** A model; or null: then its weights are asked for. @param {string} name */
+    get(name) {
+      const here = weights.get(name);
+      if (!here) return null;
+      const { config, betas } = entry(name);
+      const model = ready.get(name) ?? new Model(config, readSafetensors(here), betas);
+      ready.delete(name);
+      ready.set(name, model);
+      for (const least of [...ready.keys()].slice(0, -MOST_MODELS)) ready.delete(least);
+      return model;
+    },
+    /** Forgets a model, whose name now belongs to another one. @param {string} name */
+    forget(name) {
+      weights.here.delete(name);
+      ready.delete(name);
+    },
+  };
 }

@@ -2,7 +2,7 @@
 
 import { clamp } from "./dom.js";
 import { layOut } from "./families.js";
-import { Fetched, fetchStatistics, Models } from "./files.js";
+import { Fetched, fetchStatistics, modelsOf } from "./files.js";
 import { Images } from "./images.js";
 import { noise } from "./noise.js";
 
@@ -50,7 +50,7 @@ export class Lab {
       for (const stop of this.measuredStops()) if (stop.model === name) this.statistics(stop.key);
       arrive();
     };
-    this.models = new Models((name) => index.models[name], withStatistics, arrive);
+    this.models = modelsOf((name) => index.models[name], withStatistics, arrive);
     /** @type {Map<string, Look>} the looks at the current image */
     this.looks = new Map();
     this.specimen = "";
