@@ -58,10 +58,8 @@ def build_app(lab: Lab) -> gr.Blocks:
             gr.LoginButton(size="sm", elem_id="login")
         learn.Learn(lab).wire(bench, output)
         # Fetching and measuring take seconds, and are done one at a time.
-        bench.on(
-            "load_model", load.loader(lab), inputs=bench, outputs=output, concurrency_id="user-models",
-            concurrency_limit=1, api_visibility="private", show_progress="hidden", trigger_mode="multiple",
-        )  # fmt: skip
+        one = {"concurrency_id": "user-models", "concurrency_limit": 1, "trigger_mode": "multiple"}
+        bench.on("load_model", load.loader(lab), outputs=output, **one)
 
         def leave(request: gr.Request) -> None:
             lab.trainings.leave_page(str(request.session_hash))

@@ -91,19 +91,17 @@ class Learn:
 
     def wire(self, bench: Bench, answers: gr.HTML) -> None:
         """Register the handlers of the page's events."""
-        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         # One training at a time; others wait here and see their place in the line, or are told that it is full.
-        line = quiet | {"concurrency_id": "training", "concurrency_limit": MOST_WAITING + 4, "trigger_mode": "once"}
-        bench.on("start", self.run, inputs=bench, outputs=answers, **line)
-        bench.on("step", self.one_step, inputs=bench, outputs=answers, **line)
-        quick = quiet | {"concurrency_id": "quick", "concurrency_limit": 4, "trigger_mode": "multiple"}
-        bench.on("pause", self.pause, inputs=bench, **quick)
-        bench.on("stop", self.stop, inputs=bench, outputs=answers, **quick)
-        bench.on("discard", self.discard, inputs=bench, outputs=answers, **quick)
-        measures = quiet | {"concurrency_id": "user-models", "concurrency_limit": 1, "trigger_mode": "once"}
-        bench.on("keep", self.keep, inputs=bench, outputs=answers, **measures)
-        sends = quiet | {"concurrency_limit": 2, "trigger_mode": "once"}
-        bench.on("send", self.send, inputs=bench, outputs=answers, **sends)
+        line = {"concurrency_id": "training", "concurrency_limit": MOST_WAITING + 4, "trigger_mode": "once"}
+        bench.on("start", self.run, outputs=answers, **line)
+        bench.on("step", self.one_step, outputs=answers, **line)
+        quick = {"concurrency_id": "quick", "concurrency_limit": 4, "trigger_mode": "multiple"}
+        bench.on("pause", self.pause, **quick)
+        bench.on("stop", self.stop, outputs=answers, **quick)
+        bench.on("discard", self.discard, outputs=answers, **quick)
+        measures = {"concurrency_id": "user-models", "concurrency_limit": 1, "trigger_mode": "once"}
+        bench.on("keep", self.keep, outputs=answers, **measures)
+        bench.on("send", self.send, outputs=answers, concurrency_limit=2, trigger_mode="once")
 
     def run(self, _: State, event: gr.EventData, request: gr.Request) -> Iterator[str]:
         """Start, or go on."""
