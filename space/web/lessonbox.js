@@ -22,9 +22,7 @@ let open = "";
 
 /** @param {Page} page @returns {View} */
 export function build(page) {
-  const lessons = LESSONS.filter(
-    ({ needs }) => needs.every((key) => page.lab.stop(key)) && (page.lab.index.bundled || needs.length === 0),
-  );
+  const lessons = LESSONS.filter(({ needsBundle = true }) => page.lab.index.bundled || !needsBundle);
   const kept = read();
   const buttons = lessons.map(({ key }, i) =>
     h("button", { data: { lesson: key }, on: { click: () => choose(key) } }, `${i + 1} `, say(`lessons.${key}`)),
@@ -44,7 +42,6 @@ export function build(page) {
     body,
     sign,
   );
-  if (!lessons.length) element.hidden = true;
 
   const current = () => lessons.find(({ key }) => key === open);
   /** @param {string} key */

@@ -5,12 +5,12 @@ import { metrics } from "./measures.js";
 import { format, say, term } from "./words.js";
 
 /**
- * @typedef {{key: string, needs: string[], from: (page: Page) => Partial<State>, right: number,
+ * @typedef {{key: string, needsBundle?: boolean, from: (page: Page) => Partial<State>, right: number,
  *   isDone: (page: Page) => boolean, isOfNow?: boolean, values?: (page: Page) => Record<string, any>,
  *   table?: (page: Page) => HTMLElement, tab?: string, place?: string}} Lesson
- *   `needs` stops of the page; `from` where it starts, so that no lesson opens on its own answer; `right` the number of
- *   the right prediction; `isOfNow` whether its words name what is `ofNow`; `values` what else they name; `place` what
- *   a button leads to
+ *   `needsBundle`: false where any models will do; `from` where it starts, so that no lesson opens on its own answer;
+ *   `right` the number of the right prediction; `isOfNow` whether its words name what is `ofNow`; `values` what else they
+ *   name; `place` what a button leads to
  */
 
 export const FEW = 30;
@@ -40,7 +40,6 @@ export function ofNow(page) {
 export const LESSONS = [
   {
     key: "copying",
-    needs: ["dense", "l1-1"],
     from: (page) => from(page, "l1-1", 0),
     right: 2,
     isDone: (page) => stopOf(page).model === "dense" && page.state.sigma >= page.lab.index.sigma,
@@ -48,7 +47,6 @@ export const LESSONS = [
   },
   {
     key: "penalty",
-    needs: ["dense", "l1-1"],
     from: (page) => from(page, "dense"),
     right: 1,
     isDone: (page) => page.state.family === "l1" && (ofNow(page).now?.effectiveL0 ?? FEW) < FEW,
@@ -57,7 +55,6 @@ export const LESSONS = [
   },
   {
     key: "noise",
-    needs: ["dense", "l1-1"],
     from: (page) => from(page, "dense", page.lab.index.sigma),
     right: 1,
     isDone: (page) =>
@@ -69,14 +66,12 @@ export const LESSONS = [
   },
   {
     key: "ten",
-    needs: ["topk-10", "l1-10"],
     from: (page) => from(page, "l1-10", page.lab.index.sigma),
     right: 0,
     isDone: (page) => ["topk-10", "l1-10"].every((key) => page.shown().includes(key)) && page.state.sigma > 0,
   },
   {
     key: "length",
-    needs: ["l1-1", "kl-image-0.05", "kl-neuron-0.05", "topk-25"],
     from: (page) => from(page, "l1-1", 0),
     right: 0,
     isDone: (page) => stopOf(page).model === "l1-1" && ["1", "8"].every((name) => seen.has(name)),
@@ -84,7 +79,6 @@ export const LESSONS = [
   },
   {
     key: "mean",
-    needs: PAIR,
     from: (page) => from(page, PAIR[1], 0),
     right: 1,
     isDone: (page) => PAIR.every((key) => page.shown().includes(key)),
@@ -92,7 +86,6 @@ export const LESSONS = [
   },
   {
     key: "dead",
-    needs: ["l1-0.1-noise-0.6", "l1-1"],
     from: (page) => from(page, "l1-1"),
     right: 2,
     isDone(page) {
@@ -105,7 +98,6 @@ export const LESSONS = [
   },
   {
     key: "rate",
-    needs: ["kl-image-0.05", "kl-neuron-0.05"],
     from: (page) => from(page, "l1-1", 0),
     right: 1,
     isDone: (page) => stopOf(page).target === 0.05 && page.state.sigma >= page.lab.index.sigma,
@@ -114,7 +106,6 @@ export const LESSONS = [
   },
   {
     key: "k",
-    needs: ["topk-10", "topk-25", "topk-50"],
     from: (page) => from(page, "topk-10", 0),
     right: 2,
     isDone: (page) => page.state.stop === "topk-50" && ["clean", "noisy"].every((name) => seen.has(name)),
@@ -122,7 +113,7 @@ export const LESSONS = [
   },
   {
     key: "letter",
-    needs: [],
+    needsBundle: false,
     from: () => ({ draw: "", sigma: 0, tab: "see" }),
     place: "#draw",
     right: 1,
