@@ -53,8 +53,7 @@ const scaleBar = (highest) =>
 
 /** The maps of all classes at once; each chooses its class. @param {Page} page */
 function allClasses(page) {
-  /** @type {string[]} */
-  const classes = page.lab.index.classes;
+  const { classes } = page.lab.index;
   const maps = classes.map((name, label) => {
     const picture = paint.canvas();
     const choose = { click: () => page.set({ label }) };

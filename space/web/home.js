@@ -14,7 +14,6 @@ export function takeHome(page) {
   const source = h("p", { class: "muted" });
   const download = (/** @type {string} */ href, /** @type {string} */ name) => h("a", { href, download: name }, name);
   let drawn = "";
-  let blob = "";
   const title = h("summary", {}, say("home.title"));
   const lines = [h("pre", { tabIndex: 0 }, code), h("p", { class: "buttons" }, copy)];
   return {
@@ -26,10 +25,9 @@ export function takeHome(page) {
       const stop = page.lab.stop(key);
       const { config, url } = page.lab.index.models[stop.model];
       code.textContent = program(page, stop);
-      URL.revokeObjectURL(blob);
-      blob = URL.createObjectURL(new Blob([JSON.stringify(config, null, 2)], { type: "application/json" }));
-      const [json, weights] = [download(blob, "config.json"), download(fileAddress(url), "model.safetensors")];
-      fill(links, rich("home.files"), " ", json, " ", weights);
+      const json = `data:application/json,${encodeURIComponent(JSON.stringify(config, null, 2))}`;
+      const files = [download(json, "config.json"), " ", download(fileAddress(url), "model.safetensors")];
+      fill(links, rich("home.files"), " ", files);
       const bundled = page.lab.index.bundled && !stop.users;
       fill(source, rich(bundled ? "home.bundled" : "home.own", { name: stop.model }), " ", projectOf(page));
     },

@@ -38,18 +38,13 @@ export async function inkOfFile(file, side) {
     throw new Problem("draw.unreadable");
   }
   const found = inkOf(context.getImageData(0, 0, width, height));
-  if (!found) throw new Problem("draw.one_shade");
   const ink = new Uint8ClampedArray(side * side);
   const [top, left] = [Math.floor((side - height) / 2), Math.floor((side - width) / 2)];
   found.ink.forEach((level, i) => (ink[(top + Math.floor(i / width)) * side + left + (i % width)] = level));
   return { ink, uneven: found.uneven };
 }
 
-/**
- * The ink of an image, or null where nothing stands out.
- * @param {ImageData} image
- * @returns {Ink | null}
- */
+/** The ink of an image. @param {ImageData} image @returns {Ink} */
 function inkOf({ data, width, height }) {
   const grey = new Float32Array(width * height);
   let [sum, weight] = [0, 0];
@@ -65,16 +60,18 @@ function inkOf({ data, width, height }) {
 }
 
 /**
- * How far each pixel stands out from the paper, or null where none does.
+ * How far each pixel stands out from the paper.
  * @param {Sheet} sheet
- * @returns {Ink | null}
+ * @returns {Ink}
+ * @throws {Problem} none does
  */
 export function standsOut(sheet) {
   const steps = edges(sheet);
   const step = steps.reduce((sum, one) => sum + one, 0);
   const levels = step < 0 ? sheet.levels.map((level) => 255 - level) : sheet.levels; // ink is brighter than paper
   const paper = paperBelow({ ...sheet, levels });
-  if (levelAt(levels.map((level, i) => level - paper[i]), 0.998) < LEAST) return null; // the brightest pixels but a few
+  const highest = levelAt(levels.map((level, i) => level - paper[i]), 0.998); // the brightest pixels but a few
+  if (highest < LEAST) throw new Problem("draw.one_shade");
   // In half the light, ink is half as far from paper.
   const light = paper.map((level) => Math.max(24, step < 0 ? 255 - level : level));
   const above = levels.map((level, i) => (100 * (level - paper[i])) / light[i]);

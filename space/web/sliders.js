@@ -34,7 +34,6 @@ export function sliders(page) {
     page.set({ sigma: value });
   });
 
-  /** @type {string} */
   let drawn = "";
   const layOut = () => {
     const { family } = page.state;
