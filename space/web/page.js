@@ -47,7 +47,12 @@ export class Page {
     this.address = addressOf(() => query(this.state, lab));
     this.resting = 0; // the timer that runs until `drawLater` is called; 0 where there is none
     this.arrival = 0; // the frame in which fetched data will be drawn; 0 where none is asked for
-    lab.onArrival = () => this.arrive();
+    lab.onArrival = () => {
+      this.arrival ||= requestAnimationFrame(() => {
+        this.arrival = 0;
+        this.draw();
+      });
+    };
   }
 
   /** Lays the page out, in the language of the state. */
@@ -101,14 +106,6 @@ export class Page {
     }, REST);
   }
 
-  /** Draws again when something was fetched, at most once in a frame. */
-  arrive() {
-    this.arrival ||= requestAnimationFrame(() => {
-      this.arrival = 0;
-      this.draw();
-    });
-  }
-
   /** Takes in the state of an address. @param {string} text */
   async restore(text) {
     const first = opening(this.lab, this.state.lang);
@@ -160,7 +157,7 @@ export class Page {
    * @param {any} [data]
    */
   ask(name, data = {}) {
-    if (this.host.ask) this.host.ask(name, { ...data, lang: this.state.lang });
+    if (this.host.ask) this.host.ask(name, data);
     else this.answers.dispatchEvent(new CustomEvent(name, { detail: { key: "page.no_server" } }));
   }
 
