@@ -21,7 +21,6 @@ import torch
 import typer
 from gradio.events import api
 from starlette.middleware import Middleware
-from torch import Tensor
 
 from sae_model.errors import UserError
 from space import learn, load
@@ -59,10 +58,8 @@ def build_app(lab: Lab) -> gr.Blocks:
             gr.LoginButton(size="sm", elem_id="login")
         learn.Learn(lab).wire(bench, output)
         # Fetching and measuring take seconds, and are done one at a time.
-        bench.on(
-            "load_model", load.loader(lab), inputs=bench, outputs=output, concurrency_id="user-models",
-            concurrency_limit=1, api_visibility="private", show_progress="hidden", trigger_mode="multiple",
-        )  # fmt: skip
+        one = {"concurrency_id": "user-models", "concurrency_limit": 1, "trigger_mode": "multiple"}
+        bench.on("load_model", load.loader(lab), outputs=output, **one)
 
         def leave(request: gr.Request) -> None:
             lab.trainings.leave_page(str(request.session_hash))
@@ -86,16 +83,12 @@ def build_app(lab: Lab) -> gr.Blocks:
             except InputError as error:
                 raise gr.Error(str(error), print_exception=False) from error
             metrics = {"psnr": look.psnr, "mse": look.mse, "mean_activation": look.mean_activation}
-            noisy = look.noisy.clamp(*lab.range)
-            return _nested(look.clean), _nested(noisy), _nested(look.reconstruction), metrics
+            images = (look.clean, look.noisy.clamp(*lab.range), look.reconstruction)
+            clean, noisy, reconstruction = (image.squeeze(0).tolist() for image in images)
+            return clean, noisy, reconstruction, metrics
 
         api(reconstruct, api_name="reconstruct", concurrency_limit=4)
     return app
-
-
-def _nested(image: Tensor) -> list[list[float]]:
-    rows: list[list[float]] = image.squeeze(0).tolist()
-    return rows
 
 
 def options_of(files: Files) -> dict[str, Any]:

@@ -40,8 +40,9 @@ class Bench(gr.HTML):
             raise gr.Error(html.escape(str(error)), print_exception=False) from error
 
     def on(self, event: str, answer: Callable[..., Any], **options: Any) -> Dependency:
-        """Let a function answer what the page asks by an event."""
-        return EventListener(event).listener(self, answer, **options)
+        """Let a function answer what the page asks by an event; it gets the state."""
+        quiet: dict[str, Any] = {"inputs": self, "api_visibility": "private", "show_progress": "hidden"}
+        return EventListener(event).listener(self, answer, **quiet, **options)
 
 
 def answers() -> gr.HTML:

@@ -25,29 +25,21 @@ REQUIREMENTS = "requirements.txt"
 NEEDED = (
     "pyproject.toml",
     "LICENSE",
-    "sae_model/*.py",
-    "sae_model/bundled/*/config.json",
-    "sae_model/bundled/*/model.safetensors",
-    "sae_model/bundled/*/evaluation*.json",
-    "sae_model/bundled/*/recipe.json",
-    "sae_model/bundled/*/statistics.safetensors",
-    "training/*.py",
-    *(f"training/{folder}/*.py" for folder in ("data", "fit", "measure", "draw", "publish")),
+    "sae_model/**/*.py",
+    "sae_model/bundled/*/*.json",
+    "sae_model/bundled/*/*.safetensors",
+    "training/**/*.py",
     "training/languages/*.toml",
     "training/data/*.toml",
     "training/draw/*.html",
     "training/data/MNIST/raw/*.gz",
-    "space/*.py",
-    "space/web/*.js",
-    "space/web/*.css",
-    "space/web/*.html",
-    "space/web/*.wat",  # the text of the code in matrix.js
+    "training/*.md",
+    "training/*.ipynb",
+    "space/**/*.py",
+    "space/web/*.*",
     "space/words/*.toml",
     "space/*.png",  # README shows these
     "space/*.webp",
-    "training/*.md",
-    "training/*.ipynb",
-    "training/benchmarks/*.png",
 )
 FOLDERS = ("sae_model/", "training/", "space/")
 

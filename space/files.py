@@ -21,7 +21,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
@@ -53,14 +52,10 @@ class File:
     version: str | None = None
     """What changes with its content; None takes a hash of it."""
 
-    def __post_init__(self) -> None:
-        self._lock = Lock()
-
     @cached_property
     def body(self) -> bytes:
         """Its bytes."""
-        with self._lock:
-            return self.content.read_bytes() if isinstance(self.content, Path) else self.content()
+        return self.content.read_bytes() if isinstance(self.content, Path) else self.content()
 
     @cached_property
     def tag(self) -> str:
@@ -157,10 +152,7 @@ class Files:
 
 
 def _hash(*contents: bytes) -> str:
-    digest = hashlib.sha256()
-    for content in contents:
-        digest.update(content)
-    return digest.hexdigest()[:32]
+    return hashlib.sha256(b"".join(contents)).hexdigest()[:32]
 
 
 def _raw(numbers: Tensor) -> bytes:

@@ -46,7 +46,8 @@ def head(lab: Lab, entry: str) -> tuple[str, str]:
     styles = "".join(path.read_text(encoding="utf-8") for path in sorted(WEB.glob("*.css")))
     modules = [path for path in sorted(WEB.glob("*.js")) if path.name == entry or path.name not in ENTRIES]
     imports = json.dumps({"imports": {f"web/{path.name}": _address(path) for path in modules}})
-    host = json.dumps(_host(lab)).replace("<", "\\u003c")
+    languages = [{"code": code, "name": words["language"]} for code, words in CATALOGS.items()]
+    host = json.dumps({"languages": languages, "opening": carried(lab)}).replace("<", "\\u003c")
     first = [
         *fetched,
         f'<script type="importmap">{imports}</script>',
@@ -60,12 +61,6 @@ def _address(path: Path) -> str:
     """A module as a data address, with its imports by the names of the import map."""
     code = re.sub(r'\b(from|import) "\./([\w-]+\.js)"', r'\1 "web/\2"', path.read_text(encoding="utf-8"))
     return f"data:text/javascript;charset=utf-8,{quote(f'{code}//# sourceURL=web/{path.name}', safe=PLAIN)}"
-
-
-def _host(lab: Lab) -> dict[str, Any]:
-    """What the page needs before it fetches anything."""
-    languages = [{"code": code, "name": words["language"]} for code, words in CATALOGS.items()]
-    return {"languages": languages, "opening": carried(lab)}
 
 
 def carried(lab: Lab) -> dict[str, Any] | None:

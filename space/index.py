@@ -30,10 +30,10 @@ from training.measure.evaluation import SIGMA, Evaluation
 from training.measure.latent_statistics import SAMPLE
 
 METRICS = (
-    "mse", "fvu", "denoise_mse", "noisy_mse", "mean_activation", "effective_l0", "l0", "dead_fraction", "l0_by_class",
-    "mean_activation_by_class",
+    "mse", "fvu", "mean_activation", "effective_l0", "l0", "dead_fraction", "l0_by_class", "mean_activation_by_class",
 )  # fmt: skip
 DIGITS = 6
+UNREFINED = {"steps": 0, "rounds": 0, "beta": 0.0}
 USER = "user:"
 """What the family of a user's model starts with; its name follows."""
 
@@ -95,11 +95,6 @@ def labelled(lab: Lab) -> list[Stop]:
     return [stop for stop in lab.stops.values() if stop.label]
 
 
-def is_linear(architecture: str) -> bool:
-    """Whether the decoder of an architecture is one linear dictionary."""
-    return architecture == DEFAULT_ARCHITECTURE
-
-
 def news_of(lab: Lab, model: UserModel) -> dict[str, Any]:
     """What the browser needs to know of a user's model: parts of lab.json, and the family to show it in.
 
@@ -126,7 +121,7 @@ def _model(config: dict[str, Any], recipe: Recipe, url: str, size: int) -> dict[
         "url": url,
         "bytes": size,
         "noise": recipe.noise,
-        "linear": is_linear(config["architecture"]),
+        "linear": config["architecture"] == DEFAULT_ARCHITECTURE,
         "family": recipe.family,
         "betas": list(recipe.sparsity.betas) or None,
     }
@@ -154,8 +149,11 @@ def _stop(stop: Stop, sparsity: Sparsity, evaluation: Evaluation, architecture: 
         "argument": stop.argument,
         "value": stop.value if stop.argument else sparsity.value,
         "k": k,
-        **(_refinement(sparsity, stop) if is_linear(architecture) else {"steps": 0, "rounds": 0, "beta": 0.0}),
-        "evaluation": _rounded({name: getattr(evaluation, name) for name in METRICS}),
+        **(_refinement(sparsity, stop) if architecture == DEFAULT_ARCHITECTURE else UNREFINED),
+        "evaluation": _rounded(
+            {name: getattr(evaluation, name) for name in METRICS}
+            | {name: getattr(evaluation, name)[f"{SIGMA:g}"] for name in ("denoise_mse", "noisy_mse")}
+        ),
         "measured": stop.key,
         "target": getattr(sparsity, "target", None),
         "hyperparameter": sparsity.hyperparameter,
@@ -168,19 +166,24 @@ def _penalty(sparsity: Sparsity, stop: Stop) -> dict[str, Any] | None:
     """The term that was added to the loss in training, where one image is enough to compute it."""
     if sparsity.penalty_of is None:
         return None
-    weight = stop.value if stop.argument == "beta" else getattr(sparsity, "beta", 0.0)
-    return {"of": sparsity.penalty_of, "weight": weight, "target": getattr(sparsity, "target", None)}
+    return {"of": sparsity.penalty_of, "weight": _beta(sparsity, stop), "target": getattr(sparsity, "target", None)}
+
+
+def _beta(sparsity: Sparsity, stop: Stop) -> float:
+    return stop.value if stop.argument == "beta" else getattr(sparsity, "beta", 0.0)
 
 
 def _refinement(sparsity: Sparsity, stop: Stop) -> dict[str, Any]:
     """How far the codes of a stop are refined."""
-    beta = stop.value if stop.argument == "beta" else getattr(sparsity, "beta", 0.0)
+    beta = _beta(sparsity, stop)
     refinement = sparsity.refinement(torch.tensor([float(beta)]) if sparsity.betas else None)
     if refinement is None:
-        return {"steps": 0, "rounds": 0, "beta": 0.0}
-    numbers = (torch.as_tensor(value).item() for value in (refinement.steps, refinement.beta))
-    steps, weight = numbers
-    return {"steps": int(steps), "rounds": refinement.rounds, "beta": beta if weight else 0.0}
+        return UNREFINED
+    return {
+        "steps": int(refinement.steps),
+        "rounds": refinement.rounds,
+        "beta": beta if float(refinement.beta) else 0.0,
+    }
 
 
 def _rounded(metrics: dict[str, Any]) -> Any:

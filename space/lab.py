@@ -80,7 +80,6 @@ class Specimen:
 class Look:
     """One image and what one model makes of it; images are (channels, height, width), values as the model has them."""
 
-    stop: Stop
     clean: Tensor
     noisy: Tensor
     """As the model is given it; noise goes beyond [0, 1]."""
@@ -211,7 +210,7 @@ class Lab:
         stop, (clean, noisy) = self.stop(key), self.images_of(specimen)
         model = self.model(stop.model)
         latents = model.encode(noisy, **stop.arguments)
-        return Look(stop, clean[0], noisy[0], latents[0], model.decode(latents)[0], self.range[1] - self.range[0])
+        return Look(clean[0], noisy[0], latents[0], model.decode(latents)[0], self.range[1] - self.range[0])
 
     def images_of(self, specimen: Specimen) -> tuple[Tensor, Tensor]:
         """The clean and the noisy image, (1, channels, height, width) each."""

@@ -20,14 +20,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import gradio as gr
 import numpy as np
 import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from sae_model.errors import is_integer, is_number
 from sae_model.methods import METHODS, sparsity_from_config
 from space.bench import Bench
 from space.edge import HAS_LOGIN, address_of, is_owner
@@ -36,7 +37,7 @@ from space.head import to_base64
 from space.index import news_of, strength
 from space.lab import LARGEST_SEED, Lab
 from space.lines import unread
-from space.live_training import LONGEST, MOST_NOISE, MOST_WAITING, SIZES, LiveTraining
+from space.live_training import LONGEST, MOST_NOISE, MOST_WAITING, LiveTraining, Size
 from space.state import State
 from space.user_models import TRAINED_HERE, Address
 from training.fit.recipe import Recipe, for_any_range, tuned
@@ -61,6 +62,17 @@ LARGEST_PIXEL = 1e6
 _numbers = itertools.count()
 
 
+@dataclass(frozen=True, config=ConfigDict(strict=True, allow_inf_nan=False))
+class Settings:
+    """What a training is started with; web/settings.js offers the values."""
+
+    kind: str
+    strength: str
+    size: Size
+    noise: Annotated[float, Field(ge=0, le=MOST_NOISE)]
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+
+
 def answer(about: str, **content: object) -> str:
     """An answer to an event; no two are equal, so that a browser sees each."""
     return json.dumps({"about": about, "number": next(_numbers), **content})
@@ -79,19 +91,17 @@ class Learn:
 
     def wire(self, bench: Bench, answers: gr.HTML) -> None:
         """Register the handlers of the page's events."""
-        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         # One training at a time; others wait here and see their place in the line, or are told that it is full.
-        line = quiet | {"concurrency_id": "training", "concurrency_limit": MOST_WAITING + 4, "trigger_mode": "once"}
-        bench.on("start", self.run, inputs=bench, outputs=answers, **line)
-        bench.on("step", self.one_step, inputs=bench, outputs=answers, **line)
-        quick = quiet | {"concurrency_id": "quick", "concurrency_limit": 4, "trigger_mode": "multiple"}
-        bench.on("pause", self.pause, inputs=bench, **quick)
-        bench.on("stop", self.stop, inputs=bench, outputs=answers, **quick)
-        bench.on("discard", self.discard, inputs=bench, outputs=answers, **quick)
-        measures = quiet | {"concurrency_id": "user-models", "concurrency_limit": 1, "trigger_mode": "once"}
-        bench.on("keep", self.keep, inputs=bench, outputs=answers, **measures)
-        sends = quiet | {"concurrency_limit": 2, "trigger_mode": "once"}
-        bench.on("send", self.send, inputs=bench, outputs=answers, **sends)
+        line = {"concurrency_id": "training", "concurrency_limit": MOST_WAITING + 4, "trigger_mode": "once"}
+        bench.on("start", self.run, outputs=answers, **line)
+        bench.on("step", self.one_step, outputs=answers, **line)
+        quick = {"concurrency_id": "quick", "concurrency_limit": 4, "trigger_mode": "multiple"}
+        bench.on("pause", self.pause, **quick)
+        bench.on("stop", self.stop, outputs=answers, **quick)
+        bench.on("discard", self.discard, outputs=answers, **quick)
+        measures = {"concurrency_id": "user-models", "concurrency_limit": 1, "trigger_mode": "once"}
+        bench.on("keep", self.keep, outputs=answers, **measures)
+        bench.on("send", self.send, outputs=answers, concurrency_limit=2, trigger_mode="once")
 
     def run(self, _: State, event: gr.EventData, request: gr.Request) -> Iterator[str]:
         """Start, or go on."""
@@ -229,25 +239,18 @@ class Learn:
         return torch.from_numpy(numbers.copy())
 
     def _recipe(self, data: object) -> Recipe:
-        kind, named, size, noise, seed = (_field(data, name) for name in ("kind", "strength", "size", "noise", "seed"))
-        if not is_integer(seed) or not 0 <= seed <= LARGEST_SEED:
-            raise InputError("errors.seed", last=LARGEST_SEED, value=seed)
-        if not is_number(noise) or not 0 <= noise <= MOST_NOISE:
-            raise InputError("errors.sigma", value=noise)
-        if not is_integer(size) or size not in SIZES:
-            raise InputError("errors.size", sizes=", ".join(map(str, SIZES)), value=size)
-        if not isinstance(kind, str) or kind not in METHODS:
-            raise InputError("errors.method", method=kind, methods=", ".join(METHODS))
-        method = METHODS[kind]
-        strengths = {strength(method, values): values for values in method.bundled}
-        if not isinstance(named, str) or named not in strengths:
-            raise InputError("errors.strength", label=method.label, names=", ".join(strengths), value=named)
-        sparsity = sparsity_from_config({"kind": kind, **strengths[named]})
-        lab, recipe = self.lab, tuned(sparsity)
+        try:
+            chosen = Settings(**data)  # type: ignore[arg-type]  # which checks what it gets
+            method = METHODS[chosen.kind]
+            values = {strength(method, values): values for values in method.bundled}[chosen.strength]
+        except (TypeError, ValueError, KeyError):
+            raise InputError("errors.state", name="settings") from None
+        lab, recipe = self.lab, tuned(sparsity_from_config({"kind": chosen.kind, **values}))
         recipe = recipe if lab.loss == "bce" else for_any_range(recipe)
         a_pass = max(1, len(lab.dataset.split("train").images) // recipe.batch_size)
         epochs = max(EPOCHS, -(-FEWEST_STEPS // a_pass))
-        return replace(recipe, latent_dim=size, noise=float(noise), seed=seed, epochs=epochs, **lab.data_fields)
+        size, noise, seed = chosen.size, float(chosen.noise), chosen.seed
+        return replace(recipe, latent_dim=size, noise=noise, seed=seed, epochs=epochs, **lab.data_fields)
 
 
 def _field(data: object, name: str) -> Any:

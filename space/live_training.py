@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -21,7 +22,8 @@ from training.data import Dataset
 from training.fit.loop import TrainingError, fit, round_to_half
 from training.fit.recipe import Recipe
 
-SIZES = (100, 225, 400, 900)
+Size = Literal[100, 225, 400, 900]
+SIZES: tuple[Size, ...] = get_args(Size)
 """Numbers of latents that a model may be trained with here."""
 MOST_NOISE = 0.6
 MOST_TRAININGS = 8
@@ -100,11 +102,9 @@ class LiveTrainings:
     def __init__(self, dataset: Dataset, watched: Tensor) -> None:
         self._dataset, self._watched = dataset, watched
         self._trainings: OrderedDict[str, LiveTraining] = OrderedDict()
-        self._kept: OrderedDict[str, tuple[TemporaryDirectory[str], Path]] = OrderedDict()
-        """Session -> what removes the folder of the model that was kept last, and that folder, as `fit` writes it; a
-        zip of it lies beside it."""
-        self._secrets: dict[str, str] = {}
-        """Part of the address of a kept model -> session."""
+        self._kept: OrderedDict[str, tuple[TemporaryDirectory[str], Path, str]] = OrderedDict()
+        """Session -> what removes the folder of the model that was kept last; that folder, as `fit` writes it, and
+        beside it lies a zip of it; and the address of the zip."""
         self._line: dict[object, tuple[str, str]] = {}
         """Ticket -> session and address of all who want to train, in their order; the first one trains."""
         self._lock = Lock()
@@ -138,22 +138,19 @@ class LiveTrainings:
         home = TemporaryDirectory(prefix="kept-")
         save(Path(home.name) / name)
         shutil.make_archive(str(Path(home.name) / name), "zip", home.name, name)
-        secret = secrets.token_urlsafe(24)
+        address = f"{secrets.token_urlsafe(24)}/{name}.zip"
         with self._lock:
-            self._secrets = {other: of for other, of in self._secrets.items() if of != session} | {secret: session}
-            self._kept[session] = home, Path(home.name) / name
+            self._kept[session] = home, Path(home.name) / name, address
             self._kept.move_to_end(session)
             while len(self._kept) > MOST_TRAININGS:
                 self._kept.popitem(last=False)
-        return f"{secret}/{name}.zip"
+        return address
 
     def archive(self, address: str) -> Path | None:
         """The zip of a model that was kept, where it is still here."""
-        secret, _, name = address.partition("/")
         with self._lock:
-            _, folder = self._kept.get(self._secrets.get(secret, ""), (None, None))
-        path = folder and folder.with_name(f"{folder.name}.zip")
-        return path if path and path.name == name and path.is_file() else None
+            folders = [folder for _, folder, of in self._kept.values() if of == address]
+        return folders[0].with_name(f"{folders[0].name}.zip") if folders else None
 
     def kept(self, session: str) -> Path | None:
         """The folder of the model that a session kept last."""
@@ -199,4 +196,3 @@ class LiveTrainings:
         self.drop(session)
         with self._lock:
             self._kept.pop(session, None)
-            self._secrets = {secret: of for secret, of in self._secrets.items() if of in self._kept}

@@ -5,11 +5,9 @@ import { idle } from "./idle.js";
 import { atom } from "./latentmap.js";
 import { format, rich, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
 const AT_ONCE = 120;
 
-/** @param {Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function atomBrowser(page) {
   const sort = h("select", { id: "atoms-by", on: { change: () => start() } });
   const more = h("button", { on: { click: () => ((count += AT_ONCE), draw()) } }, say("atoms.more"));
@@ -40,7 +38,7 @@ export function atomBrowser(page) {
     idle("atoms", function* () {
       const [by, statistics] = [keys(), page.lab.statistics(page.state.stop)];
       const { stop } = page.state;
-      if (!by || !statistics || !page.lab.models.get(page.lab.stop(stop).model)) return;
+      if (!by || !statistics || !page.lab.model(stop)) return;
       const order = [...Array(by.length).keys()].sort((a, b) => by[b] - by[a] || a - b).slice(0, count);
       const name = `${stop} ${order.join()}`;
       if (name === drawn) return;

@@ -9,12 +9,10 @@ import { slide } from "./inputs.js";
 import { order } from "./sum.js";
 import { format, rich, say, term } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
 export const MOST_REVEALED = 60; // latents that can be added one by one; the slider's last place adds all others at once
 const STEP = 200; // milliseconds between two steps of Play
 
-/** @param {Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function build(page) {
   const intro = h("p", { class: "intro" });
   const slider = slide("reveal", say("atoms.reveal"), 0, MOST_REVEALED, (reveal) => page.set({ reveal }), 1);
@@ -49,14 +47,14 @@ export function build(page) {
     }, STEP);
   });
 
-  /** @type {import("./lab.js").Look | null} */
+  /** @type {Look | null} */
   let drawn = null; // the look whose atoms are there
   return {
     element,
     draw() {
       page.mark(element, [page.state.stop]);
       const look = page.look();
-      const model = look && page.lab.models.get(look.stop.model);
+      const model = look && page.lab.model(look.stop.key);
       if (!look || !model) return;
       const ordered = order(look.latents);
       const { reveal } = page.state;
@@ -92,7 +90,7 @@ export function build(page) {
   };
 
   /**
-   * @param {import("./lab.js").Look} look
+   * @param {Look} look
    * @param {number[]} ordered
    */
   function drawAtoms(look, ordered) {

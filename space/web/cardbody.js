@@ -4,8 +4,6 @@ import { h } from "./dom.js";
 import * as paint from "./paint.js";
 import { say, term } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
 const TOP_IMAGES = 5;
 
 /**

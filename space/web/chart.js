@@ -1,7 +1,7 @@
 /** Charts as SVG, drawn for the width that they have: axes, curves, marks and legends. */
 
 import { clamp, h, svg } from "./dom.js";
-import { measureAs, widthOf, wrapped } from "./labels.js";
+import { widthOf, wrapped } from "./labels.js";
 import { format } from "./words.js";
 
 /**
@@ -38,7 +38,6 @@ export function responsive(render, name = "") {
   const draw = () => {
     if (!width) return; // not laid out yet; the observer calls when it is
     const focused = element.contains(document.activeElement) ? document.activeElement?.getAttribute("data-key") : null;
-    measureAs(element);
     element.replaceChildren(render(width));
     if (!focused) return;
     const again = element.querySelector(`[data-key="${CSS.escape(focused)}"]`);
@@ -61,7 +60,7 @@ export function responsive(render, name = "") {
  * @param {"start" | "middle" | "end"} [anchor]
  */
 export const text = (words, name, x, y, anchor = "start") =>
-  svg("text", { class: name, x: x.toFixed(1), y: y.toFixed(1), "text-anchor": anchor }, words);
+  svg("text", { class: name, x, y, "text-anchor": anchor }, words);
 
 /**
  * @param {string} name a class of charts.css
@@ -70,9 +69,14 @@ export const text = (words, name, x, y, anchor = "start") =>
  * @param {number} x2
  * @param {number} y2
  */
-export function line(name, x1, y1, x2, y2) {
-  return svg("line", { class: name, x1: x1.toFixed(1), y1: y1.toFixed(1), x2: x2.toFixed(1), y2: y2.toFixed(1) });
-}
+export const line = (name, x1, y1, x2, y2) => svg("line", { class: name, x1, y1, x2, y2 });
+
+/** A line through points. @param {number[][]} places (x, y), px @param {number} style */
+export const curve = (places, style) =>
+  svg("polyline", {
+    class: `curve style${style % STYLES}`,
+    points: places.map((place) => place.map((at) => at.toFixed(1)).join()).join(" "),
+  });
 
 /** A frame with two axes, into which curves and marks are drawn; all lengths are px. */
 export class Plot {
@@ -111,8 +115,7 @@ export class Plot {
 
   /** A line through points. @param {number[][]} points (x, y) @param {number} style */
   curve(points, style) {
-    const places = points.map(([x, y]) => `${this.x(x).toFixed(1)},${this.y(y).toFixed(1)}`);
-    return svg("polyline", { class: `curve style${style % STYLES}`, points: places.join(" ") });
+    return curve(points.map(([x, y]) => [this.x(x), this.y(y)]), style);
   }
 
   /**
@@ -132,7 +135,7 @@ export class Plot {
   /**
    * The whole chart.
    * @param {string} spoken what it shows, in words
-   * @param {import("./dom.js").Child} inside
+   * @param {Child} inside
    * @param {Record<string, any>} [attributes]
    */
   drawing(spoken, inside, attributes = {}) {
@@ -158,7 +161,7 @@ export class Plot {
  * @param {number} width px
  * @param {number} height px
  * @param {string} spoken
- * @param {import("./dom.js").Child} inside
+ * @param {Child} inside
  * @param {Record<string, any>} [attributes]
  */
 export function figure(width, height, spoken, inside, attributes = {}) {
@@ -215,6 +218,6 @@ export function logAxis(label, values, write) {
 
 /** A bar: of the first model filled, of the second one an outline. @param {number} model @param {...number} box px */
 export function bar(model, ...box) {
-  const [x, y, width, height] = box.map((length) => Number(length.toFixed(1)));
-  return svg("rect", { class: model ? "outline" : "bar", x, y, width: Math.max(width, 0), height: Math.max(height, 0) });
+  const [x, y, width, height] = box.map((length, i) => (i < 2 ? length : Math.max(length, 0)));
+  return svg("rect", { class: model ? "outline" : "bar", x, y, width, height });
 }

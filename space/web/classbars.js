@@ -6,7 +6,6 @@ import { widthOf, wrapped } from "./labels.js";
 import { saveable } from "./save.js";
 import { format, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
 /** @typedef {{stop: string, values: number[]}} Bars */
 
 const HEIGHT = 170;

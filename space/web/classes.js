@@ -8,26 +8,24 @@ import * as paint from "./paint.js";
 import { saveable } from "./save.js";
 import { format, rich, say, term } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
 const RANKED = 8;
 const SAMPLE = 200; // the first test images, among which those of a class give its typical image
 
-/** @param {Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function build(page) {
   const pictures = allClasses(page);
   const bars = byClass(page);
   const two = h("div", { class: "two" });
   const intro = h("p", { class: "intro" }, say("classes.intro"));
   const parts = [intro, pictures.element, bars.element, saveable(two, () => `class-${page.state.label}`)];
-  /** @type {OneModel[]} */
+  /** @type {ReturnType<typeof oneModel>[]} */
   let models = [];
   return {
     element: h("div", { class: "classes" }, parts),
     draw() {
       const wanted = page.shown();
       if (models.map(({ stop }) => stop).join("\n") !== wanted.join("\n")) {
-        models = wanted.map((key) => models.find(({ stop }) => stop === key) ?? new OneModel(page, key));
+        models = wanted.map((key) => models.find(({ stop }) => stop === key) ?? oneModel(page, key));
         fill(two, models.map(({ element }) => element));
       }
       // One scale for both, so that a cell means the same in both.
@@ -55,8 +53,7 @@ const scaleBar = (highest) =>
 
 /** The maps of all classes at once; each chooses its class. @param {Page} page */
 function allClasses(page) {
-  /** @type {string[]} */
-  const classes = page.lab.index.classes;
+  const { classes } = page.lab.index;
   const maps = classes.map((name, label) => {
     const picture = paint.canvas();
     const choose = { click: () => page.set({ label }) };
@@ -90,90 +87,89 @@ function allClasses(page) {
   };
 }
 
-/** One model: its map for the class, the class's typical image, and its latents ranked. */
-class OneModel {
-  /** @param {Page} page @param {string} stop */
-  constructor(page, stop) {
-    this.page = page;
-    this.stop = stop;
-    this.map = latentMap(page, stop);
-    this.bar = h("div", {});
-    this.typical = paint.canvas("…");
-    this.words = h("figcaption", {});
-    this.table = h("table", { class: "ranks" });
-    this.drawn = "";
-    this.computed = "";
-    /** @type {{latent: number, without: HTMLCanvasElement, largest: HTMLCanvasElement}[]} */
-    this.rows = [];
-    const figures = [h("figure", {}, this.map.element, this.bar), h("figure", {}, this.typical, this.words)];
-    const title = h("h2", {}, h("bdi", {}, stop));
-    this.element = h("section", {}, title, h("div", { class: "class-map" }, figures), this.table);
-  }
+/**
+ * One model: its map for the class, the class's typical image, and its latents ranked.
+ * @param {Page} page
+ * @param {string} stop
+ */
+function oneModel(page, stop) {
+  const map = latentMap(page, stop);
+  const bar = h("div", {});
+  const typical = paint.canvas("…");
+  const words = h("figcaption", {});
+  const table = h("table", { class: "ranks" });
+  let drawn = "";
+  let computed = "";
+  /** @type {{latent: number, without: HTMLCanvasElement, largest: HTMLCanvasElement}[]} */
+  let rows = [];
+  const figures = [h("figure", {}, map.element, bar), h("figure", {}, typical, words)];
+  const parts = [h("h2", {}, h("bdi", {}, stop)), h("div", { class: "class-map" }, figures), table];
+  const element = h("section", {}, parts);
 
-  /** @param {number} highest mean that has the full colour */
-  draw(highest) {
-    const { page, stop } = this;
-    const { label } = page.state;
-    page.mark(this.element, [stop]);
-    const statistics = page.lab.statistics(stop);
-    const now = `${label} ${highest} ${Boolean(page.lab.models.get(page.lab.stop(stop).model))}`;
-    if (!statistics || now === this.drawn) return;
-    this.drawn = now;
-    this.computed = "";
-    const { means, peak } = statistics;
-    const name = page.lab.index.classes[label];
-    this.map.draw(onScale(means[label], highest));
-    const mean = () => rich("classes.mean", { name: h("bdi", {}, name) });
-    const overMap = means[label].reduce((sum, one) => sum + one, 0) / peak.length;
-    this.map.element.ariaLabel = say("latent.map", { latents: peak.length, title: stop, mean: overMap });
-    fill(this.bar, scaleBar(highest), h("figcaption", {}, mean()));
-    fill(this.words, rich("classes.typical", { name: h("bdi", {}, name) }));
-    this.typical.ariaLabel = say("classes.typical_alt", { name });
-    const overall = (/** @type {number} */ latent) => means.reduce((sum, of) => sum + of[latent], 0);
-    const excess = peak.map((_, latent) => means[label][latent] - overall(latent) / means.length);
-    const order = [...excess.keys()].sort((a, b) => excess[b] - excess[a]).slice(0, RANKED);
-    this.rows = order.map((latent) => ({
-      latent,
-      without: paint.canvas(say("classes.off_alt", { name, latent })),
-      largest: paint.canvas(say("classes.largest_alt", { name, latent })),
-    }));
-    const body = this.rows.map(({ latent, without, largest }, i) => {
-      const share = means[label][latent] / Math.max(overall(latent), 1e-9);
-      const numbers = [format(means[label][latent], ".3f"), format(share, ".0%")];
-      return [i + 1, atom(page, stop, latent), without, largest, ...numbers];
-    });
-    const images = [say("classes.off"), say("classes.largest")];
-    fill(this.table, cells(["", term("atom", say("classes.atom")), ...images, mean(), say("classes.share")], body));
-  }
+  return {
+    stop,
+    element,
+    /** @param {number} highest mean that has the full colour */
+    draw(highest) {
+      const { label } = page.state;
+      page.mark(element, [stop]);
+      const statistics = page.lab.statistics(stop);
+      const now = `${label} ${highest} ${Boolean(page.lab.model(stop))}`;
+      if (!statistics || now === drawn) return;
+      drawn = now;
+      computed = "";
+      const { means, peak } = statistics;
+      const name = page.lab.index.classes[label];
+      map.draw(onScale(means[label], highest));
+      const mean = () => rich("classes.mean", { name: h("bdi", {}, name) });
+      const overMap = means[label].reduce((sum, one) => sum + one, 0) / peak.length;
+      map.element.ariaLabel = say("latent.map", { latents: peak.length, title: stop, mean: overMap });
+      fill(bar, scaleBar(highest), h("figcaption", {}, mean()));
+      fill(words, rich("classes.typical", { name: h("bdi", {}, name) }));
+      typical.ariaLabel = say("classes.typical_alt", { name });
+      const overall = (/** @type {number} */ latent) => means.reduce((sum, of) => sum + of[latent], 0);
+      const excess = peak.map((_, latent) => means[label][latent] - overall(latent) / means.length);
+      const order = [...excess.keys()].sort((a, b) => excess[b] - excess[a]).slice(0, RANKED);
+      rows = order.map((latent) => ({
+        latent,
+        without: paint.canvas(say("classes.off_alt", { name, latent })),
+        largest: paint.canvas(say("classes.largest_alt", { name, latent })),
+      }));
+      const body = rows.map(({ latent, without, largest }, i) => {
+        const share = means[label][latent] / Math.max(overall(latent), 1e-9);
+        const numbers = [format(means[label][latent], ".3f"), format(share, ".0%")];
+        return [i + 1, atom(page, stop, latent), without, largest, ...numbers];
+      });
+      const images = [say("classes.off"), say("classes.largest")];
+      fill(table, cells(["", term("atom", say("classes.atom")), ...images, mean(), say("classes.share")], body));
+    },
 
-  /** Computes the images, when the page is idle. @param {string} job its name */
-  drawLater(job) {
-    const { page, rows, typical } = this;
-    const { label } = page.state;
-    const stop = page.lab.stop(this.stop);
-    const model = page.lab.model(stop.model);
-    const { shape, range } = page.lab.index;
-    const peak = page.lab.statistics(this.stop)?.peak;
-    if (!model || !peak || !page.lab.pictures.images || this.computed === this.drawn) return;
-    this.computed = this.drawn;
-    const images = imagesOf(page, label);
-    idle(job, function* () {
-      const latents = new Float64Array(model.latentDim);
-      for (const i of images) {
-        const own = model.encode(/** @type {Float64Array} */ (page.lab.pictures.image(i)), stop);
-        own.forEach((z, latent) => (latents[latent] += z / images.length));
-        yield;
-      }
-      paint.grey(typical, model.decode(latents), shape, range);
-      for (const { latent, without, largest } of rows)
-        for (const [picture, value] of /** @type {const} */ ([[without, 0], [largest, peak[latent]]])) {
+    /** Computes the images, when the page is idle. @param {string} job its name */
+    drawLater(job) {
+      const { index, pictures } = page.lab;
+      const model = page.lab.model(stop);
+      const peak = page.lab.statistics(stop)?.peak;
+      if (!model || !peak || !pictures.images || computed === drawn) return;
+      computed = drawn;
+      const images = imagesOf(page, page.state.label);
+      idle(job, function* () {
+        const latents = new Float64Array(model.latentDim);
+        for (const i of images) {
+          const own = model.encode(/** @type {Float64Array} */ (pictures.image(i)), page.lab.stop(stop));
+          own.forEach((z, latent) => (latents[latent] += z / images.length));
           yield;
-          const changed = latents.slice();
-          changed[latent] = value;
-          paint.grey(picture, model.decode(changed), shape, range);
         }
-    });
-  }
+        paint.grey(typical, model.decode(latents), index.shape, index.range);
+        for (const { latent, without, largest } of rows)
+          for (const [picture, value] of /** @type {const} */ ([[without, 0], [largest, peak[latent]]])) {
+            yield;
+            const changed = latents.slice();
+            changed[latent] = value;
+            paint.grey(picture, model.decode(changed), index.shape, index.range);
+          }
+      });
+    },
+  };
 }
 
 /** The images of a class among the first 200, or its first one. @param {Page} page @param {number} label */

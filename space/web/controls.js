@@ -7,18 +7,11 @@ import { specimen } from "./specimen.js";
 import { say } from "./words.js";
 import * as userModels from "./user_models.js";
 
-/** @typedef {import("./page.js").Page} Page */
-/** @typedef {import("./page.js").View} View */
-
 /** @param {Page} page @returns {View} */
 export function build(page) {
   const parts = [method(page), sliders(page), pinned(page), specimen(page), userModels.build(page)];
   return {
-    element: h(
-      "div",
-      { id: "controls" },
-      parts.map(({ element }) => element),
-    ),
+    element: h("div", { id: "controls" }, parts.map(({ element }) => element)),
     draw: () => parts.forEach((part) => part.draw()),
     drawLater: () => parts.forEach((part) => part.drawLater?.()),
   };

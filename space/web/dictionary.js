@@ -14,14 +14,10 @@ const USUAL_PIXELS = 28 * 28;
 
 export class Dictionary {
   /** @param {{output: string, step_loss: string}} config
-   * @param {Map<string, import("./safetensors.js").Tensor>} tensors
+   * @param {Map<string, Tensor>} tensors
    * @param {number[] | null} betas settings of an encoder for every beta, in increasing order and equal ratios */
   constructor(config, tensors, betas) {
-    const get = (/** @type {string} */ name) => {
-      const tensor = tensors.get(`network.${name}`);
-      if (!tensor) throw new Error(`These weights lack network.${name}.`);
-      return tensor.data;
-    };
+    const get = (/** @type {string} */ name) => /** @type {Tensor} */ (tensors.get(`network.${name}`)).data;
     this.output = OUTPUTS[config.output];
     this.squaresError = config.step_loss === "mse";
     this.betas = betas;

@@ -2,13 +2,15 @@
  * row, ink bright on dark. */
 
 import { fromBase64, toBase64, unpacked } from "./bytes.js";
+import { clamp } from "./dom.js";
+import { levelAt } from "./paper.js";
 import { box, scaled } from "./resample.js";
 import { Problem } from "./words.js";
 
 /** Pixels of a side of an MNIST image. */
 const SIDE = 28;
-/** Characters of a text; a drawing has about 250, and never more than 540. So many unpack to 0.8 MB at most. */
-const LONGEST_TEXT = 1000;
+/** A drawing has about 250 characters, and never more than 540. So many as here unpack to 0.8 MB at most. */
+const TEXT = /^[A-Za-z0-9_-]{1,1000}$/;
 const BOX = 20; // LeCun et al. (1998) scaled each digit into a square of this many pixels a side
 const LEVELS = 16;
 const LEAST_CONTRAST = 0.05; // an image whose ink is not brighter than its border by this shows nothing
@@ -36,7 +38,7 @@ export function asMnist(ink, width, height) {
   const [w, h] = [right - left + 1, bottom - top + 1];
   const cut = new Float64Array(w * h);
   cut.forEach((_, i) => (cut[i] = bright[(top + Math.floor(i / w)) * width + left + (i % w)]));
-  const [newWidth, newHeight] = [w, h].map((side) => Math.max(1, rounded((side * BOX) / Math.max(w, h))));
+  const [newWidth, newHeight] = [w, h].map((side) => Math.max(1, Math.round((side * BOX) / Math.max(w, h))));
   const digit = scaled(cut, w, h, newWidth, newHeight, box);
   const most = largest(digit); // a thin line becomes thin, not faint
   const rows = new Float64Array(newHeight);
@@ -58,7 +60,7 @@ export function asMnist(ink, width, height) {
  * @returns {Promise<string>}
  */
 export async function toText(image) {
-  const level = (/** @type {number} */ i) => rounded(image[i] * (LEVELS - 1));
+  const level = (/** @type {number} */ i) => Math.round(image[i] * (LEVELS - 1));
   const pairs = Uint8Array.from({ length: image.length / 2 }, (_, i) => level(2 * i) * LEVELS + level(2 * i + 1));
   const packed = new Blob([pairs]).stream().pipeThrough(new CompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(packed).arrayBuffer());
@@ -67,22 +69,20 @@ export async function toText(image) {
 
 /**
  * The image of a text that `toText` made, in 16 levels.
- * @param {unknown} text
+ * @param {string} text
  * @returns {Promise<Float64Array>} 28 x 28, in [0, 1]
- * @throws {Problem} any other text, or no text
+ * @throws {Problem} any other text
  */
 export async function fromText(text) {
-  if (typeof text !== "string" || !/^[A-Za-z0-9_-]+$/.test(text)) throw new Problem("draw.letters");
-  if (text.length > LONGEST_TEXT) throw new Problem("draw.longest", { most: LONGEST_TEXT, count: text.length });
-  let pairs;
   try {
-    pairs = await unpacked(fromBase64(text.replaceAll("-", "+").replaceAll("_", "/")), "deflate");
+    if (!TEXT.test(text)) throw new Error("no text of a drawing");
+    const pairs = await unpacked(fromBase64(text.replaceAll("-", "+").replaceAll("_", "/")), "deflate");
+    if (pairs.length !== (SIDE * SIDE) / 2) throw new Error("another number of pixels");
+    const levels = [...pairs].flatMap((pair) => [Math.floor(pair / LEVELS), pair % LEVELS]);
+    return Float64Array.from(levels, (level) => level / (LEVELS - 1));
   } catch {
     throw new Problem("draw.broken");
   }
-  if (pairs.length !== (SIDE * SIDE) / 2) throw new Problem("draw.pixels", { side: SIDE });
-  const levels = [...pairs].flatMap((pair) => [Math.floor(pair / LEVELS), pair % LEVELS]);
-  return Float64Array.from(levels, (level) => level / (LEVELS - 1));
 }
 
 /**
@@ -94,10 +94,7 @@ export async function fromText(text) {
 function withoutBackground(ink, width, height) {
   const row = (/** @type {number} */ y) => ink.subarray(y * width, (y + 1) * width);
   const sides = Array.from({ length: height }, (_, y) => [ink[y * width], ink[(y + 1) * width - 1]]).flat();
-  const border = Float64Array.from([...row(0), ...row(height - 1), ...sides]).sort();
-  const place = 0.25 * (border.length - 1);
-  const [below, above] = [border[Math.floor(place)], border[Math.ceil(place)]];
-  const level = below + (above - below) * (place % 1);
+  const level = levelAt(Float32Array.from([...row(0), ...row(height - 1), ...sides]), 0.25);
   const bright = Float64Array.from(ink, (value) => Math.max(0, value - level));
   if (!(largest(bright) >= LEAST_CONTRAST)) throw new Problem("draw.empty");
   return bright;
@@ -106,16 +103,10 @@ function withoutBackground(ink, width, height) {
 /** @param {Float64Array} values */
 const largest = (values) => values.reduce((most, value) => Math.max(most, value), 0);
 
-/** To the nearest whole number, a half to the even one, as Python rounds. @param {number} value */
-function rounded(value) {
-  const below = Math.floor(value);
-  return value - below === 0.5 ? below + (below % 2) : Math.round(value);
-}
-
 /** Where a digit with so much ink in each row (or column) starts in the image. @param {Float64Array} profile */
 function start(profile) {
   // In MNIST the centre of mass of every digit is at pixel 14 of 0 to 27, when rounded.
   const sum = profile.reduce((total, ink) => total + ink, 0);
   const centre = profile.reduce((total, ink, i) => total + ink * i, 0) / sum;
-  return Math.min(Math.max(rounded(SIDE / 2 - centre), 0), SIDE - profile.length);
+  return clamp(Math.round(SIDE / 2 - centre), 0, SIDE - profile.length);
 }

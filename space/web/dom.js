@@ -29,7 +29,7 @@ export function h(tag, props = {}, ...children) {
 /**
  * Makes an SVG element.
  * @param {string} tag
- * @param {Record<string, any>} [attributes] `on` as in `h`; null and undefined are left out
+ * @param {Record<string, any>} [attributes] `on` as in `h`; null and undefined are left out; px are rounded to tenths
  * @param {...Child} children
  * @returns {SVGElement}
  */
@@ -37,7 +37,8 @@ export function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes))
     if (name === "on") listen(element, value);
-    else if (value !== null && value !== undefined) element.setAttribute(name, String(value));
+    else if (typeof value === "number") element.setAttribute(name, String(Math.round(10 * value) / 10));
+    else if (value !== null && value !== undefined) element.setAttribute(name, value);
   element.append(...nodes(children));
   return element;
 }

@@ -2,7 +2,8 @@
  * state, a text that digit.js writes. */
 
 import { asMnist, toText } from "./digit.js";
-import { h } from "./dom.js";
+import { clamp, h } from "./dom.js";
+import { grey } from "./paint.js";
 import { inkOfFile } from "./photo.js";
 import { resized } from "./resample.js";
 import { Problem, say } from "./words.js";
@@ -14,23 +15,18 @@ const PAUSE = 200; // milliseconds between two updates of the page during a stro
 const CLOSE = 1 / 30 + 1e-6; // the most by which a pixel may differ from what its text makes of it
 
 /** @typedef {{x: number, y: number}} Point in pixels of the canvas */
-/**
- * @typedef {object} Drawing
- * @property {HTMLElement} element
- * @property {(image: ArrayLike<number> | null) => void} show shows an image from elsewhere, 28 x 28 in [0, 1], or
- *   nothing; it does not interrupt a stroke, nor redraw what this canvas sent
- * @property {(file: Blob) => Promise<void>} read puts an image file onto the canvas
- */
 
-/**
- * @param {{set: (changes: {draw: string}) => void, lab: {index: {noun: string}}}} page
- * @returns {Drawing}
- */
+/** @param {Page} page */
 export function build(page) {
   const { noun } = page.lab.index;
   const name = say(`draw.${noun}_aria`);
   const canvas = h("canvas", { width: SIDE, height: SIDE, role: "img", tabIndex: -1, "aria-label": name });
   const frame = h("div", { class: "frame" }, canvas, h("span", { "aria-hidden": "true" }, say(`draw.${noun}`)));
+  const chosen = () => {
+    const [file] = chooser.files ?? [];
+    if (file) read(file);
+    chooser.value = ""; // the same file may be chosen again
+  };
   const chooser = h("input", { type: "file", accept: "image/*", hidden: true, on: { change: chosen } });
   const buttons = [
     h("button", { class: "choose", on: { click: () => chooser.click() } }, say("draw.choose")),
@@ -40,8 +36,6 @@ export function build(page) {
   const side = h("div", { class: "side" }, buttons, h("p", { class: "hint" }, say("draw.hint")), chooser);
   const element = h("div", { id: "draw" }, frame, side, message);
 
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const picture = context.createImageData(SIDE, SIDE);
   // The drawing is kept here, not read back from the canvas: some browsers add noise to what is read, for privacy.
   /** @type {Uint8ClampedArray} */
   let ink = new Uint8ClampedArray(SIDE * SIDE);
@@ -54,8 +48,7 @@ export function build(page) {
   let turn = 0; // counts what was begun: what comes late must not replace something newer
 
   function paint() {
-    for (let i = 0; i < ink.length; i++) picture.data.fill(ink[i], 4 * i, 4 * i + 3)[4 * i + 3] = 255;
-    context.putImageData(picture, 0, 0);
+    grey(canvas, ink, [1, SIDE, SIDE], [0, 255]);
     frame.classList.toggle("empty", !ink.some(Boolean));
   }
 
@@ -63,34 +56,35 @@ export function build(page) {
   function tell(error) {
     if (!(error instanceof Problem)) throw error;
     message.textContent = say(error.key, error.values);
-    for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, dismiss);
+    const said = new AbortController();
+    const dismiss = (/** @type {Event} */ event) => {
+      if (event instanceof KeyboardEvent && event.key !== "Escape") return;
+      message.textContent = "";
+      said.abort();
+    };
+    for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, dismiss, said);
   }
 
-  /** @param {Event} event */
-  function dismiss(event) {
-    if (event instanceof KeyboardEvent && event.key !== "Escape") return;
-    message.textContent = "";
-    for (const kind of ["pointerdown", "keydown"]) document.removeEventListener(kind, dismiss);
-  }
-
-  /** Something new begins: drops what was under way, and the message. */
+  /** Something new begins: drops what was under way, and the message. Returns whether nothing newer has begun. */
   function begin() {
     clearTimeout(timer);
     timer = undefined;
     message.textContent = "";
-    return ++turn;
+    const mine = ++turn;
+    return () => mine === turn;
   }
 
-  async function send() {
-    clearTimeout(timer);
-    timer = undefined;
-    const mine = ++turn;
+  /** Gives the page the drawing. @param {string} [doubt] what is said of it then */
+  async function send(doubt) {
+    const isNewest = begin();
     try {
       const image = asMnist(Float32Array.from(ink, (level) => level / 255), SIDE, SIDE);
       const draw = await toText(image);
-      if (mine !== turn) return;
+      await page.lab.pictures.readDrawing(draw);
+      if (!isNewest()) return;
       known = image;
       page.set({ draw });
+      if (doubt) tell(new Problem(doubt));
     } catch (error) {
       tell(error);
     }
@@ -104,7 +98,10 @@ export function build(page) {
     page.set({ draw: "" });
   }
 
-  /** @type {Drawing["show"]} */
+  /**
+   * Shows an image from elsewhere, or nothing; it does not interrupt a stroke, nor redraw what this canvas sent.
+   * @param {ArrayLike<number> | null} image 28 x 28, in [0, 1]
+   */
   function show(image) {
     const same = image && known?.length === image.length;
     if (stroke || (same && Array.from(image).every((level, i) => Math.abs(level - (known?.[i] ?? 0)) <= CLOSE))) return;
@@ -115,25 +112,18 @@ export function build(page) {
     paint();
   }
 
-  /** @type {Drawing["read"]} */
+  /** Puts an image file onto the canvas. @param {Blob} file */
   async function read(file) {
-    const mine = begin();
+    const isNewest = begin();
     try {
       const found = await inkOfFile(file, SIDE);
-      if (mine !== turn) return;
+      if (!isNewest()) return;
       ink = found.ink;
       paint();
-      if (found.uneven) tell(new Problem("draw.uneven"));
-      await send();
+      send(found.uneven ? "draw.uneven" : undefined);
     } catch (error) {
-      if (mine === turn) tell(error);
+      if (isNewest()) tell(error);
     }
-  }
-
-  function chosen() {
-    const [file] = chooser.files ?? [];
-    if (file) read(file);
-    chooser.value = ""; // the same file may be chosen again
   }
 
   /** @param {PointerEvent} event @returns {Point} */
@@ -180,14 +170,14 @@ export function build(page) {
 /**
  * Takes image files that are dropped anywhere onto an element, or pasted anywhere but into a field.
  * @param {HTMLElement} element
- * @param {Pick<Drawing, "read">} drawing
+ * @param {(file: File) => void} take
  */
-export function takeFiles(element, drawing) {
+export function takeFiles(element, take) {
   document.addEventListener("paste", (event) => {
     const [file] = event.clipboardData?.files ?? [];
     if (!file || /** @type {Element} */ (event.target).matches?.("input, textarea")) return;
     event.preventDefault();
-    drawing.read(file);
+    take(file);
   });
   const mark = (/** @type {boolean} */ isOver) => element.classList.toggle("file-over", isOver);
   element.addEventListener("dragover", (event) => {
@@ -203,7 +193,7 @@ export function takeFiles(element, drawing) {
     const [file] = event.dataTransfer?.files ?? [];
     if (!file) return;
     event.preventDefault(); // or the browser would open the file
-    drawing.read(file);
+    take(file);
   });
 }
 
@@ -222,7 +212,7 @@ function line(ink, from, to) {
   for (let row = start(from.y, to.y); row < end(from.y, to.y); row++)
     for (let column = start(from.x, to.x); column < end(from.x, to.x); column++) {
       const [x, y] = [column + 0.5 - from.x, row + 0.5 - from.y];
-      const along = square ? Math.min(1, Math.max(0, (x * x1 + y * y1) / square)) : 0;
+      const along = square ? clamp((x * x1 + y * y1) / square, 0, 1) : 0;
       const distance = Math.hypot(x - along * x1, y - along * y1);
       const i = row * SIDE + column;
       ink[i] = Math.max(ink[i], (255 * (reach - distance)) / (2 * SOFT));

@@ -1,11 +1,9 @@
 /** Which stops a family's slider has, from left to right. */
 
-/** @typedef {import("./lab.js").Stop} Stop */
-
 /**
  * Gives a family the list of its stops; with those between the measured ones, where its slider goes through them.
- * @param {import("./lab.js").Family} family
- * @param {import("./lab.js").Lab} lab
+ * @param {Family} family
+ * @param {Lab} lab
  */
 export function layOut(family, lab) {
   const labelled = family.stops.map((key, i) => {
@@ -22,7 +20,7 @@ export function layOut(family, lab) {
 
 /**
  * Every stop of a slider, the measured ones and those between, which it adds to the known places.
- * @param {NonNullable<import("./lab.js").Family["range"]>} range
+ * @param {NonNullable<Family["range"]>} range
  * @param {Stop[]} measured
  * @param {Map<string, Stop>} places
  * @returns {Stop[]}

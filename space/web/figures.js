@@ -1,12 +1,9 @@
 /** Pictures with a title, and what is said of a look in words. */
 
 import { fill, h } from "./dom.js";
-import { activation, bernoulliKl, metrics } from "./measures.js";
+import { bernoulliKl, meanActivation, metrics } from "./measures.js";
 import * as paint from "./paint.js";
 import { rich, say, term } from "./words.js";
-
-/** @typedef {import("./page.js").Page} Page */
-/** @typedef {import("./lab.js").Look} Look */
 
 /** A picture with a title and a line below it. @param {string} className */
 export function figure(className) {
@@ -17,7 +14,7 @@ export function figure(className) {
     element: h("figure", { class: className }, picture, h("figcaption", {}, title, " ", caption)),
     /**
      * @param {ArrayLike<number>} image
-     * @param {import("./lab.js").Index} index
+     * @param {Index} index
      * @param {string} alt
      * @param {string} head
      * @param {Node | string} words
@@ -41,8 +38,7 @@ export function summaryOf(page, look) {
   const m = metrics(look, span);
   if (look.unedited) {
     const undo = Object.entries(page.state.edits[look.stop.key]).map(([latent, value]) => {
-      const { [latent]: _, ...others } = page.state.edits[look.stop.key];
-      const click = () => page.set({ edits: { ...page.state.edits, [look.stop.key]: others } });
+      const click = () => page.edit(look.stop.key, Number(latent), null);
       const words = `${say(value ? "see.undo_set" : "see.undo_off", { latent, value })} ✕`;
       return h("button", { class: "undo", "aria-label": say("see.undo_aria", { latent }), on: { click } }, words);
     });
@@ -90,6 +86,6 @@ function reconstructionLoss({ reconstruction, clean }, loss) {
 /** The penalty of a look's sparsity method; null where it cannot be told from one image. @param {Look} look */
 function penaltyOf({ stop: { penalty }, latents }) {
   if (!penalty) return null;
-  const mean = latents.reduce((sum, z) => sum + activation(z), 0) / latents.length;
+  const mean = meanActivation(latents);
   return { ...penalty, mean, value: penalty.of === "divergence" ? bernoulliKl(penalty.target ?? 0, mean) : mean };
 }

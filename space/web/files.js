@@ -6,6 +6,7 @@ import { Model } from "./model.js";
 import { readSafetensors } from "./safetensors.js";
 
 const MOST_MODELS = 12; // that are ready for use, 6 MB each; the others are made again from their weights, half as large
+const AGAIN = 3000; // ms
 const base = () => new URL("files/", document.baseURI);
 
 /** The address of a file that lab.json names. @param {string} path */
@@ -50,72 +51,123 @@ export async function numbers({ url, type, skip }) {
   return type === "uint16" ? new Uint16Array(bytes) : new Float32Array(bytes);
 }
 
-/** @param {string} url @returns {Promise<Map<string, {shape: number[], data: any}>>} tensors by name */
-export const tensors = async (url) => readSafetensors(await content(url));
+/**
+ * As in training/measure/latent_statistics.py.
+ * @typedef {{means: Float32Array[], peak: Float32Array, frequency: Float32Array, alive: Uint8Array,
+ *   top: ArrayLike<number>, topCount: number}} Statistics
+ */
 
-/** The models whose weights are here or under way. */
-export class Models {
-  /** @param {(name: string) => {url: string, bytes: number, config: any, betas: number[] | null}} entry of lab.json */
-  constructor(entry) {
-    this.entry = entry;
-    /** @type {Map<string, ArrayBuffer>} */
-    this.weights = new Map();
-    /** @type {Map<string, Model>} the ones used last come last */
-    this.ready = new Map();
-    /** @type {Map<string, {promise: Promise<void>, part: number}>} */
+/**
+ * Fetches class means, peaks and top images of the latents of a model.
+ * @param {string} address of the file that holds them
+ * @param {number} latents how many there are
+ * @returns {Promise<Statistics>}
+ */
+export async function fetchStatistics(address, latents) {
+  const found = readSafetensors(await content(address));
+  const tensor = (/** @type {string} */ name) => /** @type {{shape: number[], data: any}} */ (found.get(name));
+  const means = tensor("class_means");
+  return {
+    means: Array.from({ length: means.shape[0] }, (_, i) => means.data.subarray(i * latents, (i + 1) * latents)),
+    peak: tensor("peak").data,
+    frequency: tensor("frequency").data,
+    alive: tensor("alive").data,
+    top: tensor("top_images").data,
+    topCount: tensor("top_images").shape[1],
+  };
+}
+
+/**
+ * What is fetched when it is first asked for; where that fails, the next one who asks after a while has it tried again.
+ * @template T
+ */
+export class Fetched {
+  /** @param {(key: string) => Promise<T>} fetch @param {(key: string) => void} onArrival called also where it failed */
+  constructor(fetch, onArrival) {
+    this.fetch = fetch;
+    this.onArrival = onArrival;
+    /** @type {Map<string, T>} */
+    this.here = new Map();
+    /** @type {Map<string, Promise<void>>} */
     this.underWay = new Map();
-    this.onProgress = (/** @type {string} */ _name) => {};
+    /** @type {Set<string>} what could not be fetched just now */
+    this.failed = new Set();
+    this.only = ""; // the one that may be fetched while the page opens: it gets the whole bandwidth
   }
 
-  /**
-   * The model, or null while its weights are not here.
-   * @param {string} name
-   */
-  get(name) {
-    const weights = this.weights.get(name);
-    if (!weights) return null;
-    const { config, betas } = this.entry(name);
-    const model = this.ready.get(name) ?? new Model(config, readSafetensors(weights), betas);
-    this.ready.delete(name);
-    this.ready.set(name, model);
-    for (const least of [...this.ready.keys()].slice(0, -MOST_MODELS)) this.ready.delete(least);
-    return model;
+  /** What is here; or null: then it is asked for. @param {string} key */
+  get(key) {
+    this.want(key);
+    return this.here.get(key) ?? null;
   }
 
-  /** How much of a model's weights is here, from 0 to 1. @param {string} name */
-  part(name) {
-    return this.weights.has(name) ? 1 : (this.underWay.get(name)?.part ?? 0);
-  }
-
-  /** Fetches a model that is neither here nor under way. @param {string} name */
-  want(name) {
-    const promise = this.fetch(name).finally(() => this.underWay.delete(name));
-    this.underWay.set(name, { promise, part: 0 });
+  /** Fetches what is not here; resolved when it is, or could not be. @param {string} key */
+  want(key) {
+    if (this.here.has(key) || this.failed.has(key) || (this.only && key !== this.only)) return;
+    const promise = this.underWay.get(key) ?? this.bring(key);
+    this.underWay.set(key, promise);
     return promise;
   }
 
-  /** @param {string} name */
-  async fetch(name) {
-    const { url, bytes } = this.entry(name);
+  /** @param {string} key */
+  async bring(key) {
+    try {
+      this.here.set(key, await this.fetch(key));
+    } catch {
+      this.failed.add(key);
+      setTimeout(() => this.failed.delete(key), AGAIN);
+    }
+    this.underWay.delete(key);
+    this.onArrival(key);
+  }
+}
+
+/**
+ * The models whose weights are here or under way.
+ * @param {(name: string) => {url: string, bytes: number, config: any, betas: number[] | null}} entry of lab.json
+ * @param {(name: string) => void} onArrival
+ * @param {() => void} onProgress
+ */
+export function modelsOf(entry, onArrival, onProgress) {
+  /** @type {Map<string, number>} how much is here of the weights that are under way, from 0 to 1 */
+  const parts = new Map();
+  /** @type {Map<string, Model>} the ones used last come last */
+  const ready = new Map();
+
+  const weights = new Fetched(async (name) => {
+    const { url, bytes } = entry(name);
     const response = await get(url);
-    const weights = new Uint8Array(bytes);
+    const content = new Uint8Array(bytes);
     let filled = 0;
     const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
     for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      if (filled + chunk.value.length > bytes) throw new Error(`${url} is larger than it should be.`);
-      weights.set(chunk.value, filled);
+      content.set(chunk.value, filled); // throws an error where the file is larger than it should be
       filled += chunk.value.length;
-      const job = this.underWay.get(name);
-      if (job) job.part = filled / bytes;
-      this.onProgress(name);
+      parts.set(name, filled / bytes);
+      onProgress();
     }
     if (filled < bytes) throw new Error(`${url} is shorter than it should be.`);
-    this.weights.set(name, weights.buffer);
-  }
+    return content.buffer;
+  }, onArrival);
 
-  /** Forgets a model, whose name now belongs to another one. @param {string} name */
-  forget(name) {
-    this.weights.delete(name);
-    this.ready.delete(name);
-  }
+  return {
+    weights,
+    parts,
+    /** A model; or null: then its weights are asked for. @param {string} name */
+    get(name) {
+      const here = weights.get(name);
+      if (!here) return null;
+      const { config, betas } = entry(name);
+      const model = ready.get(name) ?? new Model(config, readSafetensors(here), betas);
+      ready.delete(name);
+      ready.set(name, model);
+      for (const least of [...ready.keys()].slice(0, -MOST_MODELS)) ready.delete(least);
+      return model;
+    },
+    /** Forgets a model, whose name now belongs to another one. @param {string} name */
+    forget(name) {
+      weights.here.delete(name);
+      ready.delete(name);
+    },
+  };
 }

@@ -8,7 +8,6 @@ import { choosable } from "./points.js";
 import { saveable } from "./save.js";
 import { format, rich, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
 /**
  * A model: `style` of charts.css, null for a user's; `apart`: no curve goes through it.
  * @typedef {{key: string, label: string, l0: number, cost: number, family: string, style: number | null,
@@ -18,7 +17,7 @@ import { format, rich, say } from "./words.js";
 const OTHER = STYLES - 1; // the style of networks that have no dictionary
 const AWAY = [26, 38, 52, 68]; // px, from a mark in a crowd to its words
 
-/** @param {Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function build(page) {
   const { sigma } = page.lab.index;
   let isNoisy = false;
@@ -38,7 +37,7 @@ export function build(page) {
     const e = page.lab.evaluation(stop);
     const title = h("b", {}, h("bdi", {}, stop));
     const numbers = { effective_l0: e.effective_l0, fvu: e.fvu, dead: e.dead_fraction };
-    fill(now, rich("frontier.chosen", { title, ...numbers, sigma, error: e.denoise_mse[sigma] }));
+    fill(now, rich("frontier.chosen", { title, ...numbers, sigma, error: e.denoise_mse }));
     fill(keys, legendOf(models(page, isNoisy)));
     const sizes = Object.values(page.lab.index.models).map(({ config }) => config.latent_dim); // a user's too
     fill(intro, rich("frontier.intro", { latents: [...new Set(sizes)].sort((a, b) => a - b).join(", ") }));
@@ -103,7 +102,7 @@ function models(page, isNoisy) {
   return page.lab.measuredStops().flatMap((stop) => {
     const family = page.lab.familyOf(stop.key) ?? "";
     const e = stop.evaluation;
-    const cost = isNoisy ? e?.denoise_mse[sigma] : e?.fvu;
+    const cost = isNoisy ? e?.denoise_mse : e?.fvu;
     if (!(cost > 0 && e.effective_l0 > 0)) return [];
     const style = stop.users ? null : page.isLinear(stop.key) ? order.indexOf(family) % OTHER : OTHER;
     const label = stop.users ? stop.short : stop.label;

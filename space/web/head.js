@@ -4,7 +4,7 @@ import { copyButton } from "./copy.js";
 import { h } from "./dom.js";
 import { rich, say, term } from "./words.js";
 
-/** @param {import("./page.js").Page} page */
+/** @param {Page} page */
 export function build(page) {
   const { shape, sizes, vectors, bundled } = page.lab.index;
   const [channels, height, width] = shape;

@@ -3,49 +3,28 @@
 import { bar, figure, line, responsive, text } from "./chart.js";
 import { clamp, h, svg } from "./dom.js";
 import { widthOf } from "./labels.js";
-import { histogramOf, percent } from "./measures.js";
-import { saveable } from "./save.js";
+import { percent } from "./measures.js";
 import { format, say } from "./words.js";
 
 const HEIGHT = 196; // of a chart of one model
 const SIZE = 11; // px, of numbers
 const LOWEST = 1e-3; // where the first logarithmic bin ends
 
-/**
- * A model, the activations of an image, and the mean of each latent over several; null while they are under way.
- * @typedef {{title: string, activations: Float64Array, means: Float64Array | null}} Measured
- */
-/** @typedef {{name: string, counts: import("./measures.js").Histogram | null}} Counted a model; null as above */
+/** @typedef {{name: string, counts: Histogram | null}} Counted a model; null while its counts are under way */
 
 /**
- * Both histograms side by side.
- * @returns {{element: HTMLElement, draw: (models: Measured[], isEqual: boolean) => void}} `models`: one or two; the
- *   bars of the second are outlines. `isEqual`: ten equal bins of [0, 1]; else a bar for exactly 0, and logarithmic ones
+ * One of them, drawn for the width that it has.
+ * @param {"all" | "means"} what
+ * @returns {{element: HTMLElement, draw: (models: Counted[], isEqual: boolean) => void}} `models`: one or two; the bars
+ *   of the second are outlines. `isEqual`: ten equal bins of [0, 1]; else a bar for exactly 0, and logarithmic ones
  */
-export function histograms() {
-  const [all, means] = [histogram("all"), histogram("means")];
-  /** @type {Map<string, Counted["counts"]>} model -> its last means, shown until the next are there */
-  let last = new Map();
-  const charts = [saveable(all.element, "activations"), saveable(means.element, "latent-means")];
-  return {
-    element: h("div", { class: "histograms" }, charts),
-    draw(models, isEqual) {
-      all.draw(models.map(({ title: name, activations }) => ({ name, counts: histogramOf(activations) })), isEqual);
-      last = new Map(models.map(({ title, means: of }) => [title, of ? histogramOf(of) : (last.get(title) ?? null)]));
-      means.draw([...last].map(([name, counts]) => ({ name, counts })), isEqual);
-      means.element.classList.toggle("stale", models.some(({ means: of }) => !of));
-    },
-  };
-}
-
-/** One of them, drawn for the width that it has; Learn has others. @param {"all" | "means"} what */
 export function histogram(what) {
   /** @type {[Counted[], boolean]} */
   let now = [[], false];
   const chart = responsive((width) => drawing(what, ...now, width), "histogram");
   return {
     element: chart.element,
-    draw: (/** @type {Counted[]} */ models, /** @type {boolean} */ isEqual) => {
+    draw(models, isEqual) {
       now = [models, isEqual];
       chart.draw();
     },

@@ -5,9 +5,7 @@ import { fill, h } from "./dom.js";
 import { fileAddress } from "./files.js";
 import { rich, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
-/** @param {Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function takeHome(page) {
   const code = h("code", {});
   const select = () => getSelection()?.selectAllChildren(code); // where the page may not copy
@@ -16,7 +14,6 @@ export function takeHome(page) {
   const source = h("p", { class: "muted" });
   const download = (/** @type {string} */ href, /** @type {string} */ name) => h("a", { href, download: name }, name);
   let drawn = "";
-  let blob = "";
   const title = h("summary", {}, say("home.title"));
   const lines = [h("pre", { tabIndex: 0 }, code), h("p", { class: "buttons" }, copy)];
   return {
@@ -28,10 +25,9 @@ export function takeHome(page) {
       const stop = page.lab.stop(key);
       const { config, url } = page.lab.index.models[stop.model];
       code.textContent = program(page, stop);
-      URL.revokeObjectURL(blob);
-      blob = URL.createObjectURL(new Blob([JSON.stringify(config, null, 2)], { type: "application/json" }));
-      const [json, weights] = [download(blob, "config.json"), download(fileAddress(url), "model.safetensors")];
-      fill(links, rich("home.files"), " ", json, " ", weights);
+      const json = `data:application/json,${encodeURIComponent(JSON.stringify(config, null, 2))}`;
+      const files = [download(json, "config.json"), " ", download(fileAddress(url), "model.safetensors")];
+      fill(links, rich("home.files"), " ", files);
       const bundled = page.lab.index.bundled && !stop.users;
       fill(source, rich(bundled ? "home.bundled" : "home.own", { name: stop.model }), " ", projectOf(page));
     },
@@ -50,7 +46,7 @@ function projectOf(page) {
 
 /**
  * @param {Page} page
- * @param {import("./lab.js").Stop} stop
+ * @param {Stop} stop
  */
 function program(page, stop) {
   const { models, bundled } = page.lab.index;

@@ -1,11 +1,10 @@
 /** The images that models are shown: those of the test split, and a visitor's drawings. */
 
 import { fromText } from "./digit.js";
-import { numbers } from "./files.js";
+import { Fetched, numbers } from "./files.js";
 import { resized } from "./resample.js";
 
 const MOST_DRAWINGS = 50; // that are kept as images
-const AGAIN = 3000; // ms
 
 export class Images {
   /**
@@ -15,48 +14,35 @@ export class Images {
   constructor(index, onArrival) {
     this.index = index;
     this.pixels = index.shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b);
-    this.onArrival = onArrival;
-    /** @type {Uint8Array | Uint16Array | Float32Array | null} */
-    this.images = null;
-    /** @type {Uint8Array | Uint16Array | Float32Array | null} */
-    this.labels = null;
+    this.files = new Fetched((name) => numbers(index[name]), onArrival);
+    this.files.only = "labels"; // which are small, and needed to choose an image of a class
     /** @type {{digit: number, image: Float64Array} | null} what the page itself carries */
     this.carried = null;
     /** @type {Map<string, Float64Array>} text of a drawing -> its image, 28 x 28 */
     this.drawings = new Map();
   }
 
-  /** Fetches the labels, which are small. */
-  async fetchLabels() {
-    if (this.labels) return;
-    this.labels = await numbers(this.index.labels);
-    this.onArrival();
+  /** All test images, row by row; null while they are under way. */
+  get images() {
+    return this.files.get("images");
   }
 
-  /** Fetches labels and images; again after a while where the server does not answer. */
-  async fetch() {
-    while (!this.images) {
-      try {
-        await this.fetchLabels();
-        this.images = await numbers(this.index.images);
-        this.onArrival();
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, AGAIN));
-      }
-    }
+  /** The class of each of them. */
+  get labels() {
+    return this.files.get("labels");
   }
 
   /** The class of a test image; null while labels are under way. @param {number} i @returns {number | null} */
   label(i) {
-    return this.labels ? this.labels[i] : null;
+    return this.labels?.[i] ?? null;
   }
 
   /** A test image; null while images are under way. @param {number} i @returns {Float64Array | null} */
   image(i) {
-    if (!this.images) return this.carried?.digit === i ? this.carried.image : null;
-    const own = this.images.subarray(i * this.pixels, (i + 1) * this.pixels);
-    const scale = this.images instanceof Uint8Array ? 255 : 1;
-    return Float64Array.from(own, (value) => value / scale);
+    const { images, pixels } = this;
+    if (!images) return this.carried?.digit === i ? this.carried.image : null;
+    const scale = images instanceof Uint8Array ? 255 : 1;
+    return Float64Array.from(images.subarray(i * pixels, (i + 1) * pixels), (value) => value / scale);
   }
 
   /**

@@ -2,10 +2,9 @@
 
 import { clamp } from "./dom.js";
 import { layOut } from "./families.js";
-import { Models } from "./files.js";
+import { Fetched, fetchStatistics, modelsOf } from "./files.js";
 import { Images } from "./images.js";
 import { noise } from "./noise.js";
-import { fetchStatistics } from "./statistics.js";
 
 /**
  * One stop of a slider, as in lab.json: a model, and which k or beta it is asked for.
@@ -38,19 +37,23 @@ export class Lab {
   /** @param {Index} index */
   constructor(index) {
     this.index = index;
-    this.pictures = new Images(index, () => this.onArrival());
+    this.onArrival = () => {};
+    const arrive = () => this.onArrival();
+    this.pictures = new Images(index, arrive);
     /** Highest less lowest value that an image can have. @type {number} */
     this.span = index.range[1] - index.range[0];
-    this.models = new Models((name) => index.models[name]);
-    /** @type {Map<string, import("./statistics.js").Statistics | null>} by stop; null while they are under way */
-    this.statisticsOf = new Map();
+    this.statisticsOf = new Fetched((key) => {
+      const { statistics, model } = this.stop(key);
+      return fetchStatistics(statistics, index.models[model].config.latent_dim);
+    }, arrive);
+    const withStatistics = (/** @type {string} */ name) => {
+      for (const stop of this.measuredStops()) if (stop.model === name) this.statistics(stop.key);
+      arrive();
+    };
+    this.models = modelsOf((name) => index.models[name], withStatistics, arrive);
     /** @type {Map<string, Look>} the looks at the current image */
     this.looks = new Map();
     this.specimen = "";
-    this.first = ""; // the one model that may be fetched while the page opens: it gets the whole bandwidth
-    /** @type {Set<string>} models whose weights could not be fetched just now */
-    this.failed = new Set();
-    this.onArrival = () => {};
     /** @type {Map<string, Stop>} places of a slider that no model was measured at */
     this.places = new Map();
     for (const family of index.families) layOut(family, this);
@@ -66,16 +69,11 @@ export class Lab {
     return /** @type {Family} */ (this.index.families.find((family) => family.key === key));
   }
 
-  /** The stops of a family's slider, from left to right. @param {string} key @returns {Stop[]} */
-  stops(key) {
-    return this.family(key).list;
-  }
-
-  /** The stops along a family's slider: no user's, and none that stands apart unless all do. @param {string} key */
+  /** The stops along a family's slider: no user's and none that stands apart, unless all do. @param {string} key */
   axis(key) {
-    const own = this.stops(key).filter((stop) => !stop.users);
-    const along = own.filter((stop) => !stop.apart);
-    return along.length ? along : own;
+    const { list } = this.family(key);
+    const own = list.filter((stop) => !stop.users);
+    return [own.filter((stop) => !stop.apart), own].find(({ length }) => length) ?? list;
   }
 
   /** Those of them that were measured. @param {string} key */
@@ -85,7 +83,7 @@ export class Lab {
 
   /** The compared stop with the lowest error on noisy test images. @param {string} key */
   leastNoise(key) {
-    const error = (/** @type {Stop} */ stop) => this.evaluation(stop.key).denoise_mse[this.index.sigma];
+    const error = (/** @type {Stop} */ stop) => this.evaluation(stop.key).denoise_mse;
     return this.compared(key).reduce((best, stop) => (error(stop) < error(best) ? stop : best));
   }
 
@@ -101,7 +99,7 @@ export class Lab {
 
   /** The stop of a user's model. @param {string} family */
   usersStop(family) {
-    return /** @type {Stop} */ (this.stops(family).find((stop) => stop.users));
+    return /** @type {Stop} */ (this.family(family).list.find((stop) => stop.users));
   }
 
   /** Every stop that has an evaluation, once. @returns {Stop[]} */
@@ -129,7 +127,7 @@ export class Lab {
     const known = this.looks.get(key);
     if (known && !known.atoms) return known; // one with atoms came with the page, until its model is here
     const stop = this.stop(key);
-    const model = this.model(stop.model);
+    const model = this.model(key);
     const clean = model && this.pictures.clean(specimen);
     if (!model || !clean) return known ?? null;
     const { noisy, seen } = this.withNoise(clean, specimen);
@@ -149,8 +147,7 @@ export class Lab {
 
   /** Whether what a look needs is here. @param {Specimen} specimen @param {string} key */
   canLook(specimen, key) {
-    if (this.isKept(specimen, key)) return true;
-    return this.models.weights.has(this.stop(key).model) && this.pictures.has(specimen);
+    return this.isKept(specimen, key) || (this.model(key) !== null && this.pictures.has(specimen));
   }
 
   /** Whether a look was made already. @param {Specimen} specimen @param {string} key */
@@ -165,51 +162,21 @@ export class Lab {
    * @returns {Look}
    */
   edited(look, edits) {
-    const model = this.models.get(look.stop.model);
+    const model = this.model(look.stop.key);
     if (!model || !Object.keys(edits).length) return look;
     const latents = look.latents.slice();
     for (const [latent, value] of Object.entries(edits)) latents[Number(latent)] = value;
     return { ...look, latents, reconstruction: model.decode(latents), unedited: look };
   }
 
-  /** A model; or null: then its weights are asked for. @param {string} name */
-  model(name) {
-    const model = this.models.get(name);
-    if (!model) this.want(name);
-    return model;
-  }
-
-  /** Fetches a model, and lets the page draw when it is here. @param {string} name */
-  async want(name) {
-    if (this.models.weights.has(name) || this.failed.has(name)) return;
-    if (this.first && name !== this.first) return;
-    const other = this.models.underWay.get(name);
-    if (other) return other.promise.catch(() => {}); // the request that came first says what went wrong
-    try {
-      await this.models.want(name);
-      for (const stop of this.measuredStops()) if (stop.model === name) this.statistics(stop.key);
-    } catch {
-      this.failed.add(name);
-      setTimeout(() => this.failed.delete(name), 3000); // then the next drawing tries again
-    }
-    this.onArrival();
+  /** The model of a stop; or null: then its weights are asked for. @param {string} key */
+  model(key) {
+    return this.models.get(this.stop(key).model);
   }
 
   /** What the latents of a stop do; or null: then that is asked for. @param {string} key */
   statistics(key) {
-    const { measured } = this.stop(key);
-    if (!this.statisticsOf.has(measured)) {
-      this.statisticsOf.set(measured, null);
-      const { statistics, model } = this.stop(measured);
-      fetchStatistics(statistics, this.index.models[model].config.latent_dim).then(
-        (found) => {
-          this.statisticsOf.set(measured, found);
-          this.onArrival();
-        },
-        () => setTimeout(() => this.statisticsOf.delete(measured), 3000),
-      );
-    }
-    return this.statisticsOf.get(measured) ?? null;
+    return this.statisticsOf.get(this.stop(key).measured);
   }
 
   /** Forgets a user's model. @param {string} family */
@@ -231,7 +198,7 @@ export class Lab {
     this.index.families = [...others, news.family];
     for (const key of Object.keys(news.stops)) {
       this.looks.delete(key);
-      this.statisticsOf.delete(key);
+      this.statisticsOf.here.delete(key);
     }
   }
 }

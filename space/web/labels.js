@@ -1,13 +1,7 @@
 /** Words in charts: how wide they are, where they break, and where they stand so that none collide. */
 
-let font = "sans-serif";
-/** @type {CanvasRenderingContext2D | null} */
-let pen = null;
-
-/** Measures words from now on in the font of an element. @param {Element} element */
-export function measureAs(element) {
-  font = getComputedStyle(element).fontFamily || font;
-}
+const FONT = "ui-sans-serif, system-ui, sans-serif"; // as in style.css
+const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
 
 /**
  * How wide words are, in px.
@@ -16,8 +10,7 @@ export function measureAs(element) {
  * @param {number} [weight]
  */
 export function widthOf(words, size = 12, weight = 400) {
-  pen ??= /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
-  pen.font = `${weight} ${size}px ${font}`;
+  pen.font = `${weight} ${size}px ${FONT}`;
   return pen.measureText(words).width;
 }
 
@@ -41,9 +34,12 @@ export function wrapped(words, room, size = 12, weight = 400) {
 
 /** @typedef {{left: number, top: number, right: number, bottom: number}} Box */
 /** @typedef {"start" | "middle" | "end"} Anchor */
-/** @typedef {{x: number, y: number, r: number, words: string[], weight?: number}} Labelled a mark; one word is enough */
 /** @typedef {{dx: number, dy: number, anchor: Anchor}} Spot of a word, as seen from its mark */
-/** @typedef {Spot & {words: string, isFar: boolean}} Place `isFar`: a line has to lead there */
+/**
+ * A mark; one of the words is enough. `spots`: where they can stand, the best first; else beside it, or near it.
+ * @typedef {{x: number, y: number, r: number, words: string[], weight?: number, spots?: Spot[]}} Labelled
+ */
+/** @typedef {Spot & {words: string, box: Box, isFar: boolean}} Place `isFar`: a line has to lead there */
 
 const SIZE = 12;
 const GAP = 1; // px of air around a word
@@ -68,15 +64,16 @@ export function placeWords(marks, frame, others = [], curves = [], distances = [
     for (const words of mark.words) {
       const isNear = placed.some((o) => o.words === words && Math.hypot(o.x - mark.x, o.y - mark.y) < 2.5 * SIZE);
       if (isNear) continue;
-      const [near, all] = [beside(mark.r), [...taken, ...curves]];
+      const [near, all] = [mark.spots ?? beside(mark.r), [...taken, ...curves]];
       const spot =
         free(mark, words, near, frame, all) ??
-        free(mark, words, around(distances), frame, all) ??
+        (mark.spots ? mark.spots[0] : free(mark, words, around(distances), frame, all)) ??
         free(mark, words, near, frame, taken);
       if (!spot) continue;
-      taken.push(boxOf(mark, words, spot));
+      const box = boxOf(mark, words, spot);
+      taken.push(box);
       placed.push({ ...mark, words });
-      return { ...spot, words, isFar: Math.hypot(spot.dx, spot.dy) > mark.r + SIZE };
+      return { ...spot, words, box, isFar: Math.hypot(spot.dx, spot.dy) > mark.r + SIZE };
     }
     return null;
   });
@@ -130,7 +127,7 @@ function free(mark, words, spots, frame, taken) {
 }
 
 /** @param {Box} a @param {Box} b */
-export const overlap = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+const overlap = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
 /**
  * Small boxes along a line through points, for `placeWords`.

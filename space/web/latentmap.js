@@ -4,8 +4,6 @@ import { clamp, fill, h } from "./dom.js";
 import * as paint from "./paint.js";
 import { say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
 /**
  * A map of all latents of a stop, whose cells can be hovered over, focused and clicked.
  * @param {Page} page
@@ -24,9 +22,9 @@ export function latentMap(page, stop, { id } = {}) {
 
   const side = () => paint.mapSide(count);
   const show = (/** @type {number} */ latent, open = false) => {
+    if (!page.card.show({ anchor: element, stop, latent, left: () => (here.hidden = true) }, open)) return;
     at = latent;
     frame(here, latent, side());
-    page.card.show(element, stop, latent, open, () => (here.hidden = true));
   };
   const cell = (/** @type {PointerEvent | MouseEvent} */ event) => {
     const area = picture.getBoundingClientRect();
@@ -36,8 +34,8 @@ export function latentMap(page, stop, { id } = {}) {
     return latent < count ? latent : null;
   };
   element.addEventListener("pointermove", (event) => {
-    const latent = event.pointerType === "touch" || page.card.isOpen ? null : cell(event);
-    if (latent !== null && (latent !== at || here.hidden)) show(latent);
+    const latent = event.pointerType === "touch" ? null : cell(event);
+    if (latent !== null) show(latent);
   });
   element.addEventListener("pointerleave", () => page.card.leave(element));
   element.addEventListener("click", (event) => {
@@ -45,8 +43,7 @@ export function latentMap(page, stop, { id } = {}) {
     if (latent !== null) show(latent, true);
   });
   element.addEventListener("focus", () => {
-    if (element.matches(":focus-visible") && !page.card.isOpen && here.hidden && count)
-      show(at < 0 ? Math.floor((count + side()) / 2) : at);
+    if (element.matches(":focus-visible") && count) show(at < 0 ? Math.floor((count + side()) / 2) : at);
   });
   element.addEventListener("blur", () => page.card.leave(element));
   element.addEventListener("keydown", (event) => {
@@ -97,14 +94,12 @@ export function atom(page, stop, latent, values = page.atom(stop, latent)) {
   const picture = paint.canvas();
   if (values) paint.signed(picture, values, page.lab.index.shape);
   const element = h("button", { class: "atom", "aria-label": say("latent.open", { latent }) }, picture);
-  const show = (/** @type {boolean} */ open) => page.card.show(element, stop, latent, open);
+  const about = { anchor: element, stop, latent, left: () => {} };
   // Not "pointerenter", which a browser also sends when the page is scrolled below a still pointer.
-  element.addEventListener("pointermove", ({ pointerType }) => {
-    if (pointerType !== "touch" && !page.card.isOpen && page.card.about?.anchor !== element) show(false);
-  });
+  element.addEventListener("pointermove", ({ pointerType }) => pointerType !== "touch" && page.card.show(about, false));
   element.addEventListener("pointerleave", () => page.card.leave(element));
-  element.addEventListener("focus", () => element.matches(":focus-visible") && !page.card.isOpen && show(false));
+  element.addEventListener("focus", () => element.matches(":focus-visible") && page.card.show(about, false));
   element.addEventListener("blur", () => page.card.leave(element));
-  element.addEventListener("click", () => show(true));
+  element.addEventListener("click", () => page.card.show(about, true));
   return element;
 }

@@ -3,185 +3,152 @@
 import { toBase64 } from "./bytes.js";
 import { fill, h } from "./dom.js";
 import { moment } from "./moment.js";
-import { Requests } from "./server.js";
+import { requests } from "./server.js";
 import { initial, settings } from "./settings.js";
 import { rich, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
 /** @typedef {"idle" | "waiting" | "running" | "paused" | "done"} Status */
 
 const BUTTONS = /** @type {const} */ (["start", "pause", "step", "stop", "keep", "discard"]);
 
-/** A visitor's training; it outlives a change of language. @type {WeakMap<Page, Training>} */
-const trainings = new WeakMap();
+/** The visitor's training; it outlives a change of language. @type {ReturnType<typeof training> | undefined} */
+let known;
 
-class Training {
-  /** @param {Page} page */
-  constructor(page) {
-    this.page = page;
-    /** What is chosen. */
-    this.settings = initial(page.lab.index);
-    /** @type {Status} */
-    this.status = "idle";
-    /** What was said last: words of the catalogue. @type {any} */
-    this.said = { key: "learn.idle" };
-    /** @type {any} */
-    this.moment = null;
-    this.file = "";
-    this.repo = "";
-    this.name = ""; // what a kept model is to be called
-    this.isKeeping = false;
-    this.isSending = false;
-    this.requests = new Requests(page, (isGone) => this.lost(isGone));
-    this.draw = () => {};
-    for (const what of [...BUTTONS, "send"])
-      page.answers.addEventListener(what, (event) => this.hear(what, /** @type {CustomEvent} */ (event).detail));
-  }
+/** @param {Page} page @returns {View} */
+export function build(page) {
+  if (!page.lab.index.server)
+    return { element: h("div", { id: "learn" }, h("p", {}, say("learn.without_server"))), draw() {} };
+  known ??= training(page);
+  return known.build();
+}
+
+/** A training, and what shows it. @param {Page} page */
+function training(page) {
+  const chosen = initial(page.lab.index);
+  /** @type {Status} */
+  let status = "idle";
+  /** What was said last: words of the catalogue. @type {any} */
+  let said = { key: "learn.idle" };
+  /** @type {import("./moment.js").Moment | null} */
+  let last = null;
+  let [name, repo] = ["", ""]; // what a kept model is to be called, here and on the Hub
+  let file = ""; // of the model that was kept
+  let [isKeeping, isSending] = [false, false];
+  let draw = () => {};
+  const asked = requests(page, lost);
+  for (const what of [...BUTTONS, "send"])
+    page.answers.addEventListener(what, (event) => hear(what, /** @type {CustomEvent} */ (event).detail));
 
   /** @param {string} about @param {any} answer */
-  hear(about, answer) {
-    if (answer.key) this.said = answer;
-    if (about === "keep") this.kept(answer);
-    else if (about !== "send") this.trained(answer);
-    else if (answer.error || answer.link) this.isSending = false;
-    this.requests.noteAnswer(this.isOpen());
-    this.draw();
-  }
-
-  /** Whether answers are to come. */
-  isOpen() {
-    return this.status === "running" || this.status === "waiting" || this.isKeeping || this.isSending;
+  function hear(about, answer) {
+    if (answer.key) said = answer;
+    if (about === "keep") kept(answer);
+    else if (about !== "send") trained(answer);
+    else if (answer.error || answer.link) isSending = false;
+    asked.noteAnswer(status === "running" || status === "waiting" || isKeeping || isSending);
+    draw();
   }
 
   /** @param {any} answer */
-  trained({ status, moment, error, key }) {
-    if (error) this.status = this.moment ? "paused" : "idle";
-    if (moment) this.moment = moment;
-    if (!status) return;
-    if (status === "idle") this.moment = null;
-    this.status = status;
-    const isEarly = status === "done" && this.moment && this.moment.step < this.moment.steps;
-    if (!key) this.said = { key: isEarly ? "learn.stopped" : `learn.${status}` };
+  function trained({ status: now, moment, error, key }) {
+    if (error) status = last ? "paused" : "idle";
+    if (moment) last = moment;
+    if (!now) return;
+    if (now === "idle") last = null;
+    status = now;
+    const isEarly = status === "done" && last && last.step < last.steps;
+    if (!key) said = { key: isEarly ? "learn.stopped" : `learn.${status}` };
   }
 
   /** @param {any} answer */
-  kept({ news, file, error }) {
-    if (error || news) this.isKeeping = false;
+  function kept({ news, file: of, error }) {
+    if (error || news) isKeeping = false;
     if (!news) return;
-    this.file = file;
-    this.page.lab.add(news);
-    this.page.set({ family: news.family.key, stop: news.choose });
+    file = of;
+    page.lab.add(news);
+    page.set({ family: news.family.key, stop: news.choose });
   }
 
   /** @param {boolean} isGone */
-  lost(isGone) {
-    this.said = { key: isGone ? "page.no_server" : "learn.lost" };
-    this.status = this.moment ? "paused" : "idle";
-    this.isKeeping = this.isSending = false;
-    this.draw();
+  function lost(isGone) {
+    said = { key: isGone ? "page.no_server" : "learn.lost" };
+    status = last ? "paused" : "idle";
+    isKeeping = isSending = false;
+    draw();
   }
 
   /** @param {string} what */
-  press(what) {
+  function press(what) {
     let data = {};
     if (what === "start" || what === "step") {
-      const look = this.page.look(this.page.state.stop, false);
+      const look = page.look(page.state.stop, false);
       if (!look) return;
-      if (what === "start") this.status = "running";
-      data = { ...this.settings, image: toBase64(new Uint8Array(Float32Array.from(look.noisy).buffer)) };
+      if (what === "start") status = "running";
+      data = { ...chosen, image: toBase64(new Uint8Array(Float32Array.from(look.noisy).buffer)) };
     } else if (what === "keep") {
-      this.isKeeping = true;
-      data = { name: this.name };
+      isKeeping = true;
+      data = { name };
     }
-    this.requests.ask(what, data);
-    this.draw();
+    asked.ask(what, data);
+    draw();
   }
 
   /** Whether a button can do something now. @param {string} what */
-  can(what) {
-    const { status, moment, isKeeping, requests } = this;
-    if (requests.isGone) return false;
+  function can(what) {
+    if (asked.isGone()) return false;
     const works = status === "running" || status === "waiting";
     if (what === "pause") return status === "running";
     if (what === "stop") return works || status === "paused";
     if (what === "discard") return status !== "idle";
-    if (what === "keep") return moment !== null && !isKeeping && status !== "waiting";
+    if (what === "keep") return last !== null && !isKeeping && status !== "waiting";
     return !works && !isKeeping;
   }
-}
 
-/** @param {Page} page @returns {import("./page.js").View} */
-export function build(page) {
-  if (!page.lab.index.server)
-    return { element: h("div", { id: "learn" }, h("p", {}, say("learn.without_server"))), draw() {} };
-  const training = trainings.get(page) ?? new Training(page);
-  trainings.set(page, training);
-  const buttons = BUTTONS.map((what) =>
-    h("button", { id: `train-${what}`, on: { click: () => training.press(what) } }, say(`learn.${what}`)),
-  );
-  buttons[0].className = "primary";
-  const file = h("a", { id: "train-file", class: "button", download: "" }, say("learn.download"));
-  const name = h("input", {
-    type: "text",
-    id: "train-name",
-    value: training.name,
-    maxLength: 40,
-    placeholder: say("learn.name"),
-    "aria-label": say("learn.name"),
-    on: { input: () => (training.name = name.value.trim()) },
-  });
-  const publish = publishing(training);
-  const saving = h("div", { id: "saving" }, h("div", { class: "buttons" }, name, buttons[4], file), publish.element);
-  const message = h("p", { id: "train-said", role: "status", dir: "auto" });
-  const view = moment(page);
-  const chosen = settings(page.lab.index, training.settings);
-  training.draw = () => {
-    saving.hidden = !training.moment && !training.file;
-    chosen.disabled = ["running", "waiting", "paused"].includes(training.status); // Start goes on with what there is
-    BUTTONS.forEach((what, i) => (buttons[i].disabled = !training.can(what)));
-    file.ariaDisabled = String(!training.file);
-    if (training.file) file.href = new URL(`files/${training.file}`, document.baseURI).href;
-    else file.removeAttribute("href");
-    const { key, values, link, error } = training.said;
-    fill(message, rich(key, link ? { link: h("a", { href: link }, values.repo) } : values));
-    message.className = error ? "error" : "";
-    publish.draw();
-    view.draw(training.moment);
-  };
-  const element = h(
-    "div",
-    { id: "learn" },
-    h("p", {}, rich("learn.intro")),
-    chosen,
-    h("div", { id: "train-buttons", class: "buttons" }, buttons.slice(0, 4), buttons[5]),
-    message,
-    saving,
-    view.element,
-  );
-  return { element, draw: () => training.draw() };
-}
+  /** @returns {View} */
+  function build() {
+    const buttons = BUTTONS.map((what) =>
+      h("button", { id: `train-${what}`, on: { click: () => press(what) } }, say(`learn.${what}`)),
+    );
+    buttons[0].className = "primary";
+    const link = h("a", { id: "train-file", class: "button", download: "" }, say("learn.download"));
+    const called = h("input", {
+      type: "text", id: "train-name", value: name, maxLength: 40, placeholder: say("learn.name"),
+      "aria-label": say("learn.name"), on: { input: () => (name = called.value.trim()) },
+    });
+    const address = h("input", {
+      type: "text", placeholder: "owner/name", value: repo, maxLength: 200, spellcheck: false, autocapitalize: "off",
+      on: { input: () => (repo = address.value) },
+    });
+    const send = h("button", { type: "submit", id: "train-send" }, say("learn.send"));
+    const submit = (/** @type {Event} */ event) => {
+      event.preventDefault();
+      isSending = true;
+      asked.ask("send", { repo });
+      draw();
+    };
+    const form = h("form", { class: "row", on: { submit } }, h("label", {}, say("learn.repo"), address), send);
+    const push = h("details", { id: "push" }, h("summary", {}, say("learn.push")), form);
+    const saving = h("div", { id: "saving" }, h("div", { class: "buttons" }, called, buttons[4], link), push);
+    const message = h("p", { id: "train-said", role: "status", dir: "auto" });
+    const view = moment(page);
+    const fields = settings(page.lab.index, chosen);
+    draw = () => {
+      saving.hidden = !last && !file;
+      fields.disabled = ["running", "waiting", "paused"].includes(status); // Start goes on with what there is
+      BUTTONS.forEach((what, i) => (buttons[i].disabled = !can(what)));
+      link.ariaDisabled = String(!file);
+      if (file) link.href = new URL(`files/${file}`, document.baseURI).href;
+      else link.removeAttribute("href");
+      const { key, values, link: href, error } = said;
+      fill(message, rich(key, href ? { link: h("a", { href }, values.repo) } : values));
+      message.className = error ? "error" : "";
+      send.disabled = !file || isSending || asked.isGone();
+      view.draw(last);
+    };
+    const row = h("div", { id: "train-buttons", class: "buttons" }, buttons.slice(0, 4), buttons[5]);
+    const parts = [h("p", {}, rich("learn.intro")), fields, row, message, saving, view.element];
+    return { element: h("div", { id: "learn" }, parts), draw: () => draw() };
+  }
 
-/** Where a kept model is published. @param {Training} training */
-function publishing(training) {
-  const repo = h("input", {
-    type: "text",
-    placeholder: "owner/name",
-    value: training.repo,
-    maxLength: 200,
-    spellcheck: false,
-    autocapitalize: "off",
-    on: { input: () => (training.repo = repo.value) },
-  });
-  const button = h("button", { type: "submit", id: "train-send" }, say("learn.send"));
-  const submit = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    training.isSending = true;
-    training.requests.ask("send", { repo: training.repo });
-    training.draw();
-  };
-  const form = h("form", { class: "row", on: { submit } }, h("label", {}, say("learn.repo"), repo), button);
-  return {
-    element: h("details", { id: "push" }, h("summary", {}, say("learn.push")), form),
-    draw: () => (button.disabled = !training.file || training.isSending || training.requests.isGone),
-  };
+  return { build };
 }

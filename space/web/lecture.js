@@ -32,7 +32,7 @@ const SIDES = [2, 4, 8, 16, 32, 28]; // of the maps that those make
 
 export class Lecture {
   /** @param {unknown} _config
-   * @param {Map<string, import("./safetensors.js").Tensor>} tensors */
+   * @param {Map<string, Tensor>} tensors */
   constructor(_config, tensors) {
     const sideOf = (/** @type {Place} */ [, side, kernel, stride, padding]) =>
       Math.floor((side + 2 * padding - kernel) / stride) + 1;
@@ -56,18 +56,15 @@ export class Lecture {
   }
 }
 
-/** @param {Map<string, import("./safetensors.js").Tensor>} tensors
+/** @param {Map<string, Tensor>} tensors
  * @param {string} part "encoder" or "decoder"
  * @param {Place} place
  * @param {number} outSide
  * @returns {Layer} */
 function layerOf(tensors, part, place, outSide) {
   const [number, side, kernel, stride, padding] = place;
-  const get = (/** @type {string} */ name, i = number) => {
-    const tensor = tensors.get(`network.${part}.${i}.${name}`);
-    if (!tensor) throw new Error(`These weights lack network.${part}.${i}.${name}.`);
-    return tensor.data;
-  };
+  const get = (/** @type {string} */ name, i = number) =>
+    /** @type {Tensor} */ (tensors.get(`network.${part}.${i}.${name}`)).data;
   const bias = get("bias");
   const leaky = tensors.has(`network.${part}.${number + 1}.running_mean`);
   const gain = new Float64Array(bias.length).fill(1);

@@ -2,10 +2,8 @@
  * in the visitor's browser. */
 
 import { fill, h } from "./dom.js";
-import { FEW, LESSONS, PAIR, seen } from "./lessons.js";
+import { FEW, LESSONS, ofNow, onTest, seen } from "./lessons.js";
 import { rich, say, term } from "./words.js";
-
-/** @typedef {import("./page.js").Page} Page */
 
 const KEPT = "sae-lessons"; // in the browser's storage
 
@@ -13,41 +11,18 @@ const KEPT = "sae-lessons"; // in the browser's storage
  * @returns {Record<string, {predicted?: number, done?: boolean, values?: Record<string, any>}>} */
 function read() {
   try {
-    const kept = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
-    return kept && typeof kept === "object" && !Array.isArray(kept) ? kept : {};
+    return Object(JSON.parse(localStorage.getItem(KEPT) ?? "{}"));
   } catch {
     return {};
   }
 }
 
-/** @param {Record<string, any>} kept */
-function write(kept) {
-  try {
-    localStorage.setItem(KEPT, JSON.stringify(kept));
-  } catch {
-    // a browser that keeps nothing: the lessons last as long as the page
-  }
-}
-
-/**
- * Changes the page, and scrolls so that an element stays where it is on the screen.
- * @param {Element | null} element what a visitor may be using
- * @param {() => void} change
- */
-function keepInPlace(element, change) {
-  const top = element?.getBoundingClientRect().top;
-  change();
-  if (element && top !== undefined) scrollBy(0, element.getBoundingClientRect().top - top);
-}
-
 /** The lesson that is open; it stays open when the language changes. */
 let open = "";
 
-/** @param {Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function build(page) {
-  const lessons = LESSONS.filter(
-    ({ needs }) => needs.every((key) => page.lab.stop(key)) && (page.lab.index.bundled || needs.length === 0),
-  );
+  const lessons = LESSONS.filter(({ needsBundle = true }) => page.lab.index.bundled || !needsBundle);
   const kept = read();
   const buttons = lessons.map(({ key }, i) =>
     h("button", { data: { lesson: key }, on: { click: () => choose(key) } }, `${i + 1} `, say(`lessons.${key}`)),
@@ -67,7 +42,6 @@ export function build(page) {
     body,
     sign,
   );
-  if (!lessons.length) element.hidden = true;
 
   const current = () => lessons.find(({ key }) => key === open);
   /** @param {string} key */
@@ -83,7 +57,11 @@ export function build(page) {
   /** @param {string} key @param {any} change */
   const keep = (key, change) => {
     kept[key] = { ...kept[key], ...change };
-    write(kept);
+    try {
+      localStorage.setItem(KEPT, JSON.stringify(kept));
+    } catch {
+      // a browser that keeps nothing: the lessons last as long as the page
+    }
   };
   const layOut = () => {
     const lesson = current();
@@ -103,8 +81,6 @@ export function build(page) {
       few: FEW,
       curve: say("curve.error"),
       sigma: page.lab.index.sigma,
-      name_0: PAIR[0],
-      name_1: PAIR[1],
     };
     const click = () => page.set({ tab });
     const link = tab && h("button", { on: { click } }, say("lessons.see_in", { tab: say(`${tab}.title`) }));
@@ -130,9 +106,9 @@ export function build(page) {
     const words = { threshold: term("threshold"), load_balancing: term("load balancing") };
     const verdict =
       predicted === undefined ? "lessons.answer" : predicted === lesson.right ? "lessons.right" : "lessons.wrong";
-    const numbers = { ...lesson.values?.(page), ...values };
+    const numbers = { ...onTest(page), ...(lesson.isOfNow && ofNow(page)), ...lesson.values?.(page), ...values };
     const isPast = lesson.isOfNow && !lesson.isDone(page);
-    const saying = JSON.stringify([open, predicted, numbers, isPast]);
+    const saying = JSON.stringify([open, predicted, values, isPast]);
     if (saying === said) return;
     said = saying;
     fill(
@@ -164,8 +140,11 @@ export function build(page) {
       const lesson = current();
       if (lesson && page.look()) {
         const isNew = !kept[open]?.done;
-        if (lesson.isDone(page)) keep(open, { done: true, values: { ...lesson.values?.(page) } });
-        keepInPlace(document.querySelector("#controls"), explain);
+        if (lesson.isDone(page)) keep(open, { done: true, values: lesson.isOfNow ? ofNow(page) : {} });
+        const place = () => document.querySelector("#controls")?.getBoundingClientRect().top ?? 0;
+        const before = place();
+        explain();
+        scrollBy(0, place() - before); // what a visitor may be using stays where it is on the screen
         if (isNew && kept[open]?.done) announce();
       }
       const next = lessons.find(({ key }) => !kept[key]?.done)?.key;

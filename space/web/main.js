@@ -3,9 +3,8 @@
 import { takeFiles } from "./drawing.js";
 import { json } from "./files.js";
 import { Lab } from "./lab.js";
-import { carried } from "./opening.js";
 import { Page } from "./page.js";
-import { drawingOf } from "./specimen.js";
+import { halves } from "./safetensors.js";
 import { opening } from "./state.js";
 import { explainTerms } from "./tips.js";
 import { lang as spoken, setWords } from "./words.js";
@@ -28,6 +27,29 @@ function followTheme() {
   colour();
 }
 
+/**
+ * The looks that the page carries.
+ * @param {{clean: string, looks: Record<string, any>} | null} opening base64 of the clean image, and by key of a stop
+ *   latents, reconstruction, bias and the largest atoms
+ * @param {Lab} lab
+ * @param {Specimen} specimen what the page opens with
+ * @returns {Look[]}
+ */
+function carried(opening, lab, specimen) {
+  if (!opening) return [];
+  const numbers = (/** @type {string} */ text) => Float64Array.from(halves(text));
+  const isBytes = lab.index.images.type === "uint8";
+  const clean = numbers(opening.clean).map((value) => (isBytes ? Math.round(255 * value) / 255 : value));
+  const given = lab.withNoise(clean, specimen);
+  return Object.entries(opening.looks).map(([key, { latents, reconstruction, bias, atoms }]) => ({
+    ...{ stop: lab.stop(key), clean, ...given, unedited: null },
+    latents: numbers(latents),
+    reconstruction: numbers(reconstruction),
+    bias: bias && numbers(bias),
+    atoms: new Map(Object.entries(atoms ?? {}).map(([latent, values]) => [Number(latent), numbers(values)])),
+  }));
+}
+
 /** Starts the page. @param {HTMLElement} element @param {import("./page.js").Host["ask"]} ask */
 export async function start(element, ask) {
   followTheme();
@@ -42,31 +64,31 @@ export async function start(element, ask) {
   const page = new Page(element, host, lab, opening(lab, lang));
   lab.carry(page.state, carried(host.opening, lab, page.state));
   await page.restore(location.search);
-  lab.first = lab.stop(page.state.stop).model;
+  lab.models.weights.only = lab.stop(page.state.stop).model;
   page.build();
   explainTerms(element);
-  takeFiles(element, { read: (file) => drawingOf(page).read(file) });
+  takeFiles(element, (file) => page.takeFile(file));
   addEventListener("popstate", async () => {
     await page.restore(location.search);
     page.state.lang = language(codes);
     if (page.state.lang === spoken()) page.draw();
     else await page.speak();
   });
-  fetchRest(page).catch(() => {}); // what fails is asked for again when it is needed
+  fetchRest(page);
   return page;
 }
 
 /** Fetches what is needed next: the chosen model, words, images, the model beside it, its neighbours. @param {Page} page */
 async function fetchRest(page) {
   const { lab, host } = page;
-  try {
-    lab.pictures.fetchLabels().catch(() => {}); // needed to choose an image of a class; fetched again below if this fails
-    await lab.want(lab.first);
-    for (const { code } of host.languages) await json(`words/${code}.json`);
-    await lab.pictures.fetch();
-  } finally {
-    lab.first = ""; // also where the server went away meanwhile
-  }
-  for (const key of page.shown()) await lab.want(lab.stop(key).model);
-  for (const stop of lab.stops(page.state.family)) await lab.want(stop.model);
+  const { files } = lab.pictures;
+  const { weights } = lab.models;
+  files.want("labels");
+  await weights.want(weights.only);
+  for (const { code } of host.languages) await json(`words/${code}.json`).catch(() => {});
+  files.only = "";
+  await files.want("images");
+  weights.only = "";
+  for (const key of page.shown()) await weights.want(lab.stop(key).model);
+  for (const stop of lab.family(page.state.family).list) await weights.want(stop.model);
 }

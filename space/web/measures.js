@@ -34,7 +34,7 @@ export const mse = (a, b) => mean(a.map((value, j) => (value - b[j]) ** 2));
 export const psnr = (error, span) => 10 * Math.log10(span ** 2 / Math.max(error, 1e-10));
 
 /** All metrics of one image and one model.
- * @param {import("./lab.js").Look} look
+ * @param {Look} look
  * @param {number} span highest less lowest value that an image can have */
 export function metrics({ clean, seen, reconstruction, latents }, span) {
   const [error, noiseError] = [mse(reconstruction, clean), mse(seen, clean)];
@@ -84,18 +84,6 @@ export function histogramOf(values) {
   return { zero, log, linear, mean: mean(singles) };
 }
 
-/** A number with `digits` decimals; halves go to the even neighbour, as in Python.
- * @param {number} value
- * @param {number} digits
- * @returns {string} */
-export function fixed(value, digits) {
-  if (value < 0) return `-${fixed(-value, digits)}`;
-  const halves = value * 2 ** (digits + 1);
-  if (halves % 2 !== 1) return value.toFixed(digits);
-  const down = Math.floor(value * 10 ** digits);
-  return ((down % 2 ? down + 1 : down) / 10 ** digits).toFixed(digits);
-}
-
 /** A share as a short percentage, never rounded to all or nothing: "97%" (exact: "97.2%"), "2.4%", "<.1%", "0".
  * @param {number} share in [0, 1]
  * @param {boolean} [exact]
@@ -105,5 +93,5 @@ export function percent(share, exact = false) {
   if (share < 0.0005) return "<.1%";
   if (share >= 0.9995 && share < 1) return ">99.9%";
   const whole = share === 1 || (share >= 0.0995 && share < 0.9895 && !exact);
-  return `${fixed(share * 100, whole ? 0 : 1)}%`;
+  return `${(share * 100).toFixed(whole ? 0 : 1)}%`;
 }

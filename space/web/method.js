@@ -3,9 +3,6 @@
 import { fill, h } from "./dom.js";
 import { has, rich, say, term } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-/** @typedef {import("./page.js").View} View */
-
 /** The title of a family of models. @param {Page} page @param {string} family */
 const familyTitle = (page, family) => page.lab.family(family).title ?? say(`family.${family}.title`);
 
@@ -65,7 +62,7 @@ function removal(page, family) {
  */
 function placeIn(page, family) {
   const now = page.lab.stop(page.state.stop);
-  const stops = page.lab.stops(family);
+  const stops = page.lab.family(family).list;
   const users = stops.find((stop) => stop.users);
   const same = stops.find(
     (stop) =>

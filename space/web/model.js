@@ -27,7 +27,7 @@ export const ARCHITECTURES = { dictionary: Dictionary, lecture: Lecture };
 
 export class Model {
   /** @param {Config} config
-   * @param {Map<string, import("./safetensors.js").Tensor>} tensors
+   * @param {Map<string, Tensor>} tensors
    * @param {number[] | null} [betas] settings of a model for every beta, `sparsity.betas` in Python */
   constructor(config, tensors, betas = null) {
     this.latentDim = config.latent_dim;

@@ -5,19 +5,19 @@ import { Plot, responsive } from "./chart.js";
 import { cells, fill, h } from "./dom.js";
 import { histogram } from "./histogram.js";
 import * as paint from "./paint.js";
-import { singles } from "./safetensors.js";
+import { halves } from "./safetensors.js";
 import { format, rich, say, term } from "./words.js";
 
 /**
  * As `_moment` in space/learn.py makes it.
  * @typedef {{step: number, steps: number, loss: string, history: [number, number][], latents: number, count: number,
  *   atoms: string, reconstruction: string, mean_activation: number, effective_l0: number,
- *   activations: import("./measures.js").Histogram, means: import("./measures.js").Histogram}} Moment
+ *   activations: Histogram, means: Histogram}} Moment
  */
 
 const LEVELS = 15; // of an atom's values on either side of 0
 
-/** @param {import("./page.js").Page} page @returns {{element: HTMLElement, draw: (now: Moment | null) => void}} */
+/** @param {Page} page @returns {{element: HTMLElement, draw: (now: Moment | null) => void}} */
 export function moment(page) {
   const { shape, range } = page.lab.index;
   const [wall, image, given] = [paint.canvas("…"), paint.canvas("…"), paint.canvas("…")];
@@ -51,7 +51,7 @@ export function moment(page) {
       fill(title, rich("learn.atoms", { count: now.count, latents: now.latents }));
       wall.ariaLabel = say("learn.atoms_alt", { count: now.count });
       drawWall(wall, now, shape);
-      paint.grey(image, singles(new Uint16Array(fromBase64(now.reconstruction).buffer)), shape, range);
+      paint.grey(image, halves(now.reconstruction), shape, range);
       image.ariaLabel = say("learn.now_alt", { name });
       const look = page.look();
       if (look) paint.grey(given, look.noisy, shape, range);

@@ -1,46 +1,51 @@
 /** What the tab See shows below the images: both histograms of the lecture, and the table of metrics. */
 
 import { cells, h } from "./dom.js";
-import { histograms } from "./histogram.js";
+import { histogram } from "./histogram.js";
 import { idle } from "./idle.js";
 import { choice } from "./inputs.js";
-import { activation, metrics } from "./measures.js";
+import { activation, histogramOf, metrics } from "./measures.js";
 import { noise } from "./noise.js";
+import { saveable } from "./save.js";
 import { format, say, term } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
-/** Both histograms of the lecture. @param {Page} page */
+/** Both histograms of the lecture, side by side. @param {Page} page */
 export function bins(page) {
   const kinds = { logarithmic: say("see.logarithmic"), equal: say("see.equal") };
   const choose = choice("bins", say("see.bins"), kinds, (kind) => page.set({ bins: kind }), page.state.bins);
   const note = h("p", { class: "muted" });
-  const chart = histograms();
-  const charts = h("div", { class: "charts" }, chart.element);
-  /** @type {Map<string, Float64Array>} */
+  const [all, averages] = [histogram("all"), histogram("means")];
+  const charts = [saveable(all.element, "activations"), saveable(averages.element, "latent-means")];
+  /** @type {Map<string, Histogram>} stop -> its means under the noise of now */
   let means = new Map();
+  /** @type {Map<string, Histogram | null>} stop -> its last means, shown until the next are there */
+  let last = new Map();
   let of = "";
+
+  /** @param {string[]} stops */
+  function drawCharts(stops) {
+    const isEqual = page.state.bins === "equal";
+    const looks = stops.flatMap((name) => page.look(name) ?? []);
+    const counted = (/** @type {Look} */ { latents }) => histogramOf(latents.map(activation));
+    all.draw(looks.map((look) => ({ name: look.stop.key, counts: counted(look) })), isEqual);
+    last = new Map(looks.map(({ stop: { key } }) => [key, means.get(key) ?? last.get(key) ?? null]));
+    averages.draw([...last].map(([name, counts]) => ({ name, counts })), isEqual);
+    averages.element.classList.toggle("stale", [...last.keys()].some((key) => !means.has(key)));
+  }
+
   return {
-    element: h("div", { id: "histograms" }, choose, charts, note),
+    element: h("div", { id: "histograms" }, choose, h("div", { class: "histograms" }, charts), note),
     draw() {
-      const { sigma, seed, bins: kind } = page.state;
+      const { sigma, seed } = page.state;
       const { several } = page.lab.index;
       note.textContent = say("see.histograms", { several, sigma });
       if (of !== `${sigma} ${seed}`) means = new Map();
       of = `${sigma} ${seed}`;
       const shown = page.shown();
-      const drawn = () => {
-        const models = shown.flatMap((stop) => {
-          const look = page.look(stop);
-          if (!look) return [];
-          return [{ title: stop, activations: look.latents.map(activation), means: means.get(stop) ?? null }];
-        });
-        chart.draw(models, kind === "equal");
-      };
-      drawn();
+      drawCharts(shown);
       idle("histograms", function* () {
         for (const stop of shown) {
-          const model = page.lab.model(page.lab.stop(stop).model);
+          const model = page.lab.model(stop);
           if (means.has(stop) || !model || !page.lab.pictures.images) continue;
           const random = noise(seed, several * page.lab.pictures.pixels);
           const sum = new Float64Array(model.latentDim);
@@ -50,8 +55,8 @@ export function bins(page) {
             model.encode(noisy, page.lab.stop(stop)).forEach((z, latent) => (sum[latent] += activation(z) / several));
             yield;
           }
-          means.set(stop, sum);
-          drawn();
+          means.set(stop, histogramOf(sum));
+          drawCharts(shown);
         }
       });
     },
@@ -71,7 +76,7 @@ export function metricsOf(page) {
   /** @type {[Node | string, (m: any) => string, (e: any) => string][]} */
   const rows = [
     [term("mse"), (m) => f(m.mse, 4), (e) => f(e.mse, 4)],
-    [say("see.denoise", { sigma: page.lab.index.sigma }), () => "", (e) => f(e.denoise_mse[page.lab.index.sigma], 4)],
+    [say("see.denoise", { sigma: page.lab.index.sigma }), () => "", (e) => f(e.denoise_mse, 4)],
     [term("FVU"), () => "", (e) => format(e.fvu, ".1%")],
     [term("mean activation"), (m) => f(m.meanActivation, 3), (e) => f(e.mean_activation, 3)],
     [term("effective L0", say("see.effective_l0")), (m) => f(m.effectiveL0, 0), (e) => f(e.effective_l0, 0)],

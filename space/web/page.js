@@ -1,7 +1,7 @@
 /** The page: its state, what it shows, and when it draws. */
 
-import { Address, REST } from "./address.js";
-import { Card } from "./card.js";
+import { addressOf, REST } from "./address.js";
+import { card } from "./card.js";
 import * as controls from "./controls.js";
 import { fill, h } from "./dom.js";
 import { json } from "./files.js";
@@ -11,9 +11,6 @@ import { opening, query, restored } from "./state.js";
 import * as tabs from "./tabs.js";
 import { lang, Problem, rich, say, setWords } from "./words.js";
 
-/** @typedef {import("./lab.js").Lab} Lab */
-/** @typedef {import("./state.js").State} State */
-/** @typedef {import("./lab.js").Look} Look */
 /**
  * What the page's host gives; `ask` is null without a server.
  * @typedef {{languages: {code: string, name: string}[], opening: any,
@@ -38,25 +35,30 @@ export class Page {
     this.lab = lab;
     this.state = state;
     this.answers = new EventTarget();
-    this.card = new Card(this);
+    this.card = card(this);
     this.alert = h("div", { id: "trouble", role: "alert" });
     /** @type {View[]} */
     this.views = [];
     /** @type {{key: string, values: any} | null} */
     this.trouble = null;
+    this.takeFile = (/** @type {File} */ _file) => {}; // puts it onto the canvas of now
     this.besideLater = ""; // the name of a user's model that is to stand beside the chosen one when it is here
-    this.turn = 0; // counts drawings and links that were begun: a late result must not replace a newer one
-    this.address = new Address(() => query(this.state, lab));
+    this.turn = 0; // counts drawings and links: one that is read late must not replace a newer one
+    this.address = addressOf(() => query(this.state, lab));
     this.resting = 0; // the timer that runs until `drawLater` is called; 0 where there is none
     this.arrival = 0; // the frame in which fetched data will be drawn; 0 where none is asked for
-    lab.onArrival = () => this.arrive();
-    lab.models.onProgress = () => this.arrive();
+    lab.onArrival = () => {
+      this.arrival ||= requestAnimationFrame(() => {
+        this.arrival = 0;
+        this.draw();
+      });
+    };
   }
 
   /** Lays the page out, in the language of the state. */
   build() {
     this.card.close();
-    this.card.speak();
+    this.card = card(this);
     const [side, main, box] = [controls.build(this), tabs.build(this), lessons.build(this)];
     this.views = [side, main, box];
     const columns = h("div", { id: "page" }, side.element, main.element);
@@ -65,15 +67,15 @@ export class Page {
     this.draw();
   }
 
-  /** Changes the state, the address, and what is drawn. @param {Partial<State>} changes */
+  /** Changes the state, the address, and what is drawn; `draw` has been read before. @param {Partial<State>} changes */
   set(changes) {
     const speaks = this.state.lang;
-    if (changes.draw && !this.lab.pictures.drawings.has(changes.draw)) return void this.setDrawing(changes);
     if ("draw" in changes) this.turn++;
     this.state = { ...this.state, ...changes };
     this.trouble = null;
     // While the page opens, the whole bandwidth goes to the model that is chosen now.
-    if (this.lab.first) this.lab.first = this.lab.stop(this.state.stop).model;
+    const { weights } = this.lab.models;
+    if (weights.only) weights.only = this.lab.stop(this.state.stop).model;
     this.address.write();
     clearTimeout(this.resting); // `drawLater` waits until the hand rests, however many files arrive
     this.resting = 0;
@@ -81,11 +83,16 @@ export class Page {
     else this.draw();
   }
 
-  /** Reads the drawing among changes, and then makes them. @param {Partial<State>} changes */
-  async setDrawing(changes) {
-    const turn = ++this.turn;
-    await this.lab.pictures.readDrawing(/** @type {string} */ (changes.draw));
-    if (turn === this.turn) this.set(changes);
+  /**
+   * Sets a latent of a stop; null takes the edit back.
+   * @param {string} stop
+   * @param {number} latent
+   * @param {number | null} value
+   */
+  edit(stop, latent, value) {
+    const { [latent]: _, ...others } = this.state.edits[stop] ?? {};
+    const own = value === null ? others : { ...others, [latent]: value };
+    this.set({ edits: { ...this.state.edits, [stop]: own } });
   }
 
   /** Draws everything that the state changes: `draw` of each view now, `drawLater` when the hand rests. */
@@ -97,14 +104,6 @@ export class Page {
       this.resting = 0;
       this.views.forEach((view) => view.drawLater?.());
     }, REST);
-  }
-
-  /** Draws again when something was fetched, at most once in a frame. */
-  arrive() {
-    this.arrival ||= requestAnimationFrame(() => {
-      this.arrival = 0;
-      this.draw();
-    });
   }
 
   /** Takes in the state of an address. @param {string} text */
@@ -158,7 +157,7 @@ export class Page {
    * @param {any} [data]
    */
   ask(name, data = {}) {
-    if (this.host.ask) this.host.ask(name, { ...data, lang: this.state.lang });
+    if (this.host.ask) this.host.ask(name, data);
     else this.answers.dispatchEvent(new CustomEvent(name, { detail: { key: "page.no_server" } }));
   }
 
@@ -192,14 +191,14 @@ export class Page {
    * @returns {ArrayLike<number> | null}
    */
   atom(key, latent) {
-    const model = this.lab.models.get(this.lab.stop(key).model);
+    const model = this.lab.model(key);
     if (!model) return this.lab.looks.get(key)?.atoms?.get(latent) ?? null;
     return model.alone(latent, model.isLinear ? 1 : this.lab.statistics(key)?.peak[latent] || 1);
   }
 
   /** The bias of a model in logits. @param {Look} look @returns {ArrayLike<number> | null} */
   bias(look) {
-    return this.lab.models.get(look.stop.model)?.bias() ?? look.bias ?? null;
+    return this.lab.model(look.stop.key)?.bias() ?? look.bias ?? null;
   }
 
   /** What the image is called. */
@@ -220,7 +219,8 @@ export class Page {
     element.classList.toggle("waiting", missing !== undefined);
     if (missing === undefined) return element.removeAttribute("data-waiting");
     const { model } = this.lab.stop(missing);
-    const key = this.lab.failed.has(model) ? "page.not_fetched" : "page.fetching";
-    element.dataset.waiting = say(key, { title: missing, part: this.lab.models.part(model) });
+    const { weights, parts } = this.lab.models;
+    const key = weights.failed.has(model) ? "page.not_fetched" : "page.fetching";
+    element.dataset.waiting = say(key, { title: missing, part: parts.get(model) ?? 0 });
   }
 }

@@ -130,15 +130,9 @@ export function canvas(alt = "") {
  * @param {...(string | Node)} words
  */
 export function colourBar(shades, ...words) {
-  const stops = Array.from({ length: 6 }, (_, i) => `rgb(${shades.subarray(153 * i, 153 * i + 3).join(" ")})`);
-  return h(
-    "div",
-    { class: "colour-bar" },
-    h("div", {
-      class: "scale",
-      style: `background: linear-gradient(90deg, ${stops.join(", ")})`,
-      "aria-hidden": "true",
-    }),
-    h("div", { class: "scale-ends" }, ...words.map((word) => h("span", {}, word))),
-  );
+  const bar = canvas();
+  bar.className = "scale";
+  paint(bar, [...Array(256).keys()], [1, 1, 256], 0, 255, shades);
+  const ends = words.map((word) => h("span", {}, word));
+  return h("div", { class: "colour-bar" }, bar, h("div", { class: "scale-ends" }, ends));
 }

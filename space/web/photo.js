@@ -1,7 +1,8 @@
 /** The ink of an image: a drawing on a screen, or a photo of paper, evenly lit or not. It is found in levels of grey,
  * from 0 to 255, row by row. */
 
-import { levelAt, paperBelow } from "./paper.js";
+import { clamp } from "./dom.js";
+import { levelAt, neighbours, paperBelow } from "./paper.js";
 import { Problem } from "./words.js";
 
 const FADE = 0.15; // what stands out by less than this share of the most is not ink
@@ -10,6 +11,7 @@ const STRONG = 0.75; // ... and somewhere by this one: what is left of a shadow 
 const FAR = 0.2; // the distance from a stroke, as a share of the longer side, within which there is paper
 const LEAST = 12; // levels: what stands out by less shows nothing
 
+/** @typedef {import("./paper.js").Sheet} Sheet */
 /**
  * @typedef {{ink: Uint8ClampedArray, uneven: boolean}} Ink from 0 to 255 for the most, and whether the light is so
  *   uneven that some of it may be shadow, or some may be missing
@@ -35,68 +37,60 @@ export async function inkOfFile(file, side) {
   } catch {
     throw new Problem("draw.unreadable");
   }
-  const found = inkOf(context.getImageData(0, 0, width, height).data, width, height);
-  if (!found) throw new Problem("draw.one_shade");
+  const found = inkOf(context.getImageData(0, 0, width, height));
   const ink = new Uint8ClampedArray(side * side);
   const [top, left] = [Math.floor((side - height) / 2), Math.floor((side - width) / 2)];
   found.ink.forEach((level, i) => (ink[(top + Math.floor(i / width)) * side + left + (i % width)] = level));
   return { ink, uneven: found.uneven };
 }
 
-/**
- * The ink of an image, or null where nothing stands out.
- * @param {Uint8ClampedArray} data width x height x 4, as a canvas gives it
- * @param {number} width
- * @param {number} height
- * @returns {Ink | null}
- */
-function inkOf(data, width, height) {
+/** The ink of an image. @param {ImageData} image @returns {Ink} */
+function inkOf({ data, width, height }) {
   const grey = new Float32Array(width * height);
   let [sum, weight] = [0, 0];
   for (let i = 0; i < grey.length; i++) {
-    grey[i] = 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2];
+    grey[i] = (data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 3;
     sum += grey[i] * data[4 * i + 3];
     weight += data[4 * i + 3];
   }
   // Where an image is transparent it gets what its ink stands out from: white below dark ink, black below bright.
   const below = sum < 127.5 * weight ? 255 : 0;
-  return standsOut(grey.map((level, i) => below + ((level - below) * data[4 * i + 3]) / 255), width, height);
+  const levels = grey.map((level, i) => below + ((level - below) * data[4 * i + 3]) / 255);
+  return standsOut({ levels, width, height });
 }
 
 /**
- * How far each pixel stands out from the paper, or null where none does.
- * @param {Float32Array} grey
- * @param {number} width
- * @param {number} height
- * @returns {Ink | null}
+ * How far each pixel stands out from the paper.
+ * @param {Sheet} sheet
+ * @returns {Ink}
+ * @throws {Problem} none does
  */
-export function standsOut(grey, width, height) {
-  const steps = edges(grey, width, height);
+export function standsOut(sheet) {
+  const steps = edges(sheet);
   const step = steps.reduce((sum, one) => sum + one, 0);
-  const bright = step < 0 ? grey.map((level) => 255 - level) : grey; // ink is brighter than paper
-  const paper = paperBelow(bright, width, height);
-  if (levelAt(bright.map((level, i) => level - paper[i]), 0.998) < LEAST) return null; // the brightest pixels but a few
+  const levels = step < 0 ? sheet.levels.map((level) => 255 - level) : sheet.levels; // ink is brighter than paper
+  const paper = paperBelow({ ...sheet, levels });
+  const highest = levelAt(levels.map((level, i) => level - paper[i]), 0.998); // the brightest pixels but a few
+  if (highest < LEAST) throw new Problem("draw.one_shade");
   // In half the light, ink is half as far from paper.
   const light = paper.map((level) => Math.max(24, step < 0 ? 255 - level : level));
-  const above = bright.map((level, i) => (100 * (level - paper[i])) / light[i]);
+  const above = levels.map((level, i) => (100 * (level - paper[i])) / light[i]);
   const most = levelAt(above, 0.998);
   const ink = Uint8ClampedArray.from(above, (level) => (255 * (level - FADE * most)) / ((1 - FADE) * most));
-  const found = strokes(above, most, width, height);
+  const found = strokes({ ...sheet, levels: above }, most);
   const isDoubtful = Math.abs(step) < 0.15 * steps.reduce((sum, one) => sum + Math.abs(one), 0); // dark ink or bright?
   return { ink: ink.map((level, i) => (found.near[i] ? level : 0)), uneven: isDoubtful || found.weak > 0.1 };
 }
 
 /**
  * How far each pixel is above those around it, further away than a stroke is wide, to the third power.
- * @param {Float32Array} grey
- * @param {number} width
- * @param {number} height
+ * @param {Sheet} sheet
  */
-export function edges(grey, width, height) {
+function edges({ levels, width, height }) {
   const far = Math.ceil(FAR * Math.max(width, height));
   const at = (/** @type {number} */ x, /** @type {number} */ y) =>
-    grey[Math.min(height - 1, Math.max(0, y)) * width + Math.min(width - 1, Math.max(0, x))];
-  return grey.map((level, i) => {
+    levels[clamp(y, 0, height - 1) * width + clamp(x, 0, width - 1)];
+  return levels.map((level, i) => {
     const [x, y] = [i % width, Math.floor(i / width)];
     return (level - (at(x - far, y) + at(x + far, y) + at(x, y - far) + at(x, y + far)) / 4) ** 3;
   });
@@ -104,36 +98,31 @@ export function edges(grey, width, height) {
 
 /**
  * Which pixels are strokes, or next to one, and which share of the strokes, without their edges, stands out weakly.
- * @param {Float32Array} above
+ * @param {Sheet} above how far each pixel stands out
  * @param {number} most
- * @param {number} width
- * @param {number} height
  */
-function strokes(above, most, width, height) {
-  const near = new Uint8Array(above.length);
-  const seen = new Uint8Array(above.length);
+function strokes(above, most) {
+  const around = neighbours(above);
+  const near = new Uint8Array(above.levels.length);
+  const seen = new Uint8Array(above.levels.length);
   let [inner, weak] = [0, 0];
-  const isSome = (/** @type {number} */ i) => above[i] > SOME * most;
-  const around = (/** @type {number} */ i) =>
-    [-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1]
-      .map((step) => i + step)
-      .filter((j) => j >= 0 && j < above.length && Math.abs((j % width) - (i % width)) <= 1);
-  above.forEach((_, first) => {
+  const isSome = (/** @type {number} */ i) => above.levels[i] > SOME * most;
+  const isStrong = (/** @type {number} */ i) => above.levels[i] >= STRONG * most;
+  around.forEach((_, first) => {
     if (seen[first] || !isSome(first)) return;
     const stroke = [first];
     seen[first] = 1;
     for (const i of stroke)
-      for (const j of around(i).filter((j) => !seen[j] && isSome(j))) {
+      for (const j of around[i].filter((j) => !seen[j] && isSome(j))) {
         seen[j] = 1;
         stroke.push(j);
       }
-    if (!stroke.some((i) => above[i] > STRONG * most)) return;
+    if (!stroke.some(isStrong)) return;
     for (const i of stroke) {
-      for (const j of around(i)) near[j] = 1;
-      near[i] = 1;
-      if (!around(i).every(isSome)) continue;
+      for (const j of [i, ...around[i]]) near[j] = 1;
+      if (!around[i].every(isSome)) continue;
       inner++;
-      if (above[i] < STRONG * most) weak++;
+      if (!isStrong(i)) weak++;
     }
   });
   return { near, weak: weak / Math.max(1, inner) };

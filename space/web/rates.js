@@ -8,8 +8,6 @@ import { saveable } from "./save.js";
 import { scaling } from "./scaling.js";
 import { format, rich, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
 const [LOW, HIGH] = [0.01, 0.99]; // targets
 const MARGIN = 1e-6; // RATE_MARGIN of sae_model
 const NEAR_ZERO = 0.2; // how far the enlarged chart reaches
@@ -26,7 +24,7 @@ export const COSTS = [
   { key: "l1", of: (_p, q) => q, slope: () => 1 },
 ];
 
-/** @param {Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function build(page) {
   const [costs, scale] = [stating(page), scaling(page)];
   return {

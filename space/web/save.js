@@ -84,8 +84,6 @@ function styled(drawing, place) {
 
 /** Background and frame of an element. @param {CSSStyleDeclaration} style @param {Record<string, number>} place */
 function* box(style, place) {
-  const colours = /^linear-gradient\(90deg/.test(style.backgroundImage) && style.backgroundImage.match(/rgb\([^)]*\)/g);
-  if (colours) return yield* gradient(colours, place);
   const [border, under] = [parseFloat(style.borderTopWidth), parseFloat(style.borderBottomWidth)];
   if (!isClear(style.backgroundColor) || border) {
     const stroke = border ? { stroke: style.borderTopColor, "stroke-width": border } : {};
@@ -95,14 +93,6 @@ function* box(style, place) {
     const bottom = { ...place, y: place.y + place.height - under, height: under };
     yield svg("rect", { ...bottom, fill: style.borderBottomColor });
   }
-}
-
-/** Colours from left to right. @param {string[]} colours @param {Record<string, number>} place */
-function* gradient(colours, place) {
-  const id = `colours-${Object.values(place).map(Math.round).join("-")}`;
-  const stops = colours.map((colour, i) => svg("stop", { offset: i / (colours.length - 1), "stop-color": colour }));
-  yield svg("linearGradient", { id }, ...stops);
-  yield svg("rect", { ...place, rx: place.height / 2, fill: `url(#${id})` });
 }
 
 /** @param {string} colour */

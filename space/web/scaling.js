@@ -9,7 +9,6 @@ import * as paint from "./paint.js";
 import { saveable } from "./save.js";
 import { format, rich, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
 /** @typedef {{count: number, rates: number[], carried: number[]}} Curves means of `count` images, at all `SCALES` */
 
 const IMAGES = 100;
@@ -17,7 +16,7 @@ const FIRST = 10; // images after which the chart is drawn for the first time
 const LOWEST = 0.001;
 const SCALES = Array.from({ length: 31 }, (_, i) => LOWEST ** (1 - i / 30));
 
-/** @param {Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function scaling(page) {
   let scale = 1;
   /** @type {Map<string, Curves>} */
@@ -100,7 +99,7 @@ export function scaling(page) {
     drawLater() {
       const [of, stop] = [name(), page.lab.stop(page.state.stop)];
       if (known.get(of)?.count === count(page) || underWay === of) return;
-      const model = page.lab.model(stop.model);
+      const model = page.lab.model(stop.key);
       if (!model || !page.lab.pictures.images) return; // the page draws again when they are here
       underWay = of;
       idle("scaling", function* () {

@@ -9,25 +9,23 @@ import { activation, metrics } from "./measures.js";
 import { bins, metricsOf } from "./numbers.js";
 import * as paint from "./paint.js";
 import { thumbnails } from "./strip.js";
-import { Sum } from "./sum.js";
+import { sum } from "./sum.js";
 import { rich, say, term } from "./words.js";
-
-/** @typedef {import("./page.js").Page} Page */
 
 /** @param {Page} page */
 export function build(page) {
   const given = givenImages(page);
   const models = h("div", { class: "models" });
   const loss = h("p", { class: "loss" });
-  const sum = h("section", { id: "sum" }, given.element, models, loss);
+  const sums = h("section", { id: "sum" }, given.element, models, loss);
   const summary = h("p", { id: "summary", role: "status" });
   const strip = thumbnails(page);
   const bars = bins(page);
   const table = h("div", { id: "metrics" });
   const numbers = h("section", { id: "numbers" }, bars.element, table);
   const home = takeHome(page);
-  const element = h("div", {}, sum, summary, strip.element, numbers, home.element);
-  /** @type {Row[]} */
+  const element = h("div", {}, sums, summary, strip.element, numbers, home.element);
+  /** @type {ReturnType<typeof modelRow>[]} */
   let rows = [];
   let pending = 0;
 
@@ -39,7 +37,7 @@ export function build(page) {
         // While weights are under way the old model stays, under its own name.
         rows = wanted.map((stop, i) => {
           const same = rows.find((row) => row.stop === stop && row.first === !i);
-          return same ?? (rows[i] && !page.lab.canLook(page.state, stop) ? rows[i] : new Row(page, stop, !i));
+          return same ?? (rows[i] && !page.lab.canLook(page.state, stop) ? rows[i] : modelRow(page, stop, !i));
         });
         fill(models, ...rows.map((row) => row.element));
       }
@@ -52,7 +50,7 @@ export function build(page) {
       const look = page.look();
       if (look) measureMark(look.atoms ? "first image" : "live image");
       fill(summary, look ? summaryOf(page, look) : null);
-      page.mark(sum, wanted);
+      page.mark(sums, wanted);
     },
     drawLater() {
       const look = page.look();
@@ -90,40 +88,42 @@ function givenImages(page) {
   };
 }
 
-/** One model: its latents, its reconstruction, and the sum. */
-class Row {
-  /** @param {Page} page @param {string} stop @param {boolean} first */
-  constructor(page, stop, first) {
-    this.page = page;
-    this.stop = stop;
-    this.first = first;
-    this.hasNoPenalty = page.lab.stop(stop).method === "none";
-    this.title = h("h2", {});
-    this.map = latentMap(page, stop, first ? { id: "latents" } : {});
-    this.reconstruction = figure("reconstruction");
-    if (first) this.reconstruction.element.id = "reconstruction";
-    this.sum = new Sum(page, stop);
-    const scale = h("figcaption", {}, paint.colourBar(paint.ACTIVATION, say("see.off"), say("see.on")));
-    const latents = h("figure", { class: "map" }, this.map.element, scale);
-    const arrow = h("div", { class: "arrow", "aria-hidden": "true" }, "→");
-    const steps = h("div", { class: "steps" }, latents, arrow, this.reconstruction.element);
-    this.element = h("section", { class: first ? "model" : "model second" }, this.title, steps, this.sum.element);
-  }
-
-  draw() {
-    const { page } = this;
-    const look = page.look(this.stop);
-    if (!look) return; // the old picture stays
-    const { index, span } = page.lab;
-    const m = metrics(look, span);
-    const [name, latents] = [page.nameOfImage(), look.latents.length];
-    const carried = rich("see.carried", { effective_l0: m.effectiveL0, latents, term: term("effective L0") });
-    const penalty = this.hasNoPenalty && [say("see.without_penalty"), " "];
-    fill(this.title, h("bdi", {}, this.stop), " ", h("span", { class: "muted" }, penalty, carried));
-    this.map.draw(look.latents.map(activation), page.state.edits[this.stop]);
-    const error = rich("see.error", { mse: m.mse, PSNR: term("PSNR"), psnr: m.psnr });
-    const head = say(look.unedited ? "see.edited" : "see.reconstruction");
-    this.reconstruction.draw(look.reconstruction, index, say("see.reconstruction_alt", { name }), head, error);
-    this.sum.draw(look);
-  }
+/**
+ * One model: its latents, its reconstruction, and the sum.
+ * @param {Page} page
+ * @param {string} stop
+ * @param {boolean} first
+ */
+function modelRow(page, stop, first) {
+  const hasNoPenalty = page.lab.stop(stop).method === "none";
+  const title = h("h2", {});
+  const map = latentMap(page, stop, first ? { id: "latents" } : {});
+  const reconstruction = figure("reconstruction");
+  if (first) reconstruction.element.id = "reconstruction";
+  const atoms = sum(page, stop);
+  const scale = h("figcaption", {}, paint.colourBar(paint.ACTIVATION, say("see.off"), say("see.on")));
+  const latents = h("figure", { class: "map" }, map.element, scale);
+  const arrow = h("div", { class: "arrow", "aria-hidden": "true" }, "→");
+  const steps = h("div", { class: "steps" }, latents, arrow, reconstruction.element);
+  return {
+    stop,
+    first,
+    element: h("section", { class: first ? "model" : "model second" }, title, steps, atoms.element),
+    draw() {
+      const look = page.look(stop);
+      if (!look) return; // the old picture stays
+      const { index, span } = page.lab;
+      const m = metrics(look, span);
+      const numbers = { effective_l0: m.effectiveL0, latents: look.latents.length, term: term("effective L0") };
+      const penalty = hasNoPenalty && [say("see.without_penalty"), " "];
+      const words = h("span", { class: "muted" }, penalty, rich("see.carried", numbers));
+      fill(title, h("bdi", {}, stop), " ", words);
+      map.draw(look.latents.map(activation), page.state.edits[stop]);
+      const error = rich("see.error", { mse: m.mse, PSNR: term("PSNR"), psnr: m.psnr });
+      const head = say(look.unedited ? "see.edited" : "see.reconstruction");
+      const alt = say("see.reconstruction_alt", { name: page.nameOfImage() });
+      reconstruction.draw(look.reconstruction, index, alt, head, error);
+      atoms.draw(look);
+    },
+  };
 }

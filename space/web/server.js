@@ -1,52 +1,49 @@
 /** Whether the server of the page still answers. It is asked only while something that it was asked for is open. */
 
 const PATIENCE = 6000; // ms without an answer, before the server is asked whether it is there
-const LONGEST = 30000; // ms between two of these questions
+const AGAIN = 2000; // ms until it is asked again when it is gone
 
-/** The requests of one panel that wait for answers. */
-export class Requests {
-  /**
-   * @param {import("./page.js").Page} page
-   * @param {(isGone: boolean) => void} changed the server is gone, or is back
-   */
-  constructor(page, changed) {
-    this.page = page;
-    this.changed = changed;
-    this.isOpen = false;
-    this.isGone = false;
-    this.timer = 0;
-  }
+/**
+ * The requests of one panel that wait for answers.
+ * @param {Page} page
+ * @param {(isGone: boolean) => void} changed the server is gone, or is back
+ */
+export function requests(page, changed) {
+  let isGone = false;
+  let timer = 0; // which runs until the server is asked; 0 where nothing is open
 
-  /** @param {string} name @param {any} [data] */
-  ask(name, data) {
-    this.page.ask(name, data);
-    this.noteAnswer(true);
+  /** @param {boolean} isNow */
+  function noteGone(isNow) {
+    const isNew = isNow !== isGone;
+    isGone = isNow;
+    if (isNew) changed(isGone);
   }
 
   /** An answer came. @param {boolean} isOpen whether more are to come */
-  noteAnswer(isOpen) {
-    this.isOpen = isOpen;
-    this.noteGone(false);
-    clearTimeout(this.timer);
-    if (isOpen) this.timer = window.setTimeout(() => this.check(PATIENCE), PATIENCE);
+  function noteAnswer(isOpen) {
+    clearTimeout(timer);
+    timer = isOpen ? setTimeout(check, PATIENCE) : 0;
+    noteGone(false);
   }
 
-  /** Notes whether the server is gone. @param {boolean} isGone */
-  noteGone(isGone) {
-    if (isGone === this.isGone) return;
-    this.isGone = isGone;
-    this.changed(isGone);
+  /** Asks whether the server is there, and again later; but not when it is back, for then what was open is lost. */
+  async function check() {
+    const [mine, wasGone] = [timer, isGone];
+    const isNow = !(await answers());
+    if (timer !== mine) return; // an answer came meanwhile
+    timer = isNow || !wasGone ? setTimeout(check, isNow ? AGAIN : PATIENCE) : 0;
+    noteGone(isNow);
   }
 
-  /** Asks whether the server is there, and again later. @param {number} pause ms */
-  async check(pause) {
-    const isGone = !(await answers());
-    const wasGone = this.isGone;
-    this.noteGone(isGone);
-    if (wasGone && !isGone) this.isOpen = false; // what was open is lost
-    if (this.isOpen)
-      this.timer = window.setTimeout(() => this.check(Math.min(2 * pause, LONGEST)), isGone ? pause / 3 : pause);
-  }
+  return {
+    isGone: () => isGone,
+    noteAnswer,
+    /** @param {string} name @param {any} [data] */
+    ask(name, data) {
+      page.ask(name, data);
+      noteAnswer(true);
+    },
+  };
 }
 
 /** Whether the server answers a small request. */

@@ -5,7 +5,6 @@ import { slide } from "./inputs.js";
 import { LARGEST_SEED } from "./noise.js";
 import { say } from "./words.js";
 
-/** @typedef {import("./lab.js").Index} Index */
 /** @typedef {{kind: string, strength: string, size: number, noise: number, seed: number}} Settings */
 
 /** What is chosen at first. @param {Index} index @returns {Settings} */

@@ -4,13 +4,11 @@ import { clamp, fill, h } from "./dom.js";
 import { errorCurve } from "./errorcurve.js";
 import { has, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
 /**
  * The sliders over the stops of a method, and over the noise. The slider with the id `beta` goes over k or a target rate
  * where the method has those.
  * @param {Page} page
- * @returns {import("./page.js").View}
+ * @returns {View}
  */
 export function sliders(page) {
   const title = h("span", {});
@@ -20,10 +18,7 @@ export function sliders(page) {
   const ends = h("div", { class: "ends", "aria-hidden": "true" });
   const others = h("div", { class: "others" });
   const curve = errorCurve(page);
-  const axis = () => {
-    const along = page.lab.axis(page.state.family);
-    return along.length ? along : page.lab.stops(page.state.family); // a user's model alone
-  };
+  const axis = () => page.lab.axis(page.state.family);
   beta.addEventListener("input", () => page.set({ stop: axis()[Number(beta.value)].key }));
   // From a model that has no place on the slider, a click where the thumb stands chooses that stop as well.
   beta.addEventListener("click", () => {
@@ -39,7 +34,6 @@ export function sliders(page) {
     page.set({ sigma: value });
   });
 
-  /** @type {string} */
   let drawn = "";
   const layOut = () => {
     const { family } = page.state;
@@ -48,7 +42,7 @@ export function sliders(page) {
     title.textContent = say("description.slider", { label: say(`family.${baseFamily(page)}.label`) });
     beta.max = String(last);
     beta.disabled = stops.length < 2;
-    const choose = (/** @type {import("./lab.js").Stop} */ { key }, /** @type {string} */ words) => {
+    const choose = (/** @type {Stop} */ { key }, /** @type {string} */ words) => {
       const click = () => page.set({ stop: key });
       const name = say("controls.choose", { title: key });
       return h("button", { data: { stop: key }, "aria-label": name, on: { click } }, words);
@@ -57,7 +51,7 @@ export function sliders(page) {
       (stop, i) => stop.label && h("span", { style: `left: ${(100 * i) / last}%` }, choose(stop, stop.label)),
     );
     fill(ticks, labelled);
-    const apart = page.lab.stops(family).filter((stop) => !stops.includes(stop));
+    const apart = page.lab.family(family).list.filter((stop) => !stops.includes(stop));
     const head = apart.length > 0 && h("span", { class: "muted" }, say("controls.others"));
     fill(others, head, apart.map((stop) => choose(stop, stop.short)));
     const places = [0, 1].map((end) => `family.${baseFamily(page)}.ends.${end}`);
@@ -74,7 +68,7 @@ export function sliders(page) {
     ),
     draw() {
       const { family, stop, sigma: noise } = page.state;
-      const shown = `${family}\n${page.lab.stops(family).length}\n${page.lab.stop(stop).users}`;
+      const shown = `${family}\n${page.lab.family(family).list.length}\n${page.lab.stop(stop).users}`;
       if (drawn !== shown) layOut();
       drawn = shown;
       const position = axis().findIndex((other) => other.key === stop);

@@ -5,15 +5,6 @@ import { h } from "./dom.js";
 import { LARGEST_SEED } from "./noise.js";
 import { say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-/** @typedef {import("./page.js").View} View */
-
-/** @type {WeakMap<Page, ReturnType<typeof drawing.build>>} */
-const drawings = new WeakMap();
-
-/** The canvas of a page, which keeps its ink over a change of language. @param {Page} page */
-export const drawingOf = (page) => /** @type {ReturnType<typeof drawing.build>} */ (drawings.get(page));
-
 /** The choice of the image. @param {Page} page @returns {View} */
 export function specimen(page) {
   const { noun, classes, vectors } = page.lab.index;
@@ -42,7 +33,7 @@ export function specimen(page) {
     button(say("controls.new_noise"), () => page.set({ seed: Math.floor(Math.random() * (LARGEST_SEED + 1)) })),
   );
   const canvas = drawing.build(page);
-  drawings.set(page, canvas);
+  page.takeFile = canvas.read;
   let shown = "";
   return {
     element: h(

@@ -10,48 +10,95 @@ import { has, Problem } from "./words.js";
  *   edits: Record<string, Record<string, number>>, beside: string, tab: string, lang: string, bins: string, label: number,
  *   reveal: number, target: number}} State
  */
-/** @typedef {import("./lab.js").Lab} Lab */
-/** @typedef {import("./lab.js").Stop} Stop */
 
 /** @type {Record<string, string>} tabs that have another name now */
 const OF_EARLIER_LINKS = { strokes: "atoms", figures: "see" };
 const MOST_EDITS = 50;
-const TARGET = 0.1; // the target rate at which Rates opens
-const REVEAL = 5; // how many latents Atoms adds at first
 const LARGEST_VALUE = 1e4; // of a latent that is set by hand; the largest that the models have is about 50
 
 /**
  * How each property stands in the address. `read` gets the parts of a query; `write` gives what it puts there.
- * @type {{[Name in keyof State]: {
- *   initial: (lab: Lab) => any,
- *   read?: (given: URLSearchParams, lab: Lab, state: State) => Partial<State>,
- *   write?: (state: State, lab: Lab) => Record<string, string> | null,
- * }}}
+ * @typedef {{initial: (lab: Lab) => any, read?: (given: URLSearchParams, lab: Lab, state: State) => Partial<State>,
+ *   write?: (state: State, lab: Lab) => Record<string, any> | null}} Property
  */
+/** @type {{[Name in keyof State]: Property}} */
 const TABLE = {
-  digit: {
-    initial: (lab) => lab.index.opening.digit,
-    read: (given, lab) => number(given, "digit", 0, lab.index.images.count - 1, true),
-    write: (state) => ({ digit: String(state.digit) }),
+  digit: number("digit", (lab) => lab.index.opening.digit, 0, (lab) => lab.index.images.count - 1),
+  draw: {
+    initial: () => "",
+    read(given, lab) {
+      const draw = last(given, "draw");
+      if (!draw) return {};
+      if (lab.index.vectors) throw new Problem("errors.vectors");
+      return { draw }; // digit.js checks the text when the page reads the drawing
+    },
+    write: ({ draw }) => (draw ? { draw } : null),
   },
-  draw: { initial: () => "", read: readDrawing, write: ({ draw }) => (draw ? { draw } : null) },
-  sigma: {
-    initial: (lab) => lab.index.sigma,
-    read: (given) => number(given, "sigma", 0, 1),
-    write: (state) => ({ sigma: String(Number(state.sigma.toPrecision(6))) }),
-  },
-  seed: {
-    initial: () => 0,
-    read: (given) => number(given, "seed", 0, LARGEST_SEED, true),
-    write: (state) => ({ seed: String(state.seed) }),
-  },
+  sigma: number("sigma", (lab) => lab.index.sigma, 0, () => 1),
+  seed: number("seed", () => 0, 0, () => LARGEST_SEED),
   family: { initial: (lab) => lab.index.opening.family },
-  stop: { initial: (lab) => lab.index.opening.stop, read: readStop, write: writeStop },
-  edits: { initial: () => ({}), read: readEdits, write: writeEdits },
-  beside: { initial: (lab) => lab.index.opening.beside, read: readBeside, write: writeBeside },
+  stop: {
+    initial: (lab) => lab.index.opening.stop,
+    read(given, lab) {
+      const model = last(given, "model");
+      if (!model || !lab.index.models[model]) return {};
+      const method = last(given, "method");
+      const isFamily = method === undefined || lab.family(method);
+      const stop = isFamily && nearest(given, lab, model, "", method);
+      if (!stop) throw new Problem("errors.link_method", { name: model, method: (method ?? "").slice(0, 40) });
+      return { stop: stop.key, family: method ?? lab.familyOf(stop.key) };
+    },
+    write({ stop: key, family }, lab) {
+      const stop = lab.stop(key);
+      const isElsewhere = lab.familyOf(key) !== family && !stop.users;
+      return { ...partsOf(stop, "model", ""), ...(isElsewhere && { method: family }) };
+    },
+  },
+  edits: {
+    initial: () => ({}),
+    read(given, lab, { stop }) {
+      const text = last(given, "set");
+      if (!text) return {};
+      const pairs = text.split(/\s+/).map((pair) => {
+        const [, latent, value = ""] = /^(\d{1,8}):(.+)$/.exec(pair) ?? [];
+        return [Number(latent), parse(value)];
+      });
+      if (!pairs.every(([, value]) => Math.abs(value) <= LARGEST_VALUE))
+        throw new Problem("errors.link_edits", { text: text.slice(0, 60) });
+      const count = pairs.length;
+      if (count > MOST_EDITS) throw new Problem("errors.too_many_edits", { most: MOST_EDITS, count });
+      const model = last(given, "model");
+      if (model && !lab.index.models[model]) return { edits: { [model]: Object.fromEntries(pairs) } };
+      const { latent_dim: latents } = lab.index.models[lab.stop(stop).model].config;
+      if (pairs.some(([latent]) => latent >= latents))
+        throw new Problem("errors.latent", { title: stop, last: latents - 1 });
+      return { edits: { [stop]: Object.fromEntries(pairs) } };
+    },
+    write({ edits, stop }) {
+      const pairs = Object.entries(edits[stop] ?? {}).map(([latent, z]) => `${latent}:${Number(z.toPrecision(6))}`);
+      return pairs.length ? { set: pairs.join(" ") } : null;
+    },
+  },
+  beside: {
+    initial: (lab) => lab.index.opening.beside,
+    read(given, lab) {
+      const model = last(given, "beside");
+      if (model === "") return { beside: "" };
+      const stop = model && lab.index.models[model] && nearest(given, lab, model, "beside_");
+      return stop ? { beside: stop.key } : {};
+    },
+    write({ beside }, lab) {
+      return beside === lab.index.opening.beside ? null : partsOf(lab.stop(beside), "beside", "beside_");
+    },
+  },
   tab: {
     initial: () => TABS[0],
-    read: readTab,
+    read(given) {
+      const named = last(given, "tab") ?? TABS[0];
+      const tab = OF_EARLIER_LINKS[named] ?? named;
+      if (!TABS.includes(tab)) throw new Problem("errors.tab", { tab: tab.slice(0, 40), tabs: TABS.join(", ") });
+      return { tab };
+    },
     write: ({ tab }) => (tab === TABS[0] ? null : { tab }),
   },
   lang: { initial: () => "en", write: ({ lang }) => ({ lang }) },
@@ -60,21 +107,9 @@ const TABLE = {
     read: (given) => (last(given, "bins") === "equal" ? { bins: "equal" } : {}),
     write: ({ bins }) => (bins === "equal" ? { bins } : null),
   },
-  label: {
-    initial: (lab) => lab.index.opening.label,
-    read: (given, lab) => number(given, "label", 0, lab.index.classes.length - 1, true),
-    write: ({ label }, lab) => (label === lab.index.opening.label ? null : { label: String(label) }),
-  },
-  reveal: {
-    initial: () => REVEAL,
-    read: (given) => number(given, "reveal", 0, MOST_REVEALED, true),
-    write: ({ reveal }) => (reveal === REVEAL ? null : { reveal: String(reveal) }),
-  },
-  target: {
-    initial: () => TARGET,
-    read: (given) => number(given, "target", 0.01, 0.99),
-    write: ({ target }) => (target === TARGET ? null : { target: String(target) }),
-  },
+  label: number("label", (lab) => lab.index.opening.label, 0, (lab) => lab.index.classes.length - 1),
+  reveal: number("reveal", () => 5, 0, () => MOST_REVEALED),
+  target: number("target", () => 0.1, 0.01, () => 0.99),
 };
 
 /** The state in which the page opens. @param {Lab} lab @param {string} lang @returns {State} */
@@ -114,44 +149,42 @@ export function restored(text, lab, from) {
 /** @param {URLSearchParams} given @param {string} name @returns {string | undefined} */
 const last = (given, name) => given.getAll(name).at(-1)?.trim();
 
-/**
- * @param {URLSearchParams} given
- * @param {string} name
- * @param {number} low
- * @param {number} high
- * @param {boolean} [whole]
- * @returns {Record<string, number>}
- */
-function number(given, name, low, high, whole = false) {
+/** @param {string} text @returns {number} NaN where it is none */
+const parse = (text) => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN);
+
+/** The number of a part; undefined where it is left out. @param {URLSearchParams} given @param {string} name */
+function numberIn(given, name) {
   const text = last(given, name);
-  if (text === undefined) return {};
-  const value = parse(text);
-  if (value === null) throw new Problem("errors.link_number", { name, text: text.slice(0, 40) });
-  if (value < low || value > high || (whole && !Number.isInteger(value))) {
-    const own = name === "digit" ? "errors.digit_index" : `errors.${name}`;
-    throw new Problem(has(own) ? own : "errors.link_range", { name, low, last: high, value: text.slice(0, 40) });
-  }
-  return { [name]: value };
+  const value = text === undefined ? undefined : parse(text);
+  if (Number.isNaN(value)) throw new Problem("errors.link_number", { name, text: text?.slice(0, 40) });
+  return value;
 }
 
-/** @param {string} text @returns {number | null} */
-const parse = (text) => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : null);
-
-/** @param {URLSearchParams} given */
-function readTab(given) {
-  const named = last(given, "tab");
-  if (named === undefined) return {};
-  const tab = OF_EARLIER_LINKS[named] ?? named;
-  if (!TABS.includes(tab)) throw new Problem("errors.tab", { tab: tab.slice(0, 40), tabs: TABS.join(", ") });
-  return { tab };
-}
-
-/** @param {URLSearchParams} given @param {Lab} lab */
-function readDrawing(given, lab) {
-  const draw = last(given, "draw");
-  if (!draw) return {};
-  if (lab.index.vectors) throw new Problem("errors.vectors");
-  return { draw }; // digit.js checks the text when the page reads the drawing
+/**
+ * A property that is a number; a whole one, but for sigma and target. The address always holds what makes the image.
+ * @param {"digit" | "sigma" | "seed" | "label" | "reveal" | "target"} name
+ * @param {(lab: Lab) => number} initial
+ * @param {number} low
+ * @param {(lab: Lab) => number} highest
+ * @returns {Property}
+ */
+function number(name, initial, low, highest) {
+  const isWhole = !["sigma", "target"].includes(name);
+  const isKept = ["digit", "sigma", "seed"].includes(name);
+  return {
+    initial,
+    read(given, lab) {
+      const [value, high] = [numberIn(given, name), highest(lab)];
+      if (value === undefined) return {};
+      if (value >= low && value <= high && (!isWhole || Number.isInteger(value))) return { [name]: value };
+      const own = name === "digit" ? "errors.digit_index" : `errors.${name}`;
+      throw new Problem(has(own) ? own : "errors.link_range", { name, low, last: high, value });
+    },
+    write({ [name]: value }, lab) {
+      if (!isKept && value === initial(lab)) return null;
+      return { [name]: isWhole ? value : Number(value.toPrecision(6)) };
+    },
+  };
 }
 
 /**
@@ -165,82 +198,21 @@ function readDrawing(given, lab) {
 function nearest(given, lab, model, prefix, family) {
   const families = family ? [lab.family(family)] : lab.index.families;
   const own = families.flatMap(({ list }) => list).filter((stop) => stop.model === model);
-  const asked = {
-    ...number(given, `${prefix}k`, -Infinity, Infinity),
-    ...number(given, `${prefix}beta`, -Infinity, Infinity),
-  };
+  const asked = { k: numberIn(given, `${prefix}k`), beta: numberIn(given, `${prefix}beta`) };
   const distance = (/** @type {Stop} */ { argument, label, value }) => {
-    const near = asked[`${prefix}${argument}`];
+    const near = argument ? asked[argument] : undefined;
     return near === undefined ? Number(!label) : Math.abs(Math.log(Number(value) / Math.max(near, 1e-9)));
   };
   return own.sort((a, b) => distance(a) - distance(b)).at(0);
 }
 
-/** @param {URLSearchParams} given @param {Lab} lab */
-function readStop(given, lab) {
-  const model = last(given, "model");
-  if (!model || !lab.index.models[model]) return {};
-  const method = last(given, "method");
-  const problem = new Problem("errors.link_method", { name: model, method: (method ?? "").slice(0, 40) });
-  if (method !== undefined && !lab.family(method)) throw problem;
-  const stop = nearest(given, lab, model, "", method);
-  if (!stop) throw problem;
-  return { stop: stop.key, family: method ?? lab.familyOf(stop.key) };
-}
-
-/** @param {State} state @param {Lab} lab */
-function writeStop(state, lab) {
-  const stop = lab.stop(state.stop);
-  /** @type {Record<string, string>} */
-  const parts = { model: stop.model };
-  if (stop.argument) parts[stop.argument] = String(stop.value);
-  if (lab.familyOf(state.stop) !== state.family && !stop.users) parts.method = state.family;
-  return parts;
-}
-
-/** @param {URLSearchParams} given @param {Lab} lab @returns {Partial<State>} */
-function readBeside(given, lab) {
-  const model = last(given, "beside");
-  if (model === undefined) return {};
-  if (!model) return { beside: "" };
-  const stop = lab.index.models[model] && nearest(given, lab, model, "beside_");
-  return stop ? { beside: stop.key } : {};
-}
-
-/** @param {State} state @param {Lab} lab */
-function writeBeside(state, lab) {
-  if (state.beside === lab.index.opening.beside) return {};
-  const stop = lab.stop(state.beside);
-  /** @type {Record<string, string>} */
-  const parts = { beside: stop?.model ?? "" };
-  if (stop?.argument) parts[`beside_${stop.argument}`] = String(stop.value);
-  return parts;
-}
-
-/** @param {URLSearchParams} given @param {Lab} lab @param {State} state @returns {Partial<State>} */
-function readEdits(given, lab, state) {
-  const text = last(given, "set");
-  if (!text) return {};
-  const pairs = text.split(/\s+/).map((pair) => pair.split(":"));
-  const isPair = (/** @type {string[]} */ [latent, value = "", ...rest]) =>
-    /^\d{1,8}$/.test(latent) && !rest.length && parse(value) !== null && Math.abs(Number(value)) <= LARGEST_VALUE;
-  if (!pairs.every(isPair)) throw new Problem("errors.link_edits", { text: text.slice(0, 60) });
-  if (pairs.length > MOST_EDITS) throw new Problem("errors.too_many_edits", { most: MOST_EDITS, count: pairs.length });
-  const model = last(given, "model") ?? "";
-  const known = !model || lab.index.models[model];
-  const { latent_dim: latents } = lab.index.models[lab.stop(state.stop).model].config;
-  if (known && pairs.some(([latent]) => Number(latent) >= latents))
-    throw new Problem("errors.latent", { title: state.stop, last: latents - 1 });
-  return {
-    edits: {
-      [known ? state.stop : model]: Object.fromEntries(pairs.map(([latent, value]) => [Number(latent), Number(value)])),
-    },
-  };
-}
-
-/** @param {State} state */
-function writeEdits(state) {
-  const own = Object.entries(state.edits[state.stop] ?? {});
-  const short = (/** @type {number} */ value) => String(Number(value.toPrecision(6)));
-  return own.length === 0 ? null : { set: own.map(([latent, value]) => `${latent}:${short(value)}`).join(" ") };
-}
+/**
+ * A stop in the address, as `nearest` finds it.
+ * @param {Stop | undefined} stop
+ * @param {string} name
+ * @param {string} prefix
+ */
+const partsOf = (stop, name, prefix) => ({
+  [name]: stop?.model ?? "",
+  ...(stop?.argument && { [`${prefix}${stop.argument}`]: stop.value }),
+});

@@ -6,8 +6,6 @@ import { metrics } from "./measures.js";
 import * as paint from "./paint.js";
 import { rich, say } from "./words.js";
 
-/** @typedef {import("./page.js").Page} Page */
-
 /** Every labelled stop of the chosen family, for the current image. @param {Page} page */
 export function thumbnails(page) {
   const row = h("div", { class: "strip" });
@@ -18,7 +16,8 @@ export function thumbnails(page) {
     element,
     draw: () =>
       idle("strip", function* () {
-        const stops = page.lab.stops(page.state.family).filter((stop) => stop.label || stop.key === page.state.stop);
+        const { stop: chosen, family } = page.state;
+        const stops = page.lab.family(family).list.filter(({ label, key }) => label || key === chosen);
         for (const stop of stops) {
           if (cards.has(stop.key)) continue;
           const [picture, words] = [paint.canvas(), h("span", {}, "…")];

@@ -9,16 +9,16 @@ import * as rates from "./rates.js";
 import * as see from "./see.js";
 import { say } from "./words.js";
 
-/** @typedef {{build: (page: import("./page.js").Page) => import("./page.js").View}} Tab */
+/** @typedef {{build: (page: Page) => View}} Tab */
 
 /** @type {Record<string, Tab>} */
 const MODULES = { see, atoms, classes, learn, rates, frontier };
 /** The names of the tabs, from left to right; space/state.py has the same. */
 export const TABS = Object.keys(MODULES);
 
-/** @param {import("./page.js").Page} page @returns {import("./page.js").View} */
+/** @param {Page} page @returns {View} */
 export function build(page) {
-  /** @type {Map<string, import("./page.js").View>} */
+  /** @type {Map<string, View>} */
   const built = new Map();
   const open = () => {
     const { tab } = page.state;

@@ -3,12 +3,12 @@
 
 import { h } from "./dom.js";
 
-/** @type {Record<string, any>} key -> template */
+/** @type {Record<string, string>} key -> template */
 let catalogue = {};
 let language = "en";
 
 /**
- * @param {Record<string, any>} words key -> template
+ * @param {Record<string, string>} words key -> template
  * @param {string} code of the language
  */
 export function setWords(words, code) {
@@ -40,11 +40,7 @@ export const has = (key) => key in catalogue;
  * @returns {string}
  */
 export function say(key, values = {}) {
-  return template(key).replace(
-    FIELD,
-    (/** @type {string} */ field, /** @type {string} */ path, /** @type {string} */ spec) =>
-      field === "{{" ? "{" : field === "}}" ? "}" : format(find(values, path, key), spec),
-  );
+  return filled(key, values, format);
 }
 
 /**
@@ -56,15 +52,10 @@ export function say(key, values = {}) {
 export function rich(key, values = {}) {
   /** @type {Node[]} */
   const inserted = [];
-  const html = template(key).replace(
-    FIELD,
-    (/** @type {string} */ field, /** @type {string} */ path, /** @type {string} */ spec) => {
-      if (field === "{{" || field === "}}") return field[0];
-      const value = find(values, path, key);
-      inserted.push(value instanceof Node ? value : document.createTextNode(format(value, spec)));
-      return `<slot></slot>`;
-    },
-  );
+  const html = filled(key, values, (value, spec) => {
+    inserted.push(value instanceof Node ? value : document.createTextNode(format(value, spec)));
+    return "<slot></slot>";
+  });
   const made = document.createElement("template");
   made.innerHTML = html.replace(/\*\*(.+?)\*\*/gs, "<b>$1</b>").replace(/(?<![\w*])\*(\S.*?)\*(?!\w)/gs, "<em>$1</em>");
   made.content.querySelectorAll("slot").forEach((slot, i) => slot.replaceWith(inserted[i]));
@@ -82,24 +73,31 @@ export function term(name, words = say(`terms.${name}.name`)) {
   return h("button", { class: "term", data: { tip }, "aria-label": `${words}: ${tip}` }, words);
 }
 
-const FIELD = /\{\{|\}\}|\{([\w[\].]+)(?:!\w)?(?::([^}]*))?\}/g;
+const FIELD = /\{\{|\}\}|\{([\w[\].-]+)(?:!\w)?(?::([^}]*))?\}/g;
 
-/** @param {string} key */
-function template(key) {
-  const words = catalogue[key];
-  if (typeof words !== "string") throw new Error(`There are no words for ${key}.`);
-  return words;
+/**
+ * A template with something put in for each value.
+ * @param {string} key
+ * @param {Record<string, any>} values
+ * @param {(value: any, spec: string) => string} put
+ * @returns {string}
+ */
+function filled(key, values, put) {
+  if (!has(key)) throw new Error(`There are no words for ${key}.`);
+  return catalogue[key].replace(FIELD, (/** @type {string[]} */ ...[field, path, spec]) =>
+    path ? put(find(values, path, key), spec) : field[0],
+  );
 }
 
 /**
  * @param {Record<string, any>} values
- * @param {string} path such as "images[0]"
+ * @param {string} path such as "test[l1-0.1].mse"
  * @param {string} key
  */
 function find(values, path, key) {
-  const [name, ...rest] = path.split(/[[\].]+/).filter(Boolean);
+  const [name = "", ...rest] = path.match(/(?<=\[)[^\]]+|[^[\].]+/g) ?? [];
   if (!(name in values)) throw new Error(`The words ${key} need a value for ${name}.`);
-  return rest.reduce((value, part) => value[part], values[name]);
+  return rest.reduce((value, part) => value?.[part], values[name]);
 }
 
 /**

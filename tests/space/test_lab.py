@@ -92,7 +92,7 @@ def test_the_browser_is_told_metrics_penalties_thresholds_and_what_stands_apart(
     for stop in labelled(lab):
         e, there = lab.evaluation(stop), stops[stop.key]["evaluation"]
         assert there["mse"] == pytest.approx(e.mse, rel=1e-5)
-        assert there["denoise_mse"]["0.3"] == pytest.approx(e.denoise_mse["0.3"], rel=1e-5)
+        assert there["denoise_mse"] == pytest.approx(e.denoise_mse["0.3"], rel=1e-5)
         assert there["l0_by_class"] == pytest.approx(e.l0_by_class, rel=1e-5)
         assert len(there["mean_activation_by_class"]) == 10
     assert stops["kl-image-0.02"]["penalty"] == {"of": "divergence", "weight": 20, "target": 0.02}

@@ -71,7 +71,7 @@ def test_a_wrong_link_is_answered_in_one_line(open_tab: Callable[[str], Page], s
         ("set=7", "137:0"),
         ("set=900:1", "899"),
         ("set=1:99999", "137:0"),
-        ("draw=%3Cscript%3E", "letters"),
+        ("draw=%3Cscript%3E", "damaged"),
         ("draw=abc", "damaged"),
     ):
         visit(page, f"?{query}")
