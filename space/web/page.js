@@ -138,17 +138,16 @@ export class Page {
   /** Redraws everything in the language of the state. */
   async speak() {
     const code = this.state.lang;
-    try {
-      const words = await json(`words/${code}.json`);
-      if (code !== this.state.lang) return;
+    const words = await json(`words/${code}.json`).catch(() => null);
+    if (code !== this.state.lang) return;
+    if (words) {
       setWords(words, code);
-      this.build();
-    } catch {
-      this.state.lang = lang(); // the page goes on in the language that it has
-      this.trouble = { key: "page.no_server", values: {} };
-      this.address.write();
-      this.draw();
+      return this.build();
     }
+    this.state.lang = lang(); // the page goes on in the language that it has
+    this.trouble = { key: "page.no_server", values: {} };
+    this.address.write();
+    this.draw();
   }
 
   /**
