@@ -152,7 +152,7 @@ def _stop(stop: Stop, sparsity: Sparsity, evaluation: Evaluation, architecture: 
         **(_refinement(sparsity, stop) if architecture == DEFAULT_ARCHITECTURE else UNREFINED),
         "evaluation": _rounded(
             {name: getattr(evaluation, name) for name in METRICS}
-            | {name: getattr(evaluation, name)[f"{SIGMA:g}"] for name in ("denoise_mse", "noisy_mse")}
+            | {name: getattr(evaluation, name).get(f"{SIGMA:g}") for name in ("denoise_mse", "noisy_mse")}
         ),
         "measured": stop.key,
         "target": getattr(sparsity, "target", None),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sae_model import SparseAutoencoder, Sparsity
 from sae_model.architectures import Dictionary
-from sae_model.errors import UserError
+from sae_model.errors import UserError, is_number
 from sae_model.storage import as_device
 
 from .data import DataError, Dataset, Rows, Split, as_images, open_dataset
@@ -170,7 +170,7 @@ def hold_out(
     Raises:
         ValueError: a share that is not between 0 and 1. DataError: fewer than two groups.
     """
-    if not 0 < share < 1:
+    if not is_number(share) or not 0 < share < 1:
         raise ValueError(f"share lies between 0 and 1; got {share!r:.80}.")
     numbers = torch.arange(groups) if isinstance(groups, int) else torch.as_tensor(np.asarray(groups))
     if numbers.ndim != 1 or numbers.is_floating_point():

@@ -7,9 +7,8 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +180,7 @@ def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Itera
     A model is too small for several cores: two models on a core each learn more in a second than one on both.
 
     Yields:
-        Each recipe with its metrics, the last one first.
+        Each recipe with its metrics, as soon as it is done.
 
     Raises:
         UserError: two recipes are the same.
@@ -189,11 +188,18 @@ def run_all(recipes: list[Recipe], data: Data, output: Path, jobs: int) -> Itera
     """
     names = folder_names(recipes)
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    last_first = recipes[::-1]  # those of the bundle take longest: begun first, they leave no core idle at the end
     context = torch.multiprocessing.get_context("spawn")  # hands tensors over in shared memory: images are there once
     with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (threads,)) as pool:
-        done = pool.map(_do_job, last_first, repeat(data), [output / name for name in names[::-1]])
-        yield from zip(last_first, tqdm(done, "trained", len(names), unit=" models", dynamic_ncols=True), strict=True)
+        # The last recipes of the bundle take longest: begun first, they leave no core idle at the end.
+        running = {
+            pool.submit(_do_job, recipe, data, output / name): recipe
+            for recipe, name in reversed([*zip(recipes, names, strict=True)])
+        }
+        try:
+            for job in tqdm(as_completed(running), "trained", len(running), unit=" models", dynamic_ncols=True):
+                yield running[job], job.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _do_job(recipe: Recipe, data: Data, output: Path) -> Evaluation:

@@ -147,7 +147,7 @@ function oneModel(page, stop) {
     /** Computes the images, when the page is idle. @param {string} job its name */
     drawLater(job) {
       const { index, pictures } = page.lab;
-      const model = page.lab.model(stop);
+      const [model, asked] = [page.lab.model(stop), page.lab.stop(stop)];
       const peak = page.lab.statistics(stop)?.peak;
       if (!model || !peak || !pictures.images || computed === drawn) return;
       computed = drawn;
@@ -155,7 +155,7 @@ function oneModel(page, stop) {
       idle(job, function* () {
         const latents = new Float64Array(model.latentDim);
         for (const i of images) {
-          const own = model.encode(/** @type {Float64Array} */ (pictures.image(i)), page.lab.stop(stop));
+          const own = model.encode(/** @type {Float64Array} */ (pictures.image(i)), asked);
           own.forEach((z, latent) => (latents[latent] += z / images.length));
           yield;
         }

@@ -115,7 +115,10 @@ export class Fetched {
       this.here.set(key, await this.fetch(key));
     } catch {
       this.failed.add(key);
-      setTimeout(() => this.failed.delete(key), AGAIN);
+      setTimeout(() => {
+        this.failed.delete(key);
+        this.onArrival(key); // what still needs it asks again
+      }, AGAIN);
     }
     this.underWay.delete(key);
     this.onArrival(key);

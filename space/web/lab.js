@@ -171,12 +171,14 @@ export class Lab {
 
   /** The model of a stop; or null: then its weights are asked for. @param {string} key */
   model(key) {
-    return this.models.get(this.stop(key).model);
+    const stop = this.stop(key); // a user's model may have been removed
+    return stop ? this.models.get(stop.model) : null;
   }
 
   /** What the latents of a stop do; or null: then that is asked for. @param {string} key */
   statistics(key) {
-    return this.statisticsOf.get(this.stop(key).measured);
+    const stop = this.stop(key);
+    return stop ? this.statisticsOf.get(stop.measured) : null;
   }
 
   /** Forgets a user's model. @param {string} family */

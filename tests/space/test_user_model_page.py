@@ -60,7 +60,10 @@ def test_a_users_model_stands_beside_the_bundled_ones_in_every_tab(page: Page, f
         page.click(f"#tab-{tab}")
         wait_for_models(page)
         assert "mine" in page.inner_text("#panel"), tab
+    page.locator(".map canvas").first.click()
+    page.wait_for_selector("#card button")
     page.get_by_role("button", name=f"Remove {folder.parent.name}/mine").click()
+    page.wait_for_selector("#card", state="hidden")
     assert page.locator("#method input[value^='user:']").count() == 0
     assert page.evaluate(CHOSEN) == "l1-3"
     assert page.inner_text("#message") == ""

@@ -34,7 +34,7 @@ def numbered(count: int, shape: tuple[int, ...] = (3, 4, 5)) -> np.ndarray:
     return images
 
 
-@pytest.mark.parametrize(("ending", "kind"), [(".npz", "<i4"), (".npz", ">i8"), (".safetensors", "<i4")])
+@pytest.mark.parametrize(("ending", "kind"), [(".npz", "<u2"), (".npz", ">i8"), (".safetensors", "<i4")])
 def test_every_image_is_there_once_with_its_label(
     tmp_path: Path, ending: str, kind: str, capsys: pytest.CaptureFixture
 ) -> None:
@@ -87,7 +87,14 @@ def with_nan(value: float) -> np.ndarray:
 WRONG = {
     "labels below 0": (bad(labels=np.arange(150) % 3 - 1), "go from -1 to 1; they are whole numbers from 0"),
     "labels far above": (bad(labels=np.full(150, 10**9)), "go from 1000000000 to 1000000000"),
-    "labels with a gap": (bad(labels=np.arange(150) % 3 * 2), r"has 0 image\(s\) of the class '1'"),
+    "labels with a gap": (
+        bad(labels=np.arange(150) % 3 * 2),
+        "go up to 4, and no row of `images` has the label 1: number classes from 0 without gaps",
+    ),
+    "labels of the test split alone": (
+        bad(test_images=numbered(20), test_labels=np.full(20, 3)),
+        "go up to 3, and no row of `images` has the label 3",
+    ),
     "labels that are floats": (bad(labels=np.zeros(150, np.float32)), "of torch.float32; it holds whole numbers"),
     "too few labels": (bad(labels=np.zeros(149, int)), r"is \(149,\) of .*; it holds whole numbers, \(150,\)"),
     "a class of one": (bad(labels=np.append(np.zeros(149, int), 1)), "has 1 image.* of the class '1'; at least two"),
@@ -98,8 +105,8 @@ WRONG = {
     ),
     "no images": (bad(images=numbered(0), labels=np.zeros(0, int)), r"has the shape \(0, 3, 4, 5\)"),
     "no array": ({"pictures": numbered(150)}, "has no array `images`"),
-    "infinity": ({"images": with_nan(-np.inf)}, "hold NaN or infinity"),
-    "NaN": ({"images": with_nan(np.nan)}, "hold NaN or infinity"),
+    "infinity": ({"images": with_nan(-np.inf)}, r"images\[77\]: The data hold NaN or infinity"),
+    "NaN": ({"images": with_nan(np.nan)}, r"images\[77\]: The data hold NaN or infinity"),
     "channels last": (bad(images=numbered(150, (28, 28, 3))), r"\(150, 28, 28, 3\).*images.transpose\(0, 3, 1, 2\)"),
     "values above 1": (
         {"images": with_nan(1.5)},

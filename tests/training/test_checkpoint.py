@@ -79,6 +79,10 @@ def test_a_checkpoint_of_another_run_is_refused(checkpoint: Checkpoint, training
     for recipe, other in ((replace(SHORT, seed=1), images), (SHORT, images.flip(0))):
         with pytest.raises(CheckpointError, match="no complete checkpoint of this recipe and these images"):
             Checkpoint(output, recipe, other).read()
+    many = torch.zeros(5_000, 3)
+    known = Checkpoint(output, SHORT, many).run
+    many[1234] = 1
+    assert Checkpoint(output, SHORT, many).run != known
     assert Checkpoint(output, SHORT, images).read()["step"] == 20
 
 

@@ -109,12 +109,22 @@ def test_what_looks_like_parts_and_cannot_be_used_is_refused(
     refused(fill(tmp_path, *places), words)
 
 
+def test_a_class_or_a_part_without_images_is_refused(tmp_path: Path) -> None:
+    """It would be left out without a word."""
+    for name, *places in (("dog", "cat"), ("train/dog", "train/cat", "test/cat"), ("test", "train/cat", "train/dog")):
+        root = fill(tmp_path / name.replace("/", "-"), *places)
+        (root / name).mkdir(parents=True)
+        (root / name / "1.tif").touch()
+        refused(root, f"{root / name} holds no images that can be read")
+
+
 def test_classes_may_have_any_name_within_a_half_and_most_names_without(tmp_path: Path) -> None:
     names = {"train", "test", "val", "test_set"}
     fill(tmp_path / "vehicles", *(f"train/{name}" for name in names))
     assert found(tmp_path / "vehicles")["train"].keys() == names
     names = {"trainer", "contest", "evaluated", "device", "valley"}
     assert found(fill(tmp_path / "words", *names))["train"].keys() == names
+    assert found(fill(tmp_path / "deep", "cat/test_2021", "dog"))["train"].keys() == {"cat", "dog"}
 
 
 def test_hidden_files_and_what_systems_leave_are_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

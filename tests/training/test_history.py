@@ -81,7 +81,10 @@ def test_measuring_changes_no_weights(data: Data, tmp_path: Path) -> None:
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-@pytest.mark.parametrize("content", ['[{"what": 1}]', "[1]", "[", "3"])
+TEXT = '[{"epoch": 1, "bce": "a", "fvu": null, "effective_l0": 2, "dead_fraction": 0}]'
+
+
+@pytest.mark.parametrize("content", ['[{"what": 1}]', "[1]", "[", "3", "[" * 10**5, TEXT])
 def test_a_history_that_nobody_wrote_is_none(tmp_path: Path, content: str) -> None:
     assert read_history("owner/name") == []
     (tmp_path / "history.json").write_text(content)

@@ -111,6 +111,15 @@ def test_images_are_decoded_once_and_stay_on_disk(
     assert capsys.readouterr().err == ""
 
 
+def test_a_damaged_cache_is_made_anew(folder: Path, cache: Path) -> None:
+    before = halves(open_dataset(str(folder)))
+    for name, content in (("contents.json", b""), ("images.bin", b"short")):
+        (kept,) = cache.rglob(name)
+        kept.write_bytes(content)
+        after = halves(open_dataset(str(folder)))
+        assert all(torch.equal(after[half], images) for half, images in before.items())
+
+
 def test_a_folder_of_validation_images_is_the_validation_split(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,7 +202,7 @@ def test_transparent_places_are_white(tmp_path: Path, mode: str) -> None:
     assert np.abs(images[0, 0].numpy() - (255 + (ink - 255.0) * alpha / 255)).max() <= 1
 
 
-@pytest.mark.parametrize(("highest", "bits"), [(255, 8), (300, 9), (4_095, 12), (65_535, 16)])
+@pytest.mark.parametrize(("highest", "bits"), [(255, 8), (300, 10), (4_095, 12), (65_535, 16)])
 def test_sixteen_bits_are_read_by_as_many_as_all_images_use(
     tmp_path: Path, highest: int, bits: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -212,11 +221,14 @@ def test_sixteen_bits_are_read_by_as_many_as_all_images_use(
     assert (told in capsys.readouterr().err) == (bits < 16)
 
 
-def test_of_colours_with_sixteen_bits_the_upper_eight_are_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "channels"), {"colour": (2, 3), "grey with alpha": (4, 2)}.values())
+def test_of_other_images_with_sixteen_bits_the_upper_eight_are_read(tmp_path: Path, kind: int, channels: int) -> None:
     """By the specification of PNG, since PIL writes only grey ones."""
-    values = np.random.default_rng(0).integers(0, 65_536, (8, 6, 3)).astype(np.uint16)
+    values = np.random.default_rng(0).integers(0, 65_536, (8, 6, channels)).astype(np.uint16)
+    if channels == 2:
+        values[..., 1] = 65_535  # opaque
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    chunks = {b"IHDR": struct.pack(">IIBBBBB", 6, 8, 16, 2, 0, 0, 0), b"IDAT": zlib.compress(rows), b"IEND": b""}
+    chunks = {b"IHDR": struct.pack(">IIBBBBB", 6, 8, 16, kind, 0, 0, 0), b"IDAT": zlib.compress(rows), b"IEND": b""}
     packed = [
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
         for name, data in chunks.items()
@@ -224,8 +236,8 @@ def test_of_colours_with_sixteen_bits_the_upper_eight_are_read(tmp_path: Path) -
     (tmp_path / "deep").mkdir()
     for number in range(20):
         (tmp_path / "deep" / f"{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
-    image = open_dataset(str(tmp_path / "deep")).half("train").images[0]
-    assert np.array_equal(image.permute(1, 2, 0).numpy(), values >> 8)
+    image = open_dataset(str(tmp_path / "deep")).half("train").images[0].permute(1, 2, 0).numpy()
+    assert np.array_equal(image, values[..., : 1 if channels == 2 else 3] >> 8)
 
 
 def test_a_palette_is_grey_where_all_that_is_seen_is_grey(tmp_path: Path) -> None:
@@ -298,7 +310,7 @@ def test_a_class_of_which_nothing_can_be_read_is_named(folder: Path) -> None:
 
 def test_what_is_no_data_set_is_refused(tmp_path: Path, folder: Path) -> None:
     refused("Unknown data set .*Known ones: mnist, .* a folder of images", tmp_path / "typo")
-    refused("cannot be read .*sizes should be greater than 0", folder, image_size=0)
+    refused("at least 1 pixel a side; got --image-size 0", folder, image_size=0)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

@@ -29,6 +29,13 @@ class OnlySlices:
         return self.values[rows]
 
 
+class WholeSlices(OnlySlices):
+    """A source that needs both ends of a slice."""
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return self.values[list(range(rows.start, min(rows.stop, len(self.values))))]
+
+
 def mapped(folder: Path, values: np.ndarray) -> np.memmap:
     np.save(folder / "rows.npy", values)
     return np.load(folder / "rows.npy", mmap_mode="r")
@@ -41,6 +48,7 @@ SOURCES = {
     "memmap": lambda values, folder: mapped(folder, values),
     "a part of a memmap": lambda values, folder: mapped(folder, np.concatenate([values, values]))[: len(values)],
     "slices": lambda values, _: OnlySlices(values),
+    "whole slices": lambda values, _: WholeSlices(values),
     "list": lambda values, _: list(values),
     "list of tensors": lambda values, _: list(torch.from_numpy(values)),
     "of another byte order": lambda values, _: OnlySlices(values.astype(values.dtype.newbyteorder(">"))),

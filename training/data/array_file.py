@@ -105,7 +105,8 @@ def _pieces(
             images = found[f"{own}images"][some]
             wrong = wrong_values(images, bounded)
             if wrong:
-                raise DataError(f"{path}: {wrong}")
+                bad = some[~images.flatten(1).isfinite().all(1)].tolist()
+                raise DataError(f"{path}: {f'{own}images[{min(bad)}]: ' if bad else ''}{wrong}")
             if images.ndim == 4:
                 images = resized(images, image_size, grey)
             labels = found[f"{own}labels"][some] if "labels" in found else torch.zeros_like(some)
@@ -149,6 +150,8 @@ def _arrays(path: Path) -> dict[str, Tensor]:
         )
     if "test_images" in found and ("labels" in found) != ("test_labels" in found):
         raise DataError(f"{path} has labels for one of `images` and `test_images`: it needs them for both, or none.")
+    if "labels" in found:
+        _check_classes(path, found["labels"], found.get("test_labels", found["labels"]))
     return found
 
 
@@ -175,9 +178,20 @@ def _whole(path: Path, name: str, numbers: Tensor, count: int) -> Tensor:
             f"`{name}` of {path} is {tuple(numbers.shape)} of {numbers.dtype}; it holds whole numbers, ({count},), one "
             "for each row."
         )
+    numbers = numbers.long()
     if name.endswith("labels") and not 0 <= int(numbers.min()) <= int(numbers.max()) < MOST_CLASSES:
         raise DataError(
             f"`{name}` of {path} go from {int(numbers.min())} to {int(numbers.max())}; they are whole numbers from 0, "
             "one for each class."
         )
-    return numbers.long()
+    return numbers
+
+
+def _check_classes(path: Path, labels: Tensor, test_labels: Tensor) -> None:
+    highest = int(max(labels.max(), test_labels.max()))
+    missing = (labels.bincount(minlength=highest + 1) == 0).nonzero().flatten().tolist()
+    if missing:
+        raise DataError(
+            f"The labels of {path} go up to {highest}, and no row of `images` has the label {missing[0]}: number "
+            "classes from 0 without gaps."
+        )

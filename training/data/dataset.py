@@ -112,6 +112,8 @@ def open_dataset(
     Raises:
         DataError: there is no such data set, or its images cannot be had.
     """
+    if image_size is not None and image_size < 1:
+        raise DataError(f"An image has at least 1 pixel a side; got --image-size {image_size}.")
     with _errors_of(name):
         about, half, validation = _read(name, Path(data_dir).expanduser(), image_size, grey, skip_broken, bounded)
     about = replace(about, licence=licence or about.licence, credit=credit or about.credit)

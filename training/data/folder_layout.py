@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 from .images import DataError, Part
@@ -84,7 +84,7 @@ def _walk(
     real = folder.resolve()
     with os.scandir(folder) as entries:
         for entry in entries if real not in above else ():
-            if entry.name.startswith(".") or entry.name.casefold() in CLUTTER:
+            if not _is_visible(entry.name):
                 continue
             if entry.is_dir():
                 yield from _walk(folder / entry.name, (*way, entry.name), above | {real})
@@ -108,6 +108,7 @@ def _parts(root: Path, images: Folders) -> dict[Part, tuple[Path, Folders]]:
     parts: dict[Part, tuple[Path, Folders]] = {}
     rest: Folders = {}
     unclear = []
+    _check_filled(root, images, lambda name: name.casefold() in PARTS)
     for way, names in sorted(images.items()):
         part = PARTS.get(way[0].casefold()) if way else None
         if part is not None and parts.setdefault(part, (root / way[0], {}))[0].name == way[0]:
@@ -115,7 +116,9 @@ def _parts(root: Path, images: Folders) -> dict[Part, tuple[Path, Folders]]:
             continue
         rest[way] = names
         words = [re.sub("(?<=[a-z])(?=[A-Z])", " ", name).casefold() for name in way]
-        unclear += ["/".join(way[: at + 1]) for at, name in enumerate(words) if LIKE_A_PART.search(name)]
+        if words and LIKE_A_PART.search(words[0]):
+            unclear.append(way[0])
+        unclear += ["/".join(way[: at + 1]) for at, name in enumerate(words) if name in PARTS]
     if "train" in parts:
         unclear += [way[0] for way in rest if way]
     if unclear:
@@ -139,11 +142,26 @@ def _by_class(place: Path, images: Folders, name_of_one: str) -> dict[str, list[
             f"{place} has image files both directly in it ({images[()][0]}) and in folders ({folder}): put each into "
             "the folder of its class, or all of them directly in it."
         )
+    if () not in images:
+        _check_filled(place, images, lambda name: name.casefold() not in PARTS)
     of_class: dict[str, list[str]] = {}
     for way, names in sorted(images.items(), key=lambda item: (_naturally(item[0][:1]), item[0])):
         paths = of_class.setdefault(title(place / way[0]) if way else name_of_one, [])
         paths += [str(place.joinpath(*way, name)) for name in names]
     return {name: sorted(paths) for name, paths in of_class.items()}
+
+
+def _check_filled(place: Path, images: Folders, is_meant: Callable[[str], bool]) -> None:
+    """Refuse a folder of a part, or of a class, without images: it would be left out without a word."""
+    filled = {way[0] for way in images if way}
+    for folder in sorted(place.iterdir()):
+        name = folder.name
+        if name not in filled and _is_visible(name) and is_meant(name) and folder.is_dir():
+            raise DataError(f"{folder} holds no images that can be read ({_NEEDED}): fill it or remove it.")
+
+
+def _is_visible(name: str) -> bool:
+    return not name.startswith(".") and name.casefold() not in CLUTTER
 
 
 def _naturally(way: tuple[str, ...]) -> list[str | int]:

@@ -31,6 +31,8 @@ BATCH = 256
 MANY = 2_000
 BACKGROUND = "white"
 """What lies behind transparent pixels."""
+DEPTHS = (8, 10, 12, 14, 16)
+"""How many bits the values of grey images with 16 bits may have."""
 SIXTEEN_BITS = "I;16"
 """What PIL calls grey values of 16 bits; of the other images with 16 bits a channel it gives the upper 8."""
 
@@ -109,7 +111,7 @@ def _look_at_all(files: Files, unreadable: dict[str, str] | None, one_size: bool
             f"Images have different sizes: {one} has {w} x {h} pixels, {other} has {v} x {g}. Resize them "
             "with --image-size N."
         )
-    bits = max(8, highest.bit_length())
+    bits = next(bits for bits in DEPTHS if highest < 2**bits)
     if highest and bits < 16:
         print(f"The grey images with 16 bits have values up to {highest:,}: {bits} bits are used.", file=sys.stderr)
     return in_colour, bits
@@ -161,11 +163,12 @@ def _tried(work: Callable[[ImageFile.ImageFile], Found], file: tuple[str, int]) 
 
 def _look(image: ImageFile.ImageFile) -> tuple[tuple[int, int], bool, int]:
     """Its width and height, whether it is grey, and its highest value where it is grey with 16 bits, else 0."""
+    is_grey_with_alpha = bool(image.tile) and image.tile[0][-1] == "LA;16B"  # which PIL gives as RGBA
     seen, highest = _upright(image, 16), 0
     if image.mode == SIXTEEN_BITS:
         values = np.asarray(image)
         highest = int(values[values != image.info.get("transparency", -1)].max(initial=0))
-    is_grey = seen.mode in ("1", "L", "LA")
+    is_grey = seen.mode in ("1", "L", "LA") or is_grey_with_alpha
     if seen.mode == "P":  # of whose colours those count that are seen
         colours = np.asarray(_opaque(seen).convert("RGB"))
         is_grey = bool((colours == colours[..., :1]).all())

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import shutil
 import sys
+import tempfile
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -22,11 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from filelock import FileLock
 from huggingface_hub import cached_assets_path
 from torch import Tensor
-
-from sae_model.storage import write_file
 
 from .images import DataError, Half, Part, Split
 
@@ -34,7 +31,7 @@ SEED = 0
 """Of the order of the images, and of the choice of those that are held out."""
 HELD_OUT = 0.1
 """The share of the rows that is measured on, where there is no test half."""
-IMAGES_NAME, CONTENTS_NAME = "images.bin", "held.json"
+IMAGES_NAME, CONTENTS_NAME = "images.bin", "contents.json"
 
 
 class Piece(NamedTuple):
@@ -126,8 +123,6 @@ def shuffled(count: int, seed: int = SEED) -> Tensor:
 def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) -> tuple[Contents, dict[Half, Split]]:
     """The images of a source, from the cache, where they are written first if they are not there.
 
-    They are mapped into memory, and those of the validation split end the training half.
-
     Args:
         source: what is read, and how: one name for all its versions; only the latest is kept.
         version: anything whose `repr` changes when the source does.
@@ -139,17 +134,16 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
     """
     shelf = cached_assets_path("sae-model", "data", _digest(source))
     place = shelf / _digest(repr(version))
-    with FileLock(shelf / "lock"):  # two runs may have begun at once
-        if not (place / CONTENTS_NAME).is_file():  # which is written last
-            for outdated in filter(Path.is_dir, shelf.iterdir()):
-                shutil.rmtree(outdated)  # a run that reads it goes on: its file is open
-            place.mkdir()
-            try:
-                _write(place, pieces())
-            except BaseException:
-                shutil.rmtree(place)
-                raise
-    contents = Contents(**json.loads((place / CONTENTS_NAME).read_text(encoding="utf-8")))
+    contents = _read(place)
+    if contents is None:
+        shutil.rmtree(place, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=shelf, prefix=".writing-") as stage:
+            contents = _write(Path(stage), pieces())
+            outdated = [path for path in shelf.iterdir() if not path.name.startswith(".")]
+            if not place.is_dir():  # two runs may have begun at once: each has its own, and the first one's stays
+                Path(stage).rename(place)
+            for path in outdated:
+                shutil.rmtree(path, ignore_errors=True)  # a run that reads it goes on: its file is open
     if contents.repeated:
         rows, alike = ("rows", "values as a row") if len(contents.shape) == 1 else ("images", "pixels as an image")
         print(
@@ -158,19 +152,25 @@ def stored(source: str, version: object, pieces: Callable[[], Iterable[Piece]]) 
             "look better than they are.",
             file=sys.stderr,
         )
-    labels = torch.tensor([label for of_part in contents.labels.values() for label in of_part], dtype=torch.long)
-    count, values, train = len(labels), math.prod(contents.shape), len(labels) - len(contents.labels["test"])
-    # Mapped into memory. Writing to these tensors does not change the file.
-    flat = torch.from_file(str(place / IMAGES_NAME), False, count * values, dtype=getattr(torch, contents.dtype))
-    images = flat.reshape(count, *contents.shape)
-    return contents, {"train": Split(images[:train], labels[:train]), "test": Split(images[train:], labels[train:])}
+    return contents, _mapped(place / IMAGES_NAME, contents)
+
+
+def _read(place: Path) -> Contents | None:
+    """What a folder of the cache holds; None where it is not there or not whole."""
+    try:
+        contents = Contents(**json.loads((place / CONTENTS_NAME).read_text(encoding="utf-8")))
+        values = sum(map(len, contents.labels.values())) * torch.Size(contents.shape).numel()
+        size = values * getattr(torch, contents.dtype).itemsize
+        return contents if (place / IMAGES_NAME).stat().st_size == size else None
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def _digest(words: str) -> str:
     return hashlib.sha256(os.fsencode(words)).hexdigest()[:24]
 
 
-def _write(folder: Path, pieces: Iterable[Piece]) -> None:
+def _write(folder: Path, pieces: Iterable[Piece]) -> Contents:
     """Write images one after another, and what they are."""
     labels: dict[Part, list[int]] = {"train": [], "validation": [], "test": []}
     shape, dtype = None, None
@@ -186,4 +186,18 @@ def _write(folder: Path, pieces: Iterable[Piece]) -> None:
         raise DataError("None of the images can be read.")
     repeated = int(np.isin(np.frombuffer(hashes["test"], "q"), np.frombuffer(hashes["train"], "q")).sum())
     contents = Contents(shape, dtype, labels, repeated)
-    write_file(folder / CONTENTS_NAME, json.dumps(asdict(contents)).encode())
+    (folder / CONTENTS_NAME).write_text(json.dumps(asdict(contents)), encoding="utf-8")
+    return contents
+
+
+def _mapped(path: Path, contents: Contents) -> dict[Half, Split]:
+    """The two halves of a stored file, mapped into memory; the images of the validation split end the training half.
+
+    Writing to these tensors does not change the file.
+    """
+    labels = torch.tensor([label for of_part in contents.labels.values() for label in of_part], dtype=torch.long)
+    train = len(labels) - len(contents.labels["test"])
+    pixels = torch.Size(contents.shape).numel()
+    flat = torch.from_file(str(path), False, len(labels) * pixels, dtype=getattr(torch, contents.dtype))
+    images = flat.reshape(len(labels), *contents.shape)
+    return {"train": Split(images[:train], labels[:train]), "test": Split(images[train:], labels[train:])}

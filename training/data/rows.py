@@ -34,7 +34,7 @@ class Rows:
         self._source = source
         self.device = torch.device("cpu")
         try:
-            first = self[:1]
+            first = as_tensor(source[0:1])
             self.shape = torch.Size((len(source), *first.shape[1:]))
         except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
             raise DataError(f"Data come as {TAKEN}; got {type(source).__name__} ({error}).") from error
@@ -45,7 +45,8 @@ class Rows:
 
     def __getitem__(self, rows: slice | Tensor) -> Tensor:
         if isinstance(rows, slice):
-            return as_tensor(self._source[rows])
+            start, stop, step = rows.indices(len(self))
+            return as_tensor(self._source[start:stop])[::step]
         if isinstance(self._source, np.ndarray):
             return as_tensor(self._source[rows.numpy()])
         return torch.cat([self[row : row + 1] for row in rows.tolist()])

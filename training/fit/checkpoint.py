@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from sae_model import SparseAutoencoder
@@ -26,8 +27,7 @@ from .loop import Progress, Snapshot, fit
 from .recipe import Recipe
 
 STEPS_PER_CHECKPOINT = 500
-SAMPLE = 1000
-"""A checkpoint knows its data by so many images, from the first to the last: all may exceed the memory."""
+BATCH = 1000
 
 
 class CheckpointError(UserError):
@@ -41,8 +41,8 @@ class Checkpoint:
         self.path = checkpoint_path(output)
         digest = hashlib.sha256(json.dumps(recipe.to_dict(), indent=2).encode())
         digest.update(repr((tuple(images.shape), images.dtype)).encode())
-        sample = images[torch.linspace(0, len(images) - 1, SAMPLE).long().unique()]
-        digest.update(sample.cpu().contiguous().flatten(1).view(torch.uint8).numpy().data)
+        for some in _to_be_hashed(images):
+            digest.update(some.cpu().contiguous().flatten(1).view(torch.uint8).numpy().data)
         self.run = digest.hexdigest()
 
     def write(self, snapshot: Snapshot) -> None:
@@ -71,6 +71,14 @@ class Checkpoint:
                 f"{self.path} is no complete checkpoint of this recipe and these images: repeat the command that left "
                 "it with --resume (that call with resume=), or remove the file."
             ) from error
+
+
+def _to_be_hashed(images: Images) -> Iterator[Tensor]:
+    """Yield the images by which a checkpoint knows its data: all of a tensor, or a sample of what may exceed memory."""
+    if isinstance(images, Tensor):
+        yield from images.split(BATCH)
+    else:
+        yield images[torch.linspace(0, len(images) - 1, BATCH, dtype=torch.float64).long().unique()]
 
 
 def checkpoint_path(output: Path) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from sae_model import SparseAutoencoder
+from sae_model.errors import is_number
 
 from .evaluation import evaluating, metrics
 
@@ -34,6 +35,7 @@ def read_history(folder: str | Path) -> list[Epoch]:
     """Read the history.json of a folder; nothing where there is no such file, or none that can be read."""
     try:
         history = json.loads((Path(folder) / HISTORY_NAME).read_text(encoding="utf-8"))
-        return [{name: epoch[name] for name in ("epoch", *MEASURED)} for epoch in history]
-    except (OSError, ValueError, TypeError, LookupError):
+        epochs = [{name: epoch[name] for name in ("epoch", *MEASURED)} for epoch in history]
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return []
+    return epochs if all(value is None or is_number(value) for epoch in epochs for value in epoch.values()) else []

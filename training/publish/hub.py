@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, HfApi, errors
 from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # as in sae_model/hub.py
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public, but not in its __all__
 
 from sae_model import SparseAutoencoder
 from sae_model.bundle import repo_name
@@ -35,7 +35,7 @@ def hub_errors(undone: str) -> Iterator[None]:
     """Turn what goes wrong between us and the Hub into a HubError; `undone` says what was not done."""
     try:
         yield
-    except (HTTPError, OSError, RuntimeError, ValueError, TypeError, LookupError) as error:
+    except (HTTPError, OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise HubError(f"{undone}: {why_not_written(error)}") from error
 
 
@@ -45,7 +45,12 @@ def check_repo_id(repo_id: str) -> None:
     Raises:
         HubError: it is not a repo id.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
+    try:
+        validate_repo_id(repo_id)
+        is_whole = all(repo_id.partition("/"))
+    except errors.HFValidationError:
+        is_whole = False
+    if not is_whole:
         raise HubError(f"{repo_id!r} is not a Hub id of the form owner/name.")
 
 
