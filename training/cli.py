@@ -95,7 +95,10 @@ def with_hyperparameters(command: Callable[..., None], many: bool = False) -> Ca
         several = many and (known.name in HYPERPARAMETERS or known.name == "seed")
         one: Any = kinds[known.name]
         kind: Any = list[one] if several else one
-        help = option(known.metadata.get("help", ""), known.metadata.get("default", "as measured best"))
+        shown = known.metadata.get("default", "as measured best")
+        if many:
+            shown = shown.removeprefix("that of --init, or ")  # which only `fit` has
+        help = option(known.metadata.get("help", ""), shown)
         options[known.name] = inspect.Parameter(
             known.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, help]
         )
