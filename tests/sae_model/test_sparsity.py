@@ -127,6 +127,8 @@ def test_survivors_of_training_fall_to_k_and_stay_there() -> None:
 
 
 def test_the_method_for_every_k_draws_from_few_to_many() -> None:
+    at_first = AdaptiveTopK().training_k(0.0, (256, 900), torch.Generator().manual_seed(0))
+    assert at_first.tolist() == [405] * 256  # its bounds fall too, from 45% of the latents
     drawn = AdaptiveTopK().training_k(1.0, (256, 900), torch.Generator().manual_seed(0))
     assert drawn.min() == 8
     assert 100 <= drawn.max() <= 120

@@ -134,3 +134,10 @@ def test_the_head_has_every_module_as_it_lies_in_its_file_under_a_name() -> None
         assert lines == [*path.read_text(encoding="utf-8").splitlines(), f"//# sourceURL=web/{path.name}"]
     assert first.endswith('<script type="module">import "web/gradio.js";</script>')
     assert all(path.read_text(encoding="utf-8") in last for path in WEB.glob("*.css"))
+
+
+def test_no_name_ends_the_script_that_carries_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("space.head.carried", lambda _: {"looks": {"</script><b>": {}}})
+    first, _ = head.__wrapped__(LAB, "gradio.js")  # which keeps what it made
+    host = re.search(r'<script type="application/json" id="host">(.*?)</script>', first)[1]
+    assert json.loads(host)["opening"] == {"looks": {"</script><b>": {}}}

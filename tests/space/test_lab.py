@@ -42,6 +42,12 @@ def test_a_look_is_what_the_model_says(lab: Lab) -> None:
         torch.testing.assert_close(look.latents, latents[0])
 
 
+def test_the_peak_is_as_wide_as_the_range_of_the_data(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab, "range", (-1.0, 3.0))
+    look = lab.look(Specimen(42, 0.0), "dense")
+    assert look.psnr == pytest.approx(10 * math.log10(16 / look.mse))
+
+
 def test_only_sigma_changes_when_sigma_changes(lab: Lab) -> None:
     drawn = {}
     for sigma in (0.2, 0.8):

@@ -65,6 +65,9 @@ def test_each_session_has_its_own_and_too_many_are_dropped(trainings: LiveTraini
     assert trainings.find("a") is None
     assert first.paused
     assert all(trainings.find(session) for session in sessions)
+    for session in (*sessions, "0", "new"):
+        trainings.keep(session, "mine", lambda folder: folder.mkdir())
+    assert [session for session in (*sessions, "new") if trainings.kept(session) is None] == ["1"]
     trainings.drop("3")
     assert trainings.find("3") is None
     trainings.drop("nobody")

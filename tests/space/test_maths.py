@@ -375,3 +375,13 @@ def test_pixels_are_drawn_in_their_channels(tab: Page) -> None:
     assert of_colour == [2, 1, [[0, 102, 153], [51, 204, 204]]]
     assert of_two == [3, 1, [[level] * 3 for level in (102, 102, 153)]]
     assert of_vector == [3, 3, [[level] * 3 for level in (0, 51, 102, 204, 153, 204, 0, 0, 0)]]
+
+
+def test_a_random_image_of_a_class_is_another_one_if_there_is_one(tab: Page) -> None:
+    found = tab.evaluate("""async () => {
+      const {Images} = await import('web/images.js');
+      const images = new Images({shape: [1, 1, 1]}, () => {});
+      images.files.here.set('labels', [0, 1, 1]);
+      return [[1, 1], [1, 2], [0, 1], [0, 0], [2, 0]].map(([label, other]) => images.random(label, other));
+    }""")
+    assert found == [2, 1, 0, 0, None]

@@ -143,6 +143,14 @@ def test_a_model_is_given_back_from_disk_unless_it_is_too_large(page: Page, fold
     )
     page.set_input_files("#model-files", tmp_path / "large.zip")
     page.wait_for_function("document.querySelector('#message.error')?.innerText.startsWith('large.zip: 50 MB')")
+    halves = [tmp_path / "config.json", tmp_path / "model.safetensors"]
+    for half in halves:
+        with half.open("wb") as file:
+            file.truncate(LARGEST_FILE // 2 + 1)
+    page.set_input_files("#model-files", halves)
+    page.wait_for_function(
+        "document.querySelector('#message.error')?.innerText.startsWith('config.json, model.safetensors: 50 MB')"
+    )
     assert not page.evaluate("window.isRead")
     assert sent == []
 

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 
 from sae_model import L1, SparseAutoencoder
+from sae_model.storage import PARTIAL
 from tests.command_line import assert_refused, run, succeeded
 from tests.idx import write_idx
 from training import cli
 from training.cli import bundle_command
 from training.data import Split, load_split
 from training.fit.bundled_recipes import LECTURE, RECIPES
+from training.fit.output import OutputError, check_empty, check_outside
 from training.measure.evaluation import evaluate
 from training.publish.record import Record
 
@@ -192,6 +194,17 @@ def test_an_output_inside_the_data_set_is_refused(tmp_path: Path) -> None:
     for command in (("fit",), ("report", tmp_path / "model")):
         done = run(*command, "--dataset", tmp_path, "--output", tmp_path / "within" / "model")
         assert_refused(done, f"lies in the data set {tmp_path}, and would become a part of it")
+    (tmp_path / "link").symlink_to(tmp_path / "model")
+    with pytest.raises(OutputError, match="lies in the data set"):
+        check_outside(tmp_path / "link" / "new", str(tmp_path / "model"))
+
+
+def test_what_a_killed_run_left_in_its_output_is_not_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / PARTIAL).mkdir()
+    check_empty(tmp_path)  # or an error
+    (tmp_path / "note.txt").touch()
+    with pytest.raises(OutputError, match="is not empty"):
+        check_empty(tmp_path)
 
 
 def test_a_model_that_makes_no_numbers_cannot_be_measured(tmp_path: Path, few_digits: Path) -> None:

@@ -159,6 +159,9 @@ def test_the_models_mode_is_left_as_it_was(tiny_model: SparseAutoencoder, digits
         tiny_model.train(training)
         evaluate(tiny_model, Split(digits.images[:20], digits.labels[:20]))
         assert tiny_model.training is training
+        with pytest.raises(ValueError, match="all alike"):
+            evaluate(tiny_model, Split(digits.images[:1], digits.labels[:1]))
+        assert tiny_model.training is training
 
 
 @pytest.mark.parametrize(("images", "labels"), [(0, 0), (5, 4)])

@@ -144,6 +144,7 @@ def test_linked_folders_are_read_and_circles_end(tmp_path: Path) -> None:
     fill(tmp_path, "elsewhere/more")
     (tmp_path / "set" / "cat" / "linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "set" / "cat" / "again").symlink_to(tmp_path / "set" / "cat")
+    (tmp_path / "set" / "cat" / "all").symlink_to(tmp_path / "set")
     (tmp_path / "set" / "bird").symlink_to(tmp_path / "elsewhere")
     classes = found(tmp_path / "set")["train"]
     assert classes["cat"] == {f"cat/{place}{letter}.png" for place in ("", "linked/more/") for letter in "abc"}

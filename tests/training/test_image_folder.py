@@ -108,6 +108,10 @@ def test_images_are_decoded_once_and_stay_on_disk(
     write(folder / "train" / "disc", 51)  # a file more: another version, and the old one is removed
     assert len(open_dataset(str(folder)).half("train").images) == 151
     assert len(list(cache.rglob("images.bin"))) == 1
+    for colour in ((200, 0, 0), (0, 200, 0)):  # a file of the same size: its time tells
+        Image.new("RGB", (8, 6), colour).save(folder / "train" / "disc" / "plain.bmp")
+        images = open_dataset(str(folder)).half("train").images
+        assert (images == torch.tensor(colour)[:, None, None]).flatten(1).all(1).any()
     assert capsys.readouterr().err == ""
 
 

@@ -14,7 +14,7 @@ from sae_model import L1, SparseAutoencoder, TopK
 from sae_model.methods import METHODS
 from training.data import Split, load_split
 from training.fit.bundled_recipes import LECTURE, RECIPES
-from training.fit.recipe import Recipe, fine_tuning, for_any_range, tuned
+from training.fit.recipe import Recipe, asked_for, fine_tuning, for_any_range, tuned
 
 SHORT = Recipe(sparsity=L1(0.1), latent_dim=60, epochs=2, batch_size=50)
 
@@ -72,6 +72,13 @@ def test_first_weights_follow_from_the_seed_and_the_images_alone(training_digits
     for recipe, same in ((SHORT, True), (from_images, False)):
         one, other = (recipe.new_model(half).network.atoms for half in halves)
         assert torch.equal(one, other) is same
+
+
+def test_noise_suits_every_loss() -> None:
+    assert asked_for(tuned(L1(0.3)), noise=0.3).step_loss == "mse"
+    of_any_range = asked_for(tuned(L1(0.3)), "mse", 0.3, latent_dim=9)
+    assert (of_any_range.loss, of_any_range.noise) == ("mse", 0.3)
+    of_any_range.new_model(torch.randn(20, 5))  # or an error
 
 
 def test_fine_tuning_keeps_the_sizes_and_takes_smaller_and_fewer_steps() -> None:
