@@ -103,8 +103,8 @@ class LiveTrainings:
         self._dataset, self._watched = dataset, watched
         self._trainings: OrderedDict[str, LiveTraining] = OrderedDict()
         self._kept: OrderedDict[str, tuple[TemporaryDirectory[str], Path, str]] = OrderedDict()
-        """Session -> what removes the folder of the model that was kept last; that folder, as `fit` writes it, and
-        beside it lies a zip of it; and the address of the zip."""
+        """Session -> of the model that was kept last: what removes its folder; the folder, as `fit` writes it, with a
+        zip beside it; and the address of the zip."""
         self._line: dict[object, tuple[str, str]] = {}
         """Ticket -> session and address of all who want to train, in their order; the first one trains."""
         self._lock = Lock()

@@ -360,9 +360,10 @@ def _opened(
     skip_broken: bool,
     output: Path | None = None,
 ) -> tuple[SparseAutoencoder, Dataset, str]:
-    """A model, the data to measure it on, outside of which an output has to lie, and their name.
+    """Open a model, and the data to measure it on; the third is the name of the data.
 
     The data are those that are given, or else what the recipe in the model's folder says, sizes included, or MNIST.
+    An output must lie outside of them.
 
     Raises:
         RecordError: none are given, and there is no recipe, though the model is not for images such as those of MNIST;

@@ -78,7 +78,7 @@ export async function fetchStatistics(address, latents) {
 }
 
 /**
- * What is fetched when it is first asked for; where that fails, the next one who asks after a while has it tried again.
+ * What is fetched when it is first asked for. Where that fails, it is fetched again after a while, if it is still needed.
  * @template T
  */
 export class Fetched {
@@ -117,7 +117,7 @@ export class Fetched {
       this.failed.add(key);
       setTimeout(() => {
         this.failed.delete(key);
-        this.onArrival(key); // what still needs it asks again
+        this.onArrival(key); // who still needs it asks for it again
       }, AGAIN);
     }
     this.underWay.delete(key);

@@ -5,7 +5,7 @@ import { fill, h } from "./dom.js";
 import { FEW, LESSONS, ofNow, onTest, seen } from "./lessons.js";
 import { rich, say, term } from "./words.js";
 
-const KEPT = "sae-lessons.2"; // in the browser's storage; what was kept without a number has other values
+const KEPT = "sae-lessons.2"; // in the browser's storage; earlier pages kept other values, without the number
 
 /** What the browser keeps of each lesson: the number of the prediction, whether it is done, and what its words then said.
  * @returns {Record<string, {predicted?: number, done?: boolean, values?: Record<string, any>}>} */

@@ -149,7 +149,7 @@ export function restored(text, lab, from) {
 /** @param {URLSearchParams} given @param {string} name @returns {string | undefined} */
 const last = (given, name) => given.getAll(name).at(-1)?.trim();
 
-/** @param {string} text @returns {number} NaN where it is none */
+/** @param {string} text @returns {number} NaN where the text is no number */
 const parse = (text) => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN);
 
 /** The number of a part; undefined where it is left out. @param {URLSearchParams} given @param {string} name */

@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from sae_model import L1
 from sae_model.bundle import BUNDLE
+from sae_model.errors import UserError
 
 from ..data import Split, load_split
 from ..data.dataset import DATA_DIR, VALIDATION_IMAGES
@@ -75,7 +76,13 @@ def in_own_process(work: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process ever had in RAM."""
+    """The most memory that this process ever had in RAM.
+
+    Raises:
+        UserError: not Linux.
+    """
+    if platform.system() != "Linux":
+        raise UserError("Other systems report peak memory in other units: measure on Linux.")
     import resource  # not on Windows
 
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -86,7 +93,9 @@ def describe_machine() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
     cores, threads = len(os.sched_getaffinity(0)), torch.get_num_threads()
-    return f"{cpu}, {cores} core(s), torch {torch.__version__} on {threads} thread(s)"
+    return (
+        f"{cpu}, {cores} core{'s' * (cores != 1)}, torch {torch.__version__} on {threads} thread{'s' * (threads != 1)}"
+    )
 
 
 def benchmark() -> str:

@@ -20,7 +20,7 @@ class OutputError(UserError):
 
 
 def check_place(output: Path) -> None:
-    """Refuse an output of which no folder can be made.
+    """Refuse an output that cannot become a folder.
 
     Raises:
         OutputError: it lies in a file.
